@@ -192,7 +192,7 @@ class ProcessorInputs:
 
         self.prompter = prompter
         try:
-            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         except (ImportError, OSError, ValueError) as error:
             raise EngineError(
                 f"cannot open the model's processor: {error}", "use --engine vllm, or install what it asks for"

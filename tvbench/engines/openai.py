@@ -1,7 +1,8 @@
 """The engine that talks to an OpenAI-compatible server: `vllm serve`, SGLang, llama.cpp, hosted APIs.
 
-Requests run concurrently on an event loop in a thread of its own; answers come back as they arrive. Knows the protocol
-and its failures (openai_retry.py), and nothing of tasks or files.
+Requests run concurrently on an event loop in a thread of its own; answers come back as they arrive. A request that the
+server refuses is one failed response. A server that is gone ends the run; what it left unanswered is not failed, and
+the same command asks it again. Knows the protocol; knows no task and no file of a run.
 """
 
 from __future__ import annotations
@@ -11,25 +12,52 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
-from tvbench.engines.openai_messages import chat_body, read_answer
-from tvbench.engines.openai_retry import Attempt, Refused, ServerGone, Temporary, ask
+from tvbench.engines.openai_logprobs import OFFERED_BY, not_offered, score
+from tvbench.engines.openai_messages import Dialect, VideoAs, chat_messages, read_chat, to_response
+from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
+from tvbench.engines.openai_server import base_url, look_at, uses_proxy
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
-from tvbench.errors import EngineError
+from tvbench.errors import EngineError, UsageError
 from tvbench.types import Response
 
-CONNECTION_FAILURES = 8
-"""So many requests in a row that could not be delivered at all: the server is gone."""
+T = TypeVar("T")
+WINDOW = 2
+"""Requests handed over for each one under way, so that no connection waits for the feed."""
+POLL_S = 0.02
+"""How often a feed that had nothing ready is asked again while answers are awaited."""
+MOST_HELD = 8
+"""So many requests in a row without any answer: the server is gone, whatever its other pages say."""
+KEY_NAMES = ("TVBENCH_API_KEY", "OPENAI_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A request whose tries are used up. `failed` is what it becomes when it turns out to be its own fault."""
+
+    failed: Response
+    reason: str
+    answers_before: int
+    timed_out: bool
+
+
+Outcome: TypeAlias = Response | Held
 
 
 class OpenAIEngine:
-    """See protocol.Engine. `url` with or without `/v1`. The key is read from the environment and never stored.
+    """See engines/protocol.py. `url` with or without `/v1`.
 
-    `serve` raises EngineError when the server is gone, or refuses the key or the model; requests under way are then
-    unanswered, not failed, and are asked again by the next run.
+    `api_key` None takes TVBENCH_API_KEY or OPENAI_API_KEY; the key is sent to the server and nowhere else. `timeout_s`
+    is for one try, `retries` follow the first one, with waits that double from `backoff_s` seconds. `video="video_url"`
+    sends clips as files, and the server chooses the frames; the default sends the frames as pictures.
+
+    Raises UsageError for a bad address, EngineError when nobody answers there or the key is refused.
     """
 
     def __init__(
@@ -42,118 +70,174 @@ class OpenAIEngine:
         timeout_s: float = 120.0,
         retries: int = 5,
         backoff_s: float = 0.5,
+        video: VideoAs = "frames",
     ) -> None:
-        self.model = model
+        if concurrency < 1 or retries < 0 or timeout_s <= 0:
+            raise UsageError("concurrency and time-out must be above 0, retries 0 or more")
         self.url = base_url(url)
-        self.attempt = Attempt(retries=retries, backoff_s=backoff_s)
-        self._concurrency = concurrency
-        self._timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s))
-        self._key = api_key or os.environ.get("TVBENCH_API_KEY") or os.environ.get("OPENAI_API_KEY")
-        self._stop = threading.Event()
-
-    @property
-    def info(self) -> EngineInfo:
-        """The server's software is not known; the model's name on it is."""
-        return EngineInfo("openai", "1", {"model": self.model})
+        key = clean_key(api_key or next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None))
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        facts = look_at(self.url, headers, key, pause_s=backoff_s)
+        self.concurrency = concurrency
+        self.dialect = Dialect(model, facts.kind, video)
+        self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
+        self._closed = False
+        self._under_way: set[Future[Outcome]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="openai", daemon=True)
+        self._thread.start()
+        # One connection more than slots: whether the server is there is asked while all others wait for it.
+        limits = httpx.Limits(max_connections=concurrency + 1, max_keepalive_connections=concurrency + 1)
+        timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None)
+        self._client = httpx.AsyncClient(
+            headers=headers, limits=limits, timeout=timeout, trust_env=uses_proxy(self.url)
+        )
+        patience = Patience(retries, backoff_s, timeout_s)
+        self._caller = Caller(self._client, patience, facts.model_hint(model), key)
+        self._slots = asyncio.Semaphore(concurrency)
 
     def serve(self, feed: Feed) -> Iterator[Response]:
-        """See protocol.Engine."""
-        answers: queue.Queue[Response | BaseException | None] = queue.Queue()
-        self._stop.clear()
-        thread = threading.Thread(target=self._thread, args=(feed, answers), name="openai", daemon=True)
-        thread.start()
+        """See Engine.serve. All calls of `feed` come from the thread that iterates."""
+        finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
+        held: list[Held] = []
         try:
-            while (answer := answers.get()) is not None:
-                if isinstance(answer, BaseException):
-                    raise answer
-                yield answer
+            while True:
+                self._hand_over(feed, finished)
+                if not self._under_way:
+                    break
+                outcome = self._next(finished, feed)
+                if outcome is None:
+                    continue
+                yield from self._judge(outcome, held)
+            # The server is there (each was checked), and nothing came after them: it was these requests.
+            yield from (one.failed for one in held if not self._closed)
         finally:
-            self._stop.set()
-            thread.join(timeout=5.0)
+            self._drop_all()
 
     def close(self) -> None:
-        """Stop asking. Requests under way are dropped."""
-        self._stop.set()
+        """See Engine.close. Requests under way are dropped."""
+        if self._closed:
+            return
+        self._closed = True
+        self._drop_all()
+        self._run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10.0)
+        if not self._thread.is_alive():
+            self._loop.close()
 
-    def _thread(self, feed: Feed, answers: queue.Queue[Response | BaseException | None]) -> None:
+    # ── The iterating thread ──────────────────────────────────────────────────────────────────────
+
+    def _hand_over(self, feed: Feed, finished: queue.SimpleQueue[Future[Outcome]]) -> None:
+        """Fill the window; waits for the feed only when nothing is under way."""
+        room = self.concurrency * WINDOW - len(self._under_way)
+        if room <= 0 or self._closed:
+            return
+        for prepared in feed.take(room, wait=not self._under_way):
+            future = asyncio.run_coroutine_threadsafe(self._answer(prepared), self._loop)
+            self._under_way.add(future)
+            future.add_done_callback(finished.put)
+
+    def _next(self, finished: queue.SimpleQueue[Future[Outcome]], feed: Feed) -> Outcome | None:
+        """The next outcome; None when it is time to ask the feed again, or the request was dropped."""
+        full = len(self._under_way) >= self.concurrency * WINDOW
         try:
-            asyncio.run(self._work(feed, answers))
-        except BaseException as error:  # noqa: BLE001 - the thread's boundary: raised again by serve()
-            answers.put(error)
-        answers.put(None)
+            future = finished.get(timeout=None if full or feed.dry else POLL_S)
+        except queue.Empty:
+            return None
+        self._under_way.discard(future)
+        try:
+            return future.result()
+        except CancelledError:
+            return None
 
-    async def _work(self, feed: Feed, answers: queue.Queue[Response | BaseException | None]) -> None:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        limits = httpx.Limits(max_connections=self._concurrency)
-        lost = 0
-        async with httpx.AsyncClient(headers=headers, timeout=self._timeout, limits=limits) as client:
-            running: set[asyncio.Task[Response]] = set()
-            dry = False
-            while running or not dry:
-                while not dry and len(running) < self._concurrency and not self._stop.is_set():
-                    batch = await asyncio.to_thread(feed.take, self._concurrency - len(running), wait=not running)
-                    running |= {asyncio.create_task(self._one(client, prepared)) for prepared in batch}
-                    dry = feed.dry
-                    if not batch:
-                        break
-                if self._stop.is_set():
-                    dry = True
-                    for task in running:
-                        task.cancel()
-                if not running:
-                    dry = dry or feed.dry
-                    continue
-                done, running = await asyncio.wait(running, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if task.cancelled():
-                        continue
-                    lost = self._deliver(task, answers, lost)
+    def _judge(self, outcome: Outcome, held: list[Held]) -> Iterator[Response]:
+        """An answer, and with it the failures that it proves to be failures. Raises EngineError when the server is
+        gone: then nothing that is held becomes a failure."""
+        if isinstance(outcome, Response):
+            yield outcome
+            yield from (one.failed for one in held)
+            held.clear()
+        elif outcome.answers_before < self._caller.answers:
+            yield outcome.failed
+        else:
+            held.append(outcome)
+            if len(held) >= max(2, min(MOST_HELD, self.concurrency)) or not self._run(self._alive()):
+                raise self._gone(outcome)
 
-    def _deliver(
-        self, task: asyncio.Task[Response], answers: queue.Queue[Response | BaseException | None], lost: int
-    ) -> int:
-        """Hand on one outcome; returns how many requests in a row could not be delivered. Raises EngineError."""
-        error = task.exception()
-        if error is None:
-            answers.put(task.result())
-            return 0
-        if not isinstance(error, ServerGone):
-            raise error
-        if lost + 1 >= min(CONNECTION_FAILURES, self._concurrency):
-            raise EngineError(
-                f"the server at {self.url} stopped answering: {error.message}",
-                "what was answered is stored; start it and run the same command again",
-            )
-        return lost + 1
+    def _gone(self, last: Held) -> EngineError:
+        said = "stopped answering" if self._caller.answers else "gives no answers"
+        slow = "; a slow server needs a larger --timeout" if last.timed_out else ""
+        return EngineError(f"the server at {self.url} {said}: {last.reason}",
+                           f"{KEPT}start it and run the same command again{slow}")
 
-    async def _one(self, client: httpx.AsyncClient, prepared: Prepared) -> Response:
+    def _drop_all(self) -> None:
+        for future in list(self._under_way):
+            future.cancel()
+        self._under_way.clear()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    # ── The event loop's thread ───────────────────────────────────────────────────────────────────
+
+    async def _answer(self, prepared: Prepared) -> Outcome:
+        key = prepared.request.key
+        async with self._slots:
+            started = time.monotonic()
+            try:
+                response = await self._ask(prepared)
+            except Refused as error:
+                return Response(key, error=str(error), notes=prepared.notes)
+            except Unanswered as error:
+                failed = Response(key, error=str(error), notes=prepared.notes, extra={"attempts": error.attempts})
+                return Held(failed, error.trouble.message, error.answers_before, error.trouble.timed_out)
+            return replace(response, seconds=round(time.monotonic() - started, 4))
+
+    async def _ask(self, prepared: Prepared) -> Response:
         request = prepared.request
-        started = time.monotonic()
+        dialect = self.dialect
+        if request.continuation is not None and dialect.kind != OFFERED_BY:
+            raise Refused(not_offered(dialect.kind))
+        # PNG and base64 of many frames take a while: beside the event loop.
+        messages = await asyncio.to_thread(chat_messages, prepared, dialect.video)
         if request.continuation is not None:
-            return Response(request.key, error="this engine gives no log-probabilities of a given text",
-                            notes=prepared.notes)
+            return await score(self._caller, self.url, prepared, messages, dialect)
+        reply = await self._caller.post(
+            f"{self.url}/chat/completions", lambda: dialect.body(request, messages), read_chat, dialect.adapt
+        )
+        return to_response(prepared, reply, dialect)
+
+    async def _alive(self) -> bool:
+        """Whether the server answers anything at all."""
         try:
-            reply, attempts = await ask(client, f"{self.url}/chat/completions", chat_body(prepared, self.model),
-                                        self.attempt)
-        except Refused as error:
-            if error.status in (401, 403, 404):
-                refusal = f"the server at {self.url} refused: {error.message}"
-                raise EngineError(refusal, _advice(error.status)) from error
-            return Response(request.key, error=error.message, notes=prepared.notes)
-        except Temporary as error:
-            return Response(request.key, error=error.message, notes=prepared.notes)
-        return read_answer(request.key, reply, time.monotonic() - started, attempts, prepared.notes)
+            reply = await self._client.get(f"{self.url}/models", timeout=10.0)
+        except httpx.TransportError:
+            return False
+        return reply.status_code < 500
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.aclose()
+        await self._loop.shutdown_default_executor()
 
 
-def base_url(url: str) -> str:
-    """`http://host:8000`, `.../` and `.../v1/` are all `http://host:8000/v1`."""
-    url = url.rstrip("/").removesuffix("/chat/completions")
-    return url if url.rsplit("/", 1)[-1].startswith("v") and url.count("/") > 2 else f"{url}/v1"
+def engine_settings(model: str, models: tuple[str, ...], video: VideoAs) -> dict[str, Any]:
+    """What goes into the signature: the model's name there, and the one that really answers where it is another."""
+    settings: dict[str, Any] = {"model": model}
+    if len(models) == 1 and models[0] != model:
+        settings["served"] = models[0]
+    if video != "frames":
+        settings["video"] = video
+    return settings
 
 
-def _advice(status: int) -> str:
-    if status == 404:
-        return "is the model's name right? GET /v1/models on the server lists them"
-    return "is the key in TVBENCH_API_KEY (or OPENAI_API_KEY) right?"
-
-
+def clean_key(key: str | None) -> str | None:
+    """The key without the line end that a file or a shell left on it. Raises UsageError for one that cannot be sent."""
+    text = (key or "").strip()
+    if not text.isascii() or not text.isprintable():
+        raise UsageError("the API key has characters that no key has", f"set {KEY_NAMES[0]} again")
+    return text or None

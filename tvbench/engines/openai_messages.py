@@ -1,86 +1,261 @@
-"""Requests and replies in the form of the OpenAI chat API."""
+"""Requests and replies in the form of the OpenAI chat API, and what servers take of it.
+
+Knows how pictures and clips are written into a message, which sampling fields a kind of server understands, and how a
+reply reads. Knows no network.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
-from typing import Any
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from PIL import Image
 
-from tvbench.engines.protocol import Clip, Prepared
-from tvbench.types import Media, Response, Sampling
+from tvbench.engines.openai_retry import Json, Reply, Trouble
+from tvbench.engines.prompt import cut
+from tvbench.engines.protocol import Clip, Decoded, Prepared
+from tvbench.types import Media, Request, Response
 
-FINISH = {"stop": "stop", "length": "length", "eos": "stop", "stop_sequence": "stop"}
-SIGNATURES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"),
-              (b"RIFF", "image/webp"))
+MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+"""The formats that every server reads. Others are sent as PNG."""
+CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
+EXIF_ORIENTATION = 0x0112
+NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
+OPTIONAL = ("top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed", "stop", "top_p",
+            "temperature")
+"""What may be left out when a server refuses it, the extensions of local servers first."""
+EXTENSIONS = frozenset(OPTIONAL[:5])
+REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
+                     r"invalid|must be|no longer|deprecated", re.IGNORECASE)
+
+VideoAs = Literal["frames", "video_url"]
 
 
-def chat_body(prepared: Prepared, model: str) -> dict[str, Any]:
-    """The JSON of one chat request. Pictures go as data: URLs in their own encoding, clips as their frames."""
-    media = iter(zip(prepared.media, prepared.encoded, strict=True))
-    messages = []
+class BrokenReply(ValueError):
+    """A reply without an answer in it."""
+
+
+class Dialect:
+    """What one server takes; learns from its refusals. `kind` is vllm, sglang, llamacpp, or "" when not known.
+
+    Every sampling field is sent even where it is neutral: a server would otherwise put the values of the model's
+    generation_config.json in its place (vLLM does). A field that the server refuses is left out from then on, and
+    where that may change answers each response has a note.
+    """
+
+    def __init__(self, model: str, kind: str = "", video: VideoAs = "frames") -> None:
+        self.model = model
+        self.kind = kind
+        self.video = video
+        self.limit_name = "max_tokens"
+        self.refused: set[str] = set()
+
+    def body(self, request: Request, messages: list[Json]) -> Json:
+        """The JSON of a chat request."""
+        fields = self._sampling(request)
+        body = {"model": self.model, "messages": messages, "stream": False}
+        body.update((name, value) for name, value in fields.items() if name not in self.refused)
+        if messages and messages[-1]["role"] == "assistant" and self.kind in ("vllm", "sglang"):
+            body.update(continue_final_message=True)
+            if self.kind == "vllm":
+                body.update(add_generation_prompt=False)
+        return body
+
+    def adapt(self, trouble: Trouble, sent: Json) -> bool:
+        """Learn from a 400 or 422. True when the request is worth another try in the form that `body` gives now."""
+        if not REFUSAL.search(trouble.message):
+            return False
+        if "max_completion_tokens" in trouble.message and "max_tokens" in sent and "too large" not in trouble.message:
+            self.limit_name = "max_completion_tokens"
+            return True
+        named = {name for name in OPTIONAL if name in sent and _names(trouble, name)}
+        if not named and not self.kind:
+            # An unknown server that does not say what it dislikes: try what every server takes.
+            named = {name for name in EXTENSIONS if name in sent and sent[name] == NEUTRAL.get(name)}
+        self.refused |= named
+        return bool(named)
+
+    def notes(self, request: Request) -> tuple[str, ...]:
+        """What was asked of the sampling and could not be sent."""
+        fields = self._sampling(request)
+        # Stop strings are cut by us, and a greedy answer needs neither seed nor a nucleus.
+        greedy = request.sampling.temperature <= 0
+        unneeded = {"stop", "repeat_last_n"} | ({"seed", "top_p", "top_k"} if greedy else set())
+        return tuple(
+            f"{name}={fields[name]} was not sent: the server refuses it"
+            for name in OPTIONAL
+            if name in self.refused and name in fields and name not in unneeded and fields[name] != NEUTRAL.get(name)
+        )
+
+    def _sampling(self, request: Request) -> Json:
+        asked = request.sampling
+        fields: Json = {
+            self.limit_name: asked.max_new_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "seed": request_seed(request) if asked.temperature > 0 else asked.seed,
+            # -1 is "all tokens" for vLLM, SGLang and llama.cpp alike; 0 is not.
+            "top_k": asked.top_k if asked.top_k > 0 else NEUTRAL["top_k"],
+            "min_p": NEUTRAL["min_p"],
+        }
+        if self.kind == "llamacpp":
+            fields.update(repeat_penalty=asked.repetition_penalty, repeat_last_n=-1)
+        else:
+            fields.update(repetition_penalty=asked.repetition_penalty)
+        if asked.stop:
+            fields["stop"] = list(asked.stop)
+        return fields
+
+
+def _names(trouble: Trouble, name: str) -> bool:
+    """Whether the server blames that field. Plain English words count only in quotes."""
+    if trouble.parameter == name:
+        return True
+    pattern = rf"\b{name}\b" if "_" in name else rf"['\"`]{name}['\"`]"
+    return re.search(pattern, trouble.message) is not None
+
+
+def request_seed(request: Request) -> int:
+    """31 bits, the same as the local engines draw with (sampling.py, which imports torch). Repeats differ."""
+    digest = hashlib.sha256(f"{request.sampling.seed}:{request.key}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+# ── Messages ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def chat_messages(prepared: Prepared, video: VideoAs = "frames") -> list[Json]:
+    """The conversation with its media as data: URLs, in order. A turn of text only is a plain string."""
+    media = _media(prepared)
+    messages: list[Json] = []
     for message in prepared.request.messages:
-        parts: list[dict[str, Any]] = []
+        if all(isinstance(part, str) for part in message.parts):
+            messages.append({"role": message.role, "content": "".join(str(part) for part in message.parts)})
+            continue
+        parts: list[Json] = []
         for part in message.parts:
             if isinstance(part, Media):
-                parts.extend(_pictures(*next(media)))
-            else:
+                parts.extend(_medium(*next(media), video))
+            elif part:
                 parts.append({"type": "text", "text": part})
-        plain = len(parts) == 1 and parts[0]["type"] == "text"
-        messages.append({"role": message.role, "content": parts[0]["text"] if plain else parts})
-    return {"model": model, "messages": messages, **_sampling(prepared.request.sampling)}
+        messages.append({"role": message.role, "content": parts})
+    return messages
 
 
-def read_answer(
-    key: str, reply: dict[str, Any], seconds: float, attempts: int, notes: tuple[str, ...]
-) -> Response:
-    """A Response from a chat reply. An empty or null content is an empty answer."""
-    choice = reply["choices"][0]
-    usage = reply.get("usage") or {}
-    return Response(
-        key,
-        text=(choice.get("message") or {}).get("content") or "",
-        finish=FINISH.get(str(choice.get("finish_reason")), choice.get("finish_reason")),
-        tokens_in=usage.get("prompt_tokens"),
-        tokens_out=usage.get("completion_tokens"),
-        seconds=round(seconds, 4),
-        notes=notes,
-        extra={"attempts": attempts} if attempts > 1 else {},
-    )
+def _media(prepared: Prepared) -> Iterator[tuple[Decoded, bytes]]:
+    encoded = prepared.encoded or (b"",) * len(prepared.media)
+    return zip(prepared.media, encoded, strict=True)
 
 
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    """Every standard field, always; the extensions of local servers only where they are not neutral."""
-    body: dict[str, Any] = {
-        "max_tokens": sampling.max_new_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-    }
-    if sampling.stop:
-        body["stop"] = list(sampling.stop)
-    if sampling.top_k:
-        body["top_k"] = sampling.top_k
-    if sampling.repetition_penalty != 1:
-        body["repetition_penalty"] = sampling.repetition_penalty
-    return body
-
-
-def _pictures(decoded: Image.Image | Clip, encoded: bytes) -> list[dict[str, Any]]:
+def _medium(decoded: Decoded, encoded: bytes, video: VideoAs) -> list[Json]:
     if isinstance(decoded, Clip):
-        return [_url("image/png", _png(Image.fromarray(frame))) for frame in decoded.frames]
-    for start, mime in SIGNATURES:
-        if encoded.startswith(start):
-            return [_url(mime, encoded)]
-    return [_url("image/png", _png(decoded))]
+        if video == "video_url" and encoded:
+            return [_data_url("video_url", clip_mime(encoded), encoded)]
+        return [_data_url("image_url", "image/png", _png(Image.fromarray(frame))) for frame in decoded.frames]
+    mime = faithful_mime(encoded)
+    if mime is None:
+        return [_data_url("image_url", "image/png", _png(decoded))]
+    return [_data_url("image_url", mime, encoded)]
+
+
+def faithful_mime(encoded: bytes) -> str | None:
+    """The type of picture bytes that any server decodes to what we decoded; None: send our pixels instead.
+
+    Servers differ on transparency, rotation flags, CMYK, 16-bit and animated pictures, and on rarer formats.
+    """
+    if not encoded:
+        return None
+    with Image.open(io.BytesIO(encoded)) as image:
+        plain = image.mode in ("RGB", "L") and getattr(image, "n_frames", 1) == 1
+        upright = image.getexif().get(EXIF_ORIENTATION, 1) == 1
+        return MIME.get(image.format or "") if plain and upright and "transparency" not in image.info else None
+
+
+def clip_mime(encoded: bytes) -> str:
+    """The type of a video file by its first bytes; mp4 where they say nothing."""
+    return next((mime for at, mark, mime in CLIPS if encoded[at : at + len(mark)] == mark), "video/mp4")
 
 
 def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
-def _url(mime: str, data: bytes) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:{mime};base64,{base64.b64encode(data).decode()}"}}
+def _data_url(kind: str, mime: str, data: bytes) -> Json:
+    return {"type": kind, kind: {"url": f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"}}
+
+
+# ── Replies ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """What a chat reply says. `text` is "" for an empty or refused answer."""
+
+    text: str
+    finish: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    model: str | None
+    notes: tuple[str, ...] = ()
+    prompt_logprobs: tuple[Any, ...] = ()
+
+
+def read_chat(reply: Json) -> ChatAnswer:
+    """The answer in a chat reply. Raises BrokenReply for a shape that holds none, or an error sent with status 200."""
+    choices = reply.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise BrokenReply(f"no choices: {str(reply.get('error') or sorted(reply))[:300]}")
+    choice = choices[0]
+    message = choice.get("message")
+    finish = choice.get("finish_reason")
+    if not isinstance(message, dict) or finish in ("abort", "error"):
+        raise BrokenReply(f"generation was broken off ({finish}): {str(choice.get('error') or '')[:300]}")
+    notes = []
+    if message.get("refusal"):
+        notes.append(f"refused: {str(message['refusal'])[:200]}")
+    if finish == "content_filter":
+        notes.append("cut by the server's content filter")
+    usage = reply.get("usage") if isinstance(reply.get("usage"), dict) else {}
+    return ChatAnswer(
+        text=_text(message.get("content")),
+        finish=None if finish is None else "length" if finish in ("length", "max_tokens") else "stop",
+        tokens_in=_count(usage, "prompt_tokens"),
+        tokens_out=_count(usage, "completion_tokens"),
+        model=str(reply["model"]) if reply.get("model") else None,
+        notes=tuple(notes),
+        prompt_logprobs=tuple(reply.get("prompt_logprobs") or choice.get("prompt_logprobs") or ()),
+    )
+
+
+def to_response(prepared: Prepared, reply: Reply[ChatAnswer], dialect: Dialect) -> Response:
+    """The Response of an answered request, `seconds` left open. Stop strings are cut here too: some servers leave them
+    in."""
+    answer = reply.value
+    request = prepared.request
+    return Response(
+        request.key,
+        text=cut(answer.text, request.sampling.stop),
+        finish=answer.finish,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        notes=prepared.notes + answer.notes + dialect.notes(request),
+        extra={"attempts": reply.attempts, **({"server_model": answer.model} if answer.model else {})},
+    )
+
+
+def _text(content: object) -> str:
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return "" if content is None else str(content)
+
+
+def _count(usage: Json | None, name: str) -> int | None:
+    value = (usage or {}).get(name)
+    return value if isinstance(value, int) else None

@@ -260,9 +260,10 @@ def arguments(
     }
     if has_vision(config):
         chosen["limit_mm_per_prompt"] = media_limits(config, card)
-    if config.get("model_type") == "llava_next":
-        # OneVision takes no such choice: the argument reaches its video processor too, which has no PIL backend.
-        chosen["mm_processor_kwargs"] = {"backend": "pil"}
+    if config.get("model_type") in OWN_INPUTS:
+        # torchvision's bicubic differs from PIL's. This is the older spelling of `backend="pil"`, which would reach
+        # OneVision's video processor too, and that has no PIL backend.
+        chosen["mm_processor_kwargs"] = {"use_fast": False}
     length = wanted.get("max_model_len") or (config.get("text_config") or config).get("max_position_embeddings")
     if length:
         # A prompt's pictures are encoded in one go, so that all of them must fit into one step.

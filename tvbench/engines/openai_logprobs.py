@@ -1,0 +1,99 @@
+"""Log-probabilities of a given text through a vLLM server: the text is sent as the beginning of the answer.
+
+Uses vLLM's `prompt_logprobs` and `/tokenize`, which render the chat template and count picture tokens on the server,
+so that it works with pictures too. The OpenAI API itself and llama.cpp's server offer nothing of the kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tvbench.engines.openai_messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
+from tvbench.engines.openai_retry import Caller, Json, Refused, Reply, Trouble
+from tvbench.engines.openai_server import root_url
+from tvbench.engines.protocol import Prepared
+from tvbench.types import Response
+
+OFFERED_BY = "vllm"
+
+
+def not_offered(kind: str) -> str:
+    """Why there are no log-probabilities here, and what to do."""
+    return (f"this server ({kind or 'of unknown kind'}) gives no log-probabilities of a given text; "
+            "serve the model with vLLM, or use --engine transformers or vllm")
+
+
+def with_continuation(messages: list[Json], text: str) -> list[Json]:
+    """The conversation with `text` as (the rest of) the assistant's open turn."""
+    if messages and messages[-1]["role"] == "assistant":
+        return [*messages[:-1], {"role": "assistant", "content": f"{messages[-1]['content']}{text}"}]
+    return [*messages, {"role": "assistant", "content": text}]
+
+
+async def score(
+    caller: Caller, url: str, prepared: Prepared, messages: list[Json], dialect: Dialect
+) -> Response:
+    """The Response with `logprobs`, natural logs, one a token of the continuation; its text is the continuation.
+
+    `seconds` is left open. Raises what Caller.post raises.
+    """
+    text = prepared.request.continuation or ""
+    full = with_continuation(messages, text)
+    prompt = await _tokens(caller, url, dialect.model, messages)
+    whole = await _tokens(caller, url, dialect.model, full)
+    start = common_prefix(prompt, whole)
+    scored = whole[start:]
+    if not scored:
+        raise Refused("the continuation to be scored is empty")
+
+    def body() -> Json:
+        asked = dialect.body(prepared.request, full)
+        return asked | {dialect.limit_name: 1, "prompt_logprobs": 0}
+
+    def read(reply: Json) -> tuple[ChatAnswer, tuple[float, ...]]:
+        answer = read_chat(reply)
+        return answer, pick(answer.prompt_logprobs, scored)
+
+    reply = await caller.post(f"{url}/chat/completions", body, read, dialect.adapt)
+    answer, logprobs = reply.value
+    response = to_response(prepared, Reply(answer, reply.attempts), dialect)
+    prompt_tokens = None if answer.tokens_in is None else answer.tokens_in - len(scored)
+    return replace(response, text=text, finish="stop", tokens_in=prompt_tokens, tokens_out=0, logprobs=logprobs,
+                   notes=prepared.notes)
+
+
+def pick(rows: tuple[Any, ...], tokens: list[int]) -> tuple[float, ...]:
+    """The log-probability of each of `tokens`, which end the prompt that `rows` (one a token) describe."""
+    if len(rows) < len(tokens):
+        raise BrokenReply(f"{len(rows)} log-probabilities for {len(tokens)} tokens")
+    try:
+        return tuple(
+            float(row[str(token)]["logprob"]) for row, token in zip(rows[-len(tokens) :], tokens, strict=True)
+        )
+    except (KeyError, TypeError) as error:
+        raise BrokenReply(f"the log-probabilities are those of other tokens ({error})") from error
+
+
+def common_prefix(first: list[int], second: list[int]) -> int:
+    """How many tokens the two begin with alike. A text may merge with the last token of the prompt."""
+    return next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
+                min(len(first), len(second)))
+
+
+async def _tokens(caller: Caller, url: str, model: str, messages: list[Json]) -> list[int]:
+    """Token ids of the rendered conversation; an assistant's last turn is left open."""
+    open_turn = messages[-1]["role"] == "assistant"
+    body = {"model": model, "messages": messages, "add_generation_prompt": not open_turn,
+            "continue_final_message": open_turn}
+
+    def read(reply: Json) -> list[int]:
+        tokens = reply.get("tokens")
+        if not isinstance(tokens, list):
+            raise BrokenReply(f"no tokens: {sorted(reply)}")
+        return [int(token) for token in tokens]
+
+    def never(trouble: Trouble, sent: Json) -> bool:
+        return False
+
+    return (await caller.post(f"{root_url(url)}/tokenize", lambda: body, read, never)).value
