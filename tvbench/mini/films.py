@@ -1,0 +1,126 @@
+"""Questions on clips of eight frames: where a thing moves, which comes first, how many there are.
+
+Makers like those of puzzles.py, with the same promise on held-out compositions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tvbench.mini.puzzles import OPTIONS, Draw, Puzzle, Words, with_right
+from tvbench.mini.world import SIDES, Film, Placed, Scene, Thing, arrange, others
+
+FRAMES = 8
+SHOWN = 3
+"""So many things come one after the other when their order is asked for; one more is offered."""
+
+
+def direction(draw: Draw) -> Puzzle:
+    """Where does the red star move? From one edge to the other, in a lane of its own."""
+    thing = draw.subject()
+    order = draw.lot.sample(SIDES, len(SIDES))
+    side = order[draw.turn()]
+    lane = draw.lot.randrange(2)
+    beside = draw.beside([thing], most=2)
+    # Cells row by row: a lane is a row for a movement to the left or right, a column for one up or down.
+    own, other = ((2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane))
+    still = arrange(draw.lot, [thing, *beside], draw.level, (own, other)[: 1 + len(beside)])
+    return Puzzle(
+        "direction",
+        "multiple-choice",
+        moving(still, side),
+        (thing,),
+        lambda say: say.ask_direction(thing),
+        tuple(_movement(one) for one in order),
+        draw.turn(),
+    )
+
+
+def order(draw: Draw) -> Puzzle:
+    """What appears first (or last)? Things come one after the other, and stay."""
+    thing = draw.subject()
+    rest = others(draw.lot, OPTIONS - 1, [thing], draw.nouns)
+    *wrong, absent = rest
+    first = draw.number // OPTIONS % 2 == 0
+    coming = [thing, *wrong] if first else [*wrong, thing]
+    scene = arrange(draw.lot, coming, draw.level, draw.lot.sample(range(4), SHOWN))
+    offered = with_right(draw.lot.sample([*wrong, absent], OPTIONS - 1), thing, draw.turn())
+    return Puzzle(
+        "order",
+        "multiple-choice",
+        tuple(replace(scene, placed=scene.placed[: 1 + frame * SHOWN // FRAMES]) for frame in range(FRAMES)),
+        tuple(offered),
+        lambda say: say.ask_first if first else say.ask_last,
+        tuple(_a(one) for one in offered),
+        draw.turn(),
+    )
+
+
+def count(draw: Draw) -> Puzzle:
+    """How many things appear? One after the other, each alone."""
+    thing = draw.subject()
+    number = 1 + draw.turn()
+    coming = draw.lot.sample([thing, *others(draw.lot, number - 1, [thing], draw.nouns)], number)
+    scenes = _same_ground([arrange(draw.lot, [one], draw.level) for one in coming])
+    return Puzzle(
+        "count",
+        "multiple-choice",
+        tuple(scenes[frame * number // FRAMES] for frame in range(FRAMES)),
+        (),
+        lambda say: say.ask_how_many,
+        tuple(_digit(one) for one in range(1, OPTIONS + 1)),
+        draw.turn(),
+    )
+
+
+MAKERS: dict[str, Callable[[Draw], Puzzle]] = {"direction": direction, "order": order, "count": count}
+FOR_ONE_THING = ("direction", "count")
+"""The makers with one thing at a time in the picture: those of level 1."""
+
+
+def moving(still: Scene, side: str) -> Film:
+    """Frames in which the first thing of `still` goes from one edge to the other, towards `side`."""
+    first, *rest = still.placed
+    frames = []
+    for frame in range(FRAMES):
+        way = frame / (FRAMES - 1)
+        part = way if side in ("right", "down") else 1 - way
+        frames.append(replace(still, placed=(_at(first, still, side, part), *rest)))
+    return tuple(frames)
+
+
+def _at(placed: Placed, scene: Scene, side: str, part: float) -> Placed:
+    """The thing at `part` (0..1) of its way from the left or top edge."""
+    length = scene.width if side in ("left", "right") else scene.height
+    where = round(placed.size / 2 + part * (length - placed.size), 2)
+    return replace(placed, x=where) if side in ("left", "right") else replace(placed, y=where)
+
+
+def _same_ground(scenes: Sequence[Scene]) -> list[Scene]:
+    """Scenes of one clip: all with the ground and the size of the first, things kept inside."""
+    first = scenes[0]
+    same = []
+    for scene in scenes:
+        kept = tuple(_inside(placed, first) for placed in scene.placed)
+        same.append(Scene(first.width, first.height, first.ground, kept))
+    return same
+
+
+def _inside(placed: Placed, scene: Scene) -> Placed:
+    half = placed.size / 2
+    x = min(max(placed.x, half), scene.width - half)
+    y = min(max(placed.y, half), scene.height - half)
+    return replace(placed, x=x, y=y)
+
+
+def _movement(side: str) -> Words:
+    return lambda say: say.movements[side]
+
+
+def _a(thing: Thing) -> Words:
+    return lambda say: say.a(thing)
+
+
+def _digit(number: int) -> Words:
+    return lambda say: str(number)
