@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from tvbench.errors import UsageError
 from tvbench.places import search_folders
-from tvbench.types import ModelCard
+from tvbench.types import RANDOM_WEIGHTS, ModelCard
 
 FULL_LIMIT = 1 << 30
 """Up to this many bytes every byte of a folder is hashed (about a second); above it, large files are sampled."""
@@ -127,7 +127,7 @@ def builtin_card(card: ModelCard) -> ModelCard:
         return replace(card, revision=f"trained-{content_digest(trained)}", modalities=modalities)
     return replace(
         card,
-        revision=f"random-{builder_digest()}",
+        revision=f"{RANDOM_WEIGHTS}{builder_digest()}",
         title="random TowerVision-shaped model built locally; scores are at chance",
     )
 

@@ -333,6 +333,9 @@ class Task:
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────
 
+RANDOM_WEIGHTS = "random-"
+"""How the revision of a model begins that nobody trained."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:

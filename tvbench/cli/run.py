@@ -131,7 +131,7 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str) -> int:
         finally:
             results = assess(RunFolder(folder))
     complete = outcome.complete and all(result.counts.complete or _only_unscored(result) for result in results)
-    _report(args, folder, results, watch, complete)
+    _report(args, folder, results, watch, complete, plan.card.revision)
     return EXIT_GOOD if complete else EXIT_INCOMPLETE
 
 
@@ -153,7 +153,12 @@ def session_options(args: argparse.Namespace) -> SessionOptions:
 
 
 def _report(
-    args: argparse.Namespace, folder: Path, results: list[TaskResult], watch: Progressing, complete: bool
+    args: argparse.Namespace,
+    folder: Path,
+    results: list[TaskResult],
+    watch: Progressing,
+    complete: bool,
+    revision: str,
 ) -> None:
     from tvbench import codec
     from tvbench.report.run_table import run_table
@@ -163,7 +168,7 @@ def _report(
         print_json({"run": folder.name, "path": str(folder), "complete": complete,
                     "tasks": [codec.result_to_json(result) for result in results]})
     else:
-        show([run_table(results)], "table")
+        show([run_table(results, revision)], "table")
     if not args.quiet:
         remark(f"{watch.summary()}; stored in {folder}")
     for reason, count in sorted(watch.failures.items(), key=lambda pair: -pair[1])[:5]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from tvbench.report.entries import ALL, MULTI, Shown
 from tvbench.report.rows import Place, Row, scale, shown_in, value_of
+from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import METRICS, label
 from tvbench.signature import read_signature
@@ -105,6 +106,8 @@ class Matrix:
 
     def _marks(self, row: Row, place: Place, shown: Shown, common: str | None) -> str:
         counts = row.entries[place.task].result.counts
+        if untrained(row.entries[place.task].revision):
+            self._notes[f"{row.model} has random weights: its scores are at chance or below"] = None
         if shown.logged:
             self._notes[f"{LOGGED} copied from the log of another harness, not computed here"] = None
             return LOGGED

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
-from tvbench.types import Counts, Metric, TaskResult
+from tvbench.types import RANDOM_WEIGHTS, Counts, Metric, TaskResult
 
 COLUMNS = (
     Column("task", "task", "left"),
@@ -18,8 +18,9 @@ COLUMNS = (
 )
 
 
-def run_table(results: Sequence[TaskResult]) -> Table:
-    """Every metric of every task, the primary one first, and what was not answered or not scored below."""
+def run_table(results: Sequence[TaskResult], revision: str = "") -> Table:
+    """Every metric of every task, the primary one first, and what was not answered or not scored below. `revision` is
+    the model's."""
     rows: list[tuple[Cell, ...]] = []
     rules: list[int] = []
     notes: list[str] = []
@@ -27,7 +28,14 @@ def run_table(results: Sequence[TaskResult]) -> Table:
         rules.append(len(rows))
         rows.extend(_task_rows(result))
         notes.extend(_notes(result))
+    if untrained(revision):
+        notes.append("the model has random weights: its scores are at chance or below and mean nothing")
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), rules=tuple(rules[1:]))
+
+
+def untrained(revision: str) -> bool:
+    """Whether a model's revision says that nobody trained it."""
+    return revision.startswith(RANDOM_WEIGHTS)
 
 
 def _task_rows(result: TaskResult) -> list[tuple[Cell, ...]]:
