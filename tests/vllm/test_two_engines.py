@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +35,27 @@ def test_vllm_and_transformers_answer_the_same_keys_alike(tmp_path: Path) -> Non
     assert len(vllm) == 36 and vllm.keys() == transformers.keys()
     same = sum(vllm[key] == transformers[key] for key in vllm)
     assert same == len(vllm), f"{len(vllm) - same} of {len(vllm)} answers differ"
+
+
+def run_mini(results: Path, engine: str) -> dict[str, tuple[str, str | None]]:
+    """Run the mini tasks in two languages; key -> (item id, text)."""
+    words = [sys.executable, "-m", "tvbench", "run", "--model", "tower-mini", "--engine", engine, "--dtype", "float32",
+             "--tasks", "mini", "--languages", "de,hi", "--results", str(results), "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = list(results.iterdir())
+    ids = {line["key"]: line["item"]["id"] for line in read_lines(run / "requests.jsonl")}
+    return {line["key"]: (ids[line["key"]], line["text"]) for line in read_lines(run / "responses.jsonl")}
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_mini_tasks_are_answered_alike_picture_pictures_and_clip(tmp_path: Path) -> None:
+    vllm, transformers = (run_mini(tmp_path / engine, engine) for engine in ("vllm", "transformers"))
+    assert vllm.keys() == transformers.keys() and len(vllm) > 100
+    different = {name: (text, transformers[key][1]) for key, (name, text) in vllm.items()
+                 if text != transformers[key][1]}
+    assert not different
+    assert len({text for _, text in vllm.values()}) > len(vllm) // 3
