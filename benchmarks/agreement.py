@@ -4,7 +4,7 @@
 
 The keys of a run do not depend on the engine, so the answers of both stand beside each other. In float32 any difference
 would be a fault of one engine. In bfloat16 the engines round at different places, and an untrained model, whose
-tokens are all about equally likely, turns that into other texts: what agrees in float32 and not in bfloat16 is rounding.
+tokens are all about equally likely, turns that into other texts: what agrees only in float32 is rounding.
 """
 
 from __future__ import annotations

@@ -37,10 +37,10 @@ def build(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     uv = [sys.executable, "-m", "uv"]
-    log = {"stdout": sys.stderr, "stderr": sys.stderr}
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(target)], check=True, **log)
+    # Standard output belongs to the path that is printed at the end.
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(target)], check=True, stdout=sys.stderr)
     install = [*uv, "pip", "install", "--quiet", "--no-deps", "--python", str(target / "bin" / "python")]
-    subprocess.run([*install, "-r", str(VERSIONS)], check=True, **log)
+    subprocess.run([*install, "-r", str(VERSIONS)], check=True, stdout=sys.stderr)
     (target / "whole").touch()
 
 
