@@ -6,17 +6,16 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from run_folders import task_result as result
+from run_folders import write_run
 
 from tvbench.cli.main import main
 from tvbench.report.entries import load_entries
 from tvbench.report.published import published_figures, read_published
-from tvbench.store import RunFolder, RunWriter
-from tvbench.types import Counts, Metric, Slice, TaskResult
+from tvbench.types import Counts
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published" / "towervision.yaml"
 
@@ -26,34 +25,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("TVBENCH_RESULTS", raising=False)
-
-
-def signature(task: str, protocol: str, model: str, data: str = "rows@1") -> str:
-    return f"task:{task}@1|protocol:{protocol}|data:{data}|items:10|model:{model}@1|engine:fake@1|tvbench:0"
-
-
-def result(task="alm", model="m", protocol="tvbench", primary="aligned", value=0.5, data="rows@1", counts=None,
-           languages=None, logged=None) -> TaskResult:
-    counts = counts or Counts(10, 10, 0, 10)
-    languages = languages or {"de": value - 0.1, "en": value + 0.1}
-    parts = {
-        code: Slice(Counts(5, 5, 0, 5), {primary: Metric(figure, 5, 0.02, 4), "strict": Metric(figure / 2, 5, 0.03, 4)})
-        for code, figure in languages.items()
-    }
-    metrics = {primary: Metric(value, 10, 0.0123, 8), "strict": Metric(value / 2, 10, 0.02, 8)}
-    return TaskResult(
-        task, protocol, signature(task, protocol, model, data), primary, counts, metrics, metrics,
-        {primary: Metric(languages.get("de", value), 5, 0.02, 4)}, {"language": parts}, logged=logged or {},
-    )
-
-
-def write_run(results: Path, name: str, model: str, *some: TaskResult, engine="fake", updated="2026-01-01") -> Path:
-    folder = results / name
-    with RunWriter(folder) as writer:
-        writer.write_manifest({"run": name, "model": {"name": model, "revision": "1"}, "updated": updated,
-                               "engine": {"name": engine, "version": "1", "settings": {}}, "tasks": []})
-    RunFolder(folder).write_result(some, {})
-    return folder
 
 
 def board(capsys, *words: str, results: Path = Path("results"), published: bool = False) -> tuple[int, str, str]:
@@ -326,13 +297,3 @@ def test_names_from_files_cannot_drive_the_terminal(capsys):
     write_run(Path("results"), "a", "evil\x1b[2J[red]name", result())
     _, out, _ = board(capsys)
     assert "\x1b" not in out and "[red]name" in out
-
-
-def test_nothing_heavy_is_imported():
-    code = (
-        "import sys; from tvbench.cli.main import main; main(['leaderboard']); "
-        "heavy = {'torch', 'transformers', 'datasets', 'vllm', 'sacrebleu', 'scipy', 'av'} & set(sys.modules); "
-        "sys.exit(f'imported: {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

@@ -1,0 +1,44 @@
+"""What tests of the leaderboard share: a task's result made up from one figure, and a run folder that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tvbench.store import RunFolder, RunWriter
+from tvbench.types import Counts, Metric, Slice, TaskResult
+
+
+def signature(task: str, protocol: str, model: str, data: str = "rows@1") -> str:
+    return f"task:{task}@1|protocol:{protocol}|data:{data}|items:10|model:{model}@1|engine:fake@1|tvbench:0"
+
+
+def task_result(
+    task: str = "alm", model: str = "m", protocol: str = "tvbench", primary: str = "aligned", value: float = 0.5,
+    data: str = "rows@1", counts: Counts | None = None, languages: Mapping[str, float] | None = None,
+    logged: Mapping[str, Any] | None = None,
+) -> TaskResult:
+    """`value` is the primary figure, and `strict` is half of it; `languages` are the primary figures by language."""
+    counts = counts or Counts(10, 10, 0, 10)
+    languages = languages or {"de": value - 0.1, "en": value + 0.1}
+    parts = {
+        code: Slice(Counts(5, 5, 0, 5), {primary: Metric(figure, 5, 0.02, 4), "strict": Metric(figure / 2, 5, 0.03, 4)})
+        for code, figure in languages.items()
+    }
+    metrics = {primary: Metric(value, 10, 0.0123, 8), "strict": Metric(value / 2, 10, 0.02, 8)}
+    return TaskResult(
+        task, protocol, signature(task, protocol, model, data), primary, counts, metrics, metrics,
+        {primary: Metric(languages.get("de", value), 5, 0.02, 4)}, {"language": parts}, logged=logged or {},
+    )
+
+
+def write_run(
+    results: Path, name: str, model: str, *some: TaskResult, engine: str = "fake", updated: str = "2026-01-01"
+) -> Path:
+    folder = results / name
+    with RunWriter(folder) as writer:
+        writer.write_manifest({"run": name, "model": {"name": model, "revision": "1"}, "updated": updated,
+                               "engine": {"name": engine, "version": "1", "settings": {}}, "tasks": []})
+    RunFolder(folder).write_result(some, {})
+    return folder
