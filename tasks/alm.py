@@ -380,6 +380,7 @@ TASK = Task(
     group="image",
     paper="arXiv 2411.16508",
     notes="Protocol paper is reported by its strict accuracy. Settings: alm.variant=full or per-language.",
+    primaries={"paper": "strict"},
     log_names=("alm-bench-*", "alm_bench-*"),
     from_log=from_log,
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from tvbench.plan import unique_ids
 from tvbench.types import Build, BuildOptions, Choice, Item
 
 SHARED = Path(os.environ.get("TVBENCH_SHARED", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()
@@ -42,7 +43,10 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def build(module: ModuleType, data: Path | None, protocol: str = "tvbench", **options: Any) -> Build:
-    return module.TASK.build(BuildOptions(protocol=protocol, data=data, offline=True, **options))
+    """The task as a run sees it: equal ids told apart."""
+    built: Build = module.TASK.build(BuildOptions(protocol=protocol, data=data, offline=True, **options))
+    unique, warnings = unique_ids(built.items)
+    return Build(tuple(unique), built.dataset, (*built.warnings, *warnings))
 
 
 def items(module: ModuleType, data: Path | None, protocol: str = "tvbench", **options: Any) -> list[Item]:

@@ -1,4 +1,4 @@
-"""What task files share: checking what was asked of them, picking languages, numbering and limiting items.
+"""What task files share: checking what was asked of them, picking languages and limiting items.
 
 Knows the vocabulary, the languages and what a cell with a picture is; no benchmark, no prompt, no metric.
 """
@@ -8,16 +8,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tvbench.errors import MediaError, UsageError, unknown_name
 from tvbench.languages import code_of
 from tvbench.sources import Rows, media_from
 from tvbench.types import Build, BuildOptions, Choice, Item, Media, Message
-
-SHOWN_IDS = 3
-"""How many ids a warning names before it stops."""
 
 
 def check_settings(task: str, settings: Mapping[str, str], known: Collection[str]) -> None:
@@ -69,9 +65,8 @@ def require_columns(task: str, columns: Collection[str], needed: Iterable[str], 
 
 
 def made(items: Iterable[Item], options: BuildOptions, dataset: str, warnings: Iterable[str] = ()) -> Build:
-    """The finished Build: ids made unique, then the first `limit` items of each language."""
-    unique, repeated = _unique_ids(items)
-    return Build(tuple(_first_of_each(unique, options.limit)), dataset, (*warnings, *repeated))
+    """The finished Build: the first `limit` items of each language."""
+    return Build(tuple(_first_of_each(items, options.limit)), dataset, tuple(warnings))
 
 
 def picture_in(cell: Any, rows: Rows, name: str) -> tuple[Media | None, str | None]:
@@ -114,22 +109,6 @@ def text_of(value: object) -> str:
 def logged_prompt(row: Mapping[str, object]) -> tuple[Message, ...]:
     """The prompt as an lmms-eval sample log has it: text only, the picture is not in the log."""
     return user_message(text_of(row.get("input")))
-
-
-
-
-def _unique_ids(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-    """Later rows of an id become `id#2`, `id#3`, ...: each is kept, none overwrites another."""
-    seen: Counter[str] = Counter()
-    unique: list[Item] = []
-    for item in items:
-        seen[item.id] += 1
-        unique.append(item if seen[item.id] == 1 else replace(item, id=f"{item.id}#{seen[item.id]}"))
-    repeated = [name for name, count in seen.items() if count > 1]
-    if not repeated:
-        return unique, []
-    shown = ", ".join(repeated[:SHOWN_IDS]) + (", ..." if len(repeated) > SHOWN_IDS else "")
-    return unique, [f"{len(repeated)} ids occur more than once ({shown}): each row is kept, the later as ID#2"]
 
 
 def _first_of_each(items: Iterable[Item], limit: int | None) -> Iterator[Item]:

@@ -51,7 +51,7 @@ class PlannedTask:
             "task": self.task.name,
             "version": self.task.version,
             "protocol": self.options.protocol,
-            "primary": self.task.primary,
+            "primary": self.task.primary_of(self.options.protocol),
             "dataset": self.dataset,
             "items": len(items),
             "signature": signature,

@@ -305,7 +305,8 @@ class Task:
 
     `protocols` maps a protocol's name to one sentence on what it does; the first is the default. `languages`
     are the codes that the task knows (empty: whatever the data has). `primary` is the metric that a
-    leaderboard shows first. `from_log` turns one row of an lmms-eval sample log into an Item.
+    leaderboard shows first, unless `primaries` names another one for the protocol. `from_log` turns one row
+    of an lmms-eval sample log into an Item.
     """
 
     name: str
@@ -325,10 +326,15 @@ class Task:
     log_names: tuple[str, ...] = ()
     from_log: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Item] | None = None
     tokens_per_answer: int = 16
+    primaries: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def default_protocol(self) -> str:
         return next(iter(self.protocols))
+
+    def primary_of(self, protocol: str) -> str:
+        """The metric by which runs of `protocol` are ranked."""
+        return self.primaries.get(protocol, self.primary)
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────

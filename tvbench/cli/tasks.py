@@ -51,6 +51,7 @@ def record(task: Task) -> dict[str, Any]:
         "protocols": dict(task.protocols),
         "default_protocol": task.default_protocol,
         "primary": task.primary,
+        "primaries": dict(task.primaries),
         "metrics": list(task.metrics),
         "languages": list(task.languages),
         "splits": list(task.splits),
@@ -73,6 +74,8 @@ def explained(task: Task) -> Iterator[str]:
         yield from field(f"protocol {name}{default}", sentence)
     others = [metric for metric in task.metrics if metric != task.primary]
     yield from field("metrics", ", ".join((f"{task.primary} (first)", *others)))
+    for protocol, metric in task.primaries.items():
+        yield from field(f"first in protocol {protocol}", metric)
     yield from field(f"languages ({len(task.languages)})", language_list(task.languages))
     if task.splits:
         yield from field("splits", ", ".join(task.splits))

@@ -185,7 +185,7 @@ def _join_task(
         "task": task.name,
         "version": task.version,
         "protocol": protocol,
-        "primary": task.primary,
+        "primary": task.primary_of(protocol),
         "dataset": dataset,
         "items": len(items),
         "signature": signature,
