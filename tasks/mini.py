@@ -132,7 +132,10 @@ TASKS = [
         version="1",
         title="generated: captions translated from English, half of them ambiguous without their picture",
         build=build_multi30k,
-        protocols={"tvbench": "asks for the translation and nothing else"},
+        protocols={
+            "tvbench": "asks for the translation and nothing else",
+            "text": "the same: a translation has no letters",
+        },
         primary="chrfpp",
         metrics=("chrfpp", "bleu", "sense"),
         languages=TARGETS,

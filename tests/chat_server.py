@@ -12,16 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Counts how often each question is asked. `die_after` N answers it closes every connection unanswered."""
+    """Counts how often each question is asked. `die_after` N answers it closes every connection unanswered; each
+    answer is padded to `length` characters."""
 
     daemon_threads = True
 
-    def __init__(self, delay: float = 0.0, die_after: int | None = None) -> None:
+    def __init__(self, delay: float = 0.0, die_after: int | None = None, length: int = 0) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.delay = delay
         self.die_after = die_after
+        self.length = length
 
     @property
     def url(self) -> str:
@@ -55,8 +57,9 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         time.sleep(self.server.delay)
+        answer = f"answer {len(question)}"
         self._send({"model": "counter", "usage": {"prompt_tokens": 5, "completion_tokens": 2}, "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": f"answer {len(question)}"},
+            {"index": 0, "message": {"role": "assistant", "content": answer.ljust(self.server.length, "x")},
              "finish_reason": "stop"}]})
 
     def _send(self, value: object) -> None:
@@ -75,9 +78,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def chat_server(delay: float = 0.0, die_after: int | None = None) -> Iterator[ChatServer]:
+def chat_server(delay: float = 0.0, die_after: int | None = None, length: int = 0) -> Iterator[ChatServer]:
     """A running server, shut down at the end."""
-    server = ChatServer(delay, die_after)
+    server = ChatServer(delay, die_after, length)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server

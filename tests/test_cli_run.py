@@ -6,9 +6,12 @@ import gzip
 import io
 import json
 import os
+import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -230,33 +233,75 @@ def test_a_results_path_that_is_a_file(tmp_path: Path, capsys: Said) -> None:
     assert "--results" in capsys.readouterr().err
 
 
-READ_ONLY = """
-import os, sys
-os.setuid(65534)
+def as_a_user(words: list[str]) -> list[str]:
+    """The command under file permissions, which root otherwise walks through."""
+    if os.geteuid() != 0:
+        return words
+    if shutil.which("setpriv") is None:
+        pytest.skip("root needs setpriv (util-linux) to put file permissions on itself")
+    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *words]
+
+
+def test_a_read_only_results_folder(tmp_path: Path) -> None:
+    data = multi30k_folder(tmp_path / "data")
+    out = tmp_path / "out"
+    out.mkdir(mode=0o555)
+    with chat_server() as server:
+        words = [sys.executable, "-m", "tvbench", "run", "--model", server.model, "--tasks", "multi30k:de",
+                 "--no-image", "--data", str(data), "--results", str(out)]
+        done = subprocess.run(as_a_user(words), capture_output=True, text=True, check=False)
+        assert not server.asked
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr and "--results" in done.stderr
+    assert not list(out.iterdir())
+
+
+FULL_DISK = """
+import resource, signal, sys
 from tvbench.cli.main import main
-sys.exit(main(sys.argv[1:]))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_a_read_only_results_folder(tmp_path: Path) -> None:
-    """Root may write anywhere, so the command is run as nobody."""
+def test_a_disk_that_fills_up_keeps_the_answers_and_the_run_goes_on(tmp_path: Path, capsys: Said) -> None:
+    """The limit on file size stands in for a full disk: `requests.jsonl` fits, `responses.jsonl` soon does not."""
     data = multi30k_folder(tmp_path / "data")
-    out = tmp_path / "out"
-    out.mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and folder.name.startswith("pytest"):
-            folder.chmod(0o755)
-    with chat_server() as server:
-        done = subprocess.run(
-            [sys.executable, "-c", READ_ONLY, "run", "--model", server.model, "--tasks", "multi30k:de", "--no-image",
-             "--data", str(data), "--results", str(out)],
-            capture_output=True, text=True, check=False, cwd="/",
-        )
-    if "ModuleNotFoundError" in done.stderr or "init_import_site" in done.stderr:
-        pytest.skip("the other user cannot read this environment")
-    assert done.returncode == 1
-    assert "cannot be written" in done.stderr and "--results" in done.stderr
+    with chat_server(length=2000) as server:
+        words = ["run", "--model", server.model, "--tasks", "multi30k:de", "--no-image", "--data", str(data),
+                 "--results", str(tmp_path / "out")]
+        done = subprocess.run([sys.executable, "-c", FULL_DISK, "12000", *words], capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 1, done.stderr
+        assert "no space left" in done.stderr and "same command again" in done.stderr
+        (found,) = find_runs(tmp_path / "out")
+        kept = found.responses()
+        assert 0 < len(kept) < 12
+        asked = server.asked.total()
+        assert main([*words, "--quiet"]) == 0
+        assert server.asked.total() - asked == 12 - len(kept), "what was stored is not asked again"
+    assert found.responses().items() >= kept.items() and len(found.responses()) == 12
+
+
+def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
+    data = multi30k_folder(tmp_path / "data")
+    with chat_server(delay=0.2) as server:
+        words = [sys.executable, "-m", "tvbench", "run", "--model", server.model, "--tasks", "multi30k:de",
+                 "--no-image", "--data", str(data), "--results", str(tmp_path / "out"), "--concurrency", "2"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            while server.asked.total() < 4:
+                assert running.poll() is None
+                time.sleep(0.02)
+            running.send_signal(signal.SIGINT)
+            said = running.communicate(timeout=30)[1]
+        assert running.returncode == 1
+        assert "Traceback" not in said and "same command" in said
+        (found,) = find_runs(tmp_path / "out")
+        assert 0 < len(found.responses()) < 12
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(found.responses()) == 12
 
 
 def test_dry_run_asks_nothing_and_writes_nothing(tmp_path: Path, capsys: Said) -> None:

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tvbench: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("tvbench: stopped by Ctrl-C; what was answered is stored", file=sys.stderr)
+        print("tvbench: stopped by Ctrl-C; what was answered is stored, and the same command goes on", file=sys.stderr)
         return EXIT_INCOMPLETE
     except BrokenPipeError:
         sys.stderr.close()
