@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -32,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json(record(card))
         else:
-            print("\n".join(explained(card)))
+            print("\n".join(explained(card, args.model)))
         return EXIT_GOOD
     found = list(catalog.models().values())
     if args.format == "json":
@@ -47,8 +48,8 @@ def record(card: ModelCard) -> dict[str, Any]:
     return asdict(card)
 
 
-def explained(card: ModelCard) -> Iterator[str]:
-    """The lines of `tvbench models show`."""
+def explained(card: ModelCard, asked: str) -> Iterator[str]:
+    """The lines of `tvbench models show`. `asked` is what the model was called, which `--model` takes as well."""
     yield card.name + (f": {card.title}" if card.title and card.title != card.name else "")
     where = {"hub": "hub", "folder": "folder", "server": "server", "builtin": "built in"}[card.kind]
     yield from field(where, f"{card.location} at {card.url}" if card.url else card.location)
@@ -68,7 +69,8 @@ def explained(card: ModelCard) -> Iterator[str]:
     ):
         if text:
             yield from field(label, text)
-    yield from field("run it", f"tvbench run --model {_argument(card)} --tasks mini")
+    argument = shlex.quote(asked.strip()) if card.kind == "server" or _loaded_by(card) else "openai:NAME@URL"
+    yield from field("run it", f"tvbench run --model {argument} --tasks mini")
 
 
 def size(parameters: int) -> str:
@@ -76,15 +78,6 @@ def size(parameters: int) -> str:
     if parameters >= 1e9:
         return f"{parameters / 1e9:.1f}B"
     return f"{parameters / 1e6:.0f}M" if parameters >= 1e7 else f"{parameters / 1e6:.1f}M"
-
-
-def _argument(card: ModelCard) -> str:
-    """What `--model` takes for this card; a placeholder where it has to be served first."""
-    if card.kind == "server":
-        return f"openai:{card.location}@{card.url}"
-    if not _loaded_by(card):
-        return "openai:NAME@URL"
-    return card.location if card.kind == "folder" else card.name
 
 
 def _settings(settings: Any) -> str:

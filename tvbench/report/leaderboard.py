@@ -139,7 +139,8 @@ def _sort_key(sheets: Sequence[tuple[list[Place], list[Row]]], sort: str | None)
     keys = {"model"} | {name for places, _ in sheets for place in places for name in (place.key, place.long_key)}
     parts = {place.part for places, _ in sheets for place in places}
     if sort not in keys | parts:
-        raise unknown_name("column", sort, keys, "--sort takes `model` or a column's name, such as alm or alm:de")
+        hint = "--sort takes `model` or a column's name, such as alm, or alm:de with --languages"
+        raise unknown_name("column", sort, keys, hint)
     return sort, sort == "model"
 
 

@@ -1,7 +1,8 @@
 """One table, four ways to show it: terminal (rich), markdown, CSV, JSON.
 
 A table that is wider than the terminal is first shown without its standard errors, then cut into blocks of columns
-that each repeat the row labels; nothing is ever cut off with an ellipsis. In a pipe every row stays on one line.
+that each repeat the row labels; a column that is still too wide is folded. Nothing is ever cut off. In a pipe every
+row stays on one line.
 Knows no model, no metric and no file.
 """
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 FORMATS = ("table", "markdown", "csv", "json")
 LABEL_WIDTH = 34
 """In a narrow terminal, row labels longer than this are folded onto a second line."""
+LEAST_WIDTH = 16
+"""What a column beside the labels gets, however narrow the terminal is."""
 CELL_PADDING = 2
 COLUMN_GAP = CELL_PADDING + 1
 """The padding and rich's column divider, here a blank."""
@@ -154,16 +157,17 @@ def _blocks(table: Table, console: Console, *, fixed: bool) -> Iterator[RichTabl
     room = console.width if fixed else sys.maxsize
     wide = sum(_width(table, index, wide=True, fixed=fixed) for index in labels + others) <= room
     taken = sum(_width(table, index, wide=wide, fixed=fixed) for index in labels)
+    left = max(room - taken, LEAST_WIDTH)
     block: list[int] = []
     used = taken
     for index in others:
         width = _width(table, index, wide=wide, fixed=fixed)
         if block and used + width > room:
-            yield _rich_table(table, labels + block, wide=wide, fixed=fixed)
+            yield _rich_table(table, labels + block, left, wide=wide, fixed=fixed)
             block, used = [], taken
         block.append(index)
         used += width
-    yield _rich_table(table, labels + block, wide=wide, fixed=fixed)
+    yield _rich_table(table, labels + block, left, wide=wide, fixed=fixed)
 
 
 def _width(table: Table, index: int, *, wide: bool, fixed: bool) -> int:
@@ -176,7 +180,8 @@ def _width(table: Table, index: int, *, wide: bool, fixed: bool) -> int:
     return width + COLUMN_GAP
 
 
-def _rich_table(table: Table, indices: Sequence[int], *, wide: bool, fixed: bool) -> RichTable:
+def _rich_table(table: Table, indices: Sequence[int], left: int, *, wide: bool, fixed: bool) -> RichTable:
+    """The columns at `indices`. `left` is the room beside the labels: a column that is wider is folded."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -185,10 +190,12 @@ def _rich_table(table: Table, indices: Sequence[int], *, wide: bool, fixed: bool
     for index in indices:
         column = table.columns[index]
         label = index < table.labels
-        drawn.add_column(
-            Text(column.title), justify=column.align, no_wrap=not (label and fixed), overflow="fold",
-            max_width=LABEL_WIDTH if label and fixed else None,
-        )
+        if label:
+            limit = LABEL_WIDTH if fixed else None
+        else:
+            limit = left - COLUMN_GAP if _width(table, index, wide=wide, fixed=fixed) > left else None
+        drawn.add_column(Text(column.title), justify=column.align, no_wrap=limit is None, overflow="fold",
+                         max_width=limit)
     whole = len(indices) == len(table.columns)
     drawn_rows = 0
     for number, row in enumerate(table.rows):
