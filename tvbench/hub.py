@@ -6,7 +6,9 @@ Turns the hub's many exceptions into one sentence and what to do. Knows reposito
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,27 @@ from tvbench.types import ModelCard
 MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 """What the engines read; not the same weights a second time in another format."""
 CODE_FILES = ("*.py",)
+COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def pinned(card: ModelCard, *, offline: bool = False) -> ModelCard:
+    """`card` at the commit that its revision names now, so that a branch that moves on is another model.
+
+    A hub that cannot be reached leaves it to the cache. Raises what `snapshot` raises.
+    """
+    if card.kind != "hub" or COMMIT.fullmatch(card.revision):
+        return card
+    # The path of a snapshot ends in its commit.
+    found = snapshot(card.location, kind="model", revision=card.revision, files=("config.json",), offline=offline)
+    return replace(card, revision=found.name)
+
+
+def pinned_if_here(card: ModelCard) -> ModelCard:
+    """`card` at the commit in the cache; as it is where there is none. Never asks the hub."""
+    try:
+        return pinned(card, offline=True)
+    except TvbenchError:
+        return card
 
 
 def model_folder(card: ModelCard, *, offline: bool = False) -> Path:

@@ -68,10 +68,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
+    from tvbench.hub import pinned, pinned_if_here
 
     _check_results(args.results)
     card = resolve_model(args.model)
     engine = choose_engine(card, args.engine)
+    card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
     plan = make_plan(args, card, engine)
     for planned in plan.tasks:
         for warning in planned.warnings:
