@@ -64,8 +64,9 @@ class Handler(BaseHTTPRequestHandler):
             listed = [{"type": "file", "path": path, "size": one.stat().st_size,
                        "oid": hashlib.sha1(one.read_bytes()).hexdigest()}
                       for path, one in zip(names, files, strict=True)]
-            self._send(json.dumps(listed if tree else {"id": name.removeprefix("datasets/"), "sha": self.server.commits[name],
-                                   "private": False, "siblings": [{"rfilename": one} for one in names]}).encode())
+            about = {"id": name.removeprefix("datasets/"), "sha": self.server.commits[name], "private": False,
+                     "siblings": [{"rfilename": one} for one in names]}
+            self._send(json.dumps(listed if tree else about).encode())
 
     def _file(self, path: str) -> None:
         """`org/m/resolve/COMMIT/config.json`."""
