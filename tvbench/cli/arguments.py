@@ -23,6 +23,12 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_results(results: Path) -> None:
+    """Before anything is read or asked: raises UsageError where runs cannot lie."""
+    if results.exists() and not results.is_dir():
+        raise UsageError(f"{results} is not a folder", "choose another folder with --results DIR")
+
+
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table", "json")) -> None:
     """`--format`: a table for people, or something for scripts."""
     parser.add_argument("--format", choices=formats, default=formats[0], help="how to print (default %(default)s)")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_results
+from tvbench.cli.arguments import add_format, add_results, check_results
 from tvbench.cli.output import print_json, remark
-from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
     from tvbench.interop.runs import Imported
@@ -35,6 +35,9 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.interop.runs import import_logs
     from tvbench.report.table import show
 
+    check_results(args.results)
+    if args.data is not None and not args.data.is_dir():
+        raise UsageError(f"the data folder {args.data} does not exist", "--data DIR names a local copy of the data")
     imported = import_logs(read_logs(args.dir), args.results, tasks(), name=args.name, data=args.data)
     if args.format == "json":
         print_json(_record(imported))

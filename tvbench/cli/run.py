@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive, settings_of
+from tvbench.cli.arguments import add_format, add_results, check_results, names, not_negative, positive, settings_of
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
-from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError, unknown_name
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
 from tvbench.plan import Overrides, Plan, PlannedTask, make_ask, plan_task
 from tvbench.types import BuildOptions, ModelCard, TaskResult
 
@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.engines.open import choose_engine
     from tvbench.hub import pinned, pinned_if_here
 
-    _check_results(args.results)
+    check_results(args.results)
     card = resolve_model(args.model)
     engine = choose_engine(card, args.engine)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
@@ -196,11 +196,6 @@ def _languages(text: str | None, tasks: list[str]) -> tuple[str, ...]:
             if code not in known:
                 raise unknown_name("language", code, known, f"for the tasks {', '.join(tasks)}")
     return codes
-
-
-def _check_results(results: Path) -> None:
-    if results.exists() and not results.is_dir():
-        raise UsageError(f"{results} is not a folder", "choose another folder with --results DIR")
 
 
 def _stop_cleanly(signum: int, frame: FrameType | None) -> None:
