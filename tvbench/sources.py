@@ -12,7 +12,9 @@ import binascii
 import gzip
 import hashlib
 import json
+import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -23,7 +25,8 @@ from tvbench.errors import MediaError, UsageError, unknown_name
 from tvbench.types import Media
 
 ENDINGS = (".parquet", ".jsonl", ".json")
-SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
+"""The end of a shard's name; those that were pushed by older libraries carry a hash as well."""
 MEDIA_FOLDERS = ("", "images", "videos", "data", "media")
 FULL_HASH_BYTES = 64 << 20
 """Files up to this size are hashed whole for the revision; of larger ones the two ends and the size."""
@@ -52,7 +55,10 @@ class Rows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for path in self.files:
-            yield from _parquet_rows(path) if path.suffix == ".parquet" else (row for _, row in _json_rows(path))
+            if path.suffix == ".parquet":
+                yield from _parquet_rows(path, self.folder)
+            else:
+                yield from (row for _, row in _json_rows(path))
 
 
 def open_rows(
@@ -66,7 +72,8 @@ def open_rows(
 ) -> Rows:
     """The rows of `repo`'s `split`. `data`: a local copy, or a folder that holds `org/name` or `name` folders.
 
-    Raises UsageError for a missing folder or split (naming those that exist), an empty or damaged file.
+    Raises UsageError for a missing folder or split (naming those that exist), a split that is there both as parquet and
+    as JSON, an empty or damaged file.
     """
     folder = _folder(repo, data, revision, offline)
     splits = _splits(folder, config)
@@ -74,6 +81,9 @@ def open_rows(
         where = f"split of {repo}" + (f" ({config})" if config else "")
         raise unknown_name(where, split, splits, f"looked in {folder}")
     files = tuple(splits[split])
+    if len({path.suffix for path in files}) > 1:
+        found = ", ".join(path.relative_to(folder).as_posix() for path in files)
+        raise UsageError(f"split {split} lies in {folder} in two forms: {found}", "remove or rename one of them")
     columns, count = _head(files)
     if count == 0:
         raise UsageError(f"{files[0]} has no rows")
@@ -116,7 +126,7 @@ def read_text_lines(path: Path) -> list[str]:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = raw.decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as text: {error}") from error
     lines = text.split("\n")
     return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
@@ -173,16 +183,22 @@ def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
     configs = front.get("configs") if isinstance(front, Mapping) else None
     found: dict[str, list[Path]] = {}
     for entry in configs if isinstance(configs, list) else ():
-        if config is not None and entry.get("config_name") != config:
+        if not isinstance(entry, Mapping) or (config is not None and entry.get("config_name") != config):
             continue
-        files = entry.get("data_files")
-        for one in files if isinstance(files, list) else ():
-            patterns = one["path"] if isinstance(one.get("path"), list) else [one.get("path", "")]
+        for split, patterns in _declared_files(entry.get("data_files")):
             matching = [path for path in sorted(folder.rglob("*")) if path.suffix in ENDINGS
                         and any(fnmatch(path.relative_to(folder).as_posix(), pattern) for pattern in patterns)]
             if matching:
-                found.setdefault(str(one.get("split", "train")), []).extend(matching)
+                found.setdefault(split, []).extend(matching)
     return found
+
+
+def _declared_files(files: Any) -> Iterator[tuple[str, list[str]]]:
+    """(split, patterns) of a `data_files:`: a pattern or a list of them (split `train`), or a list of both."""
+    for one in files if isinstance(files, list) else [files]:
+        path = one.get("path") if isinstance(one, Mapping) else one
+        patterns = [text for text in (path if isinstance(path, list) else [path]) if isinstance(text, str)]
+        yield str(one.get("split", "train")) if isinstance(one, Mapping) else "train", patterns
 
 
 # ── What is in them ───────────────────────────────────────────────────────────────────────────────
@@ -214,7 +230,7 @@ def _open_parquet(path: Path) -> Any:
         raise UsageError(f"{path} is not a readable parquet file: {error}", "fetch or copy it again") from error
 
 
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """Rows with media cells as Blobs; only the other columns are read while iterating."""
     import pyarrow
 
@@ -222,7 +238,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     schema = file.schema_arrow
     media = [name for name in schema.names if _holds_bytes(schema.field(name).type)]
     plain = [name for name in schema.names if name not in media]
-    cells = _Cells(path)
+    cells = _Cells(path, folder)
     number = 0
     for group in range(file.num_row_groups):
         try:
@@ -246,12 +262,16 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 class _Cells:
-    """Media cells of one parquet file. The last row group of a column is kept, for reading in order."""
+    """Media cells of one parquet file. The last row group of a column is kept, for reading in order.
 
-    def __init__(self, path: Path) -> None:
+    Files that a cell only names are looked for beside the parquet file, and then as `media_from` does.
+    """
+
+    def __init__(self, path: Path, folder: Path) -> None:
         import threading
 
         self._path = path
+        self._folder = folder
         self._lock = threading.Lock()
         self._kept: tuple[int, str, Any] | None = None
 
@@ -259,19 +279,30 @@ class _Cells:
         return lambda: self._read(group, name, index)
 
     def _read(self, group: int, name: str, index: int) -> bytes:
+        where = f"{self._path.name}, column {name}"
         with self._lock:
             if self._kept is None or self._kept[:2] != (group, name):
-                column = _open_parquet(self._path).read_row_group(group, columns=[name]).column(name)
-                self._kept = (group, name, column)
+                self._kept = (group, name, self._column(group, name, where))
             value = self._kept[2][index].as_py()
-        where = f"{self._path.name}, column {name}"
         if isinstance(value, Mapping):
             if value.get("bytes") is None and value.get("path"):
-                return _safe_path(self._path.parent, str(value["path"]), where).read_bytes()
+                beside = self._path.parent.relative_to(self._folder) / str(value["path"])
+                try:
+                    return _safe_path(self._folder, str(beside), where).read_bytes()
+                except MediaError:
+                    return _safe_path(self._folder, str(value["path"]), where).read_bytes()
             value = value.get("bytes")
         if not value:
             raise MediaError(f"{where}: the cell is empty")
         return bytes(value)
+
+    def _column(self, group: int, name: str, where: str) -> Any:
+        import pyarrow
+
+        try:
+            return _open_parquet(self._path).read_row_group(group, columns=[name]).column(name)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise MediaError(f"{where} is damaged: {error}", "fetch or copy the file again") from error
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -320,20 +351,28 @@ def _loader(value: Any, folder: Path, name: str) -> tuple[str, Callable[[], byte
 def _base64(text: str) -> bytes | None:
     body = text.split(",", 1)[1] if text.startswith("data:") and "," in text else text
     try:
-        return base64.b64decode(body, validate=True)
+        return base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
 def _safe_path(folder: Path, relative: str, name: str) -> Path:
-    """A file below `folder` or its media folders. Raises MediaError for one outside, or none."""
+    """A file below `folder` or its media folders. Raises MediaError for one outside, or none.
+
+    The path itself must not lead out of the folder, and no link either. The hub's cache is an exception: the files of a
+    snapshot are links into the `blobs` of the same repository.
+    """
     root = folder.resolve()
+    linked = root.parents[1] if root.parent.name == "snapshots" else root
     for sub in MEDIA_FOLDERS:
-        path = (root / sub / relative).resolve()
-        if not path.is_relative_to(root):
-            raise MediaError(f"{name}: {relative} lies outside the data folder")
-        if path.is_file():
-            return path
+        path = Path(os.path.normpath(root / sub / relative))
+        try:
+            if not path.is_relative_to(root) or not path.resolve().is_relative_to(linked):
+                raise MediaError(f"{name}: {relative} lies outside the data folder")
+            if path.is_file():
+                return path
+        except (OSError, ValueError) as error:  # longer than a path may be, or with a zero byte in it
+            raise MediaError(f"{name}: {relative[:60]!r} is neither a file nor base64") from error
     raise MediaError(f"{name}: the file {relative} is not in {folder}")
 
 
