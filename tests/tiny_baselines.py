@@ -21,20 +21,26 @@ QWEN_TEMPLATE = """\
 {% endif %}"""
 
 GEMMA_TEMPLATE = """\
-def tokenizer(
-    folder: Path, tokens: list[str], template: str, roles: dict[str, str] | None = None, **names: str
-) -> Any:
+{{ bos_token }}{% for message in messages %}<start_of_turn>{{ {'assistant': 'model'}.get(message.role, message.role) }}
 {% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content -%}
 {%- if part.type == 'image' -%}<start_of_image>{%- else -%}{{ part.text }}{%- endif -%}
 {%- endfor %}{% endif %}<end_of_turn>
 {% endfor %}{% if add_generation_prompt %}<start_of_turn>model
 {% endif %}"""
 
+LLAMA_TEMPLATE = """\
+{%- for message in messages -%}<start_of_turn>{{ message.role }}
+{{ message.content }}<end_of_turn>
+{% endfor %}{% if add_generation_prompt %}<start_of_turn>assistant
+{% endif %}"""
+
 TEXT = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "max_position_embeddings": 2048}
 
 
-def tokenizer(folder: Path, tokens: list[str], template: str, roles: dict[str, str] | None = None, **names: str) -> Any:
+def tokenizer(
+    folder: Path, tokens: list[str], template: str, roles: dict[str, str] | None = None, **names: str
+) -> Any:
     """The small model's byte-level tokenizer with other special tokens; `roles` are those that a processor asks for
     by name (`boi_token`)."""
     from transformers import AutoTokenizer
@@ -109,7 +115,7 @@ def gemma3(folder: Path) -> Path:
 
 
 def published_names(model: Path) -> Path:
-    """The names that Gemma 3's checkpoints have on the hub: vLLM does not read what transformers 5 writes."""
+    """The names of the vision tower in checkpoints on the hub: vLLM does not read what transformers 5 writes."""
     from safetensors.torch import load_file, save_file
 
     file = model / "model.safetensors"
@@ -119,4 +125,34 @@ def published_names(model: Path) -> Path:
     return model
 
 
-FAMILIES: dict[str, Callable[[Path], Path]] = {"qwen2.5-vl": qwen, "gemma3": gemma3}
+def llava_llama(folder: Path) -> Path:
+    """LLaVA-NeXT with a CLIP tower and a Llama: the second last layer without its class token."""
+    import torch
+    from transformers import (
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextImageProcessorPil,
+        LlavaNextProcessor,
+    )
+
+    words = tokenizer(folder / "words", [], LLAMA_TEMPLATE)
+    grids = [[56, 112], [112, 56], [112, 112], [168, 56], [56, 168]]
+    torch.manual_seed(3)
+    config = LlavaNextConfig(
+        text_config={**TEXT, "model_type": "llama", "vocab_size": len(words)},
+        vision_config={"model_type": "clip_vision_model", "hidden_size": 64, "intermediate_size": 128,
+                       "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 56, "patch_size": 14,
+                       "projection_dim": 64},
+        image_grid_pinpoints=grids, image_token_index=words.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2, vision_feature_select_strategy="default",
+    )
+    processor = LlavaNextProcessor(
+        LlavaNextImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56},
+                                   image_grid_pinpoints=grids),
+        words, patch_size=14, vision_feature_select_strategy="default", chat_template=LLAMA_TEMPLATE,
+        image_token="<image>", num_additional_image_tokens=1,
+    )
+    return published_names(save(folder / "model", LlavaNextForConditionalGeneration(config), processor))
+
+
+FAMILIES: dict[str, Callable[[Path], Path]] = {"qwen2.5-vl": qwen, "gemma3": gemma3, "llava-next-llama3": llava_llama}
