@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -433,6 +434,18 @@ def test_what_is_not_there_is_refused_with_the_nearest_name(options: dict[str, o
     with pytest.raises(UsageError) as raised:
         build("mini-alm", **options)
     assert message in f"{raised.value} {raised.value.hint}"
+
+
+def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalog.parse_selection("mini:en+de") == [
+        ("mini-alm", ("en", "de")), ("mini-multi30k", ("de",)), ("mini-vimul", ("en", "de"))]
+    assert [name for name, _ in catalog.parse_selection("mini:en")] == ["mini-alm", "mini-vimul"]
+    with pytest.raises(UsageError, match="'nl'"):
+        catalog.parse_selection("mini:nl+de")
+    words = ["run", "--model", "tower-mini", "--tasks", "mini:de", "--dry-run", "--format", "json"]
+    assert main([*words, "--set", "mini.items=1", "--set", "mini-alm.items=2"]) == 0
+    shown = json.loads(capsys.readouterr().out)["tasks"]
+    assert {task["task"]: task["items"] for task in shown} == {"mini-alm": 16, "mini-multi30k": 3, "mini-vimul": 3}
 
 
 def test_listing_the_tasks_opens_no_picture_library() -> None:

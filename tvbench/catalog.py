@@ -78,23 +78,42 @@ def groups() -> dict[str, tuple[str, ...]]:
 def parse_selection(text: str) -> list[tuple[str, tuple[str, ...]]]:
     """`alm,multi30k:de+fr,mini` as [(task, language codes)], in order, groups expanded; no codes means all.
 
-    A task that is named twice is asked once, for the languages of both. Raises UsageError for an empty selection, an
-    unknown task, and a language that a task does not have.
+    A task that is named twice is asked once, for the languages of both. Of a group, a task without the wanted
+    languages is left out. Raises UsageError for an empty selection, an unknown task, and a language that the task, or
+    every task of the group, does not have.
     """
     selected: dict[str, tuple[str, ...]] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, wanted = (piece.strip() for piece in part.partition(":"))
         if colon and not wanted:
             raise UsageError(f"'{part}' names no language", f"write {name} for all of them, or such as {name}:de+fr")
-        for member in groups().get(name, (name,)):
-            chosen = task(member)
-            codes = tuple(language_of(chosen, one.strip()) for one in wanted.split("+")) if wanted else ()
+        for member, codes in _members(name, tuple(one.strip() for one in wanted.split("+")) if wanted else ()):
             before = selected.get(member)
             everything = not codes or before == ()
             selected[member] = () if everything else tuple(dict.fromkeys((*(before or ()), *codes)))
     if not selected:
         raise UsageError("no task is selected", "for example --tasks alm,multi30k:de (`tvbench tasks` lists them)")
     return list(selected.items())
+
+
+def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """The task, or the tasks of the group, called `name`, each with the codes of the wanted languages that it has."""
+    members = groups().get(name, (name,))
+    found: dict[str, list[str]] = {}
+    refusals: dict[str, list[UsageError]] = {}
+    for member in members:
+        chosen = task(member)
+        for one in wanted:
+            try:
+                code = language_of(chosen, one)
+            except UsageError as error:
+                refusals.setdefault(one, []).append(error)
+            else:
+                found.setdefault(member, []).append(code)
+    for errors in refusals.values():
+        if len(errors) == len(members):
+            raise errors[0]
+    return [(member, tuple(found.get(member, ()))) for member in members if member in found or not wanted]
 
 
 def language_of(task: Task, text: str) -> str:

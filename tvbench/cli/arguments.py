@@ -40,16 +40,23 @@ def names(text: str | None) -> tuple[str, ...]:
 
 
 def settings_of(pairs: Sequence[str], tasks: Sequence[str]) -> dict[str, dict[str, str]]:
-    """`["alm.variant=x"]` as {"alm": {"variant": "x"}}. Raises UsageError for what is not `task.key=value`."""
+    """`["alm.variant=x"]` as {"alm": {"variant": "x"}}; the name of a group sets all its tasks in `tasks`.
+
+    Raises UsageError for what is not `task.key=value`.
+    """
+    from tvbench.catalog import groups
+
     settings: dict[str, dict[str, str]] = {task: {} for task in tasks}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         task, dot, key = name.partition(".")
         if not equals or not dot or not key:
             raise UsageError(f"--set {pair} is not of the form task.key=value", "for example --set vimul.frames=16")
-        if task not in settings:
+        meant = [member for member in groups().get(task, (task,)) if member in settings]
+        if not meant:
             raise UsageError(f"--set {pair}: task {task} is not in this run", f"tasks here: {', '.join(tasks)}")
-        settings[task][key] = value
+        for member in meant:
+            settings[member][key] = value
     return settings
 
 
