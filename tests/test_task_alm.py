@@ -181,7 +181,7 @@ def test_alm_pictures_are_not_read_while_building(alm_data: Path, monkeypatch: p
 
     (media,) = media_of(items(alm, alm_data)[0].messages)
     assert media.kind == "image" and media.load() == png()
-    monkeypatch.setattr("tvbench.sources._Cells._read", forbidden)
+    monkeypatch.setattr("tvbench.sources.tables.Cells._read", forbidden)
     (media,) = media_of(items(alm, alm_data)[0].messages)
     with pytest.raises(AssertionError):
         media.load()

@@ -1,0 +1,134 @@
+"""The rows of one file, parquet or JSON lines. Cells with media become Blobs and are read later."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tvbench.errors import MediaError, UsageError
+from tvbench.sources.media import Blob, safe_path
+
+
+def head(files: tuple[Path, ...]) -> tuple[tuple[str, ...], int]:
+    """Column names in order of appearance, and the number of rows."""
+    columns: dict[str, None] = {}
+    count = 0
+    for path in files:
+        if path.suffix == ".parquet":
+            file = _open_parquet(path)
+            columns |= dict.fromkeys(file.schema_arrow.names)
+            count += file.metadata.num_rows
+        else:
+            for _, row in json_rows(path):
+                columns |= dict.fromkeys(row)
+                count += 1
+    return tuple(columns), count
+
+
+def _open_parquet(path: Path) -> Any:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UsageError(f"{path} is not a readable parquet file: {error}", "fetch or copy it again") from error
+
+
+def parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Rows with media cells as Blobs; only the other columns are read while iterating."""
+    import pyarrow
+
+    file = _open_parquet(path)
+    schema = file.schema_arrow
+    media = [name for name in schema.names if _holds_bytes(schema.field(name).type)]
+    plain = [name for name in schema.names if name not in media]
+    cells = Cells(path, folder)
+    number = 0
+    for group in range(file.num_row_groups):
+        try:
+            rows = file.read_row_group(group, columns=plain).to_pylist()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise UsageError(f"{path} is damaged in row group {group}: {error}", "fetch or copy it again") from error
+        if not plain:
+            rows = [{} for _ in range(file.metadata.row_group(group).num_rows)]
+        for index, row in enumerate(rows):
+            blobs = {name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index)) for name in media}
+            yield {name: blobs[name] if name in blobs else row[name] for name in schema.names}
+            number += 1
+
+
+def _holds_bytes(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    if types.is_struct(kind):
+        return any(kind.field(i).name == "bytes" for i in range(kind.num_fields))
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+class Cells:
+    """Media cells of one parquet file. The last row group of a column is kept, for reading in order.
+
+    Files that a cell only names are looked for beside the parquet file, and then as `media_from` does.
+    """
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._path = path
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._kept: tuple[int, str, Any] | None = None
+
+    def loader(self, group: int, name: str, index: int) -> Callable[[], bytes]:
+        return lambda: self._read(group, name, index)
+
+    def _read(self, group: int, name: str, index: int) -> bytes:
+        where = f"{self._path.name}, column {name}"
+        with self._lock:
+            if self._kept is None or self._kept[:2] != (group, name):
+                self._kept = (group, name, self._column(group, name, where))
+            value = self._kept[2][index].as_py()
+        if isinstance(value, Mapping):
+            if value.get("bytes") is None and value.get("path"):
+                beside = self._path.parent.relative_to(self._folder) / str(value["path"])
+                try:
+                    return safe_path(self._folder, str(beside), where).read_bytes()
+                except MediaError:
+                    return safe_path(self._folder, str(value["path"]), where).read_bytes()
+            value = value.get("bytes")
+        if not value:
+            raise MediaError(f"{where}: the cell is empty")
+        return bytes(value)
+
+    def _column(self, group: int, name: str, where: str) -> Any:
+        import pyarrow
+
+        try:
+            return _open_parquet(self._path).read_row_group(group, columns=[name]).column(name)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise MediaError(f"{where} is damaged: {error}", "fetch or copy the file again") from error
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, row) of a JSON-lines file, or of a JSON list. Raises UsageError naming the bad line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if path.suffix == ".json" and text.lstrip().startswith("["):
+        values = list(enumerate(_parse(path, 1, text), 1))
+    else:
+        values = [(n, _parse(path, n, line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for number, value in values:
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}:{number} is not a JSON object")
+        yield number, value
+
+
+def _parse(path: Path, number: int, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{path}:{number} is not JSON ({error}): {text[:60]!r}", "mend or remove that line") from error
