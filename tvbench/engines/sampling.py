@@ -29,6 +29,12 @@ def soft_cap(logits: torch.Tensor, cap: float | None) -> torch.Tensor:
     return logits if cap is None else torch.tanh(logits / cap) * cap
 
 
+def is_plain_greedy(sampling: Sampling) -> bool:
+    """Whether the likeliest token is taken as it is. `generate` does that itself, and a soft-cap, which keeps the
+    order of the logits, changes nothing."""
+    return sampling.temperature <= 0 and sampling.repetition_penalty == 1.0
+
+
 class RowSampler(LogitsProcessor):  # type: ignore[misc]
     """Draws each row's next token and leaves only that one possible, so that greedy `generate` must take it.
 
@@ -98,22 +104,21 @@ class RowEnd(StoppingCriteria):  # type: ignore[misc]
         self.finish: list[str] = ["length"] * len(limits)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: object) -> torch.Tensor:
-        new = input_ids[:, self.prompt_length :].tolist()
-        for row, tokens in enumerate(new):
-            if self.used[row] is None:
-                self._judge(row, tokens)
+        count = input_ids.shape[1] - self.prompt_length
+        for row, last in enumerate(input_ids[:, -1].tolist()):
+            if self.used[row] is not None:
+                continue
+            if last in self.end_ids or self._stopped(row, input_ids):
+                self.used[row], self.finish[row] = count, "stop"
+            elif count >= self.limits[row]:
+                self.used[row] = count
         return torch.tensor([used is not None for used in self.used], device=input_ids.device)
 
-    def _judge(self, row: int, tokens: list[int]) -> None:
-        if tokens[-1] in self.end_ids or self._stopped(row, tokens):
-            self.used[row], self.finish[row] = len(tokens), "stop"
-        elif len(tokens) >= self.limits[row]:
-            self.used[row] = len(tokens)
-
-    def _stopped(self, row: int, tokens: list[int]) -> bool:
+    def _stopped(self, row: int, input_ids: torch.Tensor) -> bool:
         stops = self.stops[row]
         if not stops:
             return False
         # A token has at least one byte, so that this tail holds any stop string that the last token completes.
-        tail = self.decode(tokens[-max(len(stop.encode()) for stop in stops) - 4 :])
+        tokens = input_ids[row, self.prompt_length :]
+        tail = self.decode(tokens[-max(len(stop.encode()) for stop in stops) - 4 :].tolist())
         return any(stop in tail for stop in stops)

@@ -147,7 +147,7 @@ class TransformersEngine:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-        from tvbench.engines.sampling import RowEnd, RowSampler
+        from tvbench.engines.sampling import RowEnd, RowSampler, is_plain_greedy
 
         requests = [item.prepared.request for item in batch]
         width = collated.tensors["input_ids"].shape[1]
@@ -159,12 +159,14 @@ class TransformersEngine:
             [request.sampling.stop for request in requests],
             lambda ids: self.prompter.answer(ids, ()),
         )
-        sampler = RowSampler(requests, [width - length for length in collated.lengths], self.cap)
+        processors = LogitsProcessorList()
+        if not all(is_plain_greedy(request.sampling) for request in requests):
+            processors.append(RowSampler(requests, [width - length for length in collated.lengths], self.cap))
         with torch.inference_mode():
             output = self.model.generate(
                 **collated.tensors,
                 generation_config=GenerationConfig(max_new_tokens=max(limits), do_sample=False, use_cache=True),
-                logits_processor=LogitsProcessorList([sampler]),
+                logits_processor=processors,
                 stopping_criteria=StoppingCriteriaList([end]),
             )
         seconds = time.perf_counter() - started

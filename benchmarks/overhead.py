@@ -1,0 +1,231 @@
+"""What tvbench adds to the engine below it: a run's wall time beside the bare engine's, on the same questions.
+
+    python benchmarks/overhead.py --engine transformers
+    PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/overhead.py --engine vllm
+
+Both sides answer the mini tasks (548 questions on pictures and clips) with one loaded model, in turns, after one round
+each to warm up. Loading is in neither. tvbench: everything that `tvbench run` does from the finished plan to the last
+synced answer (keys are known, as they are when a run is continued; planning is printed beside). Bare: what a careful
+person writes around the library. Pictures and clips are opened one after the other, then
+
+- vllm: all prompts in one `LLM.generate`;
+- transformers: batches of the same size, all prompts sorted by length, `model.generate`, greedy.
+
+vLLM's caches of prompts and pictures are off, or the second round would find the first one's work done. Answers of both
+sides are compared. A last round says where tvbench's time goes besides waiting for the engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tvbench.catalog import parse_selection, resolve_model, task
+from tvbench.engines.open import EngineOptions, open_engine
+from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.engines.transformers import TransformersEngine
+from tvbench.engines.vllm import VllmEngine
+from tvbench.media import Decoder, prepare
+from tvbench.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.session import RunSession, SessionOptions
+from tvbench.store import RunFolder, RunWriter
+from tvbench.types import BuildOptions, ModelCard, Request, Response
+
+Answers = dict[str, str | None]
+WITHOUT_CACHES = {"enable_prefix_caching": False, "mm_processor_cache_gb": 0}
+
+
+class Silent:
+    """A Watch (runner.py) that looks away."""
+
+    def begin(self, total: int, kept: int) -> None:
+        """See Watch."""
+
+    def answered(self, response: Response) -> None:
+        """See Watch."""
+
+
+class Loaded:
+    """An engine that stays open from one round to the next."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def info(self) -> EngineInfo:
+        """See Engine."""
+        return self.engine.info
+
+    def serve(self, feed: Feed) -> Iterator[Response]:
+        """See Engine."""
+        return self.engine.serve(feed)
+
+    def close(self) -> None:
+        """The next round needs it."""
+
+
+class Session(RunSession):
+    """A run's sitting whose engine is open already."""
+
+    def __init__(self, folder: Path, plan: Plan, name: str, engine: Engine) -> None:
+        super().__init__(folder, plan, name, SessionOptions(EngineOptions()))
+        self.loaded = Loaded(engine)
+
+    def _open(self) -> Engine:
+        self._opened = time.monotonic()
+        return self.loaded
+
+
+def main() -> int:
+    """Time both sides in turns and print ratios. 1 when an answer differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("transformers", "vllm"), default="transformers")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tasks", default="mini")
+    args = parser.parse_args()
+    card = resolve_model("tower-mini")
+    if args.engine == "vllm":
+        card = replace(card, engine={**card.engine, "vllm": {**card.engine.get("vllm", {}), **WITHOUT_CACHES}})
+    started = time.perf_counter()
+    plan = planned(card, args.tasks)
+    planning = time.perf_counter() - started
+    engine = open_engine(args.engine, card, options=EngineOptions(dtype="float32"))
+    sides: dict[str, Callable[[], Answers]] = {
+        "bare": lambda: bare(engine, plan.requests()),
+        "tvbench": lambda: through_tvbench(engine, plan, args.engine),
+    }
+    expected, got = (side() for side in sides.values())
+    ratios = [one_round(sides, number) for number in range(args.rounds)]
+    print(f"{len(expected)} requests, {sum(got[key] == text for key, text in expected.items())} answers equal")
+    print(f"tvbench / bare: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    where_it_goes(engine, plan, args.engine, planning)
+    engine.close()
+    return 0 if got == expected else 1
+
+
+def planned(card: ModelCard, tasks: str) -> Plan:
+    """What `tvbench run` makes of the selection."""
+    chosen = [plan_task(task(name), BuildOptions(task(name).default_protocol, languages=languages), card, Overrides())
+              for name, languages in parse_selection(tasks)]
+    return Plan(card, tuple(chosen), make_ask(card, chosen, Overrides(), {"name": "benchmark"}))
+
+
+def one_round(sides: dict[str, Callable[[], Answers]], number: int) -> float:
+    """Both sides once, the first of them changing; tvbench's time over the bare one's."""
+    seconds: dict[str, float] = {}
+    for name in sorted(sides, reverse=bool(number % 2)):
+        started = time.perf_counter()
+        sides[name]()
+        seconds[name] = time.perf_counter() - started
+    ratio = seconds["tvbench"] / seconds["bare"]
+    print(f"round {number + 1}: bare {seconds['bare']:.2f} s, tvbench {seconds['tvbench']:.2f} s, ratio {ratio:.3f}",
+          flush=True)
+    return ratio
+
+
+# ── tvbench ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def through_tvbench(engine: Engine, plan: Plan, name: str) -> Answers:
+    """A whole run into an empty folder: requests written, media decoded ahead, answers stored one by one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / plan.run_name
+        with Session(folder, plan, name, engine) as session:
+            session.answer(Silent())
+        return {key: response.text for key, response in RunFolder(folder).responses().items()}
+
+
+def where_it_goes(engine: Engine, plan: Plan, name: str, planning: float) -> None:
+    """One more run with a clock in each place that is not the engine."""
+    spent: dict[str, float] = {}
+
+    @contextmanager
+    def clock(place: str, owner: Any, method: str) -> Iterator[None]:
+        original = getattr(owner, method)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                spent[place] = spent.get(place, 0.0) + time.perf_counter() - started
+
+        setattr(owner, method, timed)
+        try:
+            yield
+        finally:
+            setattr(owner, method, original)
+
+    from tvbench.feed import DecodeAhead
+
+    started = time.perf_counter()
+    with (
+        clock("answers stored", RunWriter, "append"),
+        clock("requests and manifest written", Session, "_write_plan"),
+        clock("waiting for decoded media", DecodeAhead, "take"),
+        clock("decoding (in threads beside)", Session, "_prepare"),
+    ):
+        through_tvbench(engine, plan, name)
+    whole = time.perf_counter() - started
+    print(f"where it goes, of {whole:.2f} s (planning, before: {planning:.2f} s)")
+    for place, seconds in sorted(spent.items(), key=lambda pair: -pair[1]):
+        print(f"  {place:<32}{seconds:7.3f} s {100 * seconds / whole:6.2f} %")
+
+
+# ── Bare ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bare(engine: Engine, requests: Sequence[Request]) -> Answers:
+    """Media opened one by one, then the library."""
+    decoder = Decoder()
+    prepared = [prepare(request, decoder) for request in requests]
+    decoder.close()
+    return bare_vllm(engine, prepared) if isinstance(engine, VllmEngine) else bare_transformers(engine, prepared)
+
+
+def bare_vllm(engine: VllmEngine, prepared: Sequence[Prepared]) -> Answers:
+    """All prompts in one `LLM.generate`. Clips all have the same number of frames, which vLLM 0.32 needs."""
+    asked = [(engine._prompt(one)[0], engine._params(one, None)) for one in prepared]
+    outputs = engine._llm.generate([prompt for prompt, _ in asked], [params for _, params in asked], use_tqdm=False)
+    return {
+        one.request.key: engine.prompter.answer(output.outputs[0].token_ids, ())
+        for one, output in zip(prepared, outputs, strict=True)
+    }
+
+
+def bare_transformers(engine: Engine, prepared: Sequence[Prepared]) -> Answers:
+    """Batches of prompts of like length and equal limit, through `model.generate`."""
+    import torch
+
+    assert isinstance(engine, TransformersEngine)
+    encoded = sorted((engine.inputs.encode(one) for one in prepared),
+                     key=lambda item: (item.kind, item.prepared.request.sampling.max_new_tokens, -item.length))
+    answers: Answers = {}
+    start = 0
+    while start < len(encoded):
+        first = encoded[start]
+        batch = [item for item in encoded[start : start + engine.batch_size] if item.kind == first.kind
+                 and item.prepared.request.sampling == first.prepared.request.sampling]
+        start += len(batch)
+        tensors = engine.inputs.collate(batch).tensors
+        with torch.inference_mode():
+            output = engine.model.generate(
+                **tensors, do_sample=False, max_new_tokens=first.prepared.request.sampling.max_new_tokens,
+                eos_token_id=list(engine.prompter.end_ids), pad_token_id=engine.prompter.end_ids[0],
+            )
+        width = tensors["input_ids"].shape[1]
+        for item, tokens in zip(batch, output[:, width:].tolist(), strict=True):
+            answers[item.prepared.request.key] = engine.prompter.answer(tokens, ())
+    return answers
+
+
+if __name__ == "__main__":
+    sys.exit(main())
