@@ -289,7 +289,11 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
     with chat_server(delay=0.2) as server:
         words = [sys.executable, "-m", "tvbench", "run", "--model", server.model, "--tasks", "multi30k:de",
                  "--no-image", "--data", str(data), "--results", str(tmp_path / "out"), "--concurrency", "2"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # A shell starts its background jobs with SIGINT ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as running:
             while server.asked.total() < 4:
                 assert running.poll() is None
                 time.sleep(0.02)
