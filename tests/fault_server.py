@@ -58,6 +58,8 @@ class Call(BaseHTTPRequestHandler):
 
     @property
     def text(self) -> str:
+        if "messages" not in self.body:  # /tokenize of a bare text
+            return str(self.body.get("prompt"))
         content = self.body["messages"][-1]["content"]
         if isinstance(content, str):
             return content

@@ -517,7 +517,10 @@ def test_log_probabilities_of_the_continuation_only() -> None:
     prompt = [1, 5, 6, 9]
 
     def answer(call: Any) -> None:
-        whole = [*prompt[:-1], 8, 4, 2] if call.body["messages"][-1]["role"] == "assistant" else prompt
+        if "prompt" in call.body:
+            call.reply({"tokens": [8, 4, 2] if call.body["prompt"] == "Ja." else [7, 8, 4, 2]})
+            return
+        whole = [*prompt, 8, 4, 2] if call.body["messages"][-1]["role"] == "assistant" else prompt
         if call.path == "/tokenize":
             call.reply({"tokens": whole})
             return
@@ -528,9 +531,11 @@ def test_log_probabilities_of_the_continuation_only() -> None:
         server.everything = answer
         engine = OpenAIEngine("served-model", server.root, backoff_s=0.002, retries=0)
         scored = serve(engine, question("q", continuation="Ja."))["q"]
+        sent = server.bodies[-1]
+        trimmed = serve(engine, question("q", continuation=" Ja."))["q"]
         engine.close()
+    assert "changes the text" in (trimmed.error or ""), "the template trims: another text would be scored"
     assert scored.logprobs == (-8.0, -4.0, -2.0) and scored.text == "Ja." and scored.error is None
-    sent = server.bodies[-1]
     assert sent["messages"][-1] == {"role": "assistant", "content": "Ja."}
     assert (sent["prompt_logprobs"], sent["max_tokens"], sent["continue_final_message"]) == (0, 1, True)
 

@@ -55,6 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-model-len", type=positive, metavar="TOKENS")
     how.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only: requests under way")
     how.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="openai only: for one request")
+    how.add_argument("--send-video", choices=("frames", "video_url"), default="frames",
+                     help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
+                     "samples in its own way")
     how.add_argument("--video-timeout", type=float, default=60.0, metavar="SECONDS", help="for decoding one clip")
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
@@ -115,6 +118,8 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
         )
         planned.append(plan_task(task, options, card, overrides))
     how = {"name": engine, "dtype": args.dtype, "max_model_len": args.max_model_len}
+    if args.send_video != "frames":
+        how["video"] = args.send_video
     return Plan(card, tuple(planned), make_ask(card, planned, overrides, how))
 
 
@@ -148,6 +153,7 @@ def session_options(args: argparse.Namespace) -> SessionOptions:
         max_model_len=args.max_model_len,
         concurrency=args.concurrency,
         timeout_s=args.timeout,
+        video=args.send_video,
         trust_remote_code=args.trust_remote_code,
         offline=args.offline,
     )

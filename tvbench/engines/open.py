@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
@@ -29,7 +30,8 @@ PACKAGES = {"vllm": ("vllm",), "transformers": ("torch", "transformers", "safete
 class EngineOptions:
     """How an engine runs. None leaves it to the model card or the engine; fields of other engines are ignored.
 
-    `timeout_s` is seconds for one request, `concurrency` requests under way (openai only).
+    For openai only: `timeout_s` is seconds for one request, `concurrency` requests under way, and `video` says whether
+    a server gets a clip as pictures of its frames or as the file (`video_url`).
     """
 
     dtype: str | None = None
@@ -37,6 +39,7 @@ class EngineOptions:
     max_model_len: int | None = None
     concurrency: int = 16
     timeout_s: float = 120.0
+    video: Literal["frames", "video_url"] = "frames"
     trust_remote_code: bool = False
     offline: bool = False
 
@@ -68,7 +71,7 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
         from tvbench.engines.openai import OpenAIEngine
 
         return OpenAIEngine(card.location, card.url, api_key=os.environ.get("OPENAI_API_KEY"),
-                            concurrency=options.concurrency, timeout_s=options.timeout_s)
+                            concurrency=options.concurrency, timeout_s=options.timeout_s, video=options.video)
     extra = _remote_code_arguments(name, card, options)
     from tvbench.engines.checkpoint import corrected
 

@@ -40,12 +40,16 @@ async def score(
     """
     text = prepared.request.continuation or ""
     full = with_continuation(messages, text)
-    prompt = await _tokens(caller, url, dialect.model, messages)
-    whole = await _tokens(caller, url, dialect.model, full)
-    start = common_prefix(prompt, whole)
-    scored = whole[start:]
-    if not scored:
+    prompt = await _tokens(caller, url, conversation(dialect.model, messages))
+    whole = await _tokens(caller, url, conversation(dialect.model, full))
+    wanted = await _tokens(caller, url, {"model": dialect.model, "prompt": text, "add_special_tokens": False})
+    scored = whole[common_prefix(prompt, whole) :]
+    if not wanted:
         raise Refused("the continuation to be scored is empty")
+    if scored != wanted:
+        # Most templates trim what they are given; then another text would be scored than was asked for.
+        raise Refused("the server's chat template changes the text to be scored (a blank at its start or end?); "
+                      "use --engine transformers or vllm")
 
     def body() -> Json:
         asked = dialect.body(prepared.request, full)
@@ -81,11 +85,15 @@ def common_prefix(first: list[int], second: list[int]) -> int:
                 min(len(first), len(second)))
 
 
-async def _tokens(caller: Caller, url: str, model: str, messages: list[Json]) -> list[int]:
-    """Token ids of the rendered conversation; an assistant's last turn is left open."""
+def conversation(model: str, messages: list[Json]) -> Json:
+    """What `/tokenize` is asked for a conversation; an assistant's last turn is left open."""
     open_turn = messages[-1]["role"] == "assistant"
-    body = {"model": model, "messages": messages, "add_generation_prompt": not open_turn,
+    return {"model": model, "messages": messages, "add_generation_prompt": not open_turn,
             "continue_final_message": open_turn}
+
+
+async def _tokens(caller: Caller, url: str, body: Json) -> list[int]:
+    """Token ids of a conversation or of a text."""
 
     def read(reply: Json) -> list[int]:
         tokens = reply.get("tokens")

@@ -1,0 +1,126 @@
+"""The openai engine against a real vLLM server: pictures, clips as files, log-probabilities of a given text."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import pytest
+from engine_requests import ListFeed, ask, card_for, picture, serve
+
+from tvbench.engines.openai import OpenAIEngine
+from tvbench.engines.protocol import Prepared
+from tvbench.engines.transformers import TransformersEngine
+from tvbench.media import Decoder, prepare
+from tvbench.mini.checkpoint import build_tiny
+from tvbench.mini.samples import samples
+from tvbench.types import Message, Request, Sampling
+
+_SPEC = find_spec("vllm")
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(_SPEC is None or _SPEC.origin is None, reason="vllm is not installed here"),
+]
+READY_TIMEOUT_S = 240.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny(tmp_path_factory.mktemp("model"), seed=5)
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    words = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name",
+             "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "1024",
+             "--enforce-eager", "--limit-mm-per-prompt", '{"image": 3, "video": 1}', "--max-num-seqs", "8",
+             "--mm-processor-kwargs", '{"use_fast": false}']
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with log.open("w") as said, subprocess.Popen(words, env=environment, stdout=said, stderr=said) as server:
+        address = f"http://127.0.0.1:{port}"
+        started = time.monotonic()
+        while not is_up(address):
+            if server.poll() is not None or time.monotonic() - started > READY_TIMEOUT_S:
+                server.kill()
+                pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+            time.sleep(0.5)
+        yield address
+        server.terminate()
+
+
+def is_up(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/v1/models", timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def with_bytes(prepared: Prepared) -> Prepared:
+    """A server wants pictures encoded."""
+    encoded = []
+    for medium in prepared.media:
+        buffer = io.BytesIO()
+        medium.save(buffer, "PNG")  # type: ignore[union-attr]
+        encoded.append(buffer.getvalue())
+    return replace(prepared, encoded=tuple(encoded))
+
+
+def clips() -> list[Prepared]:
+    """Clips of the mini world, decoded and as files."""
+    decoder = Decoder()
+    made = [
+        prepare(Request(sample.id, (Message("user", (*sample.media, sample.question)),), Sampling(max_new_tokens=12)),
+                decoder)
+        for sample in samples("mini-vimul", languages=("de",), count=2)
+    ]
+    decoder.close()
+    return made
+
+
+def readable(text: str | None) -> str:
+    """A server holds back the bytes of a character that is not whole at the end; in-process they are shown."""
+    return (text or "").rstrip("\ufffd")
+
+
+def test_a_real_server_answers_as_the_model_does(url: str, folder: Path) -> None:
+    asked = [with_bytes(ask("text", "Was ist das?")), with_bytes(ask("picture", "Was?", picture(1, (80, 60)))),
+             with_bytes(ask("two", "什么?", picture(2, (60, 60)), picture(3, (40, 120)))), *clips()]
+    expected = serve(TransformersEngine(folder, card_for(folder), dtype="float32", max_model_len=1024), asked)
+    engine = OpenAIEngine("tiny", url, video="video_url")
+    got = {answer.key: answer for answer in engine.serve(ListFeed(asked))}
+    engine.close()
+    assert engine.info.version.startswith("vllm-")
+    assert not any(answer.error for answer in got.values()), got
+    assert {key: readable(answer.text) for key, answer in got.items()} == {
+        key: readable(answer.text) for key, answer in expected.items()}
+    assert {key: answer.tokens_in for key, answer in got.items()} == {
+        key: answer.tokens_in for key, answer in expected.items()}
+
+
+def test_log_probabilities_through_a_real_server(url: str, folder: Path) -> None:
+    asked = [
+        replace(item, request=replace(item.request, continuation="rot. étoile 红"))
+        for item in (with_bytes(ask("text", "Was ist das?")), with_bytes(ask("picture", "Was?", picture(1, (80, 60)))))
+    ]
+    blank = replace(asked[0], request=replace(asked[0].request, key="blank", continuation=" rot"))
+    expected = serve(TransformersEngine(folder, card_for(folder), dtype="float32", max_model_len=1024), asked)
+    engine = OpenAIEngine("tiny", url)
+    got = {answer.key: answer for answer in engine.serve(ListFeed([*asked, blank]))}
+    engine.close()
+    assert "changes the text" in (got["blank"].error or ""), "the template trims what it is given"
+    for key, answer in expected.items():
+        assert got[key].error is None, got[key].error
+        assert answer.logprobs is not None and len(answer.logprobs) > 3
+        assert got[key].logprobs == pytest.approx(answer.logprobs, abs=1e-3), key
