@@ -157,12 +157,11 @@ def test_remote_code_needs_a_word_on_the_command_line(stand_ins: dict[str, Any])
         open_engine("transformers", card, options=EngineOptions(trust_remote_code=True))
 
 
-def test_a_server_needs_no_checkpoint(stand_ins: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
-    open_engine("openai", SERVER, options=EngineOptions(concurrency=4, timeout_s=9))
+def test_a_server_needs_no_checkpoint(stand_ins: dict[str, Any]) -> None:
+    open_engine("openai", SERVER, options=EngineOptions(concurrency=4, timeout_s=9, video="video_url"))
     given, arguments = stand_ins["openai"]
     assert given == ("m", "http://127.0.0.1:8000/v1")
-    assert arguments == {"api_key": "k", "concurrency": 4, "timeout_s": 9}
+    assert arguments == {"concurrency": 4, "timeout_s": 9, "video": "video_url"}
     assert "snapshot" not in stand_ins
 
 

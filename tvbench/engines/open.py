@@ -70,8 +70,8 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
     if name == "openai":
         from tvbench.engines.openai import OpenAIEngine
 
-        return OpenAIEngine(card.location, card.url, api_key=os.environ.get("OPENAI_API_KEY"),
-                            concurrency=options.concurrency, timeout_s=options.timeout_s, video=options.video)
+        return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
+                            video=options.video)
     extra = _remote_code_arguments(name, card, options)
     from tvbench.engines.checkpoint import corrected
 
