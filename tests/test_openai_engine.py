@@ -231,12 +231,12 @@ def collect(engine: OpenAIEngine, items: list[Prepared]) -> tuple[dict[str, Resp
 
 
 @pytest.mark.parametrize(
-    "fault", [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(0.5)],
+    "fault", [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(2.0)],
     ids=["reset", "gateway", "page", "hang"],
 )
 def test_a_server_that_dies_behind_its_front_fails_nothing(server: FaultServer, make: Make, fault: Fault) -> None:
     """GET still works, as behind a proxy; every POST breaks after ten answers."""
-    engine = make(retries=1, timeout_s=0.2)
+    engine = make(retries=1, timeout_s=1.0)
     first, error = collect(engine, questions(10))
     assert len(first) == 10 and error is None
     server.everything = fault
@@ -248,7 +248,7 @@ def test_a_server_that_dies_behind_its_front_fails_nothing(server: FaultServer, 
 
 
 def test_a_server_that_closes_its_port(make: Make, server: FaultServer) -> None:
-    engine = make(retries=2)
+    engine = make(retries=2, concurrency=1)  # one by one, so that nothing good is under way when it happens
     server.always = {f"q{number}": reset for number in range(3, 50)}
     server.pages = {"/v1/models": reset}
     answers, error = collect(engine, questions(50))
