@@ -94,6 +94,7 @@ MAY_KNOW = {
     # What a number is: no file, no engine, no task, no command.
     "scoring": "statistics",
     "statistics": "",
+    "paired": "",
     "keys": "",
     "signature": "__version__",
     "codec": "",
@@ -122,11 +123,13 @@ MAY_KNOW = {
     "runner": "engines.protocol feed keys plan store",
     "session": "__version__ engines.open engines.protocol keys media plan runner store",
     "assess": "scoring store",
+    "comparing": "paired scoring signature store",
     # What is read from runs.
-    "report": "codec keys languages plan scoring.names signature statistics store",
+    "report": "codec comparing keys languages paired plan scoring.names signature statistics store",
     "interop": "assess codec keys languages signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "__version__ assess catalog codec engines.open hub interop languages plan report scoring session store",
+    "cli": "__version__ assess catalog codec comparing engines.open hub interop languages plan report scoring session"
+    " store",
     "__main__": "cli.main",
     "__version__": "",
     # Task files, outside of the package.
@@ -148,7 +151,7 @@ MAY_IMPORT = {
     "sacrebleu": "scoring",
     "av": "media mini",
     "PIL": "engines media mini",
-    "numpy": "engines media mini report.estimate",
+    "numpy": "engines media mini report.estimate paired scoring.sums",
     "rich": "cli report",
 }
 """Package from elsewhere: who may import it, wherever in the file."""

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
     "import": ("tvbench.cli.import_logs", "turn logs of another harness into runs"),
     "leaderboard": ("tvbench.cli.leaderboard", "models x tasks, beside the published numbers"),
+    "compare": ("tvbench.cli.compare", "is one run better than another, and is that certain?"),
     "tasks": ("tvbench.cli.tasks", "list the tasks, or explain one"),
     "models": ("tvbench.cli.models", "list the model cards, or show one"),
     "fetch": ("tvbench.cli.fetch", "download models and data for an offline run"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "markdown", "csv", "json", "latex")
 LABEL_WIDTH = 34
 """In a narrow terminal, row labels longer than this are folded onto a second line."""
 LEAST_WIDTH = 16
@@ -82,6 +82,8 @@ def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextI
         out.write(csv_text(tables))
     elif form == "markdown":
         out.write(markdown_text(tables))
+    elif form == "latex":
+        out.write(latex_text(tables))
     else:
         _show_rich(tables, out)
 
@@ -111,6 +113,28 @@ def markdown_text(tables: Sequence[Table]) -> str:
         parts.extend(f"\n{note}" for note in table.notes)
         parts.append("")
     return "\n".join(parts) + "\n"
+
+
+def latex_text(tables: Sequence[Table]) -> str:
+    """`tabular`s with the rules of the package booktabs, notes below as comments."""
+    parts: list[str] = []
+    for table in tables:
+        sides = "".join("l" if column.align == "left" else "r" for column in table.columns)
+        heads = [_latex_cell(Cell(column.title.replace("\n", " "))) for column in table.columns]
+        parts += [f"% {table.title}"] if table.title else []
+        parts += [f"\\begin{{tabular}}{{{sides}}}", "\\toprule", " & ".join(heads) + r" \\", "\\midrule"]
+        for number, row in enumerate(table.rows):
+            parts += ["\\midrule"] if number in table.rules else []
+            parts.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
+        parts += ["\\bottomrule", "\\end{tabular}", *(f"% {note}" for note in table.notes), ""]
+    return "\n".join(parts)
+
+
+def _latex_cell(cell: Cell) -> str:
+    marks = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+             "±": r"$\pm$", "–": "--", **{mark: f"\\{mark}" for mark in "&%$#_{}"}}
+    text = "".join(marks.get(mark, mark) for mark in cell.shown(wide=True))
+    return f"\\textbf{{{text}}}" if cell.bold and text else text
 
 
 def _plain_records(tables: Sequence[Table]) -> list[dict[str, Any]]:

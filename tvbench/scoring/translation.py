@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tvbench.scoring.normalise import contains_words, words, written_without_blanks
 from tvbench.types import Item, Score, Translation
 
+CORPUS_METRICS = ("bleu", "chrfpp")
 _TOKENIZERS = {"zh": "zh", "yue": "zh", "wuu": "zh", "lzh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 _BY_CHARACTER = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 """Written without blanks, and without a tokenizer in sacreBLEU that works offline."""
@@ -61,21 +63,32 @@ def tokenizer(language: str) -> tuple[str, str]:
 
 def corpus_figures(language: str, targets: Sequence[Translation], texts: Sequence[str]) -> CorpusFigures:
     """BLEU and chrF++ (0..100) of `texts` in `language`. Targets without a reference are left out."""
-    from sacrebleu.metrics import BLEU, CHRF
-
     pairs = [(target, text) for target, text in zip(targets, texts, strict=True) if target.references]
     if not pairs:
         return CorpusFigures()
-    width = max(len(target.references) for target, _ in pairs)
-    streams = [[_reference(target, place) for target, _ in pairs] for place in range(width)]
+    streams = reference_streams([target for target, _ in pairs])
     hypotheses = [text for _, text in pairs]
-    tokenize, warning = tokenizer(language)
+    _, warning = tokenizer(language)
     values: dict[str, float] = {}
     signatures: dict[str, str] = {}
-    for name, metric in (("bleu", BLEU(tokenize=tokenize)), ("chrfpp", CHRF(word_order=2))):
+    for name in CORPUS_METRICS:
+        metric = metric_for(name, language)
         values[name] = float(metric.corpus_score(hypotheses, streams).score)
         signatures[name] = str(metric.get_signature())
     return CorpusFigures(values, signatures, (warning,) if warning else ())
+
+
+def metric_for(name: str, language: str) -> Any:
+    """sacreBLEU's metric for one of CORPUS_METRICS and a target language."""
+    from sacrebleu.metrics import BLEU, CHRF
+
+    return BLEU(tokenize=tokenizer(language)[0]) if name == "bleu" else CHRF(word_order=2)
+
+
+def reference_streams(targets: Sequence[Translation]) -> list[list[str | None]]:
+    """The references as sacreBLEU takes them: the first of every segment, the second of every segment, ..."""
+    width = max(len(target.references) for target in targets)
+    return [[_reference(target, place) for target in targets] for place in range(width)]
 
 
 def _reference(target: Translation, place: int) -> str | None:

@@ -1,0 +1,105 @@
+"""Paired comparison: against exact enumeration, sacreBLEU's own scores, and simulations with clusters."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from sacrebleu.metrics import BLEU, CHRF
+
+from tvbench.paired import Pairs, compare, holm, means
+from tvbench.scoring.sums import FORMULAS, segment_statistics
+from tvbench.types import Translation
+
+WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()
+
+
+def corpus(count: int, noise: float, seed: int) -> tuple[list[Translation], list[str]]:
+    lot = random.Random(seed)
+    references = [" ".join(lot.choice(WORDS) for _ in range(lot.randint(3, 12))) for _ in range(count)]
+    texts = [" ".join(word if lot.random() > noise else lot.choice(WORDS) for word in one.split())
+             for one in references]
+    return [Translation("s", (one,)) for one in references], texts
+
+
+@pytest.mark.parametrize(("name", "metric"), [("bleu", BLEU()), ("chrfpp", CHRF(word_order=2))])
+@pytest.mark.parametrize("noise", [0.0, 0.3, 0.9, 1.0])
+def test_sums_give_sacrebleus_score(name: str, metric: BLEU | CHRF, noise: float) -> None:
+    for count in (1, 2, 40):
+        targets, texts = corpus(count, noise, 3)
+        rows = segment_statistics(name, "de", targets, texts)
+        expected = metric.corpus_score(texts, [[one.references[0] for one in targets]]).score
+        assert float(FORMULAS[name](rows.sum(0))) == pytest.approx(expected, abs=1e-6)
+        empty = segment_statistics(name, "de", targets, ["" for _ in texts])
+        assert float(FORMULAS[name](empty.sum(0))) == 0.0
+
+
+def test_p_is_the_exact_one_where_it_can_be_enumerated() -> None:
+    first, second = [0.0, 1, 0, 0, 1, 0, 1, 0], [1.0, 1, 1, 0, 1, 1, 1, 1]
+    clusters = ["a", "a", "b", "c", "c", "d", "e", "f"]
+    sums: dict[str, float] = {}
+    for name, a, b in zip(clusters, first, second, strict=True):
+        sums[name] = sums.get(name, 0) + b - a
+    flips = [abs(sum(sign * value for sign, value in zip(signs, sums.values(), strict=True)))
+             for signs in itertools.product((1, -1), repeat=len(sums))]
+    exact = sum(flip >= abs(sum(sums.values())) - 1e-9 for flip in flips) / len(flips)
+    found = compare([means(first, second, clusters)])
+    assert found.p == exact
+    assert found.difference == pytest.approx(np.mean(second) - np.mean(first))
+    drawn = compare([means(first, second, clusters)], resamples=2**6 - 1)
+    assert drawn.p == pytest.approx(exact, abs=0.2) and drawn.p > 0
+
+
+def test_intervals_and_tests_keep_their_promise_with_clusters() -> None:
+    random_numbers = np.random.default_rng(0)
+    covered = found = 0
+    rounds = 400
+    for number in range(rounds):
+        clusters = np.repeat(np.arange(80), 3)
+        shared = random_numbers.normal(size=80)[clusters]
+        first = random_numbers.normal(size=240)
+        second = first + 0.2 + shared + 0.3 * random_numbers.normal(size=240)
+        one = compare([means(first, second, clusters.tolist())], resamples=400, seed=number)
+        covered += one.low <= 0.2 <= one.high
+        null = compare([means(first, second - 0.2, clusters.tolist())], resamples=400, seed=number)
+        found += null.p < 0.05
+    assert 0.91 < covered / rounds < 0.98
+    assert 0.02 < found / rounds < 0.08
+
+
+def test_items_that_share_a_picture_are_not_independent() -> None:
+    """The same 40 differences, once as 40 pictures, once each asked ten times: the interval must not shrink."""
+    lot = np.random.default_rng(1)
+    first, second = lot.normal(size=40), lot.normal(size=40)
+    alone = compare([means(first, second, list(range(40)))])
+    tenfold = compare([means(np.tile(first, 10), np.tile(second, 10), list(range(40)) * 10)])
+    assert tenfold.high - tenfold.low == pytest.approx(alone.high - alone.low, rel=0.05)
+    by_language = compare([means(first, second, list(range(40))) for _ in range(10)])
+    assert by_language.high - by_language.low == pytest.approx(alone.high - alone.low, rel=0.05)
+
+
+def test_corpus_scores_are_compared_as_corpus_scores() -> None:
+    targets, good = corpus(200, 0.2, 5)
+    _, same = corpus(200, 0.2, 5)
+    _, bad = corpus(200, 0.5, 5)
+    for name, formula in FORMULAS.items():
+        rows = {key: segment_statistics(name, "de", targets, texts)
+                for key, texts in (("good", good), ("same", same), ("bad", bad))}
+        worse = compare([Pairs(rows["good"], rows["bad"], list(range(200)), formula)], resamples=999)
+        assert worse.p == pytest.approx(0.001) and worse.high < 0 and worse.low < worse.difference < worse.high
+        equal = compare([Pairs(rows["good"], rows["same"], list(range(200)), formula)], resamples=999)
+        assert equal.p == 1.0 and equal.difference == 0.0 and equal.detectable is None
+
+
+def test_holm() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == [] and holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_nothing_to_compare() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        compare([])
+    with pytest.raises(ValueError, match="nothing"):
+        compare([means([], [], [])])

@@ -1,0 +1,74 @@
+"""Two runs side by side: a line a task and language, and in words what can be said and what cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvbench.comparing import TaskComparison
+from tvbench.paired import Comparison, is_certain
+from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.names import label, percent_shown
+
+COLUMNS = (
+    Column("task", "task", "left"),
+    Column("language", "language", "left"),
+    Column("metric", "metric", "left"),
+    Column("first", "first"),
+    Column("second", "second"),
+    Column("difference", "difference"),
+    Column("interval", "95 % interval"),
+    Column("p", "p"),
+    Column("n", "items"),
+    Column("detectable", "smallest\ndetectable"),
+    Column("verdict", "verdict", "left"),
+)
+
+
+def comparison_table(found: Sequence[TaskComparison], first: str, second: str, resamples: int) -> Table:
+    """All tasks; the macro average of each first, then its languages with Holm-adjusted p."""
+    rows: list[tuple[Cell, ...]] = []
+    rules: list[int] = []
+    notes = [
+        f"first: {first}; second: {second}; difference: second minus first",
+        f"p: approximate randomisation, intervals: bootstrap, both over pictures and clips, {resamples:,} draws; p of "
+        "languages adjusted by Holm; smallest detectable: at 80 % power",
+    ]
+    for one in found:
+        rules.append(len(rows))
+        if len(one.languages) != 1:
+            rows.append(_row(one, "macro average", one.overall, one.overall.p, bold=True))
+        rows.extend(_row(one, part.language, part.comparison, part.p) for part in one.languages)
+        if one.left_out:
+            notes.append(f"{one.task}: {one.left_out} items left out: not answered or not scored in both runs")
+        if not one.same_signature:
+            notes.append(f"{one.task}: the runs differ in more than who answered (see `signature` in their manifests)")
+    return Table(COLUMNS, tuple(rows), notes=tuple(notes), labels=2, rules=tuple(rules[1:]))
+
+
+def _row(
+    one: TaskComparison, language: str, comparison: Comparison, p: float, *, bold: bool = False
+) -> tuple[Cell, ...]:
+    scale = 100 if percent_shown(one.metric) else 1
+    detectable = comparison.detectable
+    return (
+        Cell(one.task, bold=bold),
+        Cell(language, bold=bold),
+        Cell(label(one.metric)),
+        Cell(f"{comparison.first * scale:.1f}", value=comparison.first),
+        Cell(f"{comparison.second * scale:.1f}", value=comparison.second),
+        Cell(f"{comparison.difference * scale:+.1f}", value=comparison.difference, bold=bold),
+        Cell(f"{comparison.low * scale:+.1f} to {comparison.high * scale:+.1f}"),
+        Cell(f"{p:.4f}" if p >= 0.0001 else "<0.0001", value=p),
+        Cell(str(comparison.items), value=comparison.items),
+        Cell("–", value="") if detectable is None else Cell(f"{detectable * scale:.1f}", value=detectable),
+        Cell(verdict(comparison, p)),
+    )
+
+
+def verdict(comparison: Comparison, p: float) -> str:
+    """`second better`, `first better`, `equal`, or `cannot tell`."""
+    if comparison.difference == comparison.low == comparison.high == 0:
+        return "equal"
+    if not is_certain(comparison, p):
+        return "cannot tell"
+    return "second better" if comparison.difference > 0 else "first better"
