@@ -89,7 +89,8 @@ def test_noise_cannot_be_told_apart(tmp_path: Path, capsys: Said) -> None:
 def test_what_one_run_lacks_is_left_out_of_both_and_counted(tmp_path: Path, capsys: Said) -> None:
     items = [question(n) for n in range(20)]
     write(tmp_path, "a-run", [(one, right(one)) for one in items])
-    write(tmp_path, "b-run", [(one, None if n < 4 else right(one)) for n, one in enumerate(items[:18])], "task:x|data:z")
+    other = [(one, None if n < 4 else right(one)) for n, one in enumerate(items[:18])]
+    write(tmp_path, "b-run", other, "task:x|data:z")
     (task,) = compared(tmp_path, capsys)["tasks"]
     assert task["overall"]["items"] == 14 and task["left_out"] == 4 and task["same_signature"] is False
     assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
