@@ -12,7 +12,7 @@ from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError
 from tvbench.feed import DecodeAhead
 from tvbench.plan import Overrides, Plan, plan_task
-from tvbench.runner import Outcome, TooManyFailures, answer_plan
+from tvbench.runner import Outcome, TooManyFailures, answer_items
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Request, Response, Sampling, Short, Task
 
@@ -64,7 +64,7 @@ def sit(
 ) -> Outcome:
     with RunWriter(folder) as writer:
         kept = writer.start()
-        return answer_plan(plan, writer, kept, lambda: engine, prepare, Quiet(), max_failures=max_failures)
+        return answer_items(list(plan.planned_items()), writer, kept, lambda: engine, prepare, Quiet(), max_failures=max_failures)
 
 
 def fail_on(text: str) -> Callable[[Request], Prepared]:
@@ -109,7 +109,7 @@ def test_a_complete_run_opens_no_engine(tmp_path: Path) -> None:
         raise AssertionError("the engine was opened for nothing")
 
     with RunWriter(tmp_path / "run") as writer:
-        assert answer_plan(plan_of(3), writer, writer.start(), no_engine, Prepared, Quiet()).complete
+        assert answer_items(list(plan_of(3).planned_items()), writer, writer.start(), no_engine, Prepared, Quiet()).complete
 
 
 def test_a_row_that_cannot_be_asked_is_a_failure_without_an_engine(tmp_path: Path) -> None:

@@ -1,19 +1,21 @@
 """From a run folder to its figures: reads items and answers, scores, writes scores.jsonl and result.json.
 
-Needs no engine, no data and no task file, so `tvbench score` works anywhere the folder is. Imported runs come
+Needs no engine, no data and no task file, so `tvbench score` works anywhere the folder is. What judges and COMET said
+earlier lies in the folder too, and is joined. Imported runs come
 through here too. The manifest's `tasks` list says, for each task: task, protocol, primary, signature, warnings,
 and for an imported log `logged`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tvbench.scoring import score_item, summarise
+from tvbench.judging.record import side_scores as judge_scores
+from tvbench.scoring import score_items, summarise
 from tvbench.store import RunFolder
-from tvbench.types import Item, Response, Score, TaskResult
+from tvbench.types import Item, Response, Score, SideScores, TaskResult
 
 
 def assess(run: RunFolder) -> list[TaskResult]:
@@ -31,21 +33,31 @@ def assess(run: RunFolder) -> list[TaskResult]:
     for entry in manifest["tasks"]:
         name = entry["task"]
         pairs = by_task.get(name, [])
-        result, scores[name] = assess_task(entry, pairs, responses)
+        result, scores[name] = assess_task(entry, pairs, responses, side_scores(run, name, pairs, responses))
         results.append(result)
     run.write_result(results, scores)
     return results
 
 
 def assess_task(
-    entry: Mapping[str, Any], pairs: list[tuple[str, Item]], responses: Mapping[str, Response]
+    entry: Mapping[str, Any], pairs: list[tuple[str, Item]], responses: Mapping[str, Response],
+    sides: Sequence[SideScores] = (),
 ) -> tuple[TaskResult, list[Score]]:
     """Score one task. `pairs` are (key, item); several items may share a key, and so an answer."""
     answers = {item.id: responses[key] for key, item in pairs if key in responses}
     items = [item for _, item in pairs]
-    scores = [score_item(item, answers[item.id]) for item in items if item.id in answers]
+    scores = score_items(items, answers, sides)
     result = summarise(
         entry["task"], entry["protocol"], entry["primary"], entry["signature"], items, answers, scores
     )
     warnings = tuple(entry.get("warnings", ())) + result.warnings
-    return replace(result, warnings=warnings, logged=entry.get("logged", {})), scores
+    signatures = {**result.metric_signatures, **{side.metric: side.definition for side in sides}}
+    return replace(result, warnings=warnings, logged=entry.get("logged", {}), metric_signatures=signatures), scores
+
+
+def side_scores(
+    run: RunFolder, task: str, pairs: Sequence[tuple[str, Item]], responses: Mapping[str, Response]
+) -> list[SideScores]:
+    """What judges and COMET have said of the run's answers to one task. Raises UsageError for a damaged folder."""
+    answers = [(item, responses[key]) for key, item in pairs if key in responses]
+    return judge_scores(run, task, answers)

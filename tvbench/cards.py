@@ -9,6 +9,7 @@
     chat: {...}                     # prompt rendering (engines/prompt.py), token estimates, needs_remote_code
     numerics: {...}                 # what is put right on loading (engines/checkpoint.py)
     engine: {vllm: {...}, transformers: {}}
+    prices: {input: 2.5, output: 10}       # US dollars for a million tokens, where a model is paid for
 
 The keys of `engine` are the engines that can load the model, each with constructor arguments; where `engine` is absent,
 all are tried. A YAML file without one of the four locations is not a card and is passed over. Knows no engine.
@@ -128,6 +129,15 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
+def _prices(key: str, value: Any) -> dict[str, float]:
+    amounts = _mapping(key, value)
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and one >= 0 for one in amounts.values())
+    if set(amounts) != {"input", "output"} or not numbers:
+        raise UsageError(f"{key}: must be dollars for a million tokens, not {value!r}",
+                         f"for example {key}: {{input: 2.5, output: 10}}")
+    return {name: float(amount) for name, amount in amounts.items()}
+
+
 def _engines(key: str, value: Any) -> dict[str, dict[str, Any]]:
     known = ("vllm", "transformers", "openai")
     for name, arguments in _mapping(key, value).items():
@@ -152,6 +162,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "chat": _mapping,
     "numerics": _mapping,
     "engine": _engines,
+    "prices": _prices,
 }
 
 

@@ -10,6 +10,7 @@ from tvbench.errors import MediaError
 from tvbench.types import (
     Choice,
     Contains,
+    Contrast,
     Counts,
     Item,
     Media,
@@ -28,7 +29,7 @@ from tvbench.types import (
 )
 
 TARGETS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Choice, Short, Translation, Open, OcrText, Contains)
+    kind.__name__.lower(): kind for kind in (Choice, Short, Translation, Open, OcrText, Contains, Contrast)
 }
 Json = dict[str, Any]
 
@@ -50,6 +51,7 @@ def item_to_json(item: Item, digests: Sequence[str] = ()) -> Json:
             "cluster": item.cluster,
             "tags": dict(item.tags),
             "continuation": item.continuation,
+            "reply_schema": item.reply_schema or None,
             "repeat": item.repeat,
             "problem": item.problem,
         }
@@ -71,6 +73,7 @@ def item_from_json(data: Json) -> Item:
         cluster=data.get("cluster", ""),
         tags=data.get("tags", {}),
         continuation=data.get("continuation"),
+        reply_schema=data.get("reply_schema", ""),
         repeat=data.get("repeat", 0),
         problem=data.get("problem"),
     )

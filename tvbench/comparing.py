@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tvbench.assess import side_scores
 from tvbench.errors import UsageError
 from tvbench.paired import Comparison, Pairs, compare, holm, means
-from tvbench.scoring import score_item
+from tvbench.scoring import score_items
 from tvbench.scoring.names import metric_id
 from tvbench.scoring.sums import FORMULAS, segment_statistics
 from tvbench.signature import comparable
 from tvbench.store import RunFolder
-from tvbench.types import Item, Response, Translation
+from tvbench.types import Contrast, Item, Score, Translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,14 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
-    item: Item
-    first: str
-    second: str
+class _Answered:
+    """One run's side of a task: answers and scores by item id, and the signatures of what costly scorers said."""
+
+    items: Mapping[str, Item]
+    texts: Mapping[str, str]
+    scores: Mapping[str, Score]
+    definitions: Mapping[str, str]
+    entry: Mapping[str, Any]
 
 
 def compare_runs(
@@ -58,15 +63,9 @@ def compare_runs(
 
     Raises UsageError where the runs share no item, or none with such a metric.
     """
-    entries = [{str(entry["task"]): entry for entry in run.manifest()["tasks"]} for run in (first, second)]
-    pairs = _joined(first, second)
-    found: list[TaskComparison] = []
-    for task, both in pairs.items():
-        if any(task not in entry for entry in entries):
-            continue
-        one = _compare_task(task, both, entries[0][task], entries[1][task], metric, resamples, seed)
-        if one is not None:
-            found.append(one)
+    one, other = _tasks(first), _tasks(second)
+    found = [made for task in one if task in other
+             and (made := _compare_task(task, one[task], other[task], metric, resamples, seed)) is not None]
     if not found:
         what = f" with the metric {metric}" if metric else ""
         raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
@@ -74,68 +73,94 @@ def compare_runs(
     return found
 
 
-def _joined(first: RunFolder, second: RunFolder) -> dict[str, list[tuple[Item, Response | None, Response | None]]]:
-    """Items that both runs asked, with both answers, by task."""
-    others = {(item.task, item.id): key for key, item in second.requests()}
-    one, other = first.responses(), second.responses()
-    joined: defaultdict[str, list[tuple[Item, Response | None, Response | None]]] = defaultdict(list)
-    for key, item in first.requests():
-        if (item.task, item.id) in others:
-            joined[item.task].append((item, one.get(key), other.get(others[item.task, item.id])))
-    return joined
+def _tasks(run: RunFolder) -> dict[str, _Answered]:
+    """Every task of the run, scored anew from its stored answers."""
+    responses = run.responses()
+    pairs: defaultdict[str, list[tuple[str, Item]]] = defaultdict(list)
+    for key, item in run.requests():
+        pairs[item.task].append((key, item))
+    found: dict[str, _Answered] = {}
+    for entry in run.manifest()["tasks"]:
+        task = str(entry["task"])
+        asked = pairs[task]
+        answers = {item.id: responses[key] for key, item in asked if key in responses}
+        sides = side_scores(run, task, asked, responses)
+        scores = score_items([item for _, item in asked], answers, sides)
+        found[task] = _Answered(
+            {item.id: item for _, item in asked},
+            {name: answer.text for name, answer in answers.items() if answer.text is not None},
+            {score.item: score for score in scores},
+            {side.metric: side.definition for side in sides},
+            entry,
+        )
+    return found
 
 
 def _compare_task(
-    task: str,
-    rows: Sequence[tuple[Item, Response | None, Response | None]],
-    first: Mapping[str, Any],
-    second: Mapping[str, Any],
-    metric: str | None,
-    resamples: int,
-    seed: int,
+    task: str, first: _Answered, second: _Answered, metric: str | None, resamples: int, seed: int
 ) -> TaskComparison | None:
-    name = metric_id(metric) if metric else str(first["primary"])
-    by_language: defaultdict[str, list[_Both]] = defaultdict(list)
-    for item, one, other in rows:
-        if one is not None and other is not None and one.text is not None and other.text is not None:
-            by_language[item.language].append(_Both(item, one.text, other.text))
-    groups = {language: made for language, both in sorted(by_language.items())
-              if (made := _pairs(name, language, both)) is not None}
+    name = metric_id(metric) if metric else str(first.entry["primary"])
+    shared = [item for item_id, item in first.items.items() if item_id in second.items]
+    by_language: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in shared:
+        by_language[item.language].append(item)
+    groups = {language: made for language, items in sorted(by_language.items())
+              if (made := _pairs(name, language, items, first, second)) is not None}
     if not groups:
         return None
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
     adjusted = holm([one.p for one in single])
     overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
+    same = comparable(str(first.entry["signature"])) == comparable(str(second.entry["signature"]))
     return TaskComparison(
         task,
         name,
         overall,
         tuple(LanguageComparison(*one) for one in zip(groups, single, adjusted, strict=True)),
-        len(rows) - overall.items,
-        comparable(str(first["signature"])) == comparable(str(second["signature"])),
+        _expected(name, shared, first, second) - overall.items,
+        same and first.definitions.get(name) == second.definitions.get(name),
     )
 
 
-def _pairs(metric: str, language: str, both: Sequence[_Both]) -> Pairs | None:
+def _pairs(
+    metric: str, language: str, items: Sequence[Item], first: _Answered, second: _Answered
+) -> Pairs | None:
     """The two runs' statistics in one language; None where no item has the metric."""
     if metric in FORMULAS:
-        used = [one for one in both if isinstance(one.item.target, Translation) and one.item.target.references]
+        used = [item for item in items if _has_reference(item) and item.id in first.texts and item.id in second.texts]
         if not used:
             return None
-        targets = [one.item.target for one in used if isinstance(one.item.target, Translation)]
-        first, second = (segment_statistics(metric, language, targets, texts)
-                         for texts in ([one.first for one in used], [one.second for one in used]))
-        return Pairs(first, second, [_cluster(one.item) for one in used], FORMULAS[metric])
-    values = [(_value(metric, one.item, one.first), _value(metric, one.item, one.second), one.item) for one in both]
+        targets = [item.target for item in used if isinstance(item.target, Translation)]
+        one, other = (segment_statistics(metric, language, targets, [side.texts[item.id] for item in used])
+                      for side in (first, second))
+        return Pairs(one, other, [_cluster(item) for item in used], FORMULAS[metric])
+    values = [(_value(metric, item, first), _value(metric, item, second), item) for item in items]
     kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
     if not kept:
         return None
     return means([a for a, _, _ in kept], [b for _, b, _ in kept], [_cluster(item) for _, _, item in kept])
 
 
-def _value(metric: str, item: Item, text: str) -> float | None:
-    score = score_item(item, Response("", text=text))
-    return None if score.unscored else score.values.get(metric)
+def _value(metric: str, item: Item, side: _Answered) -> float | None:
+    score = side.scores.get(item.id)
+    return None if score is None or score.unscored else score.values.get(metric)
+
+
+def _has_reference(item: Item) -> bool:
+    return isinstance(item.target, Translation) and bool(item.target.references)
+
+
+def _expected(metric: str, items: Sequence[Item], first: _Answered, second: _Answered) -> int:
+    """How many items the metric is for: those of the kinds that it has a value for in either run."""
+    if metric in FORMULAS:
+        return sum(isinstance(item.target, Translation) for item in items)
+    kinds = {_kind(item) for item in items for side in (first, second) if _value(metric, item, side) is not None}
+    return sum(_kind(item) in kinds for item in items)
+
+
+def _kind(item: Item) -> tuple[type, bool]:
+    """Two-sided targets carry their figure on the right side only."""
+    return type(item.target), not isinstance(item.target, Contrast) or item.target.correct
 
 
 def _cluster(item: Item) -> str:

@@ -60,6 +60,8 @@ def content_key(item: Item, model: str, revision: str, digests: Sequence[str]) -
         "continuation": item.continuation,
         "repeat": item.repeat,
     }
+    if item.reply_schema:
+        content["reply_schema"] = item.reply_schema
     if item.problem is not None:
         content["unasked"] = [item.task, item.id]
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -101,14 +101,19 @@ class Plan:
 
     def requests(self, *, without: Iterable[str] = ()) -> list[Request]:
         """What an engine has to answer: each key once, problems left out, and the keys `without`."""
-        seen = set(without)
-        requests: list[Request] = []
-        for planned in self.planned_items():
-            if planned.key not in seen and planned.item.problem is None:
-                seen.add(planned.key)
-                item = planned.item
-                requests.append(Request(planned.key, item.messages, item.sampling, item.continuation))
-        return requests
+        return requests_of(self.planned_items(), without=without)
+
+
+def requests_of(items: Iterable[PlannedItem], *, without: Iterable[str] = ()) -> list[Request]:
+    """What an engine has to answer of `items`: each key once, problems left out, and the keys `without`."""
+    seen = set(without)
+    requests: list[Request] = []
+    for planned in items:
+        if planned.key not in seen and planned.item.problem is None:
+            seen.add(planned.key)
+            item = planned.item
+            requests.append(Request(planned.key, item.messages, item.sampling, item.continuation, item.reply_schema))
+    return requests
 
 
 def plan_task(task: Task, options: BuildOptions, card: ModelCard, overrides: Overrides) -> PlannedTask:

@@ -1,18 +1,18 @@
 """Keeps the engine full, the store written, and whoever watches informed.
 
-Joins a plan, an engine and a run folder. Knows no metric and prints nothing: a `Watch` is told what happens.
+Joins planned items, an engine and a run folder. Knows no metric and prints nothing: a `Watch` is told what happens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import TvbenchError
 from tvbench.feed import DecodeAhead
-from tvbench.plan import Plan
+from tvbench.plan import PlannedItem, requests_of
 from tvbench.store import RunWriter
 from tvbench.types import Request, Response
 
@@ -74,8 +74,8 @@ class _Ledger:
             )
 
 
-def answer_plan(
-    plan: Plan,
+def answer_items(
+    items: Sequence[PlannedItem],
     writer: RunWriter,
     kept: Mapping[str, Response],
     open_engine: Callable[[], Engine],
@@ -88,9 +88,9 @@ def answer_plan(
 
     Raises TooManyFailures, EngineError, StoreError or KeyboardInterrupt; whatever was answered by then is stored.
     """
-    problems = {planned.key: planned.item.problem for planned in plan.planned_items() if planned.item.problem}
-    keys = {planned.key for planned in plan.planned_items()}
-    requests = plan.requests(without=kept)
+    problems = {planned.key: planned.item.problem for planned in items if planned.item.problem}
+    keys = {planned.key for planned in items}
+    requests = requests_of(items, without=kept)
     ledger = _Ledger(writer, watch, max_failures)
     watch.begin(len(keys), len(keys & kept.keys()))
     for key, problem in problems.items():

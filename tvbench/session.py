@@ -18,7 +18,7 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
 from tvbench.media import Decoder, prepare
 from tvbench.plan import Plan
-from tvbench.runner import Outcome, Watch, answer_plan
+from tvbench.runner import Outcome, Watch, answer_items
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Request
 
@@ -59,10 +59,10 @@ class RunSession:
         self._writer.__exit__(kind, error, at)
 
     def answer(self, watch: Watch) -> Outcome:
-        """Ask what is missing. See runner.answer_plan for what it raises."""
+        """Ask what is missing. See runner.answer_items for what it raises."""
         kept = self._writer.start()
-        outcome = answer_plan(
-            self.plan, self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
+        outcome = answer_items(
+            list(self.plan.planned_items()), self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
         )
         if outcome.answered and self._opened:
             self._speed = {"requests_per_second": outcome.answered / (time.monotonic() - self._opened)}

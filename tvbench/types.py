@@ -120,7 +120,18 @@ class Contains:
     formula: bool = False
 
 
-Target: TypeAlias = Choice | Short | Translation | Open | OcrText | Contains
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One of two continuations of one prompt: the right one (`correct`) should be the more probable.
+
+    The two items of a comparison share `pair`; neither means anything without the other.
+    """
+
+    pair: str
+    correct: bool
+
+
+Target: TypeAlias = Choice | Short | Translation | Open | OcrText | Contains | Contrast
 
 
 # ── Items, requests, responses ────────────────────────────────────────────────────────────────────
@@ -133,7 +144,8 @@ class Item:
     `id` is unique within the task. `cluster` names the picture or clip that items share: items of one
     cluster are not independent. `tags` are the breakdowns (`question_type`, `category`, `split`, ...).
     `problem` says why the row cannot be asked (no options, no picture): it is counted as failed, never
-    dropped. With `continuation` the engine returns log-probabilities of that text instead of an answer.
+    dropped. With `continuation` the engine returns log-probabilities of that text instead of an answer. `reply_schema`
+    is a JSON schema, as text, that the engine holds the answer to where it can (openai, vllm).
     """
 
     id: str
@@ -145,6 +157,7 @@ class Item:
     cluster: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     continuation: str | None = None
+    reply_schema: str = ""
     repeat: int = 0
     problem: str | None = None
 
@@ -157,6 +170,7 @@ class Request:
     messages: tuple[Message, ...]
     sampling: Sampling
     continuation: str | None = None
+    reply_schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +209,20 @@ class Score:
     values: Mapping[str, float | None] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     unscored: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideScores:
+    """One metric of one task by a scorer that costs something (an LLM judge, COMET), read back from the run folder.
+
+    `values` by item id (None: asked and not scored); `flags` by item id (`judge_refusal`); `definition` is the metric's
+    signature: who judged, with what prompt or checkpoint, in which versions.
+    """
+
+    metric: str
+    definition: str
+    values: Mapping[str, float | None]
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +378,8 @@ class ModelCard:
     `kind` and `location`: a `hub` id, a local checkpoint `folder`, the model name on a `server` (at `url`), or
     the name of a `builtin` that tvbench makes itself. `revision` is a hub revision, or for a folder the digest
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
-    right on loading (see engines/checkpoint.py); `engine["vllm"]` are constructor arguments for that engine.
+    right on loading (see engines/checkpoint.py); `engine["vllm"]` are constructor arguments for that engine. `prices`
+    are US dollars for a million tokens, by `input` and `output`.
     """
 
     name: str
@@ -366,6 +395,7 @@ class ModelCard:
     chat: Mapping[str, Any] = field(default_factory=dict)
     numerics: Mapping[str, Any] = field(default_factory=dict)
     engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     paper: str = ""
     notes: str = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tvbench.cli import judge
 from tvbench.cli.arguments import add_format, add_results, check_results, names, not_negative, positive, settings_of
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
@@ -20,6 +21,7 @@ from tvbench.types import BuildOptions, ModelCard, TaskResult
 
 if TYPE_CHECKING:
     from tvbench.session import SessionOptions
+    from tvbench.store import RunFolder
 
 EXAMPLES = """examples:
   tvbench run --model tower-mini --tasks mini
@@ -62,6 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
+    judge.add_judging(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
@@ -76,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
     check_results(args.results)
     card = resolve_model(args.model)
     engine = choose_engine(card, args.engine)
+    _check_judge(args)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
     plan = make_plan(args, card, engine)
     for planned in plan.tasks:
@@ -137,9 +141,38 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str) -> int:
             outcome = session.answer(watch)
         finally:
             results = assess(RunFolder(folder))
-    complete = outcome.complete and all(result.counts.complete or _only_unscored(result) for result in results)
+    graded = True
+    if args.judge is not None:
+        graded, results = _judge(args, RunFolder(folder), results)
+    sound = all(result.counts.complete or _only_unscored(result) for result in results)
+    complete = graded and outcome.complete and sound
     _report(args, folder, results, watch, complete, plan.card.revision)
     return EXIT_GOOD if complete else EXIT_INCOMPLETE
+
+
+def _check_judge(args: argparse.Namespace) -> None:
+    """A wrong judge is found before the first answer, not after the last. Raises UsageError."""
+    from tvbench.catalog import resolve_model
+    from tvbench.engines.open import choose_engine
+    from tvbench.judging.rubric import choose_rubric
+
+    if args.judge is None:
+        return
+    card = resolve_model(args.judge)
+    choose_engine(card)
+    judge.judge_options(args, card)
+    choose_rubric(args.rubric, "", "")
+
+
+def _judge(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) -> tuple[bool, list[TaskResult]]:
+    """Have the answers graded; the engine's settings are the judged model's, so the judge gets its own defaults."""
+    own = argparse.Namespace(**{**vars(args), "engine": None, "dtype": None, "max_model_len": None})
+    sittings = [one for one in judge.plan_judging(run, own) if any(case.counts for case in one.cases)]
+    if not sittings:
+        remark("no open answers, so nothing needs a judge (`tvbench judge RUN` checks one on exact items)")
+        return True, results
+    outcomes = judge.ask(sittings, own)
+    return all(one.complete for one in outcomes), run.result() or results
 
 
 def session_options(args: argparse.Namespace) -> SessionOptions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +27,10 @@ MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "
 CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
 EXIF_ORIENTATION = 0x0112
 NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
-OPTIONAL = ("top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed", "stop", "top_p",
+OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed", "stop", "top_p",
             "temperature")
 """What may be left out when a server refuses it, the extensions of local servers first."""
-EXTENSIONS = frozenset(OPTIONAL[:5])
+EXTENSIONS = frozenset(OPTIONAL[1:6])
 REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
                      r"invalid|must be|no longer|deprecated", re.IGNORECASE)
 
@@ -83,9 +84,9 @@ class Dialect:
     def notes(self, request: Request) -> tuple[str, ...]:
         """What was asked of the sampling and could not be sent."""
         fields = self._sampling(request)
-        # Stop strings are cut by us, and a greedy answer needs neither seed nor a nucleus.
+        # Stop strings are cut by us, what should be JSON is read with care, and a greedy answer needs neither seed nor a nucleus.
         greedy = request.sampling.temperature <= 0
-        unneeded = {"stop", "repeat_last_n"} | ({"seed", "top_p", "top_k"} if greedy else set())
+        unneeded = {"stop", "repeat_last_n", "response_format"} | ({"seed", "top_p", "top_k"} if greedy else set())
         return tuple(
             f"{name}={fields[name]} was not sent: the server refuses it"
             for name in OPTIONAL
@@ -109,6 +110,9 @@ class Dialect:
             fields.update(repetition_penalty=asked.repetition_penalty)
         if asked.stop:
             fields["stop"] = list(asked.stop)
+        if request.reply_schema:
+            schema = {"name": "reply", "strict": True, "schema": json.loads(request.reply_schema)}
+            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         return fields
 
 

@@ -198,6 +198,7 @@ class VllmEngine:
             skip_special_tokens=True,
             prompt_logprobs=0 if scoring else None,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            **_held_to(prepared.request.reply_schema),
         )
 
     def _step(self) -> list[Response]:
@@ -239,6 +240,15 @@ class VllmEngine:
             seconds=seconds,
             notes=flight.prepared.notes,
         )
+
+
+def _held_to(schema: str) -> dict[str, Any]:
+    """The argument that makes vLLM write JSON of `schema` only; none where no schema is asked for."""
+    if not schema:
+        return {}
+    from vllm.sampling_params import StructuredOutputsParams
+
+    return {"structured_outputs": StructuredOutputsParams(json=schema)}
 
 
 def set_environment(on_cpu: bool) -> None:

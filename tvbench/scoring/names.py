@@ -53,6 +53,16 @@ METRICS: dict[str, MetricName] = {
                    "authors compare them", "contains|case:lower|hme:gold-case-kept"),
         MetricName("ocrbench_hme", "OCRBench (HME fixed)", "fraction", "the reply contains an answer, formulas "
                    "without regard to case", "contains|case:lower"),
+        MetricName("judge", "judge", "fraction", "a judge's score for an open answer, as a share of its scale",
+                   "see the judge's own signature"),
+        MetricName("xcomet_xl", "XCOMET-XL", "fraction", "COMET: quality by source and reference, errors marked",
+                   "see COMET's own signature"),
+        MetricName("xcomet_xxl", "XCOMET-XXL", "fraction", "the same by the larger model", "see COMET's own signature"),
+        MetricName("wmt22_comet_da", "COMET-22", "fraction", "COMET: quality by source and reference",
+                   "see COMET's own signature"),
+        MetricName("cometkiwi", "CometKiwi-22", "fraction", "COMET: quality by the source alone, no reference",
+                   "see COMET's own signature"),
+        MetricName("comet", "COMET", "fraction", "a COMET checkpoint of one's own", "see COMET's own signature"),
         MetricName("always_first", "always option 1", "fraction", "what copying the first shown option scores",
                    "strict; with letters: option A", baseline=True),
         MetricName("strict_ceiling", "strict ceiling", "fraction", "the most that copying one shown line can score",
@@ -85,12 +95,15 @@ def metric_id(name: str) -> str:
 
 
 def label(identifier: str) -> str:
-    """What people call the metric; the id itself where it is not one of ours (a plug-in's, a log's)."""
+    """What people call the metric, a second judge's `judge:NAME` too; the id itself where it is not one of
+    ours (a plug-in's, a log's)."""
     known = METRICS.get(identifier)
+    if known is None and (family := METRICS.get(identifier.partition(":")[0])):
+        return f"{family.label} ({identifier.partition(':')[2]})"
     return known.label if known else identifier
 
 
 def percent_shown(identifier: str) -> bool:
     """Whether people read the metric as a percentage: fractions of ours, not points, and nothing unknown."""
-    known = METRICS.get(identifier)
+    known = METRICS.get(identifier.partition(":")[0])
     return known is not None and known.unit == "fraction"

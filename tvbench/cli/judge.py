@@ -1,0 +1,233 @@
+"""`tvbench judge RUN`: have a model grade the open answers of a run, and say how far that model can be believed.
+
+Without `--judge` it reports on the judges that were asked before, and asks nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive
+from tvbench.cli.output import print_json, remark
+from tvbench.cli.progress import Progressing
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from tvbench.judging.rubric import Rubric
+    from tvbench.judging.session import Judged, JudgeOptions, Judging
+    from tvbench.judging.spend import Spend
+    from tvbench.store import RunFolder
+    from tvbench.types import Item, ModelCard, Response
+
+EPILOG = """\
+examples:
+  tvbench judge RUN --judge openai:gpt-4o@https://api.openai.com/v1 --price 2.5,10 --budget 5
+  tvbench judge RUN --judge openai:judge@http://127.0.0.1:8000 --rubric tvbench
+  tvbench judge RUN --judge openai:judge@http://127.0.0.1:8000 --dry-run
+  tvbench judge RUN                              # how good were the judges that were asked before?
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
+    add_judging(parser)
+    parser.add_argument("--tasks", metavar="NAMES", help="only these tasks of the run")
+    parser.add_argument("--languages", metavar="CODES", help="only answers in these languages")
+    parser.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
+    parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
+    parser.add_argument("--max-model-len", type=positive, metavar="TOKENS")
+    parser.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="openai only: for one request")
+    parser.add_argument("--offline", action="store_true", help="never ask the hub")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be asked and what it may cost, and stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_results(parser)
+    add_format(parser, ("table", "markdown", "latex", "csv", "json"))
+
+
+def add_judging(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `tvbench run` has too."""
+    judging = parser.add_argument_group("the judge")
+    judging.add_argument("--judge", metavar="MODEL", help="who grades: openai:NAME@URL, or any model")
+    judging.add_argument("--rubric", metavar="NAME|FILE", help="tvbench, alm-official, vimul or a YAML file (default: "
+                         "the one for the task and protocol, else tvbench)")
+    judging.add_argument("--check", metavar="N", default=None, help="exact items of each language that are judged too, "
+                         "to learn how right the judge is (default 20; all; 0: none)")
+    judging.add_argument("--asks", type=positive, default=5, metavar="N",
+                         help="how often an answer is asked about until the reply can be read (default 5)")
+    judging.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens (default: the card's)")
+    judging.add_argument("--budget", type=float, metavar="DOLLARS", help="stop before this is spent; needs prices")
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.store import find_run
+
+    run = find_run(args.results, args.run)
+    if args.judge is None:
+        return report(run, args)
+    sittings = plan_judging(run, args, tasks=names(args.tasks), languages=names(args.languages))
+    if args.dry_run:
+        return _estimate(sittings, args)
+    outcomes = ask(sittings, args)
+    code = report(run, args)
+    return code if all(one.complete for one in outcomes) else EXIT_INCOMPLETE
+
+
+# ── Asking ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def judge_options(args: argparse.Namespace, card: ModelCard) -> JudgeOptions:
+    """What the command line says of the judging. Raises UsageError."""
+    from tvbench.judging.cases import CHECKED
+    from tvbench.judging.session import JudgeOptions
+    from tvbench.judging.spend import prices_of
+
+    checked: int | None = CHECKED
+    if args.check is not None:
+        try:
+            checked = None if args.check == "all" else not_negative(args.check)
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"--check {args.check}: {error}", "a number of items of each language, or all") from error
+    if args.budget is not None and not args.budget > 0:
+        raise UsageError(f"--budget {args.budget:g} leaves nothing to ask with")
+    return JudgeOptions(checked=checked, asks=args.asks, prices=prices_of(args.price, card), budget=args.budget)
+
+
+def plan_judging(
+    run: RunFolder, args: argparse.Namespace, *, tasks: tuple[str, ...] = (), languages: tuple[str, ...] = ()
+) -> list[Judging]:
+    """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
+    from tvbench.catalog import resolve_model
+    from tvbench.engines.open import choose_engine
+    from tvbench.hub import pinned, pinned_if_here
+    from tvbench.judging.rubric import choose_rubric
+    from tvbench.judging.session import Judging
+    from tvbench.languages import code_of
+
+    card = resolve_model(args.judge)
+    engine = choose_engine(card, args.engine)
+    card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
+    codes = {code_of(name) for name in languages}
+    entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
+    for name in tasks:
+        if name not in entries:
+            raise unknown_name("task", name, entries, f"in {run.name}")
+    answered = _answers(run, codes)
+    by_rubric: dict[str, tuple[Rubric, dict[str, list[tuple[Item, Response]]]]] = {}
+    for task, entry in entries.items():
+        if not tasks or task in tasks:
+            rubric = choose_rubric(args.rubric, task, str(entry["protocol"]))
+            by_rubric.setdefault(rubric.label, (rubric, {}))[1][task] = answered.get(task, [])
+    options = judge_options(args, card)
+    sittings = [made for rubric, answers in by_rubric.values()
+                if (made := Judging(run, answers, card, rubric, engine, options)).cases]
+    if not sittings:
+        raise UsageError(f"{run.name} has no answers that a judge could grade",
+                         "open-ended, multiple-choice and short answers can be judged; translations have COMET")
+    return sittings
+
+
+def _answers(run: RunFolder, languages: set[str]) -> dict[str, list[tuple[Item, Response]]]:
+    responses = run.responses()
+    found: dict[str, list[tuple[Item, Response]]] = {}
+    for key, item in run.requests():
+        if key in responses and (not languages or item.language in languages):
+            found.setdefault(item.task, []).append((item, responses[key]))
+    return found
+
+
+def ask(sittings: list[Judging], args: argparse.Namespace) -> list[Judged]:
+    """Sit, score the run again, and say what it took."""
+    from tvbench.assess import assess
+    from tvbench.engines.open import EngineOptions, open_engine
+
+    options = EngineOptions(dtype=args.dtype, max_model_len=args.max_model_len, concurrency=args.concurrency,
+                            timeout_s=args.timeout, offline=args.offline)
+    outcomes: list[Judged] = []
+    try:
+        for one in sittings:
+            with Progressing(quiet=args.quiet) as watch:
+                outcome = one.ask(lambda: open_engine(one.engine, one.card, options=options), watch)  # noqa: B023
+            outcomes.append(outcome)
+            _say(outcome, args)
+    finally:
+        assess(sittings[0].run)
+    return outcomes
+
+
+def _say(outcome: Judged, args: argparse.Namespace) -> None:
+    if not args.quiet:
+        remark(f"judged {outcome.scored} of {outcome.cases}; {_spend_text(outcome.spend)}; stored in {outcome.folder}")
+    for reason, count in sorted(outcome.problems.items(), key=lambda pair: -pair[1]):
+        remark(f"unscored {count}x: {REASONS.get(reason, reason)}")
+    if outcome.budget_spent:
+        remark("the budget is used up; the same command with a higher --budget goes on")
+
+
+REASONS = {
+    "refusal": "the judge refused",
+    "unparsable": "the judge's reply could not be read",
+    "empty": "the judge's reply was empty",
+    "failed": "no reply came; the same command asks again",
+    "not asked": "not asked",
+}
+
+
+def _spend_text(spend: Spend) -> str:
+    text = f"{spend.replies} replies in {spend.tries} tries, {spend.tokens_in:,} tokens in, {spend.tokens_out:,} out"
+    if spend.guessed:
+        text += f" ({spend.guessed} without a count: estimated)"
+    return text + ("" if spend.dollars is None else f", ${spend.dollars:.4f}")
+
+
+def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
+    """`--dry-run`: calls, tokens and money of a first round."""
+    from tvbench.judging.spend import estimate
+
+    records = []
+    for one in sittings:
+        missing = one.missing()
+        guess = estimate([planned.item for planned in missing], one.options.prices)
+        records.append({"rubric": one.rubric.label, "answers": len(one.cases), "calls": len(missing),
+                        "tokens_in": guess.tokens_in, "tokens_out": guess.tokens_out, "dollars": guess.dollars})
+        if args.format != "json":
+            cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
+            print(f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
+                  f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}")
+    if args.format == "json":
+        print_json({"sittings": records})
+    return EXIT_GOOD
+
+
+# ── Reporting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def report(run: RunFolder, args: argparse.Namespace) -> int:
+    """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
+    from tvbench.judging.record import find_judges
+    from tvbench.report.judges import as_json, between_table, qualities, quality_table
+    from tvbench.report.table import show
+
+    judges = find_judges(run)
+    if not judges:
+        raise UsageError(f"nobody has judged {run.name} yet", f"tvbench judge {run.name} --judge openai:NAME@URL")
+    answers = _answers(run, set())
+    pairs = []
+    for judge in judges:
+        replies = judge.store.responses()
+        by_task = {task: [one for one in judge.verdicts(answers.get(task, ()), replies) if one.asked]
+                   for task in judge.tasks}
+        pairs.append((judge, {task: some for task, some in by_task.items() if some}))
+    found = [(judge, qualities(by_task)) for judge, by_task in pairs]
+    if args.format == "json":
+        print_json({"run": run.name, "judges": [as_json(judge, some) for judge, some in found],
+                    "between": asdict(between) if (between := between_table(pairs)) else None})
+        return EXIT_GOOD
+    tables = [quality_table(judge, some) for judge, some in found]
+    between = between_table(pairs)
+    show([*tables, *([between] if between else [])], args.format)
+    return EXIT_GOOD

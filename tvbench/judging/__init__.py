@@ -1,0 +1,12 @@
+"""LLM judges: open answers graded by a model, and the judge itself checked on items whose truth is known.
+
+    rubric.py       the prompt files: scale, templates, form of the reply
+    cases.py        which answers of a run are shown to a judge, and the request for each
+    reply.py        what a judge's reply says; a refusal or an unreadable reply is no score
+    spend.py        tokens and money, before and after
+    session.py      asks: through the runner and a store of its own, so cache, resume and retries are those of any run
+    record.py       what a judge has said of a run, read back from RUN/judges/
+    calibration.py  agreement with exact items, kappa, bias; two judges side by side; corrected averages
+
+A judge is an engine like any other. Nothing here knows which.
+"""

@@ -1,0 +1,135 @@
+"""Is the judge right? Measured on items whose truth is known exactly, and used to correct what it says of the others.
+
+- Agreement and Cohen's kappa (Cohen 1960) between the judge (right: half of the scale or more) and the exact score.
+- Bias: mean of judge minus truth, on the 0..1 scale, with a clustered standard error; above 0 the judge is generous.
+- Open averages by prediction-powered inference (Angelopoulos et al. 2023, arXiv 2301.09633, algorithm 1 for a mean):
+  the judge's mean over open answers minus its bias on exact ones, with both variances. The exact items stand in for the
+  open ones; that a judge errs on both alike is an assumption which the report states.
+
+Knows verdicts and numbers; no file and no table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from tvbench.judging.record import Verdict
+from tvbench.statistics import Observation, clustered_stderr, mean
+
+RIGHT = 0.5
+"""A judge's score of at least this share of its scale says `right`."""
+Z = NormalDist().inv_cdf(0.975)
+FEWEST = 10
+"""With fewer exact items nothing is corrected: the interval would say more of chance than of the judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Judge against truth (or a second judge) on `n` answers. `kappa` is None where chance alone would agree always.
+    `bias` is in 0..1, first minus second; `stderr` None with fewer than two pictures."""
+
+    n: int
+    agreement: float
+    kappa: float | None
+    bias: float
+    stderr: float | None
+    correlation: float | None = None
+
+    @property
+    def direction(self) -> str:
+        """`generous`, `strict`, `fair` or `cannot tell`, by the 95 % interval of the bias."""
+        if self.stderr is None:
+            return "cannot tell"
+        if abs(self.bias) > Z * self.stderr:
+            return "generous" if self.bias > 0 else "strict"
+        return "fair" if Z * self.stderr <= 0.05 else "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An open average as judged, and with the judge's bias taken out: 0..1, 95 % interval cut to the scale."""
+
+    judged: float
+    n: int
+    value: float
+    low: float
+    high: float
+    exact: int
+
+
+def check(verdicts: Sequence[Verdict]) -> Agreement | None:
+    """Judge against truth, over the verdicts that have both; None without any."""
+    pairs = [(one.reading.score, one.case.truth, _cluster(one)) for one in verdicts
+             if one.reading.score is not None and one.case.truth is not None]
+    return _agreement(pairs)
+
+
+def agree(first: Sequence[Verdict], second: Sequence[Verdict]) -> Agreement | None:
+    """Two judges on the answers that both have scored; bias: first minus second."""
+    others = {(one.case.item.task, one.case.item.id): one.reading.score for one in second}
+    pairs = [(one.reading.score, other, _cluster(one)) for one in first if one.reading.score is not None
+             and (other := others.get((one.case.item.task, one.case.item.id))) is not None]
+    return _agreement(pairs)
+
+
+def _agreement(pairs: Sequence[tuple[float, float, str]]) -> Agreement | None:
+    if not pairs:
+        return None
+    right = [(a >= RIGHT, b >= RIGHT) for a, b, _ in pairs]
+    differences = [Observation(a - b, cluster) for a, b, cluster in pairs]
+    return Agreement(
+        len(pairs),
+        sum(a == b for a, b in right) / len(right),
+        cohen_kappa(right),
+        mean(differences),
+        clustered_stderr(differences),
+        _pearson([a for a, _, _ in pairs], [b for _, b, _ in pairs]),
+    )
+
+
+def cohen_kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
+    """Cohen's kappa of two yes/no ratings; None where both always say the same one thing (it is 0/0 there)."""
+    n = len(pairs)
+    observed = sum(a == b for a, b in pairs) / n
+    first, second = sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n
+    expected = first * second + (1 - first) * (1 - second)
+    return None if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def corrected(open_verdicts: Sequence[Verdict], exact_verdicts: Sequence[Verdict]) -> Corrected | None:
+    """The mean of the open answers with the judge's bias on the exact ones taken out.
+
+    None without open scores, with fewer than FEWEST exact ones, or where a standard error is not defined.
+    """
+    scores = [Observation(one.reading.score, _cluster(one)) for one in open_verdicts if one.reading.score is not None]
+    errors = [Observation(one.reading.score - one.case.truth, _cluster(one)) for one in exact_verdicts
+              if one.reading.score is not None and one.case.truth is not None]
+    if not scores or len(errors) < FEWEST:
+        return None
+    spread, error_spread = clustered_stderr(scores), clustered_stderr(errors)
+    if spread is None or error_spread is None:
+        return None
+    judged = mean(scores)
+    value = judged - mean(errors)
+    half = Z * math.hypot(spread, error_spread)
+    return Corrected(judged, len(scores), _clip(value), _clip(value - half), _clip(value + half), len(errors))
+
+
+def _clip(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+def _cluster(verdict: Verdict) -> str:
+    return verdict.case.item.cluster or f"item {verdict.case.item.id}"
+
+
+def _pearson(first: Sequence[float], second: Sequence[float]) -> float | None:
+    n = len(first)
+    centre, other = sum(first) / n, sum(second) / n
+    spread = math.sqrt(sum((a - centre) ** 2 for a in first) * sum((b - other) ** 2 for b in second))
+    if spread == 0:
+        return None
+    return sum((a - centre) * (b - other) for a, b in zip(first, second, strict=True)) / spread

@@ -1,0 +1,131 @@
+"""Which answers of a run a judge is shown, and the request for each.
+
+Open answers are judged because nothing else can score them. Items with an exact answer (multiple choice, true/false,
+short) are judged too, a sample of each language, only to learn how far the judge can be believed. Under a rubric that
+judges `every` answer they are judged all. Knows no engine and no file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tvbench.judging.rubric import Rubric
+from tvbench.keys import content_key
+from tvbench.languages import is_language, language
+from tvbench.plan import PlannedItem, model_identity
+from tvbench.scoring import score_item
+from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Sampling, Short
+
+CHECKED = 20
+"""Exact items of each language that are judged as a check, where nothing else is asked for."""
+EXACT_METRICS = ("aligned", "accuracy")
+AGAIN_TEMPERATURE = 0.5
+"""How a question is put again after an unreadable reply: greedily it would bring the same reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One answer to be judged. `truth` is what the answer is worth where that is known exactly (0 or 1), else None.
+    `counts`: the judge's score is the item's score, not only a check of the judge."""
+
+    item: Item
+    answer: str
+    kind: str
+    question: str
+    reference: str
+    truth: float | None
+    counts: bool
+
+
+def gather(
+    answers: Iterable[tuple[Item, Response]], rubric: Rubric, *, checked: int | None = CHECKED, seed: int = 0
+) -> list[Case]:
+    """The cases of one task: every open answer, and of the exact ones `checked` a language (None: all).
+
+    Failed and unasked items are left out: there is nothing to judge.
+    """
+    cases = [case for item, response in answers if (case := _case(item, response, rubric)) is not None]
+    extra = [case for case in cases if not case.counts]
+    kept = {id(case) for case in _sample(extra, checked, seed)}
+    return [case for case in cases if case.counts or id(case) in kept]
+
+
+def _case(item: Item, response: Response, rubric: Rubric) -> Case | None:
+    if item.problem is not None or response.text is None:
+        return None
+    target = item.target
+    truth: float | None = None
+    if isinstance(target, Open):
+        question, reference, kind = target.question, target.reference, "open"
+    elif isinstance(target, Choice | Short):
+        question, kind = prompt_text(item), "multiple-choice" if isinstance(target, Choice) else "short"
+        reference = _choice_reference(target) if isinstance(target, Choice) else " / ".join(target.answers)
+        values = score_item(item, response).values
+        truth = next((values[name] for name in EXACT_METRICS if values.get(name) is not None), None)
+        if truth is None:
+            return None
+    else:
+        return None
+    counts = isinstance(target, Open) or rubric.judges == "every"
+    return Case(item, response.text, item.tags.get("question_type", kind), question, reference, truth, counts)
+
+
+def prompt_text(item: Item) -> str:
+    """The texts of the item's messages, as the model saw them."""
+    return "\n".join(part for message in item.messages for part in message.parts if isinstance(part, str)).strip()
+
+
+def _choice_reference(choice: Choice) -> str:
+    """The right option in words, with its letter where letters were shown."""
+    if choice.gold is None:
+        return choice.target
+    text = choice.options[choice.gold]
+    return f"{chr(ord('A') + choice.gold)}. {text}" if choice.letters else text
+
+
+def _sample(cases: Sequence[Case], size: int | None, seed: int) -> list[Case]:
+    """`size` cases of each language, chosen by a hash of seed and item: more items never change the order."""
+    if size is None:
+        return list(cases)
+    groups: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.item.language].append(case)
+    rank = {id(case): hashlib.sha256(f"{seed}:{case.item.task}:{case.item.id}".encode()).digest() for case in cases}
+    return [case for group in groups.values() for case in sorted(group, key=lambda one: rank[id(one)])[:size]]
+
+
+# ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def judge_request(case: Case, rubric: Rubric, card: ModelCard, attempt: int = 0) -> PlannedItem:
+    """The judge's item for one case, with its key. Every `attempt` has a key of its own, so a reply that could not be
+    read is kept, paid once, and asked again."""
+    code = case.item.language
+    places = {
+        "question": case.question,
+        "reference": case.reference,
+        "answer": case.answer,
+        "language": language(code).name if is_language(code) else code,
+    }
+    messages = [Message("user", (rubric.prompt(case.kind, places),))]
+    if rubric.system:
+        messages.insert(0, Message("system", (rubric.system,)))
+    sampling = Sampling(
+        max_new_tokens=rubric.max_new_tokens, temperature=AGAIN_TEMPERATURE if attempt else 0.0, seed=attempt
+    )
+    item = Item(
+        id=case.item.id if not attempt else f"{case.item.id}@{attempt}",
+        task=case.item.task,
+        language=code,
+        messages=tuple(messages),
+        target=Open(case.question, case.reference),
+        sampling=sampling,
+        cluster=case.item.cluster,
+        tags={"judged_as": "score" if case.counts else "check"},
+        reply_schema=rubric.schema,
+        repeat=attempt,
+    )
+    return PlannedItem(content_key(item, model_identity(card), card.revision, ()), item, ())

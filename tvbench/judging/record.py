@@ -1,0 +1,171 @@
+"""What a judge has said of a run, read back from `RUN/judges/NAME/`: a run folder of its own.
+
+The requests are made again from the stored rubric and the run's present answers, and found by their content keys. An
+answer that was given anew since is simply not judged yet; nothing can go stale. Knows the store; knows no engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tvbench.errors import UsageError
+from tvbench.judging.cases import Case, gather, judge_request
+from tvbench.judging.reply import Reading, read_reply
+from tvbench.judging.rubric import Rubric, rubric_from
+from tvbench.plan import PlannedItem
+from tvbench.signature import write_signature
+from tvbench.store import RunFolder
+from tvbench.types import Item, ModelCard, Response, SideScores
+
+FOLDER = "judges"
+METRIC = "judge"
+MOST_ATTEMPTS = 20
+"""More asks of one answer are never made, so no more are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one case: its reading, the replies that it took, or why there is none yet."""
+
+    case: Case
+    reading: Reading
+    replies: int
+    failure: str | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self.replies > 0 or self.failure is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One judge of one run. `checked` and `seed` choose the exact items that it was asked about as a check."""
+
+    run: RunFolder
+    store: RunFolder
+    card: ModelCard
+    rubric: Rubric
+    tasks: tuple[str, ...]
+    checked: int | None
+    seed: int
+    engine: str
+    created: str
+
+    @property
+    def name(self) -> str:
+        return self.store.name
+
+    @property
+    def definition(self) -> str:
+        """The signature of its scores."""
+        return write_signature({
+            "judge": f"{self.card.name}@{self.card.revision}",
+            "engine": self.engine,
+            "rubric": self.rubric.label,
+            "scale": f"{self.rubric.lowest:g}-{self.rubric.highest:g}",
+            "sampling": f"greedy,max={self.rubric.max_new_tokens}",
+        })
+
+    def cases(self, answers: Iterable[tuple[Item, Response]]) -> list[Case]:
+        """The cases of one task's answers, as they were (or would be) asked."""
+        return gather(answers, self.rubric, checked=self.checked, seed=self.seed)
+
+    def verdicts(self, answers: Iterable[tuple[Item, Response]], replies: Mapping[str, Response]) -> list[Verdict]:
+        """The verdict on every case of one task; `replies` are the judge's own responses by key."""
+        return [settle(case, self.rubric, self.card, replies)[0] for case in self.cases(answers)]
+
+
+def settle(
+    case: Case, rubric: Rubric, card: ModelCard, replies: Mapping[str, Response]
+) -> tuple[Verdict, list[PlannedItem]]:
+    """The first readable reply to `case`, and the requests that led to it, the next one to be sent included."""
+    requests: list[PlannedItem] = []
+    last = Reading(None)
+    for attempt in range(MOST_ATTEMPTS):
+        planned = judge_request(case, rubric, card, attempt)
+        requests.append(planned)
+        response = replies.get(planned.key)
+        if response is None or response.text is None:
+            return Verdict(case, last, attempt, response.error if response else None), requests
+        last = read_reply(response.text, rubric)
+        if last.score is not None:
+            return Verdict(case, last, attempt + 1), requests
+    return Verdict(case, last, MOST_ATTEMPTS), requests
+
+
+# ── Reading from disk ─────────────────────────────────────────────────────────────────────────────
+
+
+def find_judges(run: RunFolder) -> list[Judge]:
+    """Every judge of the run, the first one that was asked first. Damaged folders raise UsageError."""
+    folder = run.path / FOLDER
+    if not folder.is_dir():
+        return []
+    stores = [RunFolder(path) for path in sorted(folder.iterdir()) if RunFolder(path).exists()]
+    return sorted((read_judge(run, store) for store in stores), key=lambda judge: (judge.created, judge.name))
+
+
+def read_judge(run: RunFolder, store: RunFolder) -> Judge:
+    """The judge in a folder. Raises UsageError where it is not one."""
+    manifest = store.manifest()
+    try:
+        asked = manifest["judging"]
+        return Judge(
+            run,
+            store,
+            card_from(manifest["model"]),
+            rubric_from(asked["rubric"], str(store.path)),
+            tuple(asked["tasks"]),
+            asked["checked"],
+            int(asked["seed"]),
+            str(asked["engine"]),
+            str(manifest["created"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{store.path} is not a judge's folder ({type(error).__name__}: {error})",
+                         "move it away, and ask the judge again") from error
+
+
+def card_from(data: Mapping[str, Any]) -> ModelCard:
+    """A model card as a manifest holds it."""
+    known = {field.name for field in fields(ModelCard)}
+    lists = {"languages", "modalities", "aliases"}
+    values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in data.items()
+                              if name in known}
+    return ModelCard(**values)
+
+
+def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:
+    """Where a judge's replies lie: one folder for each model and rubric."""
+    import hashlib
+    import re
+
+    name = re.sub(r"[^\w.+-]+", "-", card.name).strip("-.")[-60:] or "judge"
+    digest = hashlib.sha256(f"{card.kind}:{card.location}@{card.revision}|{rubric.label}".encode()).hexdigest()[:8]
+    return run.path / FOLDER / f"{name}--{rubric.name}-{digest}"
+
+
+def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Response]]) -> list[SideScores]:
+    """The scores of every judge of the run for one task. The first judge's metric is `judge`, so that a second
+    opinion changes no figure; the others' are `judge:NAME`."""
+    found: list[SideScores] = []
+    for judge in find_judges(run):
+        if task not in judge.tasks:
+            continue
+        verdicts = [one for one in judge.verdicts(answers, judge.store.responses()) if one.case.counts]
+        if not verdicts:
+            continue
+        metric = METRIC if not found else f"{METRIC}:{judge.name}"
+        values = {one.case.item.id: one.reading.score for one in verdicts}
+        found.append(SideScores(metric, judge.definition, values,
+                                {one.case.item.id: flags for one in verdicts if (flags := _flags(one))}))
+    return found
+
+
+def _flags(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.reading.score is None:
+        return (f"judge_{verdict.reading.problem}",) if verdict.reading.problem else ("not_judged",)
+    return ("judge_wrong_language",) if verdict.reading.right_language is False else ()

@@ -1,0 +1,142 @@
+"""What a judge's reply says: a score on the rubric's scale, or why there is none. Never raises, never guesses.
+
+A number is taken where the reply is one, where a line is `label: number`, or where it is written `8/10` or `8 out of
+10`. Two different numbers, a number outside of the scale, broken JSON or running text are no score: the reply is
+*unparsable*, and the item stays unscored when every further ask ends so too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from tvbench.judging.rubric import Rubric
+
+REFUSAL, UNPARSABLE, EMPTY = "refusal", "unparsable", "empty"
+
+REFUSALS = re.compile(
+    r"^\W*(?:i['’]?m (?:very )?sorry|i am (?:very )?sorry|sorry,|i can(?:no|')t|i cannot|i can’t"
+    r"|i am (?:not able|unable)|i['’]m (?:not able|unable)|as an ai|i (?:must|have to) decline|i won['’]?t"
+    r"|unfortunately,? i|es tut mir leid|tut mir leid|leider kann ich|ich kann (?:diese|nicht)|lo siento"
+    r"|no puedo|je suis désolée?|désolée?,|je ne peux pas|mi dispiace|non posso|sinto muito|desculpe|não posso"
+    r"|het spijt me|ik kan niet|извините|простите|я не могу|抱歉|对不起|對不起|我无法|我不能|申し訳|죄송|माफ़ करें|क्षमा करें)",
+    re.IGNORECASE,
+)
+"""Openings of refusals in the languages that judges mostly fall into; in any other a refusal counts as unparsable."""
+
+NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
+LABEL = r"(?:[^\d\n:=：]{1,40}[:=：]\s*)?"
+BARE = re.compile(rf"^{LABEL}({NUMBER})(?:\s*(?:/|out of|von|de|sur|из)\s*({NUMBER}))?[.。]?$", re.IGNORECASE)
+OUT_OF = re.compile(rf"(?<![\d.,/])({NUMBER})\s*(?:/|out of)\s*({NUMBER})(?![\d/])", re.IGNORECASE)
+DECORATION = "*_`#> \t\r\n\"'“”«»()[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`score` is a fraction of the scale, 0..1; where it is None, `problem` is refusal, unparsable or empty."""
+
+    score: float | None
+    problem: str | None = None
+    reason: str = ""
+    right_language: bool | None = None
+
+
+def read_reply(text: str, rubric: Rubric) -> Reading:
+    """The score in `text`. Never raises."""
+    plain = _plain(text)
+    if not plain:
+        return Reading(None, EMPTY)
+    objects = _objects(plain)
+    if objects or rubric.reply == "json":
+        reading = _from_objects(objects, rubric)
+        if reading is not None:
+            return reading
+    if not objects and "{" not in plain:
+        score = _only(_numbers(plain, rubric), rubric)
+        if score is not None:
+            return Reading(score)
+    return Reading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+
+
+def _plain(text: str) -> str:
+    """NFKC (full-width digits become plain ones), digits of every script as ASCII, outer white space gone."""
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in folded).strip()
+
+
+# ── JSON ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects in `text`, outermost ones, in order; whatever stands around them is passed over."""
+    found: list[dict[str, Any]] = []
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if isinstance(value, dict):
+                found.append(value)
+        at = text.find("{", end)
+    return found
+
+
+def _from_objects(objects: list[dict[str, Any]], rubric: Rubric) -> Reading | None:
+    """The reading of the one object with a score, None where there is none or they disagree."""
+    scored = [(one, score) for one in objects if (score := _number(one.get("score"))) is not None]
+    value = _only([score for _, score in scored], rubric)
+    if value is None:
+        return None
+    first = scored[0][0]
+    language = first.get("right_language")
+    return Reading(value, reason=str(first.get("reason") or "")[:1000],
+                   right_language=language if isinstance(language, bool) else None)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str):
+        found = re.fullmatch(NUMBER, value.strip())
+        if found is None:
+            return None
+        value = value.strip().replace(",", ".")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+# ── Running text ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _numbers(text: str, rubric: Rubric) -> list[float]:
+    """Every number that is given as a score: a line of its own, with or without a label, or `8/10`."""
+    found: list[float] = []
+    for line in text.splitlines():
+        match = BARE.match(line.strip(DECORATION).replace("**", "").replace("__", ""))
+        if match is not None and _of_scale(match[2], rubric):
+            found.append(float(match[1].replace(",", ".")))
+    found.extend(float(match[1].replace(",", ".")) for match in OUT_OF.finditer(text.replace("*", ""))
+                 if _of_scale(match[2], rubric))
+    return found
+
+
+def _of_scale(bound: str | None, rubric: Rubric) -> bool:
+    """Whether what stands behind `/` is this rubric's highest score, or nothing stands there."""
+    return bound is None or float(bound.replace(",", ".")) == rubric.highest
+
+
+def _only(numbers: list[float], rubric: Rubric) -> float | None:
+    """The one number that is meant, as a fraction of the scale; None where there are several or it is outside."""
+    if len(set(numbers)) != 1 or not rubric.lowest <= numbers[0] <= rubric.highest:
+        return None
+    return rubric.fraction(numbers[0])

@@ -1,0 +1,244 @@
+"""Asks a judge about a run's answers: in rounds, through the runner, into a store of its own.
+
+A round asks what has no readable score yet. A call that failed is asked again under the same key, a reply that could
+not be read under the next attempt's key; both at most `asks` times. What is answered is on disk before it is counted,
+so a killed judging goes on where it stopped and pays for nothing twice. With a budget, requests are handed out in waves
+whose dearest outcome still fits; the limit is never passed by replies that arrive.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.errors import UsageError
+from tvbench.judging.cases import CHECKED, Case, gather
+from tvbench.judging.record import Verdict, judge_folder, settle
+from tvbench.judging.rubric import Rubric
+from tvbench.judging.spend import Prices, Spend, most, spent
+from tvbench.plan import PlannedItem
+from tvbench.runner import Watch, answer_items
+from tvbench.session import engine_label, now, packages
+from tvbench.store import RunFolder, RunWriter
+from tvbench.types import Item, ModelCard, Response
+
+ASKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """How judging goes. `checked` None: every exact item; `budget` in US dollars needs `prices`."""
+
+    checked: int | None = CHECKED
+    seed: int = 0
+    asks: int = ASKS
+    prices: Prices | None = None
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.prices is None:
+            raise UsageError("--budget needs to know what tokens cost", "add --price IN,OUT: dollars for a million "
+                             "tokens; or `prices:` in the judge's model card")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How it ended. `problems` counts what is unscored by reason; `budget_spent`: some were not asked for that."""
+
+    folder: Path
+    cases: int
+    scored: int
+    problems: Mapping[str, int]
+    spend: Spend
+    budget_spent: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return self.scored == self.cases
+
+
+@dataclass(slots=True)
+class _Lent:
+    """An engine that stays open over the rounds: closing it is our affair, not the runner's."""
+
+    open: Callable[[], Engine]
+    opened: Engine | None = field(default=None)
+
+    @property
+    def info(self) -> EngineInfo:
+        assert self.opened is not None
+        return self.opened.info
+
+    def __call__(self) -> Engine:
+        self.opened = self.opened or self.open()
+        return self
+
+    def serve(self, feed: Feed) -> Iterator[Response]:
+        assert self.opened is not None
+        return self.opened.serve(feed)
+
+    def close(self) -> None:
+        """The runner's close, after each wave."""
+
+    def end(self) -> None:
+        """The real one."""
+        if self.opened is not None:
+            self.opened.close()
+
+
+class _Rounds:
+    """A Watch that tells another one of all rounds as if they were one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
+    def begin(self, total: int, kept: int) -> None:
+        """Each wave begins; the watcher heard of the whole at the start."""
+
+    def answered(self, response: Response) -> None:
+        self.watch.answered(response)
+
+
+class Judging:
+    """One sitting of one judge on one run. `answers` by task; `label` names the engine in the signature."""
+
+    def __init__(
+        self, run: RunFolder, answers: Mapping[str, Sequence[tuple[Item, Response]]], card: ModelCard, rubric: Rubric,
+        engine: str, options: JudgeOptions,
+    ) -> None:
+        self.run = run
+        self.card = card
+        self.rubric = rubric
+        self.options = options
+        self.engine = engine
+        self.folder = judge_folder(run, card, rubric)
+        self.tasks = tuple(answers)
+        self.cases: list[Case] = [
+            case for some in answers.values()
+            for case in gather(some, rubric, checked=options.checked, seed=options.seed)
+        ]
+
+    def missing(self) -> list[PlannedItem]:
+        """What a first round would ask now; reads, and writes nothing."""
+        replies = _kept(RunFolder(self.folder).responses()) if self.folder.is_dir() else {}
+        return _once(request for case in self.cases for request in self._open(case, replies))
+
+    def ask(self, open_engine: Callable[[], Engine], watch: Watch) -> Judged:
+        """Ask what is missing. Raises UsageError when another process judges there, EngineError, StoreError."""
+        lent = _Lent(open_engine)
+        with RunWriter(self.folder) as writer:
+            self._write(writer, EngineInfo(self.engine, "not started"))
+            replies = writer.start()
+            watch.begin(len(self.cases), sum(self._verdict(case, replies).reading.score is not None
+                                             for case in self.cases))
+            spent_all = False
+            try:
+                for _ in range(self.options.asks):
+                    pending = _once(request for case in self.cases for request in self._open(case, replies))
+                    if not pending or spent_all:
+                        break
+                    spent_all = not self._round(writer, pending, replies, lent, _Rounds(watch))
+            finally:
+                if lent.opened is not None:
+                    self._write(writer, lent.info)
+                lent.end()
+        return self._outcome(spent_all)
+
+    def _round(
+        self, writer: RunWriter, pending: list[PlannedItem], replies: dict[str, Response], lent: _Lent, watch: Watch
+    ) -> bool:
+        """Ask `pending` wave by wave, and add the answers to `replies`. False when the budget ended it."""
+        left = list(pending)
+        while left:
+            wave = left[: self._affordable(left, replies)]
+            if not wave:
+                return False
+            left = left[len(wave):]
+            answer_items(wave, writer, {}, lent, lambda request: Prepared(request), watch)
+            replies.update(_kept(RunFolder(self.folder).responses()))
+        return True
+
+    def _affordable(self, pending: Sequence[PlannedItem], replies: Mapping[str, Response]) -> int:
+        """How many of the next requests fit into what is left of the budget, each at its dearest."""
+        prices, budget = self.options.prices, self.options.budget
+        if prices is None or budget is None:
+            return len(pending)
+        used = self.spend(replies).dollars
+        assert used is not None
+        for place, planned in enumerate(pending):
+            used += most(planned.item, prices)
+            if used > budget:
+                return place
+        return len(pending)
+
+    def spend(self, replies: Mapping[str, Response]) -> Spend:
+        """What the replies of this judge to this run's answers cost; identical requests were paid once."""
+        asked = {planned.key: planned.item for case in self.cases
+                 for planned in settle(case, self.rubric, self.card, replies)[1]}
+        return spent(((item, replies[key]) for key, item in asked.items() if key in replies), self.options.prices)
+
+    def _open(self, case: Case, replies: Mapping[str, Response]) -> list[PlannedItem]:
+        """The next request for a case; none where it has its score, or was asked often enough."""
+        verdict, requests = settle(case, self.rubric, self.card, replies)
+        done = verdict.reading.score is not None or verdict.replies >= self.options.asks
+        return [] if done else requests[-1:]
+
+    def _verdict(self, case: Case, replies: Mapping[str, Response]) -> Verdict:
+        return settle(case, self.rubric, self.card, replies)[0]
+
+    def _outcome(self, budget_spent: bool) -> Judged:
+        replies = RunFolder(self.folder).responses()
+        verdicts = [self._verdict(case, replies) for case in self.cases]
+        problems = Counter(_problem(verdict) for verdict in verdicts if verdict.reading.score is None)
+        return Judged(self.folder, len(verdicts), len(verdicts) - problems.total(), dict(problems),
+                      self.spend(replies), budget_spent)
+
+    def _write(self, writer: RunWriter, info: EngineInfo) -> None:
+        """The manifest, and every request that was or may be sent. What an earlier sitting began keeps its date."""
+        before = RunFolder(self.folder).manifest() if RunFolder(self.folder).exists() else {}
+        asked = before.get("judging", {})
+        if info.version == "not started" and "engine" in before:
+            info = EngineInfo(**before["engine"])
+        replies = RunFolder(self.folder).responses()
+        writer.write_requests((one.key, one.item, ()) for one in _once(
+            request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]))
+        writer.write_manifest({
+            "run": self.folder.name,
+            "source": "tvbench judge",
+            "created": before.get("created", now()),
+            "updated": now(),
+            "command": ["tvbench", *sys.argv[1:]],
+            "model": asdict(self.card),
+            "engine": asdict(info),
+            "judging": {
+                "run": self.run.name,
+                "rubric": self.rubric.as_json(),
+                "tasks": sorted({*asked.get("tasks", ()), *self.tasks}),
+                "checked": self.options.checked,
+                "seed": self.options.seed,
+                "engine": engine_label(info),
+            },
+            "tasks": [],
+            "packages": packages(),
+        })
+
+
+def _kept(replies: Mapping[str, Response]) -> dict[str, Response]:
+    """The replies that came: what failed counts as not asked."""
+    return {key: response for key, response in replies.items() if response.error is None}
+
+
+def _once(items: Iterator[PlannedItem] | Sequence[PlannedItem]) -> list[PlannedItem]:
+    """Each key once, in order."""
+    return list({planned.key: planned for planned in items}.values())
+
+
+def _problem(verdict: Verdict) -> str:
+    if verdict.failure is not None:
+        return "failed"
+    return verdict.reading.problem or "not asked"
+

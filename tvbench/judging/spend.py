@@ -1,0 +1,102 @@
+"""Tokens and money: what judging has cost so far, and what it may still cost at most.
+
+Replies count as they were stored, unreadable ones too. A call that broke off may have been billed without our knowing;
+the number of such tries is shown beside the sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tvbench.errors import UsageError
+from tvbench.types import Item, ModelCard, Response
+
+PER_PRICE = 1_000_000
+MESSAGE_OVERHEAD = 64
+"""Tokens that a chat template may add to a request."""
+BYTES_PER_TOKEN = 3
+"""For replies without token counts: an estimate, and said to be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens."""
+
+    tokens_in: float
+    tokens_out: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What was used. `dollars` is None where no prices are known; `guessed` replies came without token counts."""
+
+    replies: int
+    tries: int
+    tokens_in: int
+    tokens_out: int
+    guessed: int
+    dollars: float | None
+
+
+def prices_of(text: str | None, card: ModelCard) -> Prices | None:
+    """`--price IN,OUT`, else the card's `prices`, else None. Raises UsageError for what is not two amounts."""
+    if text is None:
+        prices: Mapping[str, float] = card.prices
+        return Prices(float(prices["input"]), float(prices["output"])) if prices else None
+    parts = text.replace("/", ",").split(",")
+    try:
+        amounts = [float(part) for part in parts]
+    except ValueError:
+        amounts = []
+    if len(amounts) != 2 or not all(math.isfinite(amount) and amount >= 0 for amount in amounts):
+        raise UsageError(f"--price {text} is not two amounts",
+                         "dollars for a million tokens in and out: --price 2.5,10")
+    return Prices(*amounts)
+
+
+def spent(replies: Iterable[tuple[Item, Response]], prices: Prices | None) -> Spend:
+    """The sum over stored replies, each with the item that it answered; failures cost nothing that we know of."""
+    count = tries = tokens_in = tokens_out = guessed = 0
+    for item, response in replies:
+        tries += int(response.extra.get("attempts", 1))
+        if response.text is None:
+            continue
+        count += 1
+        known = response.tokens_in is not None and response.tokens_out is not None
+        guessed += not known
+        tokens_in += response.tokens_in if response.tokens_in is not None else _guess(_request_bytes(item))
+        tokens_out += response.tokens_out if response.tokens_out is not None else _guess(len(response.text.encode()))
+    return Spend(count, tries, tokens_in, tokens_out, guessed, cost(tokens_in, tokens_out, prices))
+
+
+def cost(tokens_in: int, tokens_out: int, prices: Prices | None) -> float | None:
+    """Dollars; None without prices."""
+    if prices is None:
+        return None
+    return (tokens_in * prices.tokens_in + tokens_out * prices.tokens_out) / PER_PRICE
+
+
+def most(item: Item, prices: Prices) -> float:
+    """The most that one call can cost: no token is shorter than a byte, and no reply longer than its limit."""
+    dollars = cost(_request_bytes(item) + MESSAGE_OVERHEAD, item.sampling.max_new_tokens, prices)
+    assert dollars is not None
+    return dollars
+
+
+def estimate(items: Iterable[Item], prices: Prices | None) -> Spend:
+    """What a first round over `items` will use, at about three bytes a token and half of each reply's limit."""
+    some = list(items)
+    tokens_in = sum(_guess(_request_bytes(item)) + MESSAGE_OVERHEAD // 2 for item in some)
+    tokens_out = sum(item.sampling.max_new_tokens // 2 for item in some)
+    return Spend(len(some), len(some), tokens_in, tokens_out, len(some), cost(tokens_in, tokens_out, prices))
+
+
+def _request_bytes(item: Item) -> int:
+    texts = [part for message in item.messages for part in message.parts if isinstance(part, str)]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + len(item.reply_schema)
+
+
+def _guess(size: int) -> int:
+    return math.ceil(size / BYTES_PER_TOKEN)

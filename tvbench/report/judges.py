@@ -1,0 +1,137 @@
+"""A run's judges: how often they are right where that can be known, and what their averages are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tvbench.judging.calibration import Agreement, Corrected, agree, check, corrected
+from tvbench.judging.record import Judge, Verdict
+from tvbench.report.table import Cell, Column, Table
+
+ALL = "all"
+QUALITY = (
+    Column("task", "task", "left"),
+    Column("language", "language", "left"),
+    Column("judged", "open\njudged"),
+    Column("unscored", "un-\nscored"),
+    Column("average", "judge's\naverage"),
+    Column("corrected", "bias-corrected\n95 % interval"),
+    Column("exact", "exact\nitems"),
+    Column("agreement", "agree-\nment"),
+    Column("kappa", "kappa"),
+    Column("bias", "bias"),
+    Column("direction", "the judge is", "left"),
+)
+BETWEEN = (
+    Column("judges", "judges", "left"),
+    Column("task", "task", "left"),
+    Column("n", "answers"),
+    Column("agreement", "agreement"),
+    Column("kappa", "kappa"),
+    Column("correlation", "correlation"),
+    Column("bias", "first minus second"),
+    Column("direction", "the first is", "left"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One judge on one task and language (`all` for all of them)."""
+
+    task: str
+    language: str
+    judged: int
+    unscored: int
+    average: float | None
+    corrected: Corrected | None
+    check: Agreement | None
+
+
+def qualities(by_task: Mapping[str, Sequence[Verdict]]) -> list[Quality]:
+    """All languages of each task together, then one by one."""
+    found: list[Quality] = []
+    for task, verdicts in by_task.items():
+        codes = sorted({one.case.item.language for one in verdicts})
+        found.append(_quality(task, ALL, verdicts))
+        if len(codes) > 1:
+            found.extend(_quality(task, code, [one for one in verdicts if one.case.item.language == code])
+                         for code in codes)
+    return found
+
+
+def _quality(task: str, language: str, verdicts: Sequence[Verdict]) -> Quality:
+    opened = [one for one in verdicts if one.case.truth is None]
+    exact = [one for one in verdicts if one.case.truth is not None]
+    scores = [one.reading.score for one in opened if one.reading.score is not None]
+    return Quality(
+        task,
+        language,
+        len(scores),
+        sum(one.reading.score is None for one in verdicts),
+        sum(scores) / len(scores) if scores else None,
+        corrected(opened, exact),
+        check(exact),
+    )
+
+
+def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
+    """How one judge did."""
+    rows = [_row(one) for one in found]
+    notes = [f"judge: {judge.definition}",
+             "agreement, kappa and bias: against items with an exact answer; right: half of the scale or more"]
+    if any(one.corrected for one in found):
+        notes.append("bias-corrected: prediction-powered; assumes that the judge errs on open answers as on exact ones")
+    return Table(QUALITY, tuple(rows), title=judge.name, notes=tuple(notes), labels=2)
+
+
+def _row(one: Quality) -> tuple[Cell, ...]:
+    fixed, agreement = one.corrected, one.check
+    return (
+        Cell(one.task, bold=one.language == ALL),
+        Cell(one.language, bold=one.language == ALL),
+        Cell(str(one.judged), value=one.judged),
+        Cell(str(one.unscored), value=one.unscored),
+        _percent(one.average),
+        Cell("–", value="") if fixed is None else
+        Cell(f"{100 * fixed.value:.1f} ({100 * fixed.low:.1f} to {100 * fixed.high:.1f})"),
+        *_agreement_cells(agreement, with_correlation=False),
+    )
+
+
+def _agreement_cells(one: Agreement | None, *, with_correlation: bool) -> tuple[Cell, ...]:
+    if one is None:
+        return (Cell("0", value=0), *(Cell("–", value="") for _ in range(4 + with_correlation)))
+    bias = f"{100 * one.bias:+.1f}" + ("" if one.stderr is None else f" ± {100 * one.stderr:.1f}")
+    cells = [Cell(str(one.n), value=one.n), _percent(one.agreement), _two_digits(one.kappa)]
+    if with_correlation:
+        cells.append(_two_digits(one.correlation))
+    return (*cells, Cell(bias, value=one.bias), Cell(one.direction))
+
+
+def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[Verdict]]]]) -> Table | None:
+    """Every two judges on the answers that both have scored; None with fewer than two judges."""
+    rows: list[tuple[Cell, ...]] = []
+    for place, (first, some) in enumerate(judges):
+        for second, others in judges[place + 1:]:
+            for task in some:
+                found = agree(some[task], others.get(task, ()))
+                if found is not None:
+                    rows.append((Cell(f"{first.name} / {second.name}"), Cell(task),
+                                 *_agreement_cells(found, with_correlation=True)))
+    return Table(BETWEEN, tuple(rows), title="two judges on the same answers", labels=2) if rows else None
+
+
+def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
+    """One judge for scripts."""
+    return {"judge": judge.name, "definition": judge.definition, "created": judge.created,
+            "quality": [{**asdict(one), "direction": one.check.direction if one.check else None} for one in found]}
+
+
+def _percent(value: float | None) -> Cell:
+    return Cell("–", value="") if value is None else Cell(f"{100 * value:.1f}", value=value)
+
+
+def _two_digits(value: float | None) -> Cell:
+    return Cell("–", value="") if value is None else Cell(f"{value:.2f}", value=value)
