@@ -143,3 +143,19 @@ def test_a_server_that_is_restarted_in_time_is_not_even_noticed() -> None:
         server.stop()
     assert len(answers) == 12 and not any(answer.error for answer in answers)
     assert max(answer.extra["attempts"] for answer in answers) > 1
+
+
+def test_a_real_judge_answers_in_the_schema_and_is_found_to_be_useless(
+    server: RealServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SmolLM2 as a judge: every reply can be read, and the check on exact items shows what its verdicts are worth."""
+    from test_judge import open_run
+
+    open_run(tmp_path, 2, exact=6)
+    code = main(["judge", "run", "--results", str(tmp_path), "--judge", f"openai:{MODEL}@{server.url}", "--quiet",
+                 "--format", "json", "--concurrency", "4"])
+    quality = json.loads(capsys.readouterr().out)["judges"][0]["quality"][0]
+    assert code == 0
+    assert quality["judged"] == 2
+    assert quality["check"]["n"] == 6
+    assert quality["check"]["agreement"] < 1 or quality["check"]["kappa"] is None

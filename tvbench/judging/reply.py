@@ -23,7 +23,8 @@ REFUSALS = re.compile(
     r"|i am (?:not able|unable)|i['’]m (?:not able|unable)|as an ai|i (?:must|have to) decline|i won['’]?t"
     r"|unfortunately,? i|es tut mir leid|tut mir leid|leider kann ich|ich kann (?:diese|nicht)|lo siento"
     r"|no puedo|je suis désolée?|désolée?,|je ne peux pas|mi dispiace|non posso|sinto muito|desculpe|não posso"
-    r"|het spijt me|ik kan niet|извините|простите|я не могу|抱歉|对不起|對不起|我无法|我不能|申し訳|죄송|माफ़ करें|क्षमा करें)",
+    r"|het spijt me|ik kan niet|извините|простите|я не могу|抱歉|对不起|對不起|我无法|我不能"
+    r"|申し訳|죄송|माफ़ करें|क्षमा करें)",
     re.IGNORECASE,
 )
 """Openings of refusals in the languages that judges mostly fall into; in any other a refusal counts as unparsable."""
