@@ -8,9 +8,11 @@ import random
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
+from scipy import stats
 
 from tvbench.paired import Pairs, compare, holm, means
 from tvbench.scoring.sums import FORMULAS, segment_statistics
+from tvbench.statistics import Observation, clustered_stderr, half_width, mean, t_quantile
 from tvbench.types import Translation
 
 WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()
@@ -52,21 +54,28 @@ def test_p_is_the_exact_one_where_it_can_be_enumerated() -> None:
     assert drawn.p == pytest.approx(exact, abs=0.2) and drawn.p > 0
 
 
-def test_intervals_and_tests_keep_their_promise_with_clusters() -> None:
-    random_numbers = np.random.default_rng(0)
-    covered = found = 0
-    rounds = 400
+@pytest.mark.parametrize("pictures", [20, 60])
+def test_intervals_and_tests_keep_their_promise_with_clusters(pictures: int) -> None:
+    """95 % of the intervals hold the truth, and 5 % of the tests find a difference where there is none."""
+    numbers = np.random.default_rng(0)
+    covered = bare = found = 0
+    rounds = 8000
     for number in range(rounds):
-        clusters = np.repeat(np.arange(80), 3)
-        shared = random_numbers.normal(size=80)[clusters]
-        first = random_numbers.normal(size=240)
-        second = first + 0.2 + shared + 0.3 * random_numbers.normal(size=240)
-        one = compare([means(first, second, clusters.tolist())], resamples=400, seed=number)
+        clusters = np.repeat(np.arange(pictures), numbers.integers(1, 5, pictures))
+        shared = numbers.normal(size=pictures)[clusters]
+        first = numbers.normal(size=len(clusters))
+        second = first + 0.2 + shared + 0.3 * numbers.normal(size=len(clusters))
+        one = compare([means(first, second, clusters.tolist())], resamples=399, seed=number)
         covered += one.low <= 0.2 <= one.high
-        null = compare([means(first, second - 0.2, clusters.tolist())], resamples=400, seed=number)
-        found += null.p < 0.05
-    assert 0.91 < covered / rounds < 0.98
-    assert 0.02 < found / rounds < 0.08
+        null = compare([means(first, second - 0.2, clusters.tolist())], resamples=399, seed=number)
+        found += null.p <= 0.05
+        observed = [Observation(*pair) for pair in zip(second - first, map(str, clusters), strict=True)]
+        stderr = clustered_stderr(observed)
+        assert stderr is not None
+        bare += abs(mean(observed) - 0.2) <= half_width(stderr, pictures)
+    assert 0.94 <= covered / rounds <= 0.96
+    assert 0.94 <= bare / rounds <= 0.96
+    assert 0.045 <= found / rounds <= 0.055
 
 
 def test_items_that_share_a_picture_are_not_independent() -> None:
@@ -103,3 +112,43 @@ def test_nothing_to_compare() -> None:
         compare([])
     with pytest.raises(ValueError, match="nothing"):
         compare([means([], [], [])])
+
+
+@pytest.mark.parametrize("df", [1, 2, 3, 4, 5, 10, 31, 200, 201, 1000])
+@pytest.mark.parametrize("probability", [0.025, 0.5, 0.6, 0.9, 0.975, 0.995])
+def test_students_quantile_is_scipys(probability: float, df: int) -> None:
+    assert t_quantile(probability, df) == pytest.approx(stats.t.ppf(probability, df), rel=1e-9, abs=1e-9)
+
+
+def test_what_scipy_computes_too_is_the_same() -> None:
+    """Without clusters the standard error is s/sqrt(n), the interval Student's, and the test that of scipy."""
+    lot = np.random.default_rng(3)
+    first, second = lot.normal(size=9), lot.normal(size=9) + 0.7
+    apart = [Observation(float(value), str(number)) for number, value in enumerate(second - first)]
+    stderr = clustered_stderr(apart)
+    assert stderr is not None
+    assert stderr == pytest.approx(stats.sem(second - first), abs=1e-12)
+    low, high = stats.ttest_rel(second, first).confidence_interval()
+    assert (mean(apart) - half_width(stderr, 9), mean(apart) + half_width(stderr, 9)) == pytest.approx((low, high))
+    exact = stats.permutation_test((second, first), lambda a, b, axis: np.mean(a - b, axis=axis),
+                                   permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    assert compare([means(first, second, list(range(9)))]).p == pytest.approx(exact.pvalue, abs=1e-6)
+
+
+def test_many_draws_are_near_scipys_exact_test_and_bootstrap() -> None:
+    lot = np.random.default_rng(4)
+    first, second = lot.normal(size=13), lot.normal(size=13) + 0.5
+    exact = stats.permutation_test((second, first), lambda a, b, axis: np.mean(a - b, axis=axis),
+                                   permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    drawn = compare([means(first, second, list(range(13)))], resamples=2**13 - 1)
+    assert drawn.p == pytest.approx(exact.pvalue, abs=4 * (exact.pvalue / 2**13) ** 0.5 + 1e-3)
+
+
+def test_holm_is_the_one_of_the_definition() -> None:
+    """Holm 1979: the adjusted p is the largest of (m - rank + 1) p over the ranks up to its own."""
+    lot = np.random.default_rng(5)
+    values = lot.random(12) / 8
+    order = np.argsort(values)
+    expected = np.empty(12)
+    expected[order] = np.minimum(1, np.maximum.accumulate(values[order] * (12 - np.arange(12))))
+    assert holm(values.tolist()) == pytest.approx(expected.tolist(), abs=1e-12)

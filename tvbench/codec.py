@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
+from tvbench.statistics import half_width
 from tvbench.types import (
     Choice,
     Contains,
@@ -101,7 +102,24 @@ def result_to_json(result: TaskResult) -> Json:
     """A task's figures; `complete` is written out so that `jq` can filter on it."""
     data = asdict(result)
     data["complete"] = result.counts.complete
+    for metrics in _metric_tables(data):
+        for metric in metrics.values():
+            metric["interval"] = _interval(metric)
     return data
+
+
+def _metric_tables(data: Json) -> Iterator[Json]:
+    yield from (data["metrics"], data["micro"], data["macro_without_english"])
+    for parts in data["breakdowns"].values():
+        yield from (part["metrics"] for part in parts.values())
+
+
+def _interval(metric: Json) -> list[float] | None:
+    """The 95 % interval of a figure that has a standard error, for readers of the file."""
+    if metric["stderr"] is None or (metric["clusters"] or 0) < 2:
+        return None
+    half = half_width(metric["stderr"], metric["clusters"])
+    return [metric["value"] - half, metric["value"] + half]
 
 
 def result_from_json(data: Json) -> TaskResult:
@@ -128,7 +146,8 @@ def result_from_json(data: Json) -> TaskResult:
 
 
 def _metrics(data: Mapping[str, Json]) -> dict[str, Metric]:
-    return {name: Metric(**metric) for name, metric in data.items()}
+    known = [field.name for field in fields(Metric)]
+    return {name: Metric(**{key: metric[key] for key in known if key in metric}) for name, metric in data.items()}
 
 
 def _part_to_json(part: str | Media, digests: Iterator[str]) -> Json:

@@ -6,7 +6,8 @@ always the second system's minus the first's, macro-averaged over groups (langua
 - p: approximate randomisation (Noreen 1989; for corpus scores Riezler and Maxwell 2005). Under the null hypothesis the
   two systems' outputs may be exchanged cluster by cluster. Enumerated where all exchanges are fewer than `resamples`.
 - interval: percentiles of the bootstrap over clusters (Efron 1979; for corpus scores Koehn 2004), drawn within strata
-  of clusters that occur in the same groups.
+  of clusters that occur in the same groups, and expanded for few clusters (Hesterberg 2015, arXiv 1411.5279, 5.3): a
+  plain percentile interval is too short as the normal one is, by sqrt((C-1)/C) and by z against Student's t.
 - Holm's correction (1979) over languages.
 
 Two kinds of figures: means of item values, and functions of summed statistics (BLEU, chrF++). Arrays of numpy; knows no
@@ -22,9 +23,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from tvbench.statistics import LEVEL, t_quantile
+
 RESAMPLES = 10_000
 CHUNK = 1_000
-LEVEL = 0.95
 POWER = 0.8
 TINY = 1e-12
 
@@ -77,13 +79,23 @@ def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 
                      for side in (0, 1))
     difference = float(second - first)
     p = _randomisation(sums, scores, difference, resamples, seed)
-    drawn = _bootstrap(sums, scores, _strata(groups, place), resamples, seed)
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    strata = _strata(groups, place)
+    drawn = _bootstrap(sums, scores, strata, resamples, seed)
+    low, high = np.quantile(drawn, _expanded(len(names) - len(strata) + 1))
     spread = float(drawn.std())
     normal = NormalDist()
     detectable = (normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(POWER)) * spread if spread > TINY else None
     return Comparison(float(first), float(second), difference, float(low), float(high), p,
                       sum(len(group.first) for group in groups), len(names), detectable)
+
+
+def _expanded(clusters: int) -> tuple[float, float]:
+    """The two quantiles of the bootstrap that hold LEVEL of the truth with so few clusters; with one, all of it."""
+    if clusters < 2:
+        return 0.0, 1.0
+    wide = math.sqrt(clusters / (clusters - 1)) * t_quantile((1 + LEVEL) / 2, clusters - 1)
+    low = NormalDist().cdf(-wide)
+    return low, 1 - low
 
 
 def holm(values: Sequence[float]) -> list[float]:

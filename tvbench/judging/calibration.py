@@ -14,14 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from tvbench.judging.record import Verdict
-from tvbench.statistics import Observation, clustered_stderr, mean
+from tvbench.statistics import Observation, cluster_count, clustered_stderr, half_width, mean
 
 RIGHT = 0.5
 """A judge's score of at least this share of its scale says `right`."""
-Z = NormalDist().inv_cdf(0.975)
+FAIR = 0.05
+"""A bias that is not seen, within an interval of no more than this, is none."""
 FEWEST = 10
 """With fewer exact items nothing is corrected: the interval would say more of chance than of the judge."""
 
@@ -29,23 +29,24 @@ FEWEST = 10
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """Judge against truth (or a second judge) on `n` answers. `kappa` is None where chance alone would agree always.
-    `bias` is in 0..1, first minus second; `stderr` None with fewer than two pictures."""
+    `bias` is in 0..1, first minus second; `half_width` is half of its 95 % interval, None with fewer than two pictures.
+    """
 
     n: int
     agreement: float
     kappa: float | None
     bias: float
-    stderr: float | None
+    half_width: float | None
     correlation: float | None = None
 
     @property
     def direction(self) -> str:
         """`generous`, `strict`, `fair` or `cannot tell`, by the 95 % interval of the bias."""
-        if self.stderr is None:
+        if self.half_width is None:
             return "cannot tell"
-        if abs(self.bias) > Z * self.stderr:
+        if abs(self.bias) > self.half_width:
             return "generous" if self.bias > 0 else "strict"
-        return "fair" if Z * self.stderr <= 0.05 else "cannot tell"
+        return "fair" if self.half_width <= FAIR else "cannot tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _agreement(pairs: Sequence[tuple[float, float, str]]) -> Agreement | None:
         sum(a == b for a, b in right) / len(right),
         cohen_kappa(right),
         mean(differences),
-        clustered_stderr(differences),
+        _half(differences),
         _pearson([a for a, _, _ in pairs], [b for _, b, _ in pairs]),
     )
 
@@ -109,13 +110,18 @@ def corrected(open_verdicts: Sequence[Verdict], exact_verdicts: Sequence[Verdict
               if one.reading.score is not None and one.case.truth is not None]
     if not scores or len(errors) < FEWEST:
         return None
-    spread, error_spread = clustered_stderr(scores), clustered_stderr(errors)
+    spread, error_spread = _half(scores), _half(errors)
     if spread is None or error_spread is None:
         return None
     judged = mean(scores)
     value = judged - mean(errors)
-    half = Z * math.hypot(spread, error_spread)
+    half = math.hypot(spread, error_spread)
     return Corrected(judged, len(scores), _clip(value), _clip(value - half), _clip(value + half), len(errors))
+
+
+def _half(observations: Sequence[Observation]) -> float | None:
+    stderr = clustered_stderr(observations)
+    return None if stderr is None else half_width(stderr, cluster_count(observations))
 
 
 def _clip(value: float) -> float:

@@ -80,7 +80,8 @@ def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
     """How one judge did."""
     rows = [_row(one) for one in found]
     notes = [f"judge: {judge.definition}",
-             "agreement, kappa and bias: against items with an exact answer; right: half of the scale or more"]
+             "agreement, kappa and bias (± half of its 95 % interval): against items with an exact answer",
+             "a judge says right by half of its scale or more"]
     if any(one.corrected for one in found):
         notes.append("bias-corrected: prediction-powered; assumes that the judge errs on open answers as on exact ones")
     return Table(QUALITY, tuple(rows), title=judge.name, notes=tuple(notes), labels=2)
@@ -103,7 +104,7 @@ def _row(one: Quality) -> tuple[Cell, ...]:
 def _agreement_cells(one: Agreement | None, *, with_correlation: bool) -> tuple[Cell, ...]:
     if one is None:
         return (Cell("0", value=0), *(Cell("–", value="") for _ in range(4 + with_correlation)))
-    bias = f"{100 * one.bias:+.1f}" + ("" if one.stderr is None else f" ± {100 * one.stderr:.1f}")
+    bias = f"{100 * one.bias:+.1f}" + ("" if one.half_width is None else f" ± {100 * one.half_width:.1f}")
     cells = [Cell(str(one.n), value=one.n), _percent(one.agreement), _two_digits(one.kappa)]
     if with_correlation:
         cells.append(_two_digits(one.correlation))
