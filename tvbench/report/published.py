@@ -43,6 +43,44 @@ class Figure:
     computed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Which models (names of cards and of log folders) a row of a table is about; `note`: how sure that is."""
+
+    models: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a printed metric is of ours: `metric`, asked by `protocol`; `others` are scorers that it may have been
+    instead, `logged` the family of a foreign log's figure that stands for it."""
+
+    metric: str
+    protocol: str
+    others: tuple[str, ...] = ()
+    logged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many languages a printed mean covers."""
+
+    languages: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """How to set runs beside a paper: rows by name, scorers and coverage by `task/metric` and `task/part`, and why
+    some tasks cannot be compared at all."""
+
+    rows: Mapping[str, Row]
+    scored: Mapping[str, Scored]
+    coverage: Mapping[str, Coverage]
+    not_comparable: Mapping[str, str]
+
+
 def published_folders(results: Path) -> tuple[Path, ...]:
     """Where published figures may lie, nearest first: with the results, in the working folder, in the package."""
     package = Path(__file__).resolve().parents[1]
@@ -54,16 +92,21 @@ def published_folders(results: Path) -> tuple[Path, ...]:
     )
 
 
-def published_figures(results: Path) -> tuple[list[Figure], list[str]]:
-    """All figures, and a warning for each file that cannot be used. A nearer file hides one of the same name."""
+def published_files(results: Path) -> list[Path]:
+    """The files that count: a nearer one hides one of the same name."""
     files: dict[str, Path] = {}
     for folder in published_folders(results):
         if folder.is_dir():
             for path in sorted(folder.glob("*.yaml")):
                 files.setdefault(path.name, path)
+    return list(files.values())
+
+
+def published_figures(results: Path) -> tuple[list[Figure], list[str]]:
+    """All figures, and a warning for each file that cannot be used. A nearer file hides one of the same name."""
     figures: list[Figure] = []
     warnings: list[str] = []
-    for path in files.values():
+    for path in published_files(results):
         try:
             figures.extend(read_published(path))
         except UsageError as error:
@@ -92,6 +135,25 @@ def read_published(path: Path) -> list[Figure]:
                 f"{path}: cell {number} ({cell!r}) is not [table, model, task, part, metric, value]"
             ) from error
     return figures
+
+
+def read_guide(path: Path) -> Guide:
+    """How runs are set beside the figures of one file; empty where the file does not say. Raises UsageError."""
+    data = _load(path)
+    try:
+        return Guide(
+            {str(name): Row(tuple(map(str, row["models"])), str(row.get("note", "")))
+             for name, row in (data.get("rows") or {}).items()},
+            {str(name): Scored(str(one["metric"]), str(one["protocol"]), tuple(map(str, one.get("others", ()))),
+                               str(one.get("logged", "")))
+             for name, one in (data.get("scored") or {}).items()},
+            {str(name): Coverage(int(one["languages"]), str(one.get("note", "")))
+             for name, one in (data.get("coverage") or {}).items()},
+            {str(task): str(why) for task, why in (data.get("not_comparable") or {}).items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path}: rows, scored, coverage or not_comparable are not as they should be "
+                         f"({type(error).__name__}: {error})") from error
 
 
 def _load(path: Path) -> Mapping[str, Any]:
