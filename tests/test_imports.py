@@ -49,7 +49,8 @@ def imported(folder: Path, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", *(f"{name} --help" for name in (
-    "run", "score", "import", "leaderboard", "tasks", "models", "fetch"))])
+    "run", "score", "import", "leaderboard", "explain", "audit", "tasks", "models", "fetch", "comet", "setup",
+    "languages"))])
 def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words: str) -> None:
     assert not imported(tmp_path, *words.split()) & (HEAVY | DRAWING)
 
@@ -57,7 +58,7 @@ def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words
 @pytest.mark.parametrize("words", [
     "tasks", "tasks --format json", "tasks show alm", "tasks show mini", "tasks show multi30k --format json",
     "models", "models --format json", "models show towervision-9b", "models show tower-mini",
-    "models show openai:m@http://127.0.0.1:9/v1",
+    "models show openai:m@http://127.0.0.1:9/v1", "languages", "languages de", "languages --format json",
 ])
 def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
     assert not imported(tmp_path, *words.split()) & HEAVY
@@ -66,6 +67,7 @@ def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
 @pytest.mark.parametrize("runs", [0, 2])
 @pytest.mark.parametrize("words", [
     "", "--languages", "--format json", "--format csv", "--format markdown", "--tasks mini,multi30k",
+    "--by support", "--by category-kind --format json",
 ])
 def test_the_leaderboard_imports_nothing_heavy(tmp_path: Path, words: str, runs: int) -> None:
     results = tmp_path / "results"
@@ -94,10 +96,10 @@ MAY_KNOW = {
     # What a number is: no file, no engine, no task, no command.
     "scoring": "statistics",
     "statistics": "",
-    "paired": "",
+    "paired": "statistics",
     "keys": "",
     "signature": "__version__",
-    "codec": "",
+    "codec": "statistics",
     "languages": "",
     "true_false": "",
     # Files.
@@ -122,14 +124,29 @@ MAY_KNOW = {
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "session": "__version__ engines.open engines.protocol keys media plan runner store",
-    "assess": "scoring store",
-    "comparing": "paired scoring signature store",
+    "assess": "comet.record judging.record scoring store",
+    # A judge is an engine, asked through the runner; only its session knows of one.
+    "judging": "keys languages plan scoring signature statistics store",
+    "judging.session": "engines.protocol judging plan runner session store",
+    "judging.calibration": "judging.record statistics",
+    # Workers run in environments of their own: one side knows nothing of tvbench, the other nothing of its work.
+    "workers": "places",
+    "workers.comet_worker": "",
+    "comet": "hub local_models signature store workers",
+    "comparing": "assess paired scoring signature store",
+    # Why a score is what it is, and what a benchmark is like.
+    "diagnosis": "languages scoring",
+    "explaining": "assess diagnosis scoring store",
+    "auditing": "scoring",
     # What is read from runs.
-    "report": "codec comparing keys languages paired plan scoring.names signature statistics store",
+    "report.judges": "judging.calibration judging.record report.table",
+    "report": "auditing codec comparing diagnosis explaining keys languages paired plan scoring.names signature"
+    " statistics store",
     "interop": "assess codec keys languages signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "__version__ assess catalog codec comparing engines.open hub interop languages plan report scoring session"
-    " store",
+    "cli": "__version__ assess auditing catalog codec comet comparing diagnosis engines.open explaining hub interop"
+    " languages plan report scoring"
+    " session store judging workers",
     "__main__": "cli.main",
     "__version__": "",
     # Task files, outside of the package.
@@ -138,7 +155,8 @@ MAY_KNOW = {
 """Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
 
 MAY_IMPORT = {
-    "torch": "engines mini.checkpoint",
+    "torch": "engines mini.checkpoint workers.comet_worker",
+    "comet": "workers.comet_worker",
     "transformers": "engines mini.checkpoint",
     "safetensors": "engines mini.checkpoint",
     "tokenizers": "engines mini.checkpoint",
@@ -146,13 +164,16 @@ MAY_IMPORT = {
     "vllm": "engines.vllm",
     "httpx": "engines",
     "datasets": "",
+    "evaluate": "scoring.hf_metrics",
     "huggingface_hub": "hub",
     "pyarrow": "sources",
     "sacrebleu": "scoring",
     "av": "media mini",
     "PIL": "engines media mini",
-    "numpy": "engines media mini report.estimate paired scoring.sums",
+    "numpy": "engines media mini report.estimate paired scoring.sums workers.comet_worker",
     "rich": "cli report",
+    "pycld2": "diagnosis.language_id",
+    "py3langid": "diagnosis.language_id",
 }
 """Package from elsewhere: who may import it, wherever in the file."""
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import unicodedata
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tvbench.catalog import tasks
+from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.languages import ENGLISH, Language, all_languages, code_of, is_language, language
+from tvbench.languages import ENGLISH, TABLE, Language, all_languages, code_of, is_language, language
 
 TOWERVISION = "en de nl es fr pt-PT pt-BR uk hi zh-Hans zh-Hant ru cs ko ja it pl ro nn nb".split()
 VIMUL = "Arabic Bengali Chinese English French German Hindi Japanese Russian Sinhala Spanish Swedish Tamil Urdu".split()
@@ -37,6 +44,10 @@ VIMUL = "Arabic Bengali Chinese English French German Hindi Japanese Russian Sin
         (unicodedata.normalize("NFD", "Čeština"), "cs"),
         ("Norwegian", "no"),
         ("Bokmål", "nb"),
+        ("es-latam", "es"),
+        ("Emirati Arabic", "ar-AE"),
+        ("Persian (Farsi)", "fa"),
+        ("Filipino (Tagalog)", "tl"),
     ],
 )
 def test_found_by_code_name_own_name_and_alias(typed: str, code: str) -> None:
@@ -45,7 +56,8 @@ def test_found_by_code_name_own_name_and_alias(typed: str, code: str) -> None:
 
 
 def test_a_language_has_all_its_names() -> None:
-    assert language("ja") == Language("ja", "Japanese", "日本語", "Jpan", ("jp",))
+    assert language("ja") == Language(
+        "ja", "Japanese", "日本語", "Jpan", ("jp", "ja-JP"), "Japonic", "", 118.0, 5, "added")
     assert language(ENGLISH).name == "English"
 
 
@@ -90,3 +102,130 @@ def test_own_names_are_written_in_their_script() -> None:
     for one in all_languages():
         letters = [unicodedata.name(c) for c in one.own_name if c.isalpha() and unicodedata.category(c) != "Lm"]
         assert letters and all(name.startswith(SCRIPT_NAMES[one.script]) for name in letters), one
+
+
+# ── Families, speakers, resources, support ────────────────────────────────────────────────────────
+
+INDO_EUROPEAN = {
+    "Germanic": "af da de en fy is lb nb nl nn no sv yi", "Romance": "ca co es fr gl it pt pt-BR pt-PT ro",
+    "Italic": "la", "Slavic": "be bg bs cs hr mk pl ru sk sl sr uk", "Baltic": "lt lv", "Celtic": "cy ga gd",
+    "Hellenic": "el", "Albanian": "sq", "Armenian": "hy", "Indo-Aryan": "as bho bn gu hi mr ne or pa sa sd si ur",
+    "Iranian": "ckb fa ku ps tg",
+}
+FAMILIES = {
+    "Afro-Asiatic", "Atlantic-Congo", "Austroasiatic", "Austronesian", "Basque", "Constructed", "Creole", "Dravidian",
+    "Hmong-Mien", "Indo-European", "Japonic", "Kartvelian", "Koreanic", "Mongolic", "Quechuan", "Sino-Tibetan",
+    "Tai-Kadai", "Tupian", "Turkic", "Uralic",
+}
+UNCLASSED = {"ar-AE", "ar-SA"}
+UNCOUNTED = {"eo", "la", "hmn"}
+
+
+def test_every_cell_of_the_table_is_filled_or_known_to_be_empty() -> None:
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    for row in rows:
+        assert all(value == value.strip() for value in row.values()), row
+        empty = {name for name, value in row.items() if not value} - {"aliases"}
+        assert ("resource_class" in empty, "speakers" in empty) == (row["code"] in UNCLASSED, row["code"] in UNCOUNTED)
+        assert empty <= {"resource_class", "speakers"}, row
+    assert max(Counter(row["code"] for row in rows).values()) == 1
+    assert [row["name"] for row in rows] == sorted(row["name"] for row in rows)
+
+
+def test_scripts_and_families_are_known_ones() -> None:
+    assert {one.script for one in all_languages()} == set(SCRIPT_NAMES)
+    assert {one.family for one in all_languages()} == FAMILIES
+    for branch, codes in INDO_EUROPEAN.items():
+        found = {one.code for one in all_languages() if (one.family, one.branch) == ("Indo-European", branch)}
+        assert found == set(codes.split()), branch
+    assert sum(one.family == "Indo-European" for one in all_languages()) == sum(
+        len(codes.split()) for codes in INDO_EUROPEAN.values())
+
+
+def test_every_language_of_every_task_is_there_with_family_script_and_class() -> None:
+    used = {code for task in tasks().values() for code in task.languages}
+    assert len({*tasks()["alm"].languages}) >= 100
+    for code in used:
+        one = language(code)
+        assert one.code == code and one.family and one.script
+        assert one.resource_class in range(6) or code in UNCLASSED
+
+
+@pytest.mark.parametrize(("resources", "codes"), [
+    (5, "ar de en es fr ja zh zh-Hans zh-Hant"),
+    (4, "ca cs eu fa fi hi hr hu it ko nl pl pt pt-BR pt-PT ru sr sv tr vi"),
+    (2, "am ga ha ht is lo mr mt pa sa sw ti xh yo zu"), (0, "hmn"),
+])
+def test_resource_classes_of_joshi_et_al(resources: int, codes: str) -> None:
+    assert {one.code for one in all_languages() if one.resource_class == resources} == set(codes.split())
+
+
+def test_support_by_towervision() -> None:
+    support = {code: language(code).towervision for code in TOWERVISION}
+    assert {code for code, said in support.items() if said == "core"} == {
+        "en", "de", "nl", "es", "fr", "pt-PT", "pt-BR", "zh-Hans", "zh-Hant", "ru", "ko", "it"}
+    assert {code for code, said in support.items() if said == "added"} == set("uk hi cs ja pl ro nn nb".split())
+    others = {one.code for one in all_languages() if one.towervision != "unseen"} - set(TOWERVISION)
+    assert others == {"pt", "zh", "no"}, "the languages whose locales and forms are meant"
+
+
+def test_speakers_are_plausible() -> None:
+    known = {one.code: one.speakers for one in all_languages() if one.speakers is not None}
+    assert all(0 < value < 2000 for value in known.values())
+    assert known["en"] > known["zh"] > known["es"] > known["fr"] > known["de"] > known["nl"] > known["cs"] > known["is"]
+    assert known["zh-Hans"] + known["zh-Hant"] == pytest.approx(known["zh"], abs=1)
+
+
+# ── `tvbench languages` ───────────────────────────────────────────────────────────────────────────
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tuple[str, str]:
+    assert main(["languages", *words]) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def test_command_lists_all_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys)[0].splitlines()
+    records = json.loads(said(capsys, "--format", "json")[0])
+    rows = list(csv.DictReader(io.StringIO(said(capsys, "--format", "csv")[0])))
+    markdown = said(capsys, "--format", "markdown")[0]
+    assert len(records) == len(rows) == len(all_languages())
+    for one, record, row in zip(all_languages(), records, rows, strict=True):
+        assert any(line.split()[:1] == [one.code] and one.family in line for line in lines)
+        assert (record["code"], record["resource_class"], record["speakers"]) == (
+            one.code, one.resource_class, one.speakers)
+        assert row["resource_class"] == ("" if one.resource_class is None else str(one.resource_class))
+        assert f"| {one.code} |" in markdown
+
+
+def test_command_explains_one_by_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "Deutsch")[0]
+    for piece in ("de: German (Deutsch)", "Indo-European, Germanic", "class 5", "core", "multi30k"):
+        assert piece in text
+    assert "not classed" in said(capsys, "Emirati Arabic")[0] and "no figure" in said(capsys, "eo")[0]
+    assert json.loads(said(capsys, "hi", "--format", "json")[0])["towervision"] == "added"
+    assert said(capsys, "hi", "--format", "csv")[0].count("\n") == 2
+
+
+def test_command_lists_the_languages_of_a_task(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(said(capsys, "--task", "multi30k", "--format", "json")[0])
+    assert [one["code"] for one in found] == ["de", "fr", "cs"]
+
+
+@pytest.mark.parametrize(("words", "error"), [
+    (("Gernam",), "Did you mean German"), (("--task", "multi30"), "multi30k"),
+])
+def test_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], error: str) -> None:
+    assert error in said(capsys, *words, code=2)[1]
+
+
+def test_command_says_that_a_task_takes_any_language(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "free.py").write_text(
+        "from tvbench.types import Task\nTASK = Task('free', '1', 'Free', print, {'tvbench': 'asks.'}, 'strict', ())\n")
+    assert "free has no list of languages" in said(capsys, "--task", "free", code=2)[1]

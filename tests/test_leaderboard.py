@@ -243,7 +243,8 @@ def test_json_has_every_figure_of_every_language(capsys):
     assert row["model"] == "alpha" and row["source"] == "run" and row["complete"] is True
     assert set(row["languages"]) == {"de", "fr"}
     german = row["languages"]["de"]
-    assert german["metrics"]["aligned"] == {"value": 0.4, "n": 5, "stderr": 0.02, "clusters": 4}
+    assert german["metrics"]["aligned"] == {"value": 0.4, "n": 5, "stderr": 0.02, "clusters": 4,
+                                            "interval": pytest.approx([0.4 - 3.18245 * 0.02, 0.4 + 3.18245 * 0.02])}
     assert german["metrics"]["strict"]["value"] == pytest.approx(0.2)
     assert german["counts"]["expected"] == 5 and german["signature"] == row["signature"]
 

@@ -19,8 +19,10 @@ from tvbench.types import Choice, Item, Message, Response, Short
 
 BLANKS = st.text(alphabet=" \n\t\r\u00a0\u3000", max_size=4)
 FORMS = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"])
-SCRIPTS = ("abcdefgh ABCéüñçß.,:;()!?'\"", "абвгдежзАБВ ё", "가나다라마바사 한국", "東京中国文化、。（）：", "अआइईकखगघ ािी",
-           "ابتثجح", "กขคงจ", "0123456789 .,/-")
+SCRIPTS = (
+    "abcdefgh ABCéüñçß.,:;()!?'\"", "абвгдежзАБВ ё", "가나다라마바사 한국", "東京中国文化、。（）：",
+    "अआइईकखगघ ािी", "ابتثجح", "กขคงจ", "0123456789 .,/-",
+)
 TEXT = st.sampled_from(SCRIPTS).flatmap(lambda letters: st.text(alphabet=letters, max_size=40)) | st.text(max_size=40)
 """One script at a time, as answers are; and anything at all."""
 OPTIONS = st.lists(TEXT.filter(lambda text: bool(normalise(text))), min_size=2, max_size=5, unique_by=normalise)

@@ -64,7 +64,8 @@ def sit(
 ) -> Outcome:
     with RunWriter(folder) as writer:
         kept = writer.start()
-        return answer_items(list(plan.planned_items()), writer, kept, lambda: engine, prepare, Quiet(), max_failures=max_failures)
+        items = list(plan.planned_items())
+        return answer_items(items, writer, kept, lambda: engine, prepare, Quiet(), max_failures=max_failures)
 
 
 def fail_on(text: str) -> Callable[[Request], Prepared]:
@@ -109,7 +110,8 @@ def test_a_complete_run_opens_no_engine(tmp_path: Path) -> None:
         raise AssertionError("the engine was opened for nothing")
 
     with RunWriter(tmp_path / "run") as writer:
-        assert answer_items(list(plan_of(3).planned_items()), writer, writer.start(), no_engine, Prepared, Quiet()).complete
+        items = list(plan_of(3).planned_items())
+        assert answer_items(items, writer, writer.start(), no_engine, Prepared, Quiet()).complete
 
 
 def test_a_row_that_cannot_be_asked_is_a_failure_without_an_engine(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tvbench.comet.record import side_scores as comet_scores
 from tvbench.judging.record import side_scores as judge_scores
 from tvbench.scoring import score_items, summarise
 from tvbench.store import RunFolder
@@ -48,7 +49,8 @@ def assess_task(
     items = [item for _, item in pairs]
     scores = score_items(items, answers, sides)
     result = summarise(
-        entry["task"], entry["protocol"], entry["primary"], entry["signature"], items, answers, scores
+        entry["task"], entry["protocol"], entry["primary"], entry["signature"], items, answers, scores,
+        tuple(entry.get("metrics", ())),
     )
     warnings = tuple(entry.get("warnings", ())) + result.warnings
     signatures = {**result.metric_signatures, **{side.metric: side.definition for side in sides}}
@@ -60,4 +62,4 @@ def side_scores(
 ) -> list[SideScores]:
     """What judges and COMET have said of the run's answers to one task. Raises UsageError for a damaged folder."""
     answers = [(item, responses[key]) for key, item in pairs if key in responses]
-    return judge_scores(run, task, answers)
+    return [*judge_scores(run, task, answers), *comet_scores(run, task, answers)]

@@ -1,8 +1,19 @@
 """Languages by code, English name, own name or alias: `language("Deutsch").code == "de"`.
 
-One CSV beside this file is the whole knowledge: the languages of ALM-Bench, ViMUL-Bench, Multi30K and CC-OCR, those
-that TowerVision was trained on, and their neighbours. Codes are BCP 47 tags as short as they can be (`de`, `pt-BR`,
-`zh-Hans`, `arz`). Knows no benchmark, no model and no locale data: a name that is not in the table is an error.
+One CSV beside this file is the whole knowledge: the languages of ALM-Bench, ViMUL-Bench, Multi30K, CoMMuTE and CC-OCR,
+those that TowerVision was trained on, and their neighbours. Codes are BCP 47 tags as short as they can be (`de`,
+`pt-BR`, `zh-Hans`, `arz`). The other columns, and where they are from (docs/languages.md says what is uncertain):
+
+- `script`: ISO 15924, of the form that benchmarks print; agrees with CLDR's likely script for every code.
+- `family`: top-level family and branch (`Indo-European/Germanic`), common names, set down by hand after Glottolog.
+- `speakers`: millions of people who can use the language, first and second language together; Unicode CLDR 40 as
+  packaged in `language_data` 1.4.0. Empty where CLDR has no figure worth the name (Esperanto, Latin, Hmong).
+- `resource_class`: 0..5 of Joshi et al. 2020 (arXiv 2004.09095), from their list `lang2tax.txt`; empty for varieties
+  that the list does not have.
+- `towervision`: `core` (the ten languages of Tower and their locales), `added` (the others of the 20 that TowerVision
+  supports, arXiv 2510.21849), `unseen` (all others).
+
+Knows no benchmark, no model and no locale data: a name that is not in the table is an error.
 """
 
 from __future__ import annotations
@@ -10,42 +21,61 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, TypeAlias, cast
 
 from tvbench.errors import unknown_name
 
 ENGLISH = "en"
 TABLE = Path(__file__).with_name("languages.csv")
 
+Support: TypeAlias = Literal["core", "added", "unseen"]
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One row of the table. `script` is an ISO 15924 code (`Latn`), `aliases` are other names people type."""
+    """One row of the table. `script` is an ISO 15924 code (`Latn`), `aliases` are other names people type.
+
+    `branch` is "" for a family that is not divided here. `speakers` are millions, `resource_class` is 0..5; None
+    where nobody says. `towervision` is how TowerVision supports the language.
+    """
 
     code: str
     name: str
     own_name: str
     script: str
     aliases: tuple[str, ...] = ()
+    family: str = ""
+    branch: str = ""
+    speakers: float | None = None
+    resource_class: int | None = None
+    towervision: Support = "unseen"
 
 
 @lru_cache(maxsize=1)
 def all_languages() -> tuple[Language, ...]:
     """Every language of the table, in the order of the table (by English name)."""
     with TABLE.open(encoding="utf-8", newline="") as lines:
-        return tuple(
-            Language(
-                row["code"],
-                row["name"],
-                row["own_name"],
-                row["script"],
-                tuple(alias for alias in row["aliases"].split("|") if alias),
-            )
-            for row in csv.DictReader(lines)
-        )
+        return tuple(_language(row) for row in csv.DictReader(lines))
+
+
+def _language(row: Mapping[str, str]) -> Language:
+    family, _, branch = row["family"].partition("/")
+    return Language(
+        row["code"],
+        row["name"],
+        row["own_name"],
+        row["script"],
+        tuple(alias for alias in row["aliases"].split("|") if alias),
+        family,
+        branch,
+        float(row["speakers"]) if row["speakers"] else None,
+        int(row["resource_class"]) if row["resource_class"] else None,
+        cast(Support, row["towervision"]),
+    )
 
 
 def language(code_or_name: str) -> Language:

@@ -71,14 +71,14 @@ def modalities_of(config: dict[str, Any]) -> tuple[str, ...]:
     return ("image", "multi-image", "video") if takes_video else ("image", "multi-image")
 
 
-def content_digest(folder: Path) -> str:
-    """`sha256-<16 hex>` over names, sizes and all bytes of the files that can move an answer.
+def content_digest(folder: Path, suffixes: frozenset[str] = CONTENT_SUFFIXES) -> str:
+    """`sha256-<16 hex>` over names, sizes and all bytes of the files that can move an answer, by their `suffixes`.
 
     Above FULL_LIMIT bytes in all it is `sampled-<16 hex>`: of each file larger than CHUNKS chunks, CHUNKS evenly
     spaced chunks (the first and the last among them) stand for the whole. Training moves every weight, so a sample
     sees it; a change of a few bytes by hand it may miss.
     """
-    files = list(_content_files(folder))
+    files = list(_content_files(folder, suffixes))
     whole = sum(path.stat().st_size for path in files) <= FULL_LIMIT
     digest = hashlib.sha256()
     for path in files:
@@ -90,10 +90,10 @@ def content_digest(folder: Path) -> str:
     return f"{'sha256' if whole else 'sampled'}-{digest.hexdigest()[:16]}"
 
 
-def _content_files(folder: Path) -> Iterator[Path]:
+def _content_files(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix in CONTENT_SUFFIXES and not hidden and path.is_file():
+        if path.suffix in suffixes and not hidden and path.is_file():
             yield path
 
 

@@ -52,6 +52,7 @@ class PlannedTask:
             "version": self.task.version,
             "protocol": self.options.protocol,
             "primary": self.task.primary_of(self.options.protocol),
+            "metrics": list(self.task.metrics),
             "dataset": self.dataset,
             "items": len(items),
             "signature": signature,

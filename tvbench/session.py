@@ -61,8 +61,9 @@ class RunSession:
     def answer(self, watch: Watch) -> Outcome:
         """Ask what is missing. See runner.answer_items for what it raises."""
         kept = self._writer.start()
+        items = list(self.plan.planned_items())
         outcome = answer_items(
-            list(self.plan.planned_items()), self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
+            items, self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
         )
         if outcome.answered and self._opened:
             self._speed = {"requests_per_second": outcome.answered / (time.monotonic() - self._opened)}

@@ -43,9 +43,17 @@ def short_hash(texts: Iterable[str]) -> str:
 
 
 def prompts_hash(items: Iterable[Item]) -> str:
-    """A hash of every rendered prompt text of a task, in order: another prompt or another item set shows."""
-    return short_hash(part if isinstance(part, str) else f"<{part.kind}:{part.frames}:{part.size}>"
-                      for item in items for message in item.messages for part in message.parts)
+    """A hash of every rendered prompt text of a task, in order, and of the continuations that are scored: another
+    prompt or another item set shows."""
+    return short_hash(text for item in items for text in _texts(item))
+
+
+def _texts(item: Item) -> Iterable[str]:
+    for message in item.messages:
+        for part in message.parts:
+            yield part if isinstance(part, str) else f"<{part.kind}:{part.frames}:{part.size}>"
+    if item.continuation is not None:
+        yield item.continuation
 
 
 def write_signature(fields: Mapping[str, str]) -> str:

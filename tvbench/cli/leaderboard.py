@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, names
 from tvbench.cli.output import remark
-from tvbench.errors import EXIT_GOOD, unknown_name
+from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from tvbench.report.entries import Entry
+    from tvbench.report.published import Figure
 
 EXAMPLES = """examples:
   tvbench leaderboard
   tvbench leaderboard --languages --tasks alm --metric aligned
+  tvbench leaderboard --by support --tasks alm
+  tvbench leaderboard --by category-kind --metric aligned
   tvbench leaderboard --sort multi30k --format markdown
   tvbench leaderboard --no-published --format json | jq '.[] | {model, task, languages}'
 """
 PROTOCOLS = ("tvbench", "paper", "official")
+BY = ("family", "branch", "script", "resource", "support", "english", "category-kind")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
     parser.add_argument("--tasks", metavar="TASKS", help="only these tasks (or groups of tasks), such as alm,mini")
     parser.add_argument("--languages", action="store_true", help="a table a task, by language")
+    parser.add_argument("--by", choices=BY, help="a table a task: the mean over the languages of each family, branch, "
+                        "script, resource class or support by TowerVision; the gap to English; or cultural against "
+                        "generic categories")
     parser.add_argument("--protocol", help="only results of this protocol (tvbench, paper, official, ...)")
     parser.add_argument("--metric", help="this metric instead of each task's primary one")
     parser.add_argument("--sort", metavar="COL", help="model, or a column such as alm or alm:en (default: the first)")
@@ -34,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.report.entries import load_entries
     from tvbench.report.leaderboard import View, leaderboard
-    from tvbench.report.published import Figure, published_figures
+    from tvbench.report.published import published_figures
     from tvbench.report.records import leaderboard_records
     from tvbench.report.table import show
 
@@ -54,12 +65,35 @@ def main(args: argparse.Namespace) -> int:
         entries = [entry for entry in entries if entry.result.protocol == args.protocol]
     known = [entry.result.task for entry in entries] + [figure.task for figure in figures]
     view = View(chosen_tasks(names(args.tasks), known), args.metric, args.sort, args.languages)
+    if args.by is not None:
+        return show_groups(args, entries, figures, view.tasks)
     tables = leaderboard(entries, figures, view)
     records = leaderboard_records(entries, figures, view.tasks) if args.format == "json" else None
     if not tables and args.format != "json":
         remark("nothing to show for this choice of tasks, protocol and metric")
     else:
         show(tables, args.format, records)
+    return EXIT_GOOD
+
+
+def show_groups(
+    args: argparse.Namespace, entries: Sequence[Entry], figures: Sequence[Figure], tasks: Sequence[str]
+) -> int:
+    """The tables of `--by`. Raises UsageError for what goes with the other tables only, or is unknown."""
+    from tvbench.report.group_table import group_records, group_sheets, group_table
+    from tvbench.report.table import show
+    from tvbench.scoring.names import metric_id
+
+    if args.languages:
+        raise UsageError("--by and --languages are two different tables", "give only one")
+    metric = args.metric
+    if metric is not None and not any(metric in entry.result.metrics for entry in entries):
+        metric = metric_id(metric)
+    sheets = group_sheets(entries, figures, args.by, tasks=tasks, metric=metric, sort=args.sort)
+    if not sheets and args.format != "json":
+        remark(f"nothing to show by {args.by} for this choice of tasks, protocol and metric")
+    else:
+        show([group_table(sheet) for sheet in sheets], args.format, group_records(sheets))
     return EXIT_GOOD
 
 

@@ -14,11 +14,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tvbench.cli.run", "run a model over tasks, and score it"),
     "score": ("tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
     "import": ("tvbench.cli.import_logs", "turn logs of another harness into runs"),
+    "comet": ("tvbench.cli.comet", "score the translations of a run by COMET"),
     "leaderboard": ("tvbench.cli.leaderboard", "models x tasks, beside the published numbers"),
+    "judge": ("tvbench.cli.judge", "have a model grade open answers, and check that judge"),
     "compare": ("tvbench.cli.compare", "is one run better than another, and is that certain?"),
+    "explain": ("tvbench.cli.explain", "why are the scores of a run what they are?"),
+    "audit": ("tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),
+    "reproduce": ("tvbench.cli.reproduce", "our figures beside the published tables, and why they differ"),
     "tasks": ("tvbench.cli.tasks", "list the tasks, or explain one"),
     "models": ("tvbench.cli.models", "list the model cards, or show one"),
+    "languages": ("tvbench.cli.languages", "list the languages, or show one"),
     "fetch": ("tvbench.cli.fetch", "download models and data for an offline run"),
+    "setup": ("tvbench.cli.setup", "make the environment that COMET needs"),
 }
 
 

@@ -65,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
     judge.add_judging(parser)
+    parser.add_argument("--comet", metavar="NAME|PATH", help="score translations by this COMET checkpoint too, such as "
+                        "xcomet-xl (see `tvbench comet --help`)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
@@ -79,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     check_results(args.results)
     card = resolve_model(args.model)
     engine = choose_engine(card, args.engine)
-    _check_judge(args)
+    _check_scorers(args)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
     plan = make_plan(args, card, engine)
     for planned in plan.tasks:
@@ -144,18 +146,26 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str) -> int:
     graded = True
     if args.judge is not None:
         graded, results = _judge(args, RunFolder(folder), results)
+    if args.comet is not None:
+        scored, results = _comet(args, RunFolder(folder), results)
+        graded = graded and scored
     sound = all(result.counts.complete or _only_unscored(result) for result in results)
     complete = graded and outcome.complete and sound
     _report(args, folder, results, watch, complete, plan.card.revision)
     return EXIT_GOOD if complete else EXIT_INCOMPLETE
 
 
-def _check_judge(args: argparse.Namespace) -> None:
-    """A wrong judge is found before the first answer, not after the last. Raises UsageError."""
+def _check_scorers(args: argparse.Namespace) -> None:
+    """A judge that is not known, or a COMET without its environment, is found before the first answer, not after the
+    last. Raises UsageError."""
     from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
     from tvbench.judging.rubric import choose_rubric
 
+    if args.comet is not None:
+        from tvbench.workers.environments import comet_python
+
+        comet_python()
     if args.judge is None:
         return
     card = resolve_model(args.judge)
@@ -173,6 +183,22 @@ def _judge(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
         return True, results
     outcomes = judge.ask(sittings, own)
     return all(one.complete for one in outcomes), run.result() or results
+
+
+def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) -> tuple[bool, list[TaskResult]]:
+    """Have the translations scored by COMET, where the run has any."""
+    from tvbench.assess import assess
+    from tvbench.cli.comet import Scoring, say
+    from tvbench.comet.session import score_run
+    from tvbench.types import Translation
+
+    if not any(isinstance(item.target, Translation) for _, item in run.requests()):
+        remark("no translations: nothing for COMET to score")
+        return True, results
+    with Scoring(quiet=args.quiet) as watch:
+        summary = score_run(run, args.comet, offline=args.offline, watch=watch)
+    say(summary, quiet=args.quiet)
+    return summary.complete, assess(run)
 
 
 def session_options(args: argparse.Namespace) -> SessionOptions:

@@ -27,8 +27,8 @@ MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "
 CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
 EXIF_ORIENTATION = 0x0112
 NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
-OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed", "stop", "top_p",
-            "temperature")
+OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed",
+            "stop", "top_p", "temperature")
 """What may be left out when a server refuses it, the extensions of local servers first."""
 EXTENSIONS = frozenset(OPTIONAL[1:6])
 REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
@@ -84,7 +84,8 @@ class Dialect:
     def notes(self, request: Request) -> tuple[str, ...]:
         """What was asked of the sampling and could not be sent."""
         fields = self._sampling(request)
-        # Stop strings are cut by us, what should be JSON is read with care, and a greedy answer needs neither seed nor a nucleus.
+        # Stop strings are cut by us, what should be JSON is read with care, and a greedy answer needs neither seed
+        # nor a nucleus.
         greedy = request.sampling.temperature <= 0
         unneeded = {"stop", "repeat_last_n", "response_format"} | ({"seed", "top_p", "top_k"} if greedy else set())
         return tuple(

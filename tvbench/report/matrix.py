@@ -154,12 +154,16 @@ class Matrix:
 PUBLISHED_NAMES = {"xcomet": "xCOMET", "contrastive": "contrastive"}
 
 
+ABSENT = {"media": "shown", "repeats": "1"}
+"""What it means when a signature does not have the field."""
+
+
 def difference(group: str, common: str) -> str:
     """In words, how two signatures differ: `protocol paper, metric strict (others: protocol tvbench, ...)`."""
     here, there = read_signature(group), read_signature(common)
     names = [name for name in dict.fromkeys([*here, *there]) if here.get(name) != there.get(name)]
-    ours = ", ".join(f"{name} {here.get(name, 'none')}" for name in names)
-    others = ", ".join(f"{name} {there.get(name, 'none')}" for name in names)
+    ours = ", ".join(f"{name} {here.get(name, ABSENT.get(name, 'none'))}" for name in names)
+    others = ", ".join(f"{name} {there.get(name, ABSENT.get(name, 'none'))}" for name in names)
     return f"{ours} (others: {others})"
 
 

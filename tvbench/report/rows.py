@@ -106,6 +106,6 @@ def shown_in(row: Row, place: Place, metric: str | None) -> Shown | None:
 
 
 def scale(shown: Shown) -> float:
-    """100 for fractions, which people read as percent; 1 for BLEU and chrF++."""
+    """100 for fractions, which people read as percent; 1 for BLEU, chrF++ and log-probabilities."""
     known = METRICS.get(shown.metric)
-    return 1.0 if known is not None and known.unit == "points" else 100.0
+    return 1.0 if known is not None and known.unit != "fraction" else 100.0

@@ -13,14 +13,15 @@ from tvbench.errors import unknown_name
 
 @dataclass(frozen=True, slots=True)
 class MetricName:
-    """One metric. `unit` "fraction" is 0..1 (shown as a percentage), "points" is 0..100 as it stands.
+    """One metric. `unit` "fraction" is 0..1 (shown as a percentage), "points" is 0..100 as it stands, "nats" are
+    natural logarithms of probabilities, 0 or below.
 
     `baseline` marks figures of the data, not of the model. `definition` is its part of the signature.
     """
 
     id: str
     label: str
-    unit: Literal["fraction", "points"]
+    unit: Literal["fraction", "points", "nats"]
     meaning: str
     definition: str
     higher_is_better: bool = True
@@ -63,6 +64,14 @@ METRICS: dict[str, MetricName] = {
         MetricName("cometkiwi", "CometKiwi-22", "fraction", "COMET: quality by the source alone, no reference",
                    "see COMET's own signature"),
         MetricName("comet", "COMET", "fraction", "a COMET checkpoint of one's own", "see COMET's own signature"),
+        MetricName("contrastive_sum", "CoMMuTE accuracy (sum)", "fraction", "the right translation has the higher "
+                   "log-probability", "logprob:sum-of-translation-tokens|tie:0.5|version:1"),
+        MetricName("contrastive_mean", "CoMMuTE accuracy (mean)", "fraction", "the right translation has the higher "
+                   "log-probability per token", "logprob:mean-of-translation-tokens|tie:0.5|version:1"),
+        MetricName("logprob_sum", "log-probability", "nats", "of a translation's tokens, summed",
+                   "logprob:sum-of-translation-tokens"),
+        MetricName("logprob_mean", "log-probability per token", "nats", "of a translation's tokens, their mean",
+                   "logprob:mean-of-translation-tokens"),
         MetricName("always_first", "always option 1", "fraction", "what copying the first shown option scores",
                    "strict; with letters: option A", baseline=True),
         MetricName("strict_ceiling", "strict ceiling", "fraction", "the most that copying one shown line can score",

@@ -17,11 +17,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tvbench.scoring import ocr, translation
+from tvbench.errors import UsageError
+from tvbench.scoring import hf_metrics, ocr, translation
 from tvbench.scoring.choice import usable_target
 from tvbench.scoring.names import METRICS
 from tvbench.statistics import Observation, cluster_count, clustered_stderr, macro_stderr, mean
-from tvbench.types import Choice, Counts, Item, Metric, OcrText, Response, Score, Slice, TaskResult, Translation
+from tvbench.types import (
+    Choice,
+    Contrast,
+    Counts,
+    Item,
+    Metric,
+    OcrText,
+    Response,
+    Score,
+    Slice,
+    TaskResult,
+    Translation,
+)
 
 ENGLISH = "en"
 
@@ -50,16 +63,34 @@ class _Record:
 class _Corpora:
     """Corpus figures of sets of records of one language, each computed once; gathers signatures and warnings."""
 
+    foreign: Sequence[str] = ()
     done: dict[tuple[str, ...], Mapping[str, Metric]] = field(default_factory=dict)
     signatures: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     warnings: dict[str, None] = field(default_factory=dict)
 
     def figures(self, language: str, records: Sequence[_Record]) -> Mapping[str, Metric]:
         used = [r for r in records if r.scored and isinstance(r.item.target, Translation | OcrText)]
-        key = (language, *(record.item.id for record in used))
+        texts = [r for r in records if r.text is not None and hf_metrics.references_of(r.item)] if self.foreign else []
+        key = (language, *(record.item.id for record in used), "", *(record.item.id for record in texts))
         if key not in self.done:
-            self.done[key] = {**self._translations(language, used), **_pooled_ocr(used)}
+            self.done[key] = {
+                **self._translations(language, used), **_pooled_ocr(used), **self._foreign(language, texts)
+            }
         return self.done[key]
+
+    def _foreign(self, language: str, records: Sequence[_Record]) -> dict[str, Metric]:
+        """The metrics of other packages that the task names; what cannot be computed is a warning, not a zero."""
+        found: dict[str, Metric] = {}
+        for name in self.foreign if records else ():
+            references = [hf_metrics.references_of(record.item) for record in records]
+            try:
+                value, signature = hf_metrics.corpus_figure(name, [record.text or "" for record in records], references)
+            except UsageError as error:
+                self.warnings[f"not computed: {error}"] = None
+                continue
+            found[name] = Metric(value, len(records))
+            self.signatures[name][language] = signature
+        return found
 
     def _translations(self, language: str, records: Sequence[_Record]) -> dict[str, Metric]:
         pairs = [(r.item.target, r.text) for r in records if isinstance(r.item.target, Translation)]
@@ -86,12 +117,14 @@ def summarise(
     items: Sequence[Item],
     responses: Mapping[str, Response],
     scores: Sequence[Score],
+    foreign: Sequence[str] = (),
 ) -> TaskResult:
-    """All figures of one task. `responses` and `scores` are found by item id; either may be missing."""
+    """All figures of one task. `responses` and `scores` are found by item id; either may be missing. `foreign` are the
+    metrics of other packages (`evaluate:rouge`) that the task names."""
     by_item = {score.item: score for score in scores}
     records = [_record(item, responses.get(item.id), by_item.get(item.id)) for item in items]
     languages = _by_language(records)
-    corpora = _Corpora()
+    corpora = _Corpora(hf_metrics.named_metrics(foreign))
     by_language = {code: _slice(group, corpora) for code, group in languages.items()}
     others = {code: group for code, group in languages.items() if code != ENGLISH}
     breakdowns = {"language": by_language, **_tag_slices(records, corpora)}
@@ -184,6 +217,8 @@ def _baselines(item: Item) -> dict[str, float]:
     `always_first` and `strict_ceiling` copy shown lines and are judged strictly; with letters, always A.
     """
     choice = item.target
+    if isinstance(choice, Contrast) and choice.correct and item.problem is None:
+        return {"chance": 0.5}
     if not isinstance(choice, Choice) or item.problem is not None or not choice.options:
         return {}
     values = {"chance": 1 / len(choice.options)} if choice.gold is not None else {}

@@ -1,0 +1,93 @@
+"""Environments of their own: named by what they hold, whole or not there. Nothing is installed here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tvbench.cli.main import main
+from tvbench.errors import TvbenchError, UsageError
+from tvbench.workers import environments
+from tvbench.workers.environments import Environment, build, comet_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setenv("TVBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "versions.txt").write_text("a==1\n")
+    return Environment("small", tmp_path / "versions.txt", (), "nothing")
+
+
+def installing(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the installer: `program`, which finds the folder in sys.argv[1]."""
+    def commands(environment: Environment) -> Iterator[Sequence[str]]:
+        yield [sys.executable, "-c", program, str(environment.folder)]
+
+    monkeypatch.setattr(environments, "_commands", commands)
+
+
+COUNT = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(); (p.parent / 'count').open('a').write('x')"
+
+
+def test_it_is_built_once(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    installing(COUNT, monkeypatch)
+    assert not environment.whole
+    build(environment)
+    build(environment)
+    assert environment.whole
+    assert (environment.folder.parent / "count").read_text() == "x"
+
+
+def test_other_versions_are_another_folder(environment: Environment) -> None:
+    before = environment.folder
+    environment.constraints.write_text("a==2\n")
+    assert environment.folder != before
+
+
+def test_a_broken_off_installation_is_made_anew(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    installing(f"{COUNT}; sys.exit(1)", monkeypatch)
+    with pytest.raises(TvbenchError, match="could not be made"):
+        build(environment)
+    assert not environment.whole
+    (environment.folder / "half").touch()
+    installing(COUNT, monkeypatch)
+    build(environment)
+    assert environment.whole
+    assert not (environment.folder / "half").exists()
+
+
+def test_missing_constraints_are_said(environment: Environment) -> None:
+    environment.constraints.unlink()
+    with pytest.raises(UsageError, match="cannot be read"):
+        build(environment)
+
+
+def test_what_the_installer_prints_does_not_mix_with_the_path(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    installing(f"{COUNT}; print('installing ...')", monkeypatch)
+    assert main(["setup", "comet"]) == 0
+    said = capfd.readouterr()
+    assert said.out == f"{comet_environment().python}\n"
+    assert "1.1 GB" in said.err
+
+
+def test_the_constraints_are_whole_and_name_no_address() -> None:
+    lines = (ROOT / "constraints" / "comet.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert pins["unbabel-comet"] == "2.2.7"
+    assert int(pins["setuptools"].split(".")[0]) < 81
+    assert "://" not in "".join(lines)
+
+
+def test_the_vllm_tool_prints_a_path_before_anything_is_installed(tmp_path: Path) -> None:
+    tool = [sys.executable, "-I", "-S", str(ROOT / "tools" / "vllm_env.py"), "--path"]
+    done = subprocess.run(tool, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).name == "python"

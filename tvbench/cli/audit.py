@@ -1,0 +1,107 @@
+"""`tvbench audit TASK|RUN`: what a benchmark is like before any model sees it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive
+from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from tvbench.auditing import TaskAudit
+
+EPILOG = """\
+examples:
+  tvbench audit mini                              # a task, a group of tasks, or some of them: alm:de+fr,mini-text
+  tvbench audit alm --data DIR --protocol paper   # a local copy of the data, in the hub's layout
+  tvbench audit RUN                               # the items that a run asked, or that a log held
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", metavar="TASK|RUN", help="tasks as in `tvbench run --tasks`, or a run's folder or name")
+    parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
+    parser.add_argument("--protocol", help="of a task: tvbench (default), paper or official")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="of a task: a local copy of the data")
+    parser.add_argument("--split", help="of a task: another split than its own")
+    parser.add_argument("--limit", type=positive, metavar="N", help="of a task: the first N items of each language")
+    parser.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
+    parser.add_argument("--examples", type=not_negative, default=5, metavar="N",
+                        help="findings shown of each kind and language (default 5; JSON has all)")
+    add_format(parser, ("table", "markdown", "json"))
+    add_results(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.report.audit import audit_records, audit_tables
+    from tvbench.report.table import show
+
+    found = _audit_run(args) if _names_a_run(args) else _audit_tasks(args)
+    show(audit_tables(found, args.examples), args.format, audit_records(found))
+    return EXIT_GOOD
+
+
+def _names_a_run(args: argparse.Namespace) -> bool:
+    """Whether `what` is a run. A task's name goes first. Raises UsageError where it is neither."""
+    from tvbench import catalog
+    from tvbench.store import MANIFEST, find_runs
+
+    first = args.what.split(",")[0].partition(":")[0].strip()
+    tasks = [*catalog.tasks(), *catalog.groups()]
+    if first in tasks:
+        return False
+    runs = [run.name for run in find_runs(args.results)]
+    if (Path(args.what) / MANIFEST).is_file() or any(run.startswith(args.what) for run in runs if args.what):
+        return True
+    raise unknown_name("task or run", first, [*tasks, *runs],
+                       f"`tvbench tasks` lists the tasks; runs were looked for in {args.results} (--results DIR)")
+
+
+def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
+    from tvbench.auditing import audit
+    from tvbench.languages import code_of, is_language
+    from tvbench.store import find_run
+
+    run = find_run(args.results, args.what)
+    for option in ("protocol", "data", "split", "limit"):
+        if getattr(args, option) is not None:
+            raise UsageError(f"--{option} is for a task, and {args.what} is a run",
+                             "a run's items are as they were asked; name the task to build it anew")
+    pairs = run.requests()
+    known = {item.language for _, item in pairs}
+    wanted = [code_of(name) if is_language(name) else name for name in names(args.languages)]
+    for code in wanted:
+        if code not in known:
+            raise unknown_name("language in this run", code, known)
+    found = []
+    for entry in run.manifest()["tasks"]:
+        own = [(key, item) for key, item in pairs if item.task == entry["task"] and item.language in (wanted or known)]
+        if own:
+            found.append(audit(entry["task"], entry.get("protocol", ""), entry.get("dataset", ""), own,
+                               entry.get("warnings", ())))
+    if not found:
+        raise UsageError(f"{run.name} holds no items", "its figures were copied from a log, or the run is empty")
+    return found
+
+
+def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
+    from tvbench import catalog
+    from tvbench.auditing import audit
+    from tvbench.plan import Overrides, plan_task
+    from tvbench.types import BuildOptions, ModelCard
+
+    nobody = ModelCard(name="audit", kind="builtin", location="audit")
+    found = []
+    for name, own in catalog.parse_selection(args.what):
+        task = catalog.task(name)
+        wanted = own or tuple(catalog.language_of(task, code) for code in names(args.languages))
+        options = BuildOptions(args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data,
+                               offline=args.offline)
+        planned = plan_task(task, options, nobody, Overrides())
+        pairs = [(one.key, one.item) for one in planned.items]
+        found.append(audit(name, options.protocol, planned.dataset, pairs, planned.warnings))
+    return found

@@ -1,0 +1,113 @@
+"""`tvbench languages`: the table of languages, or all that it says of one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from tvbench.cli.arguments import add_format
+from tvbench.cli.fields import field
+from tvbench.cli.output import print_json
+from tvbench.errors import EXIT_GOOD, UsageError
+from tvbench.languages import Language, all_languages, language
+
+EXAMPLES = """examples:
+  tvbench languages
+  tvbench languages Deutsch
+  tvbench languages --task alm
+  tvbench languages --format json | jq '.[] | select(.resource_class == 5) | .code'
+"""
+RESOURCE_CLASSES = (
+    "hardly any data at all",
+    "some unlabelled data, hardly any labelled",
+    "few labelled data, but a start",
+    "much unlabelled data, few labelled",
+    "much unlabelled data, fewer labelled",
+    "much of both",
+)
+"""Joshi et al. 2020, in our own words: 0 `left-behinds` to 5 `winners`."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("language", nargs="?", metavar="CODE", help="a code or a name, such as de, German or Deutsch")
+    parser.add_argument("--task", help="only the languages of this task")
+    add_format(parser, ("table", "markdown", "csv", "json"))
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.language is not None:
+        one = language(args.language)
+        if args.format == "json":
+            print_json(record(one))
+        elif args.format == "table":
+            print("\n".join(explained(one)))
+        else:
+            _show([one], args.format)
+        return EXIT_GOOD
+    chosen = list(all_languages()) if args.task is None else _languages_of(args.task)
+    if args.format == "json":
+        print_json([record(one) for one in chosen])
+    else:
+        _show(chosen, args.format)
+    return EXIT_GOOD
+
+
+def record(one: Language) -> dict[str, Any]:
+    """A language as JSON; null where nobody says."""
+    return asdict(one)
+
+
+def explained(one: Language) -> Iterator[str]:
+    """The lines of `tvbench languages CODE`."""
+    yield f"{one.code}: {one.name} ({one.own_name})" if one.own_name != one.name else f"{one.code}: {one.name}"
+    yield from field("script", one.script)
+    yield from field("family", f"{one.family}, {one.branch}" if one.branch else one.family)
+    yield from field("speakers", "no figure" if one.speakers is None else
+                     f"{one.speakers:g} million, first and second language (CLDR 40)")
+    yield from field("resources", "not classed" if one.resource_class is None else
+                     f"class {one.resource_class} of 0..5: {RESOURCE_CLASSES[one.resource_class]} (Joshi et al. 2020)")
+    yield from field("TowerVision", one.towervision)
+    if one.aliases:
+        yield from field("also", ", ".join(one.aliases))
+    tasks = _tasks_with(one.code)
+    yield from field("tasks", ", ".join(tasks) or "none")
+
+
+def _tasks_with(code: str) -> list[str]:
+    from tvbench.catalog import tasks
+
+    return [name for name, task in tasks().items() if code in task.languages]
+
+
+def _languages_of(name: str) -> list[Language]:
+    """The languages that a task knows. Raises UsageError for an unknown task, and one that has no list of its own."""
+    from tvbench.catalog import task
+
+    codes = task(name).languages
+    if not codes:
+        raise UsageError(f"{name} has no list of languages: it takes those that its data has")
+    return [language(code) for code in codes]
+
+
+def _show(chosen: list[Language], form: str) -> None:
+    from tvbench.report.table import Cell, Column, Table, show
+
+    def optional(value: float | None) -> Cell:
+        return Cell("–", value="", faint=True) if value is None else Cell(f"{value:g}", value=value)
+
+    columns = (Column("code", "code", "left"), Column("name", "name", "left"), Column("own_name", "own name", "left"),
+               Column("script", "script", "left"), Column("family", "family", "left"),
+               Column("branch", "branch", "left"), Column("speakers", "speakers\n(million)"),
+               Column("resource_class", "resource\nclass"), Column("towervision", "Tower-\nVision", "left"))
+    rows = tuple(
+        (Cell(one.code), Cell(one.name), Cell(one.own_name), Cell(one.script), Cell(one.family), Cell(one.branch),
+         optional(one.speakers), optional(one.resource_class), Cell(one.towervision))
+        for one in chosen
+    )
+    notes = ("speakers: first and second language, CLDR 40; resource class: Joshi et al. 2020, 0 (none) to 5; "
+             "docs/languages.md tells what is uncertain",)
+    show([Table(columns, rows, notes=notes, labels=2)], form)

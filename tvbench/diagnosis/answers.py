@@ -1,0 +1,188 @@
+"""What can be seen of one answer: the causes (causes.py) that apply to it, and what it lost.
+
+Knows targets and scores. Does not know other answers, so nothing here is calibrated: the wrong language, which needs
+the references of a whole language, is brought in by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tvbench.diagnosis import texts
+from tvbench.diagnosis.causes import CAUSES
+from tvbench.scoring.choice import Verdict, judge
+from tvbench.scoring.names import METRICS
+from tvbench.scoring.normalise import contains_words, words, written_without_blanks
+from tvbench.scoring.translation import metric_for
+from tvbench.types import Choice, Contains, Contrast, Item, OcrText, Open, Response, Score, Short, Translation
+
+SENTENCE_METRIC = "chrfpp"
+"""What a translation's loss is measured by: BLEU of one sentence means little."""
+FORM_METRICS = ("strict", "casefold")
+
+PROSE = 2
+"""Words beside the option that was read, from which on an answer is chatty ..."""
+LONG_PROSE = 6
+"""... and beside the longest option, where none was read."""
+SHORT_FACTOR, SHORT_WORDS = 2.5, 5
+"""A short answer is chatty with more words than this many times the longest right one's and this many more."""
+RIGHT = 0.5
+"""An answer that lost no more than this is no refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered item. `lost` is between 0 and 1 (None: the metric is not defined for it); `seen` are causes in the
+    order of CAUSES, `explaining` those of them that a loss may be put down to."""
+
+    item: Item
+    text: str
+    score: Score
+    lost: float | None
+    seen: tuple[str, ...]
+    explaining: tuple[str, ...]
+
+
+def loss_metric(primary: str) -> str:
+    """The metric that losses are counted in: the headline metric, sentence chrF++ for corpus metrics of translation,
+    F1 of the picture for pooled OCR figures."""
+    if primary in ("bleu", "chrfpp"):
+        return SENTENCE_METRIC
+    return primary.replace("micro_", "macro_")
+
+
+def lost(item: Item, text: str, score: Score, metric: str) -> float | None:
+    """1 - the item's value of `metric`, as a fraction; None where the item has none (unscored, no reference)."""
+    if score.unscored is not None:
+        return None
+    if metric == SENTENCE_METRIC and isinstance(item.target, Translation):
+        if not any(item.target.references):
+            return None
+        reply = metric_for(SENTENCE_METRIC, item.language).sentence_score(text, list(item.target.references))
+        return 1 - min(float(reply.score), 100.0) / 100
+    value = score.values.get(metric)
+    known = METRICS.get(metric)
+    if value is None or known is None or not known.higher_is_better:
+        return None
+    return 1 - value / (100 if known.unit == "points" else 1)
+
+
+def diagnose(item: Item, response: Response, score: Score, metric: str) -> Answer:
+    """Everything that is seen of an answer that came back (`response.text` is set), the language apart."""
+    text = response.text or ""
+    loss = lost(item, text, score, metric)
+    verdict = judge(item.target, text) if isinstance(item.target, Choice) else None
+    seen = tuple(name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found)
+    ordered = tuple(cause for cause in CAUSES if cause in seen)
+    explaining = tuple(cause for cause in ordered if CAUSES[cause].explains and _explains(cause, item, text, verdict))
+    return Answer(item, text, score, loss, ordered, explaining)
+
+
+def _signs(
+    item: Item, response: Response, text: str, score: Score, loss: float | None, verdict: Verdict | None, metric: str
+) -> Iterator[tuple[str, bool]]:
+    if not text.strip():
+        yield "empty", not isinstance(item.target, Contrast)
+        return
+    loops = texts.is_loop(text)
+    yield "repetition", loops and not any(map(texts.is_loop, gold_texts(item)))
+    stuck = not loops and texts.ends_in_loop(text)
+    yield "stuck", stuck and not any(map(texts.ends_in_loop, gold_texts(item)))
+    yield "truncated", is_cut_off(response, item.sampling.max_new_tokens)
+    refused = (loss is None or loss > RIGHT) and texts.opens_like_refusal(text)
+    yield "refusal", refused and not any(map(texts.opens_like_refusal, gold_texts(item)))
+    match item.target:
+        case Choice() as choice:
+            assert verdict is not None
+            yield "ambiguous", "ambiguous" in verdict.flags
+            yield "unparsed", "unparsed" in verdict.flags
+            yield "form", metric in FORM_METRICS and verdict.aligned and loss == 1
+            prose = _has_prose(choice, text, verdict)
+            yield "piece", verdict.fragment and not verdict.aligned and not prose
+            yield "chatty", prose
+        case Translation() as target:
+            yield "copied", texts.is_copy(text, target.source, target.references)
+            yield "chatty", _announces(text, target) or texts.is_long_for(text, target.references)
+            shortened = target.references and all(2 * len(text) < len(right) for right in target.references)
+            yield "incomplete", bool(shortened)
+        case OcrText() as ocr if ocr.text is not None:
+            yield "overlong", texts.is_overlong(text, ocr.text, ocr.unit)
+            yield "incomplete", texts.is_incomplete(text, ocr.text, ocr.unit)
+        case Short() | Contains() as short if short.answers:
+            yield "chatty", _is_long_for(text, short.answers)
+            hit = isinstance(short, Contains) and loss == 0
+            yield "inside_word", hit and not any(_has_words(text, answer) for answer in short.answers)
+        case _:
+            return
+
+
+def _explains(cause: str, item: Item, text: str, verdict: Verdict | None) -> bool:
+    """Whether the cause can be why points were lost. Prose around a wrong option is not: the option is wrong."""
+    if cause != "chatty":
+        return True
+    if verdict is not None and isinstance(item.target, Choice):
+        return verdict.option is not None and verdict.option == item.target.gold
+    if isinstance(item.target, Short):
+        return any(_has_words(text, answer) for answer in item.target.answers)
+    return isinstance(item.target, Translation)
+
+
+def gold_texts(item: Item) -> tuple[str, ...]:
+    """What a right answer to `item` reads like: what signs in an answer are held against."""
+    match item.target:
+        case Translation() as target:
+            return target.references
+        case OcrText() as target:
+            return () if target.text is None else (target.text,)
+        case Choice() as target:
+            return target.options
+        case Short() | Contains() as target:
+            return target.answers
+        case Open() as target:
+            return (target.reference,)
+        case _:
+            return ()
+
+
+def is_cut_off(response: Response, limit: int) -> bool:
+    """Whether the token limit ended the answer: what the engine said, else its count of tokens, else a guess."""
+    if response.finish is not None:
+        return response.finish == "length"
+    if response.tokens_out is not None:
+        return response.tokens_out >= limit
+    return texts.seems_cut_off(response.text or "", limit)
+
+
+def _has_prose(choice: Choice, text: str, verdict: Verdict) -> bool:
+    """Words beside the option. A letter before it, and one word such as `Answer:`, are no prose."""
+    if verdict.aligned and not choice.letters:
+        return False
+    letter = 1 if choice.letters else 0
+    if verdict.option is None:
+        asked = letter + max(map(_size, choice.options), default=0)
+        return _size(text) >= asked + LONG_PROSE
+    option = choice.options[verdict.option]
+    if _has_words(option, text):
+        return False
+    asked = letter + _size(option) if _has_words(text, option) else max(letter, 1)
+    return _size(text) >= asked + PROSE
+
+
+def _size(text: str) -> int:
+    """Words; in a text without any blank, where a script has none, pairs of characters."""
+    plain = words(text)
+    return len(plain) // 2 if written_without_blanks(plain) and " " not in plain else len(plain.split())
+
+
+def _announces(text: str, target: Translation) -> bool:
+    reference = target.references[0] if target.references else ""
+    return texts.has_preamble(text, reference or target.source)
+
+
+def _is_long_for(text: str, answers: tuple[str, ...]) -> bool:
+    return len(text.split()) > SHORT_FACTOR * max(len(answer.split()) for answer in answers) + SHORT_WORDS
+
+
+def _has_words(text: str, part: str) -> bool:
+    return contains_words(words(text), words(part))

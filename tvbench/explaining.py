@@ -1,0 +1,220 @@
+"""One run, explained: per task and language what the answers look like, what the loss is due to, and examples.
+
+Reads a run folder and scores its stored answers anew; asks no model and needs no data. Knows runs and the diagnosis; no
+table and no command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tvbench.assess import side_scores
+from tvbench.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
+from tvbench.diagnosis.language_check import LanguageCheck, check_languages
+from tvbench.diagnosis.language_id import Identifiers
+from tvbench.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
+from tvbench.diagnosis.position import Position, positions
+from tvbench.errors import unknown_name
+from tvbench.scoring import score_items
+from tvbench.store import RunFolder
+from tvbench.types import Choice, Item, Response, Score
+
+CLIP = 160
+"""Characters of a text that an example shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One answer under one cause. `prompt` is the end of what was asked; all texts are clipped to CLIP characters."""
+
+    cause: str
+    item: str
+    prompt: str
+    gold: str
+    answer: str
+    lost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageExplanation:
+    """One language of a task. `counts` are answers by cause, an answer under each of its causes; `check` is None where
+    the language was not judged, `position` where nothing is multiple choice."""
+
+    language: str
+    items: int
+    answered: int
+    failed: int
+    counts: Mapping[str, int]
+    losses: Losses
+    check: LanguageCheck | None
+    position: Position | None
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskExplanation:
+    """One task, its worst language first. `metric` is what the loss is counted in, `primary` the headline metric."""
+
+    task: str
+    protocol: str
+    primary: str
+    metric: str
+    languages: tuple[LanguageExplanation, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def explain_run(
+    run: RunFolder,
+    identifiers: Identifiers | None,
+    *,
+    tasks: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    examples: int = 10,
+) -> list[TaskExplanation]:
+    """Every chosen task of the run (none named: all of them), in the run's order.
+
+    Raises UsageError for a damaged folder, and for a task or language that the run has not.
+    """
+    entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
+    pairs = run.requests()
+    check_names("task in this run", tasks, entries)
+    check_names("language in this run", languages, {item.language for _, item in pairs})
+    responses = run.responses()
+    found: list[TaskExplanation] = []
+    for name, entry in entries.items():
+        own = [(key, item) for key, item in pairs
+               if item.task == name and (not languages or item.language in languages)]
+        if (not tasks or name in tasks) and (own or not languages):
+            found.append(_explain_task(run, entry, own, responses, identifiers, examples))
+    return found
+
+
+def check_names(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:
+    """Raises UsageError for the first of `wanted` that is not `known`, with the nearest names."""
+    names = set(known)
+    for name in wanted:
+        if name not in names:
+            raise unknown_name(kind, name, names)
+
+
+def _explain_task(
+    run: RunFolder,
+    entry: Mapping[str, Any],
+    pairs: Sequence[tuple[str, Item]],
+    responses: Mapping[str, Response],
+    identifiers: Identifiers | None,
+    examples: int,
+) -> TaskExplanation:
+    task = str(entry["task"])
+    answers = {item.id: responses[key] for key, item in pairs if key in responses}
+    sides = side_scores(run, task, pairs, responses)
+    scores = {score.item: score for score in score_items([item for _, item in pairs], answers, sides)}
+    metric = loss_metric(str(entry.get("primary", "")))
+    by_language: dict[str, list[Item]] = {}
+    for _, item in pairs:
+        by_language.setdefault(item.language, []).append(item)
+    parts = [_explain_language(items, answers, scores, metric, identifiers, examples) for items in by_language.values()]
+    parts.sort(key=lambda part: (-(part.losses.mean or 0.0), part.language))
+    return TaskExplanation(task, str(entry.get("protocol", "")), str(entry.get("primary", "")), metric, tuple(parts),
+                           tuple(entry.get("warnings", ())))
+
+
+def _explain_language(
+    items: Sequence[Item],
+    responses: Mapping[str, Response],
+    scores: Mapping[str, Score],
+    metric: str,
+    identifiers: Identifiers | None,
+    examples: int,
+) -> LanguageExplanation:
+    found = [
+        diagnose(item, response, scores[item.id], metric)
+        for item in items
+        if (response := responses.get(item.id)) is not None and response.error is None and item.problem is None
+    ]
+    check = None if identifiers is None else check_languages(found, items, identifiers)
+    failed = sum(item.problem is not None or _failed(responses.get(item.id)) for item in items)
+    losses = attribute(found, check)
+    return LanguageExplanation(
+        language=items[0].language,
+        items=len(items),
+        answered=len(found),
+        failed=failed,
+        counts=_counts(found, check),
+        losses=losses,
+        check=check,
+        position=positions(items, found),
+        examples=tuple(_examples(found, check, losses, examples)),
+    )
+
+
+def _failed(response: Response | None) -> bool:
+    return response is not None and response.error is not None
+
+
+def _counts(answers: Iterable[Answer], check: LanguageCheck | None) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for answer in answers:
+        for cause in answer.seen:
+            counts[cause] = counts.get(cause, 0) + 1
+    if check is not None and check.alarms:
+        counts[WRONG_LANGUAGE] = len(check.alarms)
+    return counts
+
+
+# ── Examples ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _examples(
+    answers: Sequence[Answer], check: LanguageCheck | None, losses: Losses, wanted: int
+) -> list[Example]:
+    """Up to `wanted` answers that lost points, the causes in turn, the costliest cause first.
+
+    Within a cause the answers are drawn by the digest of their id: always the same ones, and no particular ones.
+    """
+    groups: dict[str, list[Answer]] = {}
+    for answer in sorted(answers, key=_draw):
+        if answer.lost is None and not answer.seen or answer.lost == 0:
+            continue
+        groups.setdefault(causes_of(answer, check)[0], []).append(answer)
+    order = sorted(groups, key=lambda cause: (-losses.share(cause), cause))
+    chosen: list[tuple[str, Answer]] = []
+    for turn in range(max(map(len, groups.values()), default=0)):
+        chosen += [(cause, groups[cause][turn]) for cause in order if turn < len(groups[cause])]
+        if len(chosen) >= wanted:
+            break
+    chosen = sorted(chosen[:wanted], key=lambda pair: order.index(pair[0]))
+    return [_example(cause, answer) for cause, answer in chosen]
+
+
+def _draw(answer: Answer) -> bytes:
+    return hashlib.sha256(answer.item.id.encode("utf-8", "surrogatepass")).digest()
+
+
+def _example(cause: str, answer: Answer) -> Example:
+    return Example(cause, answer.item.id, _end_of_prompt(answer.item), clipped(_gold(answer.item)),
+                   clipped(answer.text or answer.item.continuation or ""), answer.lost)
+
+
+def _gold(item: Item) -> str:
+    choice = item.target
+    if not isinstance(choice, Choice):
+        return next(iter(gold_texts(item)), "")
+    option = choice.options[choice.gold] if choice.gold is not None and choice.options else ""
+    if choice.letters:
+        return f"{choice.target}. {option}"
+    return option if choice.target == option else f"{option} (compared with: {choice.target})"
+
+
+def _end_of_prompt(item: Item) -> str:
+    asked = "\n".join(part for message in item.messages for part in message.parts if isinstance(part, str)).strip()
+    return asked if len(asked) <= CLIP else "… " + asked[-CLIP:]
+
+
+def clipped(text: str) -> str:
+    """The beginning of `text`, and of a long one its end as well: loops and missing ends show there."""
+    plain = text.strip()
+    return plain if len(plain) <= CLIP else f"{plain[: CLIP * 2 // 3]} … {plain[-CLIP // 3 :]}"

@@ -1,0 +1,134 @@
+"""Figures by language, gathered: by family, script, resource class or TowerVision's support, and as gaps to English.
+
+A group's figure is the unweighted mean over its G languages. Its standard error is sqrt(sum of se²) / G where the
+languages have pictures of their own (ALM-Bench), and the upper bound (sum of se) / G where they share them (Multi30K,
+CoMMuTE): figures by language do not say how strongly they vary together. It is None where a language has none (corpus
+BLEU). The error of a gap takes both figures for independent, which is too large rather than too small on shared
+pictures. Knows languages and metrics; no run, no table, no file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tvbench.errors import UsageError
+from tvbench.languages import ENGLISH, Language, language
+from tvbench.types import Metric, TaskResult
+
+UNKNOWN = "unknown"
+"""The group of languages of which the table does not say what is asked."""
+SUPPORT = ("core", "added", "unseen")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some parts of a task (languages, or categories) and their mean; or, with `gap`, a difference of two figures."""
+
+    name: str
+    members: tuple[str, ...]
+    metric: Metric
+    gap: bool = False
+
+
+def _of_support(one: Language) -> str:
+    return one.towervision
+
+
+def _of_family(one: Language) -> str:
+    return one.family
+
+
+def _of_branch(one: Language) -> str:
+    return f"{one.family}/{one.branch}" if one.branch else one.family
+
+
+def _of_script(one: Language) -> str:
+    return one.script
+
+
+def _of_resource(one: Language) -> str:
+    return UNKNOWN if one.resource_class is None else str(one.resource_class)
+
+
+GROUPINGS: dict[str, Callable[[Language], str]] = {
+    "family": _of_family,
+    "branch": _of_branch,
+    "script": _of_script,
+    "resource": _of_resource,
+    "support": _of_support,
+}
+
+
+def language_figures(result: TaskResult, metric: str) -> dict[str, Metric]:
+    """The figures of `metric` by language code; languages without it are not there."""
+    parts = result.breakdowns.get("language", {})
+    return {code: part.metrics[metric] for code, part in parts.items() if metric in part.metrics}
+
+
+def share_pictures(result: TaskResult, metric: str) -> bool:
+    """Whether some picture or clip is asked about in two languages: there are fewer in all than by language."""
+    whole = result.metrics.get(metric)
+    if whole is None or whole.clusters is None:
+        return False
+    return sum(figure.clusters or 0 for figure in language_figures(result, metric).values()) > whole.clusters
+
+
+def mean_of(metrics: Sequence[Metric], *, shared: bool = False) -> Metric:
+    """The unweighted mean of figures that are independent, or that `shared` pictures tie together (then with the upper
+    bound of the standard error). Raises ValueError for none."""
+    if not metrics:
+        raise ValueError("the mean of nothing")
+    value = math.fsum(metric.value for metric in metrics) / len(metrics)
+    errors = [metric.stderr for metric in metrics if metric.stderr is not None]
+    total = math.fsum(errors) if shared else math.hypot(*errors)
+    stderr = total / len(metrics) if len(errors) == len(metrics) else None
+    return Metric(value, sum(metric.n for metric in metrics), stderr)
+
+
+def difference_of(first: Metric, second: Metric) -> Metric:
+    """`first` minus `second`, taken for independent; `n` counts the items of both."""
+    known = first.stderr is not None and second.stderr is not None
+    stderr = math.hypot(first.stderr or 0.0, second.stderr or 0.0) if known else None
+    return Metric(first.value - second.value, first.n + second.n, stderr)
+
+
+def grouped(figures: Mapping[str, Metric], by: str, *, shared: bool = False) -> tuple[Group, ...]:
+    """The mean of each group of languages that has a figure, in order. `by` is a key of GROUPINGS; `shared` as in
+    `mean_of`."""
+    members: dict[str, list[str]] = {}
+    for code in sorted(figures):
+        members.setdefault(group_of(code, by), []).append(code)
+    groups = [
+        Group(name, tuple(codes), mean_of([figures[code] for code in codes], shared=shared))
+        for name, codes in members.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: group_order(by, group.name, len(group.members))))
+
+
+def group_of(code: str, by: str) -> str:
+    """The group that a language belongs to; `unknown` for a code that the table lacks (a benchmark's own)."""
+    try:
+        return GROUPINGS[by](language(code))
+    except UsageError:
+        return UNKNOWN
+
+
+def group_order(by: str, name: str, size: int) -> tuple[bool, float, str]:
+    """A sort key: resource classes from 5 down, support from core on, everything else largest first."""
+    if by == "support" and name in SUPPORT:
+        return False, SUPPORT.index(name), name
+    if by == "resource" and name != UNKNOWN:
+        return False, -float(name), name
+    return name == UNKNOWN, -float(size), name
+
+
+def english_gaps(figures: Mapping[str, Metric]) -> tuple[Group, ...]:
+    """Each language minus English, by code; a negative gap is worse than English. Empty where English has no figure."""
+    if ENGLISH not in figures:
+        return ()
+    return tuple(
+        Group(code, (code,), difference_of(figures[code], figures[ENGLISH]), gap=True)
+        for code in sorted(figures) if code != ENGLISH
+    )

@@ -1,0 +1,251 @@
+"""`tvbench explain` as tables: what the answers look like, where the points went, positions, examples; and in words.
+
+Knows explanations as data, and the names of causes; no run folder and no scorer's inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tvbench.diagnosis.causes import CAUSES, WRONG, label
+from tvbench.diagnosis.language_id import MISSING
+from tvbench.explaining import LanguageExplanation, TaskExplanation
+from tvbench.languages import is_language, language
+from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.names import label as metric_label
+
+SAID_SHARE = 0.05
+"""A cause is named in words from this share of a language's loss on."""
+SAID_EXCESS = 0.1
+"""How much more often than right the first option must be chosen, to be called a bias."""
+SAID = 8
+"""Sentences a task."""
+
+
+def explanation_tables(found: Sequence[TaskExplanation], *, identified: bool, stacked: bool = False) -> list[Table]:
+    """The tables of all tasks. `identified`: whether language identifiers were there; `stacked` examples have their
+    texts below each other, for narrow terminals."""
+    tables: list[Table] = []
+    for task in found:
+        if not any(part.answered for part in task.languages):
+            tables.append(_empty_table(task))
+            continue
+        tables += [_answers_table(task, identified), _loss_table(task)]
+        tables += [_position_table(task)] if any(part.position for part in task.languages) else []
+        shape = _stacked_examples if stacked else _examples_table
+        tables += [shape(task)] if any(part.examples for part in task.languages) else []
+    return tables
+
+
+def _empty_table(task: TaskExplanation) -> Table:
+    columns = (Column("task", "task", "left"), Column("why", "why", "left"))
+    row = (Cell(task.task), Cell(nothing_to_explain(task)))
+    return Table(columns, (row,), f"{task.task}: nothing to explain")
+
+
+def nothing_to_explain(task: TaskExplanation) -> str:
+    """Why a task has no answers, and what to do."""
+    items = sum(part.items for part in task.languages)
+    if not items:
+        return "the run holds no items of this task: its figures were copied from a log, or none were selected"
+    failed = sum(part.failed for part in task.languages)
+    return f"none of {items} items is answered ({failed} failed): the same `tvbench run` command again asks them"
+
+
+def explanation_records(found: Sequence[TaskExplanation], *, identified: bool) -> list[dict[str, Any]]:
+    """Everything as plain data; shares and estimates are fractions."""
+    records = []
+    for task in found:
+        record = asdict(task)
+        for part, data in zip(task.languages, record["languages"], strict=True):
+            data["loss_shares"] = {cause: part.losses.share(cause) for cause in part.losses.by}
+            data["mean_loss"] = part.losses.mean
+            if part.check is not None:
+                data["check"] |= {"observed": part.check.observed, "false_alarm_rate": part.check.false_alarm_rate,
+                                  "estimate": part.check.estimate, "clear": part.check.clear}
+        answered = any(part.answered for part in task.languages)
+        record["findings"] = list(findings(task)) if answered else [nothing_to_explain(task)]
+        record["language_identification"] = "cld2 and py3langid" if identified else MISSING
+        records.append(record)
+    return records
+
+
+# ── What the answers look like ────────────────────────────────────────────────────────────────────
+
+
+def _answers_table(task: TaskExplanation, identified: bool) -> Table:
+    seen = [cause for cause in CAUSES if any(part.counts.get(cause) for part in task.languages)]
+    checked = any(part.check is not None and part.check.judged for part in task.languages)
+    columns = [Column("language", "language", "left"), Column("items", "items"), Column("answered", "answered"),
+               Column("failed", "failed"), *(Column(cause, CAUSES[cause].label) for cause in seen)]
+    columns += [Column("wrong_language_estimate", "wrong language\nless false alarms")] if checked else []
+    rows = tuple(
+        (Cell(part.language), _number(part.items), _number(part.answered), _number(part.failed),
+         *(_count(part, cause) for cause in seen), *((_estimate(part),) if checked else ()))
+        for part in task.languages
+    )
+    notes = [f"{CAUSES[cause].label}: {CAUSES[cause].meaning}" for cause in seen]
+    notes += [f"not seen in any answer: {', '.join(one.label for one in CAUSES.values() if one.id not in seen)}"]
+    notes += list(_language_notes(task, identified))
+    return Table(tuple(columns), rows, f"{task.task}: what the answers look like, worst language first", tuple(notes))
+
+
+def _language_notes(task: TaskExplanation, identified: bool) -> Iterator[str]:
+    if not identified:
+        yield f"wrong language: {MISSING}"
+        return
+    checks = [(part.language, part.check) for part in task.languages if part.check is not None and part.check.judged]
+    if not checks:
+        yield "wrong language: no answer is running text of the model's own, none is judged"
+    for code, check in checks:
+        if check.alarms:
+            most = f", mostly taken for {_named(check.mostly)}" if check.mostly else ""
+            trust = "" if check.clear else "; not above noise"
+            held = f"; of the references {check.false_alarms} of {check.references} are rejected as well{trust}" \
+                if check.references else "; no reference is long enough to hold it against"
+            yield f"wrong language, {code}: {len(check.alarms)} of {check.judged} judged answers{most}{held}"
+
+
+def _count(part: LanguageExplanation, cause: str) -> Cell:
+    count = part.counts.get(cause, 0)
+    if not count:
+        return Cell("0", value=0, faint=True)
+    return Cell(str(count), f"{count} ({count / part.answered:.0%})", count)
+
+
+def _estimate(part: LanguageExplanation) -> Cell:
+    if part.check is None or not part.check.judged:
+        return Cell("–", value="", empty=True)
+    return Cell(f"{part.check.estimate:.1%}", value=part.check.estimate)
+
+
+def _number(value: int) -> Cell:
+    return Cell(str(value), value=value)
+
+
+# ── Where the points went ─────────────────────────────────────────────────────────────────────────
+
+
+def _loss_table(task: TaskExplanation) -> Table:
+    causes = [cause for cause in (*CAUSES, WRONG) if any(part.losses.by.get(cause) for part in task.languages)]
+    columns = (Column("language", "language", "left"), Column("scored", "scored"), Column("score", "mean\nscore"),
+               *(Column(cause, label(cause)) for cause in causes))
+    rows = tuple(
+        (Cell(part.language), _number(part.losses.items), _score(part), *(_share(part, cause) for cause in causes))
+        for part in task.languages
+    )
+    unit = "chrF++ of each sentence" if task.metric == "chrfpp" else metric_label(task.metric)
+    notes = [f"the loss is 100 minus the score ({unit}); each item's goes to the first of its causes, left to right",
+             *findings(task)]
+    if not causes:
+        notes = ["no loss to share out: " + ("nothing was lost" if any(part.losses.items for part in task.languages)
+                                             else f"no answer has the metric {unit} (open answers need a judge)")]
+    return Table(columns, rows, f"{task.task}: where the points went (shares of the loss)", tuple(notes))
+
+
+def _score(part: LanguageExplanation) -> Cell:
+    if part.losses.mean is None:
+        return Cell("–", value="", empty=True)
+    return Cell(f"{100 * (1 - part.losses.mean):.1f}", value=1 - part.losses.mean)
+
+
+def _share(part: LanguageExplanation, cause: str) -> Cell:
+    share = part.losses.share(cause)
+    return Cell(f"{share:.0%}", value=share, faint=share == 0, bold=share >= 0.5 and cause != WRONG)
+
+
+def findings(task: TaskExplanation) -> Iterator[str]:
+    """The causes in words, what costs most first, then what to do about each."""
+    weighed = [(part.losses.by[cause] / part.losses.items, part, cause) for part in task.languages
+               for cause in part.losses.by if cause != WRONG and part.losses.share(cause) >= SAID_SHARE]
+    weighed.sort(key=lambda one: (-one[0], one[1].language))
+    for points, part, cause in weighed[:SAID]:
+        yield (f"{100 * part.losses.share(cause):.0f} % of the loss in {_named(part.language)} is '{label(cause)}': "
+               f"{part.counts.get(cause, 0)} of {part.answered} answers, {100 * points:.1f} points")
+    for cause in dict.fromkeys(cause for _, _, cause in weighed[:SAID]):
+        yield f"{label(cause)} ({CAUSES[cause].meaning}): {CAUSES[cause].advice}"
+    if not weighed and any(part.losses.total for part in task.languages):
+        yield "nearly all of the loss: answered in the form that was asked for, and wrong"
+    for part in task.languages:
+        if (place := part.position) is None or place.one_sided or place.excess_first is None:
+            continue
+        if place.excess_first >= SAID_EXCESS:
+            yield (f"position bias in {_named(part.language)}: option 1 is chosen in {100 * place.excess_first:.0f} % "
+                   "more of the answers than it is right in")
+
+
+def _named(code: str) -> str:
+    return f"{language(code).name} ({code})" if is_language(code) else code
+
+
+# ── Positions ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _position_table(task: TaskExplanation) -> Table:
+    columns = (
+        Column("language", "language", "left"), Column("gold", "right option\nis 1/2/3/.."),
+        Column("chosen", "chosen\n1/2/3/.."), Column("unread", "unread"),
+        Column("score_by_place", "score where right\noption is 1/2/3/.."),
+        Column("always_first", "always\noption 1"), Column("strict", "strict"), Column("aligned", "aligned"),
+        Column("gap", "strict to\naligned"), Column("fragment", "fragment"), Column("ceiling", "strict\nceiling"),
+        Column("chance", "chance"),
+    )
+    rows = tuple(
+        (Cell(part.language), Cell("/".join(map(str, place.gold))), Cell("/".join(map(str, place.chosen))),
+         _number(place.unread), Cell("/".join("–" if score is None else f"{100 * score:.0f}" for score in place.score)),
+         _percent(place.always_first), _percent(place.strict), _percent(place.aligned),
+         _percent(None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign="+"),
+         _percent(place.fragment), _percent(place.strict_ceiling), _percent(place.chance))
+        for part in task.languages if (place := part.position) is not None
+    )
+    held = [part.position for part in task.languages if part.position is not None]
+    first = sum(place.gold[0] for place in held)
+    total = sum(sum(place.gold) for place in held)
+    notes = [f"the right option stands first in {first} of {total} items",
+             "strict ceiling: the most that copying one shown line can score",
+             "aligned: without regard to case, edge punctuation and the form of the right answer in the data"]
+    if any(place.one_sided for place in held):
+        notes.append("where nearly all right options stand in one place, position bias cannot be told from knowledge: "
+                     "ask with shuffled options (protocol tvbench)")
+    return Table(columns, rows, f"{task.task}: positions and ceilings", tuple(notes))
+
+
+def _percent(value: float | None, sign: str = "") -> Cell:
+    return Cell("–", value="", empty=True) if value is None else Cell(f"{100 * value:{sign}.1f}", value=value)
+
+
+# ── Examples ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _examples_table(task: TaskExplanation) -> Table:
+    columns = (Column("language", "language", "left"), Column("cause", "cause", "left"), Column("item", "item", "left"),
+               Column("lost", "lost"), Column("prompt", "end of the prompt", "left"), Column("gold", "right", "left"),
+               Column("answer", "answer", "left"))
+    rows: list[tuple[Cell, ...]] = []
+    rules: list[int] = []
+    for part in task.languages:
+        rules.append(len(rows))
+        rows.extend(
+            (Cell(part.language), Cell(label(one.cause)), Cell(one.item),
+             Cell("–", value="") if one.lost is None else Cell(f"{100 * one.lost:.0f}", value=one.lost),
+             Cell(one.prompt), Cell(one.gold), Cell(one.answer))
+            for one in part.examples
+        )
+    return Table(columns, tuple(rows), f"{task.task}: examples of answers that lost points", labels=3,
+                 rules=tuple(rule for rule in dict.fromkeys(rules[1:]) if rule < len(rows)))
+
+
+def _stacked_examples(task: TaskExplanation) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    rules: list[int] = []
+    for part in task.languages:
+        for one in part.examples:
+            rules.append(len(rows))
+            points = "" if one.lost is None else f", {100 * one.lost:.0f} points lost"
+            rows.append((Cell(one.item, bold=True), Cell(f"{label(one.cause)}{points}", bold=True)))
+            rows += [(Cell(name), Cell(text)) for name, text in
+                     (("asked", one.prompt), ("right", one.gold), ("answer", one.answer))]
+    columns = (Column("item", "item", "left"), Column("text", "", "left"))
+    return Table(columns, tuple(rows), f"{task.task}: examples of answers that lost points", rules=tuple(rules[1:]))

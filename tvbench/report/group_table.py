@@ -1,0 +1,259 @@
+"""`tvbench leaderboard --by`: models against groups of languages, or against kinds of categories.
+
+Published rows stand below ours where a paper prints figures by language: their groups are means taken here. A dagger
+says that a group's languages are not the same for every model. Knows results and published figures; no run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tvbench.errors import unknown_name
+from tvbench.languages import is_language, language
+from tvbench.report.by_language import (
+    GROUPINGS,
+    Group,
+    english_gaps,
+    group_order,
+    grouped,
+    language_figures,
+    mean_of,
+    share_pictures,
+)
+from tvbench.report.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
+from tvbench.report.entries import Entry, family
+from tvbench.report.matrix import PUBLISHED_NAMES, difference
+from tvbench.report.published import Figure
+from tvbench.report.rows import own_rows, published_rows
+from tvbench.report.run_table import untrained
+from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.names import label, percent_shown
+from tvbench.signature import comparable
+from tvbench.types import Metric
+
+ENGLISH_GAP, CATEGORY_KIND = "english", "category-kind"
+WAYS = (*GROUPINGS, ENGLISH_GAP, CATEGORY_KIND)
+ALL = "all"
+PARTIAL = "†"
+MOST_COLUMNS = 8
+SHOWN_MEMBERS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One model's groups of one task. `scale` turns the figures into what people read; `whole` is the mean over all
+    languages, None where there is none. `entry` is None for a published line; `shared`: languages share pictures."""
+
+    model: str
+    source: str
+    metric: str
+    scale: float
+    groups: Mapping[str, Group]
+    whole: Metric | None
+    entry: Entry | None = None
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One task: its lines and the union of their groups, name to members, in order."""
+
+    task: str
+    title: str
+    by: str
+    columns: Mapping[str, frozenset[str]]
+    lines: tuple[Line, ...]
+
+
+def group_sheets(
+    entries: Sequence[Entry], figures: Sequence[Figure], by: str, *, tasks: Sequence[str] = (),
+    metric: str | None = None, sort: str | None = None,
+) -> list[Sheet]:
+    """A sheet a task and family of metrics. `by` is one of WAYS; `metric` None takes each result's primary one.
+
+    `sort` is `model`, `all` or a group's name; UsageError where no sheet has it.
+    """
+    chosen = [entry for entry in entries if not tasks or entry.result.task in tasks]
+    printed = [figure for figure in figures if (not tasks or figure.task in tasks) and is_language(figure.part)]
+    sheets: list[Sheet] = []
+    for task in dict.fromkeys([*sorted(entry.result.task for entry in chosen), *(one.task for one in printed)]):
+        lines = _own_lines([entry for entry in chosen if entry.result.task == task], by, metric)
+        lines += _published_lines([figure for figure in printed if figure.task == task], by, metric)
+        for kind in dict.fromkeys(family(line.metric) for line in lines):
+            sheets.append(_sheet(task, by, [line for line in lines if family(line.metric) == kind]))
+    if sort is not None:
+        known = {name for sheet in sheets for name in sheet.columns} | {"model", ALL}
+        if sort not in known:
+            raise unknown_name("column", sort, known, f"--sort takes `model` or a column of --by {by}")
+    return [_sorted(sheet, sort) for sheet in sheets]
+
+
+def _own_lines(entries: Sequence[Entry], by: str, metric: str | None) -> list[Line]:
+    lines: list[Line] = []
+    for row in own_rows(entries):
+        (entry,) = row.entries.values()
+        name = metric or entry.result.primary
+        figures = language_figures(entry.result, name)
+        shared = share_pictures(entry.result, name)
+        groups = kinds_of_category(entry.result, name) if by == CATEGORY_KIND else _groups(figures, by, shared)
+        if groups:
+            scale = 100.0 if percent_shown(name) else 1.0
+            named = {group.name: group for group in groups}
+            lines.append(Line(row.model, row.source, name, scale, named, entry.result.metrics.get(name), entry, shared))
+    return lines
+
+
+def _published_lines(figures: Sequence[Figure], by: str, metric: str | None) -> list[Line]:
+    """Rows of papers that have two languages or more; the figures have neither standard error nor number of items."""
+    if by == CATEGORY_KIND:
+        return []
+    lines: list[Line] = []
+    for row in published_rows(figures, apart=True):
+        for kind in dict.fromkeys(place.kind for place in row.figures):
+            if metric is not None and kind != family(metric):
+                continue
+            printed = {place.part: Metric(one.value, 0) for place, one in row.figures.items() if place.kind == kind}
+            groups = _groups(printed, by, False)
+            if groups and len(printed) > 1:
+                named = {group.name: group for group in groups}
+                lines.append(Line(row.model, row.source, kind, 1.0, named, mean_of(list(printed.values()))))
+    return lines
+
+
+def _groups(figures: Mapping[str, Metric], by: str, shared: bool) -> tuple[Group, ...]:
+    return english_gaps(figures) if by == ENGLISH_GAP else grouped(figures, by, shared=shared)
+
+
+def _sheet(task: str, by: str, lines: Sequence[Line]) -> Sheet:
+    members: dict[str, frozenset[str]] = {}
+    for line in lines:
+        for name, group in line.groups.items():
+            members[name] = members.get(name, frozenset()) | set(group.members)
+    if by == CATEGORY_KIND:
+        order = [name for name in (CULTURAL, GENERIC, DIFFERENCE) if name in members]
+    elif by == ENGLISH_GAP:
+        order = sorted(members)
+    else:
+        order = sorted(members, key=lambda name: group_order(by, name, len(members[name])))
+    held = {line.metric for line in lines if line.entry is not None}
+    kind = family(lines[0].metric)
+    shown = label(held.pop()) if len(held) == 1 else PUBLISHED_NAMES.get(kind, label(kind))
+    said = "gap to English" if by == ENGLISH_GAP else f"by {by}"
+    return Sheet(task, f"{task} {said}: {shown}", by, {name: members[name] for name in order}, tuple(lines))
+
+
+def _sorted(sheet: Sheet, sort: str | None) -> Sheet:
+    """Ours first, then published; by the mean over all, best first, unless `sort` says otherwise."""
+
+    def order(line: Line) -> tuple[bool, bool, float, str]:
+        group = line.groups.get(sort) if sort is not None else None
+        metric = group.metric if group is not None else line.whole if sort in (None, ALL) else None
+        value = 0.0 if metric is None else metric.value * line.scale
+        return line.entry is None, metric is None, -value, line.model.casefold()
+
+    return replace(sheet, lines=tuple(sorted(sheet.lines, key=order)))
+
+
+# ── As a table ────────────────────────────────────────────────────────────────────────────────────
+
+
+def group_table(sheet: Sheet) -> Table:
+    """Models down; groups down instead where they are many, and more than the models."""
+    names = [ALL, *sheet.columns]
+    cells = {name: [_cell(sheet, name, line) for line in sheet.lines] for name in names}
+    if len(names) > max(len(sheet.lines), MOST_COLUMNS):
+        heads = [Column(f"{line.model} ({line.source})", f"{line.model}\n{line.source}") for line in sheet.lines]
+        columns = (Column("group", "", "left"), Column("size", "size"), *heads)
+        rows = tuple((Cell(_title(sheet, name), value=name), _size(sheet, name), *cells[name]) for name in names)
+        return Table(columns, rows, sheet.title, _notes(sheet), rules=(1,))
+    columns = (Column("model", "model", "left"), Column("source", "source", "left"),
+               *(Column(name, f"{_title(sheet, name)}\n{_size(sheet, name).text}") for name in names))
+    rows = tuple(
+        (Cell(line.model, bold=line.entry is not None), Cell(line.source, faint=True),
+         *(cells[name][number] for name in names))
+        for number, line in enumerate(sheet.lines)
+    )
+    own = sum(line.entry is not None for line in sheet.lines)
+    return Table(columns, rows, sheet.title, _notes(sheet), labels=2, rules=(own,) if own else ())
+
+
+def _title(sheet: Sheet, name: str) -> str:
+    if name == ALL:
+        return "all (mean)"
+    return f"{name} {language(name).name}" if sheet.by == ENGLISH_GAP and is_language(name) else name
+
+
+def _size(sheet: Sheet, name: str) -> Cell:
+    """How many languages or categories a group has; nothing where it is one by nature."""
+    if name == ALL or not sheet.columns[name] or sheet.by == ENGLISH_GAP:
+        return Cell("", value="")
+    return Cell(str(len(sheet.columns[name])), value=len(sheet.columns[name]))
+
+
+def _cell(sheet: Sheet, name: str, line: Line) -> Cell:
+    group = None if name == ALL else line.groups.get(name)
+    metric = line.whole if name == ALL else None if group is None else group.metric
+    if metric is None:
+        return Cell("–", value="", faint=True, empty=True)
+    sign = "+" if group is not None and group.gap else ""
+    mark = PARTIAL if group is not None and set(group.members) != sheet.columns[name] else ""
+    text = f"{metric.value * line.scale:{sign}.1f}"
+    wide = "" if metric.stderr is None else f"{text} ±{metric.stderr * line.scale:.1f}{mark}"
+    return Cell(text + mark, wide, metric.value * line.scale)
+
+
+def _notes(sheet: Sheet) -> tuple[str, ...]:
+    notes = [f"{name}: {_listed(members)}" for name, members in sheet.columns.items() if len(members) > 1]
+    if any(set(group.members) != sheet.columns[name] for line in sheet.lines for name, group in line.groups.items()):
+        notes.append(f"{PARTIAL} not over all that the group has here: the model was not asked, or not scored, in "
+                     "every one")
+    if sheet.by in GROUPINGS and any(line.shared for line in sheet.lines):
+        notes.append("±: an upper bound for groups, since the languages share pictures")
+    entries = [line.entry for line in sheet.lines if line.entry is not None]
+    notes += [f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "
+              f"{entry.result.counts.scored} scored" for entry in entries if not entry.result.counts.complete]
+    notes += [f"{entry.model} has random weights: its scores are at chance or below"
+              for entry in entries if untrained(entry.revision)]
+    groups = [f"{comparable(line.entry.result.signature)}|metric:{line.metric}" for line in sheet.lines if line.entry]
+    notes += [f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}"
+              for entry, group in zip(entries, groups, strict=True) if group != groups[0]]
+    if len(entries) < len(sheet.lines):
+        notes.append("published: means, taken here, of figures by language as printed; not recomputed")
+    return tuple(dict.fromkeys(notes))
+
+
+def _listed(members: frozenset[str]) -> str:
+    names = sorted(members)
+    more = f" and {len(names) - SHOWN_MEMBERS} more" if len(names) > SHOWN_MEMBERS else ""
+    return ", ".join(names[:SHOWN_MEMBERS]) + more
+
+
+# ── As records ────────────────────────────────────────────────────────────────────────────────────
+
+
+def group_records(sheets: Iterable[Sheet]) -> list[dict[str, Any]]:
+    """One record a model and group. Values of ours are in their own unit, published ones in percent as printed."""
+    return [
+        {
+            "source": "published" if line.entry is None else "run",
+            "model": line.model,
+            "run": None if line.entry is None else line.entry.run,
+            "reference": line.source if line.entry is None else None,
+            "task": sheet.task,
+            "protocol": None if line.entry is None else line.entry.result.protocol,
+            "metric": line.metric,
+            "by": sheet.by,
+            "group": group.name,
+            "members": list(group.members),
+            "value": group.metric.value,
+            "stderr": group.metric.stderr,
+            "n": None if line.entry is None else group.metric.n,
+            "unit": "percent, as printed" if line.entry is None else "its own",
+            "signature": None if line.entry is None else line.entry.result.signature,
+        }
+        for sheet in sheets
+        for line in sheet.lines
+        for group in line.groups.values()
+    ]
