@@ -144,3 +144,17 @@ def test_the_two_real_checkpoints(tmp_path: Path, capsys: Said) -> None:
     assert alm["overall"]["low"] < 0 < alm["overall"]["high"]
     assert multi30k["overall"]["low"] > 0 and multi30k["overall"]["p"] < 0.01
     assert all(one["same_signature"] for one in tasks.values())
+
+
+def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n, code) for code in ("de", "fr") for n in range(6)]
+    for name in ("a-run", "b-run"):
+        write(tmp_path, name, [*((one, right(one)) for one in items), (sentence(1), "Ein Haus")])
+    assert [one["task"] for one in compared(tmp_path, capsys)["tasks"]] == ["quiz", "texts"]
+    (task,) = compared(tmp_path, capsys, "--tasks", "quiz", "--languages", "French")["tasks"]
+    assert [one["language"] for one in task["languages"]] == ["fr"]
+    assert task["overall"]["items"] == 6
+    assert task["left_out"] == 0
+    for words, said in ((["--tasks", "quizz"], "quiz"), (["--languages", "it"], "in it")):
+        assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), *words]) == 2
+        assert said in capsys.readouterr().err

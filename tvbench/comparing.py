@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbench.assess import side_scores
-from tvbench.errors import UsageError
+from tvbench.errors import UsageError, unknown_name
 from tvbench.paired import Comparison, Pairs, compare, holm, means
 from tvbench.scoring import score_items
 from tvbench.scoring.names import metric_id
@@ -21,6 +21,15 @@ from tvbench.scoring.sums import FORMULAS, segment_statistics
 from tvbench.signature import comparable
 from tvbench.store import RunFolder
 from tvbench.types import Contrast, Item, Score, Translation
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is compared: tasks and languages by name (none: all), and a metric (None: each task's headline)."""
+
+    tasks: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    metric: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +66,22 @@ class _Answered:
 
 
 def compare_runs(
-    first: RunFolder, second: RunFolder, *, metric: str | None = None, resamples: int, seed: int = 0
+    first: RunFolder, second: RunFolder, chosen: Choice = Choice(), *, resamples: int, seed: int = 0
 ) -> list[TaskComparison]:
-    """Every task that both runs have, by its headline metric or by `metric`.
+    """Every chosen task that both runs have.
 
-    Raises UsageError where the runs share no item, or none with such a metric.
+    Raises UsageError for a task that is not in both, and where the runs share no item, or none with such a metric.
     """
     one, other = _tasks(first), _tasks(second)
-    found = [made for task in one if task in other
-             and (made := _compare_task(task, one[task], other[task], metric, resamples, seed)) is not None]
+    shared = [task for task in one if task in other]
+    for task in chosen.tasks:
+        if task not in shared:
+            raise unknown_name("task", task, shared, "among those that both runs have")
+    found = [made for task in shared if not chosen.tasks or task in chosen.tasks
+             if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None]
     if not found:
-        what = f" with the metric {metric}" if metric else ""
+        what = f" with the metric {chosen.metric}" if chosen.metric else ""
+        what += f" in {', '.join(chosen.languages)}" if chosen.languages else ""
         raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
                          "both runs must have asked the same task")
     return found
@@ -97,10 +111,11 @@ def _tasks(run: RunFolder) -> dict[str, _Answered]:
 
 
 def _compare_task(
-    task: str, first: _Answered, second: _Answered, metric: str | None, resamples: int, seed: int
+    task: str, first: _Answered, second: _Answered, chosen: Choice, resamples: int, seed: int
 ) -> TaskComparison | None:
-    name = metric_id(metric) if metric else str(first.entry["primary"])
-    shared = [item for item_id, item in first.items.items() if item_id in second.items]
+    name = metric_id(chosen.metric) if chosen.metric else str(first.entry["primary"])
+    shared = [item for item_id, item in first.items.items() if item_id in second.items
+              and (not chosen.languages or item.language in chosen.languages)]
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in shared:
         by_language[item.language].append(item)

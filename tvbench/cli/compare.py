@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from tvbench.cli.arguments import add_results, positive
+from tvbench.cli.arguments import add_results, names, positive
 from tvbench.cli.output import print_json
 from tvbench.errors import EXIT_GOOD
 
@@ -23,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", help="a run's folder, its name below --results, or the beginning of that name")
     parser.add_argument("second", help="the run that is set against it")
     parser.add_argument("--metric", metavar="NAME", help="default: each task's headline metric")
+    parser.add_argument("--tasks", metavar="NAMES", help="only these tasks")
+    parser.add_argument("--languages", metavar="CODES", help="only these languages; the mean is then over them")
     parser.add_argument("--resamples", type=positive, default=10_000, metavar="N", help="default: 10,000")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling")
     parser.add_argument("--format", choices=("table", "markdown", "latex", "csv", "json"), default="table")
@@ -30,13 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.comparing import compare_runs
+    from tvbench.comparing import Choice, compare_runs
+    from tvbench.languages import code_of
     from tvbench.report.comparison import comparison_table
     from tvbench.report.table import show
     from tvbench.store import find_run
 
     first, second = find_run(args.results, args.first), find_run(args.results, args.second)
-    found = compare_runs(first, second, metric=args.metric, resamples=args.resamples, seed=args.seed)
+    chosen = Choice(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)
+    found = compare_runs(first, second, chosen, resamples=args.resamples, seed=args.seed)
     if args.format == "json":
         print_json({"first": first.name, "second": second.name, "resamples": args.resamples, "seed": args.seed,
                     "tasks": [asdict(one) for one in found]})

@@ -97,6 +97,8 @@ def metric_id(name: str) -> str:
     """The id that a person means by `name`: `chrF++` is `chrfpp`. Raises UsageError with the nearest names."""
     folded = name.strip().casefold()
     labels = {metric.label.casefold(): metric.id for metric in METRICS.values()}
+    if name.partition(":")[0] in (*METRICS, "evaluate") and ":" in name:
+        return name.strip()  # one of several judges, a local checkpoint, another package's metric: named in full
     for table in ({known: known for known in METRICS}, ALIASES, labels):
         if folded in table:
             return table[folded]
