@@ -416,7 +416,8 @@ def test_a_checkpoint_that_does_not_load(bench: Bench) -> None:
 # ── The hub ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_known_name_comes_from_the_hub_and_stays_without_a_network(bench: Bench) -> None:
+@pytest.mark.parametrize("fetched_before", [False, True])
+def test_a_known_name_comes_from_the_hub_and_stays_without_a_network(bench: Bench, fetched_before: bool) -> None:
     encoder = bench.folder / "encoder"
     encoder.mkdir()
     (encoder / "config.json").write_text("{}")
@@ -425,17 +426,26 @@ def test_a_known_name_comes_from_the_hub_and_stays_without_a_network(bench: Benc
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     clean |= {"HF_HOME": str(bench.folder / "hub"), "TVBENCH_COMET_PYTHON": str(shim(bench.folder))}
 
-    def comet(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tvbench", "comet", str(bench.run.path), "--format", "json", *words]
+    def tvbench(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tvbench", *words]
         return subprocess.run(command, env={**clean, **variables}, capture_output=True, text=True, check=False)
+
+    def comet(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return tvbench("comet", str(bench.run.path), "--format", "json", *words, **variables)
 
     name = ("--checkpoint", "wmt22-comet-da")
     refused = comet(*name, "--offline")
     assert refused.returncode == 2
-    assert "hf download Unbabel/wmt22-comet-da" in refused.stderr
+    assert "tvbench fetch --comet Unbabel/wmt22-comet-da" in refused.stderr
     with hub_server({"Unbabel/wmt22-comet-da": published, "org/encoder": encoder}) as server:
-        online = comet(*name, HF_ENDPOINT=server.url)
+        if fetched_before:
+            fetched = tvbench("fetch", "--comet", "wmt22-comet-da", HF_ENDPOINT=server.url)
+            assert fetched.returncode == 0, fetched.stderr
+        else:
+            online = comet(*name, HF_ENDPOINT=server.url)
         commit = server.commits["Unbabel/wmt22-comet-da"]
+    if fetched_before:
+        online = comet(*name, HF_HUB_OFFLINE="1")
     assert online.returncode == 0, online.stderr
     said = json.loads(online.stdout)["comet"]
     assert said["metric"] == "wmt22_comet_da"

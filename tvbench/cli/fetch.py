@@ -30,6 +30,7 @@ class Want:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", help="tasks whose data are wanted, such as alm,multi30k")
     parser.add_argument("--model", metavar="MODELS", help="models, separated by commas (cards or hub ids)")
+    parser.add_argument("--comet", metavar="NAMES", help="COMET checkpoints with their encoders, such as xcomet-xl")
     parser.add_argument("--data-only", action="store_true", help="leave the models out")
     parser.add_argument("--dry-run", action="store_true", help="say what would be fetched, and stop")
     add_format(parser)
@@ -55,9 +56,10 @@ def wanted(args: argparse.Namespace) -> list[Want]:
             wants.extend(_task_wants(catalog.task(name)))
     if not args.data_only:
         wants.extend(_model_want(catalog.resolve_model(name)) for name in names(args.model))
+        wants.extend(_comet_want(name) for name in names(args.comet))
     if not wants:
-        raise UsageError("nothing to fetch", "name --tasks, --model or both: tvbench fetch --tasks alm "
-                         "--model towervision-2b")
+        raise UsageError("nothing to fetch", "name --tasks, --model or --comet: tvbench fetch --tasks alm "
+                         "--model towervision-2b --comet xcomet-xl")
     return list({(want.kind, want.name): want for want in wants}.values())
 
 
@@ -85,6 +87,14 @@ def _model_want(card: ModelCard) -> Want:
     disk = f"about {card.parameters * BYTES_PER_PARAMETER / 1e9:.1f} GB" if card.parameters else "size unknown"
     return Want("model", f"{card.location}@{card.revision}", "; ".join(filter(None, (disk, card.licence))),
                 lambda: model_folder(card))
+
+
+def _comet_want(name: str) -> Want:
+    from tvbench.comet.checkpoints import KNOWN, find_checkpoint
+
+    repo = KNOWN[name.casefold()][0] if name.casefold() in KNOWN else name
+    return Want("comet", repo, "with its encoder's tokenizer; the environment: tvbench setup comet",
+                lambda: find_checkpoint(name).path)
 
 
 def _fetch(want: Want) -> tuple[str, str]:

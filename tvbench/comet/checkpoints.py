@@ -75,8 +75,8 @@ def _from_hub(repo: str, *, offline: bool) -> Checkpoint:
             hub.snapshot(encoder, kind="model", files=ENCODER_FILES, offline=offline)
     except EngineError as error:
         raise UsageError(
-            error.message, f"download it where there is a network (`hf download {repo}`, and its encoder; cache: "
-            "HF_HOME), or name a local copy: --checkpoint PATH",
+            error.message, f"`tvbench fetch --comet {repo}` where there is a network (cache: HF_HOME), or name a local "
+            "copy: --checkpoint PATH",
         ) from error
     return _named(repo, folder.name, folder, settings)
 
