@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tvbench.building import (
@@ -323,12 +323,17 @@ def _item(question: Question, row: Mapping[str, Any], rows: Rows, options: Build
         task="alm",
         language=question.code,
         messages=user_message(asked.prompt, media),
-        target=asked.target,
+        target=_with_question(asked.target, question),
         sampling=Sampling(max_new_tokens=asked.max_new_tokens),
         cluster=question.cluster,
         tags=_tags(question),
         problem=problem,
     )
+
+
+def _with_question(target: Target, question: Question) -> Target:
+    """A judge is shown the bare question, as in the ALM-Bench authors' script."""
+    return replace(target, question=question.question.strip()) if isinstance(target, Choice) else target
 
 
 def _picture_cell(row: Mapping[str, Any]) -> Any:
@@ -352,7 +357,7 @@ def from_log(log_name: str, row: Mapping[str, Any], config: Mapping[str, Any]) -
         task="alm",
         language=question.code,
         messages=logged_prompt(row),
-        target=paper_target(question.answer),
+        target=_with_question(paper_target(question.answer), question),
         sampling=Sampling(max_new_tokens=PAPER_MAX_NEW_TOKENS),
         cluster=question.cluster,
         tags=_tags(question),
@@ -367,10 +372,10 @@ TASK = Task(
     protocols={
         "tvbench": "options shuffled by item and seed, letters shown; true/false likewise; open questions for a judge",
         "paper": "prompt and strict target of the TowerVision authors: multiple choice, options unshuffled, no letters",
-        "official": "prompts of the ALM-Bench authors; the judge's part is left open, choices are matched as text",
+        "official": "prompts of the ALM-Bench authors; a judge scores every answer, choices are matched as text beside it",
     },
     primary="aligned",
-    metrics=("aligned", "strict", "casefold", "fragment"),
+    metrics=("aligned", "strict", "casefold", "fragment", "judge"),
     languages=LANGUAGES,
     splits=("test", PER_LANGUAGE),
     data=(
@@ -379,8 +384,8 @@ TASK = Task(
     ),
     group="image",
     paper="arXiv 2411.16508",
-    notes="Protocol paper is reported by its strict accuracy. Settings: alm.variant=full or per-language.",
-    primaries={"paper": "strict"},
+    notes="Protocol paper is reported by its strict accuracy, official by a judge (`tvbench judge`). Settings: alm.variant=full or per-language.",
+    primaries={"paper": "strict", "official": "judge"},
     log_names=("alm-bench-*", "alm_bench-*"),
     from_log=from_log,
 )

@@ -338,3 +338,19 @@ def test_a_judge_folder_that_is_damaged_is_named(tmp_path: Path, capsys: pytest.
     manifest.write_text('{"format": 1}')
     assert main(["score", "run", "--results", str(tmp_path)]) == 2
     assert "judge" in capsys.readouterr().err
+
+
+def test_a_choice_is_shown_as_the_bare_question_and_the_right_option() -> None:
+    from tvbench.judging.cases import gather, judge_request
+    from tvbench.judging.rubric import known_rubrics
+    from tvbench.types import ModelCard
+
+    rubric = known_rubrics()["alm-official"]
+    plain = Choice(("Dirndl", "Kilt"), 0, "Dirndl.", ("Dirndl", "Kilt"), question="Was ist das?")
+    lettered = Choice(("Kilt", "Dirndl"), 1, "B", letters=True, question="Was ist das?")
+    for choice, right in ((plain, "Dirndl."), (lettered, "B. Dirndl")):
+        (case,) = gather([(item("x", choice, "de"), Response("k", text="Dirndl"))], rubric)
+        card = ModelCard("j", "server", "j")
+        text = judge_request(case, rubric, card).item.messages[0].parts[0]
+        assert f"Question: Was ist das?\nGround Truth: {right}\nModel Prediction: Dirndl\n\nMatch the meaning" in text
+        assert text.startswith("Evaluate the following answer based on Accuracy:\n\nQuestion")

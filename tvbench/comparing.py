@@ -80,10 +80,11 @@ def compare_runs(
     found = [made for task in shared if not chosen.tasks or task in chosen.tasks
              if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None]
     if not found:
-        what = f" with the metric {chosen.metric}" if chosen.metric else ""
-        what += f" in {', '.join(chosen.languages)}" if chosen.languages else ""
+        metrics = {chosen.metric} if chosen.metric else {str(one[task].entry["primary"]) for task in shared}
+        what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
+        what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
         raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
-                         "both runs must have asked the same task")
+                         "both must have asked the same task, and a judge's scores need a judge; --metric names another")
     return found
 
 

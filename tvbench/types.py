@@ -68,7 +68,8 @@ class Choice:
     `options` are in the order in which they were shown; `gold` indexes them (None: the gold answer is not
     among them). `target` is the string that the strict metric compares with. `shown` are the lines that
     the prompt really displayed (a careless splitter may show more lines than there are options);
-    `letters` says whether the prompt put `A.`, `B.`, ... before them.
+    `letters` says whether the prompt put `A.`, `B.`, ... before them. `question` is what was asked, without options and
+    instructions, where the task knows it: a judge is shown that.
     """
 
     options: tuple[str, ...]
@@ -76,6 +77,7 @@ class Choice:
     target: str
     shown: tuple[str, ...] = ()
     letters: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

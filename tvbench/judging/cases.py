@@ -17,6 +17,7 @@ from tvbench.keys import content_key
 from tvbench.languages import is_language, language
 from tvbench.plan import PlannedItem, model_identity
 from tvbench.scoring import score_item
+from tvbench.scoring.choice import usable_target
 from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Sampling, Short
 
 CHECKED = 20
@@ -61,7 +62,8 @@ def _case(item: Item, response: Response, rubric: Rubric) -> Case | None:
     if isinstance(target, Open):
         question, reference, kind = target.question, target.reference, "open"
     elif isinstance(target, Choice | Short):
-        question, kind = prompt_text(item), "multiple-choice" if isinstance(target, Choice) else "short"
+        question = (target.question if isinstance(target, Choice) else "") or prompt_text(item)
+        kind = "multiple-choice" if isinstance(target, Choice) else "short"
         reference = _choice_reference(target) if isinstance(target, Choice) else " / ".join(target.answers)
         values = score_item(item, response).values
         truth = next((values[name] for name in EXACT_METRICS if values.get(name) is not None), None)
@@ -79,8 +81,8 @@ def prompt_text(item: Item) -> str:
 
 
 def _choice_reference(choice: Choice) -> str:
-    """The right option in words, with its letter where letters were shown."""
-    if choice.gold is None:
+    """The right answer in words: with its letter where letters were shown, else as the data has it."""
+    if choice.gold is None or (not choice.letters and usable_target(choice)):
         return choice.target
     text = choice.options[choice.gold]
     return f"{chr(ord('A') + choice.gold)}. {text}" if choice.letters else text

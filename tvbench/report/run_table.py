@@ -65,8 +65,17 @@ def figure(name: str, metric: Metric | None, *, bold: bool = False) -> Cell:
     return Cell(text, wide, metric.value, bold=bold)
 
 
+NEXT_STEP = {"judge": "tvbench judge RUN --judge openai:NAME@URL"}
+"""What gives a figure that is not there yet."""
+
+
 def _notes(result: TaskResult) -> list[str]:
     notes = [f"{result.task}: {text}" for text in counts_text(result.counts)]
+    if result.primary not in result.metrics and result.primary.partition(":")[0] in NEXT_STEP:
+        step = NEXT_STEP[result.primary.partition(":")[0]]
+        notes.append(f"{result.task}: no {label(result.primary)} yet, the figure of protocol {result.protocol}: {step}")
+    elif result.counts.unscored and "judge" not in result.metrics:
+        notes.append(f"{result.task}: open answers wait for a judge: {NEXT_STEP['judge']}")
     return notes + [f"{result.task}: {warning}" for warning in result.warnings]
 
 
