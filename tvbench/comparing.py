@@ -84,7 +84,7 @@ def compare_runs(
         what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
         what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
         raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
-                         "both must have asked the same task, and a judge's scores need a judge; --metric names another")
+                         "both must have asked the same task, and judges must have been asked; --metric names another")
     return found
 
 
