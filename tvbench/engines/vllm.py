@@ -208,7 +208,8 @@ class VllmEngine:
             raise EngineError(
                 f"vLLM stopped: {_first_line(error)}", "the same command goes on where it stopped"
             ) from error
-        return [self._response(output) for output in outputs if output.finished]
+        # What was given up in an earlier turn may still report its end.
+        return [self._response(output) for output in outputs if output.finished and output.request_id in self._flights]
 
     def _response(self, output: Any) -> Response:
         flight = self._flights.pop(output.request_id)
@@ -267,6 +268,8 @@ def arguments(
         "generation_config": "vllm",
         "seed": 0,
         "disable_log_stats": True,
+        # A reply that is held to a schema must not run through its tokens in blanks.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
     if has_vision(config):
         chosen["limit_mm_per_prompt"] = media_limits(config, card)
