@@ -372,7 +372,7 @@ TASK = Task(
     protocols={
         "tvbench": "options shuffled by item and seed, letters shown; true/false likewise; open questions for a judge",
         "paper": "prompt and strict target of the TowerVision authors: multiple choice, options unshuffled, no letters",
-        "official": "prompts of the ALM-Bench authors; a judge scores every answer, choices are matched as text beside it",
+        "official": "prompts of the ALM-Bench authors; a judge scores every answer, choices are matched as text too",
     },
     primary="aligned",
     metrics=("aligned", "strict", "casefold", "fragment", "judge"),
@@ -384,7 +384,10 @@ TASK = Task(
     ),
     group="image",
     paper="arXiv 2411.16508",
-    notes="Protocol paper is reported by its strict accuracy, official by a judge (`tvbench judge`). Settings: alm.variant=full or per-language.",
+    notes=(
+        "Protocol paper is reported by its strict accuracy, official by a judge (`tvbench judge`). "
+        "Settings: alm.variant=full or per-language."
+    ),
     primaries={"paper": "strict", "official": "judge"},
     log_names=("alm-bench-*", "alm_bench-*"),
     from_log=from_log,
