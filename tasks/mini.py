@@ -19,21 +19,18 @@ from tvbench.building import (
     check_settings,
     choose_languages,
     choose_split,
-    lettered,
     made,
     whole_number,
 )
 from tvbench.errors import unknown_name
-from tvbench.languages import language
-from tvbench.mini import samples
-from tvbench.mini.grammars import LANGUAGES, grammar
+from tvbench.mini import prompts, samples
+from tvbench.mini.grammars import LANGUAGES
 from tvbench.mini.samples import DEFAULT_COUNT, DEFAULT_LEVEL, Sample
 from tvbench.mini.world import SPLITS, Split, level_of
 from tvbench.types import Build, BuildOptions, Choice, Item, Message, Sampling, Short, Target, Task, Translation
 
 SETTINGS = ("level", "items", "pictures")
 PICTURES = ("drawn", "blank")
-TRANSLATE = "Translate this picture's caption from English to {language}. Reply with the translation only.\n{source}"
 SHORT_ANSWER = Sampling(max_new_tokens=16)
 LONG_ANSWER = Sampling(max_new_tokens=64)
 
@@ -92,18 +89,15 @@ def _item(sample: Sample, options: BuildOptions) -> Item:
 
 def _asked(sample: Sample, protocol: str) -> tuple[str, Target]:
     """The prompt, and what its answer is held against."""
+    prompt = prompts.asked(sample, protocol)
     if sample.kind == "translation":
-        prompt = TRANSLATE.format(language=language(sample.language).name, source=sample.source)
         return prompt, Translation(sample.source, sample.answers, sample.sense, sample.wrong_sense)
-    say = grammar(sample.language)
-    question = say.ask_whether(sample.question) if sample.kind == "true-false" else sample.question
     if sample.gold is None:
-        return f"{question}\n{say.briefly}", Short(sample.answers)
+        return prompt, Short(sample.answers)
+    right = prompts.right_answer(sample, protocol)
     if protocol == "text":
-        choice = Choice(sample.options, sample.gold, sample.options[sample.gold], shown=sample.options)
-        return "\n".join((question, *sample.options, say.with_option)), choice
-    choice = Choice(sample.options, sample.gold, chr(ord("A") + sample.gold), letters=True)
-    return f"{question}\n{lettered(sample.options)}\n{say.with_letter}", choice
+        return prompt, Choice(sample.options, sample.gold, right, shown=sample.options)
+    return prompt, Choice(sample.options, sample.gold, right, letters=True)
 
 
 TARGETS = tuple(code for code in LANGUAGES if code != "en")

@@ -49,7 +49,7 @@ def imported(folder: Path, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", *(f"{name} --help" for name in (
-    "run", "score", "import", "leaderboard", "explain", "audit", "tasks", "models", "fetch", "comet", "setup",
+    "run", "train", "score", "import", "leaderboard", "explain", "audit", "tasks", "models", "fetch", "comet", "setup",
     "languages"))])
 def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words: str) -> None:
     assert not imported(tmp_path, *words.split()) & (HEAVY | DRAWING)
@@ -57,6 +57,7 @@ def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words
 
 @pytest.mark.parametrize("words", [
     "tasks", "tasks --format json", "tasks show alm", "tasks show mini", "tasks show multi30k --format json",
+    "train --recipe paper --size 9b --dry-run", "train --recipe mini --dry-run --format json",
     "models", "models --format json", "models show towervision-9b", "models show tower-mini",
     "models show openai:m@http://127.0.0.1:9/v1", "languages", "languages de", "languages --format json",
 ])
@@ -111,6 +112,7 @@ MAY_KNOW = {
     "media": "keys engines.protocol",
     # The engines know no task, no score, no store, no report.
     "engines": "media hub local_models places mini.checkpoint",
+    "media.anyres": "",
     "engines.protocol": "",
     # Tasks and models, and how they are found.
     "building": "languages sources",
@@ -119,6 +121,8 @@ MAY_KNOW = {
     "task_files": "",
     "catalog": "cards languages local_models places task_files",
     "mini": "languages",
+    "mini.prompts": "building languages mini",
+    "mini.checkpoint": "checkpoint_files",
     # A run: a plan, an engine (by its protocol only) and a store. The session opens the real engine.
     "plan": "keys signature",
     "feed": "engines.protocol keys plan",
@@ -138,6 +142,13 @@ MAY_KNOW = {
     "diagnosis": "languages scoring",
     "explaining": "assess diagnosis scoring store",
     "auditing": "scoring",
+    # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
+    "checkpoint_files": "media.anyres",
+    "train": "checkpoint_files engines.checkpoint engines.tensors hub media mini",
+    "train.stages": "train.data.entries",
+    "train.recipe": "train.data.entries train.stages",
+    "train.plan": "train.data.entries train.schedule train.shapes train.stages",
+    "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",
     "report": "auditing codec comparing diagnosis explaining keys languages paired plan scoring.names signature"
@@ -146,7 +157,7 @@ MAY_KNOW = {
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis engines.open explaining hub interop"
     " languages plan report scoring"
-    " session store judging workers",
+    " session store judging train workers",
     "__main__": "cli.main",
     "__version__": "",
     # Task files, outside of the package.
@@ -155,11 +166,13 @@ MAY_KNOW = {
 """Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
 
 MAY_IMPORT = {
-    "torch": "engines mini.checkpoint workers.comet_worker",
+    "torch": "cli.train engines mini.checkpoint train workers.comet_worker",
     "comet": "workers.comet_worker",
-    "transformers": "engines mini.checkpoint",
-    "safetensors": "engines mini.checkpoint",
-    "tokenizers": "engines mini.checkpoint",
+    "transformers": "engines train",
+    "safetensors": "engines mini.checkpoint train",
+    "tokenizers": "checkpoint_files",
+    "matplotlib": "train.record",
+    "wandb": "train.record",
     "jinja2": "engines",
     "vllm": "engines.vllm",
     "httpx": "engines",
@@ -169,8 +182,8 @@ MAY_IMPORT = {
     "pyarrow": "sources",
     "sacrebleu": "scoring",
     "av": "media mini",
-    "PIL": "engines media mini",
-    "numpy": "engines media mini report.estimate paired scoring.sums workers.comet_worker",
+    "PIL": "engines media mini train",
+    "numpy": "engines media mini report.estimate paired scoring.sums train workers.comet_worker",
     "rich": "cli report",
     "pycld2": "diagnosis.language_id",
     "py3langid": "diagnosis.language_id",

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("tvbench.cli.reproduce", "our figures beside the published tables, and why they differ"),
     "tasks": ("tvbench.cli.tasks", "list the tasks, or explain one"),
     "models": ("tvbench.cli.models", "list the model cards, or show one"),
+    "train": ("tvbench.cli.train", "train a model by a recipe, or say what that takes"),
     "languages": ("tvbench.cli.languages", "list the languages, or show one"),
     "fetch": ("tvbench.cli.fetch", "download models and data for an offline run"),
     "setup": ("tvbench.cli.setup", "make the environment that COMET needs"),

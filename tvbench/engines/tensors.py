@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -122,10 +122,19 @@ def rewrite(weights: Weights, target: Path, *, fold: int | None, shard_bytes: in
     With `fold` (the hidden size) the image path is multiplied by sqrt(fold) and kept in float32, so that nothing is
     rounded twice. Raises OSError or SafetensorError when the disk is full.
     """
-    names = [name for name in sorted(weights.original) if name != HEAD]
+    write_tensors(_folded(weights, fold), target, shard_bytes=shard_bytes)
+
+
+def write_tensors(
+    named: Iterable[tuple[str, torch.Tensor]], target: Path, *, shard_bytes: int = SHARD_BYTES
+) -> None:
+    """Write tensors into `target` as one safetensors file, or as several with an index, a shard in memory at a time.
+
+    Raises OSError or SafetensorError when the disk is full.
+    """
     located: dict[str, str] = {}
     total = 0
-    for number, shard in enumerate(_shards(weights, names, fold, shard_bytes), start=1):
+    for number, shard in enumerate(_shards(named, shard_bytes), start=1):
         file = f"model-{number:05d}.safetensors"
         _save(shard, target / file)
         located.update(dict.fromkeys(shard, file))
@@ -137,15 +146,18 @@ def rewrite(weights: Weights, target: Path, *, fold: int | None, shard_bytes: in
     (target / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def _shards(
-    weights: Weights, names: list[str], fold: int | None, shard_bytes: int
-) -> Iterator[dict[str, torch.Tensor]]:
+def _folded(weights: Weights, fold: int | None) -> Iterator[tuple[str, torch.Tensor]]:
+    for name in sorted(weights.original):
+        if name == HEAD:
+            continue
+        tensor = weights.load(name)
+        yield name, tensor.float() * math.sqrt(fold) if fold is not None and name in SCALED else tensor
+
+
+def _shards(named: Iterable[tuple[str, torch.Tensor]], shard_bytes: int) -> Iterator[dict[str, torch.Tensor]]:
     shard: dict[str, torch.Tensor] = {}
     size = 0
-    for name in names:
-        tensor = weights.load(name)
-        if fold is not None and name in SCALED:
-            tensor = tensor.float() * math.sqrt(fold)
+    for name, tensor in named:
         if shard and size + _bytes(tensor) > shard_bytes:
             yield shard
             shard, size = {}, 0

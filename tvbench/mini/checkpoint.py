@@ -8,17 +8,17 @@ Knows nothing of tasks and trains nothing.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tvbench.checkpoint_files import SPECIAL_TOKENS, llava_config, train_tokenizer, write_json, write_processors
+from tvbench.checkpoint_files import Family as Architecture
+
 if TYPE_CHECKING:
     import torch
-
-Architecture = Literal["llava_onevision", "llava_next"]
 
 HIDDEN = 96
 LAYERS = 3
@@ -31,29 +31,6 @@ CONTEXT = 4096
 SLIDING_WINDOW = 128
 VOCABULARY = 768
 MAX_TILES = 6
-
-SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<image>", "<video>")
-"""Their ids are their positions; pad 0, eos 1 and bos 2 are Gemma's own."""
-
-CHAT_TEMPLATE = """\
-{{- bos_token -}}
-{%- for message in messages -%}
-{%- set role = 'model' if message['role'] == 'assistant' else message['role'] -%}
-{%- if message['content'] is string -%}
-{%- set content = message['content'] -%}
-{%- else -%}
-{%- set pieces = namespace(text='') -%}
-{%- for part in message['content'] -%}
-{%- if part['type'] == 'text' -%}{%- set pieces.text = pieces.text + part['text'] -%}
-{%- else -%}{%- set pieces.text = pieces.text + '<' + part['type'] + '>\\n' -%}{%- endif -%}
-{%- endfor -%}
-{%- set content = pieces.text -%}
-{%- endif -%}
-{{- '<start_of_turn>' + role + '\\n' + content | trim + '<end_of_turn>\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<start_of_turn>model\\n' -}}{%- endif -%}
-"""
-"""Gemma's turns; content may be a string or a list of parts, with identical bytes."""
 
 _SYLLABLES = (
     "ro da ci li na te mo su ver bla rot gre yel cir squ tri star left right what how many colour",
@@ -86,50 +63,30 @@ def build_tiny(
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(folder, seed)
-    _write_processors(folder, architecture)
+    train_tokenizer(folder, _training_lines(seed), vocabulary=VOCABULARY, context=CONTEXT)
+    write_processors(folder, architecture, tile=IMAGE_SIZE, patch=PATCH_SIZE, most_tiles=MAX_TILES)
     config = _config(architecture, vision_scale, dtype)
-    _write_json(folder / "config.json", config)
-    _write_json(folder / "generation_config.json", {"bos_token_id": 2, "eos_token_id": [1, 5], "pad_token_id": 0})
+    write_json(folder / "config.json", config)
+    write_json(folder / "generation_config.json", {"bos_token_id": 2, "eos_token_id": [1, 5], "pad_token_id": 0})
     tensors = dict(_weights(config, seed, vision_scale))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
-def pinpoints() -> list[list[int]]:
-    """All grids of at most MAX_TILES tiles, in pixels, in TowerVision's order."""
-    grids = [(rows, n // rows) for n in range(1, MAX_TILES + 1) for rows in range(1, n + 1) if n % rows == 0]
-    return [[rows * IMAGE_SIZE, columns * IMAGE_SIZE] for rows, columns in grids]
-
-
 # ── Configuration ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _config(architecture: Architecture, vision_scale: str, dtype: str) -> dict[str, Any]:
-    onevision = architecture == "llava_onevision"
-    config: dict[str, Any] = {
-        "architectures": [
-            "LlavaOnevisionForConditionalGeneration" if onevision else "LlavaNextForConditionalGeneration"
-        ],
-        "model_type": architecture,
-        "dtype": dtype,
-        "tie_word_embeddings": True,
-        "image_token_index": SPECIAL_TOKENS.index("<image>"),
-        "image_grid_pinpoints": pinpoints(),
-        "projector_hidden_act": "gelu",
-        "multimodal_projector_bias": True,
-        "vision_feature_layer": -1,
-        "vision_feature_select_strategy": "full",
-        "text_config": _text_config(dtype),
-        "vision_config": _vision_config(dtype),
-        "tvbench": {"vision_embed_scale": vision_scale},
-    }
-    if onevision:
-        config["video_token_index"] = SPECIAL_TOKENS.index("<video>")
-        config["vision_aspect_ratio"] = "anyres_max_9"
-    else:
-        config["image_seq_length"] = PATCHES
-    return config
+def _config(architecture: Architecture, vision_scale: Literal["folded", "unfolded"], dtype: str) -> dict[str, Any]:
+    return llava_config(
+        architecture,
+        _text_config(dtype),
+        _vision_config(dtype),
+        image_token=SPECIAL_TOKENS.index("<image>"),
+        video_token=SPECIAL_TOKENS.index("<video>"),
+        most_tiles=MAX_TILES,
+        dtype=dtype,
+        vision_embed_scale=vision_scale,
+    )
 
 
 def _text_config(dtype: str) -> dict[str, Any]:
@@ -247,40 +204,7 @@ def _norm(prefix: str) -> Iterator[tuple[str, tuple[int, ...], float]]:
     yield f"{prefix}.bias", (VISION_HIDDEN,), 0.1
 
 
-# ── Tokenizer and processors ──────────────────────────────────────────────────────────────────────
-
-
-def _write_tokenizer(folder: Path, seed: int) -> None:
-    """A byte-level BPE: every text in every script survives encoding and decoding."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    specials = [AddedToken(token, normalized=False, special=True) for token in SPECIAL_TOKENS]
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=specials,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(_training_lines(seed), trainer)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "bos_token": "<bos>",
-            "eos_token": "<eos>",
-            "pad_token": "<pad>",
-            "unk_token": "<unk>",
-            "additional_special_tokens": ["<start_of_turn>", "<end_of_turn>", "<image>", "<video>"],
-            "clean_up_tokenization_spaces": False,
-            "padding_side": "left",
-            "model_max_length": CONTEXT,
-        },
-    )
-    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+# ── Tokenizer ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _training_lines(seed: int) -> Iterator[str]:
@@ -288,49 +212,3 @@ def _training_lines(seed: int) -> Iterator[str]:
     for _ in range(1500):
         words = chance.choice(_SYLLABLES).split()
         yield " ".join(chance.choice(words) for _ in range(chance.randint(3, 8))) + chance.choice(("?", ".", "\n"))
-
-
-def _write_processors(folder: Path, architecture: Architecture) -> None:
-    """Image and video preprocessing: bicubic, 1/255, mean and deviation 0.5; the PIL code path on every machine."""
-    square = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    common = {
-        "do_convert_rgb": True,
-        "do_resize": True,
-        "do_rescale": True,
-        "do_normalize": True,
-        "rescale_factor": 1 / 255,
-        "image_mean": [0.5, 0.5, 0.5],
-        "image_std": [0.5, 0.5, 0.5],
-        "resample": 3,
-    }
-    tiled = {**common, "do_pad": True, "image_grid_pinpoints": pinpoints()}
-    if architecture == "llava_next":
-        image = {
-            **tiled,
-            "image_processor_type": "LlavaNextImageProcessorPil",
-            "size": {"shortest_edge": IMAGE_SIZE},
-            "crop_size": square,
-            "do_center_crop": True,
-        }
-        processor: dict[str, Any] = {
-            "processor_class": "LlavaNextProcessor",
-            "patch_size": PATCH_SIZE,
-            "num_additional_image_tokens": 0,
-        }
-    else:
-        image = {**tiled, "image_processor_type": "LlavaOnevisionImageProcessorPil", "size": square}
-        video = {**common, "video_processor_type": "LlavaOnevisionVideoProcessor", "size": square}
-        _write_json(folder / "video_preprocessor_config.json", video)
-        processor = {
-            "processor_class": "LlavaOnevisionProcessor",
-            "num_image_tokens": PATCHES,
-            "vision_aspect_ratio": "anyres_max_9",
-            "video_token": "<video>",
-        }
-    _write_json(folder / "preprocessor_config.json", image)
-    processor |= {"image_token": "<image>", "vision_feature_select_strategy": "full"}
-    _write_json(folder / "processor_config.json", processor)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -202,12 +202,12 @@ def paint(scene: Scene) -> Image:
 
     canvas = Image.new("RGB", (scene.width, scene.height), (scene.ground,) * 3)
     for placed in scene.placed:
-        canvas.paste(PALETTE[placed.thing.colour], (0, 0), _mask(placed, scene.width, scene.height))
+        canvas.paste(PALETTE[placed.thing.colour], (0, 0), mask(placed, scene.width, scene.height))
     return canvas
 
 
 @lru_cache(maxsize=256)
-def _mask(placed: Placed, width: int, height: int) -> Image:
+def mask(placed: Placed, width: int, height: int) -> Image:
     """Where the thing covers the picture: 0..255, `width` x `height` pixels."""
     from PIL import Image, ImageDraw
 

@@ -77,10 +77,17 @@ def samples(
         for maker in makers(task, level):
             each = 2 if maker == "ambiguous" else 1
             for number in range(start * each, (start + count) * each):
-                if task != "mini-multi30k":
-                    yield _question(task, maker, split, seed, level, language, number)
-                elif language != "en":
-                    yield _translation(maker, split, seed, level, language, number)
+                if task != "mini-multi30k" or language != "en":
+                    yield one(task, maker, language, number, split=split, seed=seed, level=level)
+
+
+def one(
+    task: Task, maker: str, language: str, number: int, *, split: Split = "test", seed: int = 0, level: int = 3
+) -> Sample:
+    """The sample of that number; English has no translations."""
+    if task == "mini-multi30k":
+        return _translation(maker, split, seed, level, language, number)
+    return _question(task, maker, split, seed, level, language, number)
 
 
 def makers(task: Task, level: int) -> tuple[str, ...]:

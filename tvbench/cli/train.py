@@ -1,0 +1,225 @@
+"""`tvbench train`: trains a recipe, or says what that would take."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tvbench.cli.arguments import add_format
+from tvbench.cli.output import print_json, remark
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
+
+if TYPE_CHECKING:
+    from tvbench.train.plan import Plan, StagePlan
+    from tvbench.train.stages import Recipe
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `tvbench train` and of `tvbench train data`."""
+    parser.add_argument("action", nargs="?", choices=("run", "data"), default="run",
+                        help="`data` shows what a recipe is trained on, and examples of it")
+    parser.add_argument("--recipe", metavar="NAME|FILE", help="mini, paper, paper-packed, or a YAML file")
+    parser.add_argument("--size", help="where the recipe has several: 2b, 9b")
+    parser.add_argument("--variant", action="append", default=[], metavar="KIND=CHOICE",
+                        help="a row of the paper's ablations, such as encoder=siglip1; may be repeated")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+                        help="stageN.KEY, model.KEY, datasets.NAME.KEY, or a field of every stage; may be repeated")
+    parser.add_argument("--seed", type=int, help="the same as --set seed=N")
+    parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default ./training/RECIPE[-SIZE]")
+    parser.add_argument("--resume", action="store_true", help="go on with what is in the output folder")
+    parser.add_argument("--wandb", metavar="PROJECT", help="send the curves to Weights & Biases as well")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads for torch (default: all cores)")
+    plan = parser.add_argument_group("the plan")
+    plan.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes, and stop")
+    plan.add_argument("--gpus", type=int, default=8, metavar="N", help="default %(default)s")
+    plan.add_argument("--gpu-peak", type=float, default=989e12, metavar="FLOPS",
+                      help="of one GPU in bfloat16; default an H100's %(default)g; the MFU is measured against it too")
+    plan.add_argument("--mfu", type=float, default=0.40, metavar="PART",
+                      help="utilisation, 0 to 1; default %(default)s")
+    plan.add_argument("--price", type=float, metavar="DOLLARS", help="of one GPU for an hour")
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help="with `data`: so many of each dataset")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_format(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.train.recipe import load_recipe, recipe_names
+
+    if not args.recipe:
+        raise UsageError("say what to train: --recipe NAME", f"recipes: {', '.join(recipe_names())}, or a YAML file")
+    settings = [*args.settings, *([f"seed={args.seed}"] if args.seed is not None else [])]
+    recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings)
+    if args.stage is not None and args.stage not in {stage.number for stage in recipe.stages}:
+        numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
+        raise UsageError(f"recipe {recipe.name} has no stage {args.stage}", f"its stages: {numbers}")
+    output = args.output or Path("training") / "-".join(filter(None, (recipe.name, recipe.size)))
+    if args.action == "data":
+        return show_data(recipe, args)
+    if args.dry_run:
+        return show_plan(recipe, output, args)
+    return run(recipe, output, args)
+
+
+def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
+    """Train, and say where the model lies."""
+    import torch
+
+    from tvbench.train.session import train
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    peak = args.gpu_peak * torch.cuda.device_count() if torch.cuda.is_available() else None
+    with TrainingProgress(quiet=args.quiet) as progress:
+        whole = train(recipe, output, resume=args.resume, only=args.stage, wandb=args.wandb, peak=peak,
+                      on_event=progress.show)
+    if not whole:
+        remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
+    return EXIT_GOOD if whole else EXIT_INCOMPLETE
+
+
+# ── While it trains ───────────────────────────────────────────────────────────────────────────────
+
+
+class TrainingProgress:
+    """Shows a session's events: a bar for each stage on a terminal, a line now and then in a log."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        import sys
+
+        self.quiet = quiet
+        self.live = sys.stderr.isatty() and not quiet
+        self._bars: Any = None
+        self._bar: Any = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> TrainingProgress:
+        if self.live:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            from tvbench.cli.output import console
+
+            self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                                  TextColumn("{task.fields[said]}"), console=console(stderr=True))
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def show(self, event: Any) -> None:
+        """One event of `tvbench.train.session`."""
+        kind = type(event).__name__
+        if self.quiet:
+            if kind == "Written":
+                print(event.folder)
+            return
+        getattr(self, f"_{kind.lower()}")(event)
+
+    def _begun(self, event: Any) -> None:
+        stage = event.stage
+        parts = ", ".join(f"{part} {rate:g}" for part, rate in stage.rates.items())
+        remark(f"stage {stage.number} {stage.name}: {event.steps:,} steps of {stage.batch} samples; trains {parts} "
+               f"({event.parameters:,} of {event.of:,} weights)" + (f"; goes on at {event.step:,}" * bool(event.step)))
+        if self._bars is not None:
+            self._bar = self._bars.add_task(stage.name, total=event.steps, completed=event.step, said="")
+
+    def _stepdone(self, event: Any) -> None:
+        said = step_text(event)
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=event.step, said=said)
+        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            remark(f"{event.step}/{event.steps}, {said}")
+
+    def _ended(self, event: Any) -> None:
+        lost = f"; {event.skipped:,} samples skipped (skipped.jsonl says why)" if event.skipped else ""
+        picture = f"; loss: {event.picture}" if event.picture else ""
+        remark(f"stage {event.stage.number} {event.stage.name} {'done' if event.whole else 'stopped'}{lost}{picture}")
+
+    def _written(self, event: Any) -> None:
+        remark(f"written: {event.folder}\n  try it: tvbench run --model {event.folder} --tasks mini")
+
+
+def step_text(event: Any) -> str:
+    """`loss 0.4321, 12,345 tokens/s, MFU 41 %, 3 skipped, about 12 min left`."""
+    mfu = f", MFU {event.mfu:.0%}" if event.mfu is not None else ""
+    lost = f", {event.skipped} skipped" if event.skipped else ""
+    left = time_text(event.seconds_left)
+    return f"loss {event.loss:.4f}, {event.tokens_per_second:,.0f} tokens/s{mfu}{lost}, about {left} left"
+
+
+def time_text(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.4 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# ── The plan ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
+    """Print what training would take."""
+    from tvbench.train.plan import Machine, make_plan
+
+    for name, value in (("--gpus", args.gpus), ("--mfu", args.mfu), ("--gpu-peak", args.gpu_peak)):
+        if value <= 0 or (name == "--mfu" and value > 1):
+            raise UsageError(f"{name} {value:g} is not possible", "it is above 0, and --mfu at most 1")
+    plan = make_plan(recipe, Machine(args.gpus, args.gpu_peak, args.mfu, args.price), output, only=args.stage)
+    if args.format == "json":
+        print_json({**asdict(plan), "gpu_hours": plan.gpu_hours})
+        return EXIT_GOOD
+    from tvbench.report.table import Cell, Column, Table, show
+
+    heads = ("stage", "samples", "steps", "batch", "tokens", "trains", "FLOPs", "GPU hours", "hours", "dollars",
+             "memory/GPU")
+    columns = tuple(Column(head, head, "left") if head == "stage" else Column(head, head) for head in heads)
+    rows = tuple(tuple(map(Cell, _cells(stage))) for stage in plan.stages)
+    show([Table(columns, rows, notes=tuple(_notes(plan)))], "table")
+    return EXIT_GOOD
+
+
+def _cells(stage: StagePlan) -> tuple[str, ...]:
+    return (
+        f"{stage.number} {stage.name}", f"{stage.samples:,}", f"{stage.steps:,}",
+        f"{stage.batch} = {stage.batch // (stage.micro_batch * stage.accumulation)} x {stage.micro_batch} x "
+        f"{stage.accumulation}",
+        f"{stage.tokens / 1e9:.2f} B", f"{stage.trained_parameters / 1e9:.3f} B", f"{stage.operations:.2g}",
+        f"{stage.gpu_hours:,.0f}", f"{stage.wall_hours:,.1f}",
+        f"{stage.dollars:,.0f}" if stage.dollars is not None else "", f"{stage.memory_gb:.0f} GB",
+    )
+
+
+def _notes(plan: Plan) -> list[str]:
+    machine, count = plan.machine, plan.parameters
+    dollars = "--price gives dollars" if machine.price is None else f"{plan.gpu_hours * machine.price:,.0f} dollars"
+    notes = [
+        f"{plan.recipe} {plan.size}: {count.total:,} weights (text {count.text:,}, vision {count.vision:,}, projector "
+        f"{count.projector:,}); variants: {', '.join(plan.variants) or 'none'}",
+        f"estimates for {machine.gpus} GPUs of {machine.peak:.3g} FLOP/s at {machine.mfu:.0%}, counted and not "
+        f"measured: {plan.gpu_hours:,.0f} GPU hours in all; {dollars}",
+        "batch = GPUs x micro-batch x accumulation; memory is without fragmentation",
+    ]
+    for stage in plan.stages:
+        if stage.rows_add_up_to is not None:
+            notes.append(f"stage {stage.number}: the stated total is {stage.samples:,}; its datasets add up to "
+                         f"{stage.rows_add_up_to:,}, which would be {stage.steps_by_rows:,} steps")
+        notes += [f"stage {stage.number}, our decision on {note}" for note in stage.notes]
+    return [*notes, "writes " + ", ".join(plan.files)]
+
+
+# ── The data ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_data(recipe: Recipe, args: argparse.Namespace) -> int:
+    """Print the mixture of each stage, and examples with what is learned of them."""
+    from tvbench.cli.train_data import show_mixtures
+
+    return show_mixtures(recipe, args.stage, args.examples, args.format)

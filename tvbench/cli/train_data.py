@@ -1,0 +1,77 @@
+"""`tvbench train data`: the mixture of each stage, and examples with what is learned of them."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tvbench.cli.output import console, print_json
+from tvbench.errors import EXIT_GOOD
+
+if TYPE_CHECKING:
+    from tvbench.train.data.show import EntryFacts, Piece
+    from tvbench.train.stages import Recipe, Stage
+
+
+def show_mixtures(recipe: Recipe, only: int | None, count: int, output_format: str) -> int:
+    """Print the data of all stages, or of stage `only`. The model's own tokenizer counts the tokens."""
+    from tvbench.train.assembly import assemble
+
+    stages = [stage for stage in recipe.stages if only in (None, stage.number) and stage.objective == "language"]
+    with tempfile.TemporaryDirectory(prefix="tvbench-") as folder:
+        model = assemble(recipe.model, Path(folder) / "model", seed=0)
+        found = [(stage, *_look(stage, model, count)) for stage in stages]
+    if output_format == "json":
+        print_json([
+            {"stage": stage.number, "name": stage.name, "datasets": [asdict(one) for one in known],
+             "examples": [{"id": name, "pieces": [asdict(piece) for piece in text]} for name, text in shown]}
+            for stage, known, shown in found
+        ])
+    else:
+        for stage, known, shown in found:
+            _print_table(stage, known)
+            for name, text in shown:
+                _print_example(name, text)
+    return EXIT_GOOD
+
+
+def _look(stage: Stage, model: Path, count: int) -> tuple[list[EntryFacts], list[tuple[str, list[Piece]]]]:
+    from tvbench.train.data.encode import Encoder
+    from tvbench.train.data.show import examples, facts
+
+    encoder = Encoder(model, stage)
+    known = [facts(entry, encoder) for entry in stage.data]
+    shown = [one for entry in stage.data for one in examples(entry, encoder, count)]
+    return known, shown
+
+
+def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
+    from tvbench.report.table import Cell, Column, Table, show
+
+    total = sum(one.samples for one in known)
+    rows = [(one.name, f"{one.samples:,}", f"{one.samples / max(1, total):.1%}", f"{one.tokens:.0f}",
+             f"{one.learned:.0f}", f"{one.samples * one.tokens / 1e6:,.1f} M",
+             " ".join(f"{code} {share:.0%}" for code, share in one.languages.items())) for one in known]
+    notes = [f"stage {stage.number} {stage.name}: {total:,} samples an epoch, template {stage.template}, "
+             f"mask {stage.mask}; tokens are means of up to {known[0].probed if known else 0} samples each"]
+    notes += [f"{one.name}: {one.broken} of {one.probed} probed samples are broken: {one.reasons[0]}"
+              for one in known if one.broken]
+    heads = ("data", "samples", "share", "tokens each", "learned", "tokens", "languages")
+    columns = tuple(Column(head, head, "left") if head in ("data", "languages") else Column(head, head)
+                    for head in heads)
+    show([Table(columns, tuple(tuple(map(Cell, row)) for row in rows), notes=tuple(notes))], "table")
+
+
+def _print_example(name: str, text: list[Piece]) -> None:
+    """What is learned in green on a terminal, between ⟦ and ⟧ elsewhere."""
+    from rich.text import Text
+
+    out = console()
+    colours: Any = out.is_terminal
+    shown = Text(f"── {name}\n", style="dim")
+    for piece in text:
+        marked = f"⟦{piece.text}⟧" if piece.learned and not colours else piece.text
+        shown.append(marked, style="bold green" if piece.learned else "default")
+    out.print(shown)

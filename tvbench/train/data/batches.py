@@ -1,0 +1,116 @@
+"""Micro-batches: samples padded side by side, or packed end to end, with what each token weighs in the loss.
+
+Packed samples see themselves only: `segments` tell them apart. The weights make a step's loss what the recipe says,
+however its samples are laid out. Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from tvbench.train.data.encode import Encoded, Visual
+from tvbench.train.data.sample import BrokenSample
+from tvbench.train.loss import IGNORED, supervised
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`input_ids`, `labels`, `positions`, `segments`, `groups` int64 [b, n] and `weights` float32 [b, n].
+
+    Positions start at 0 with each sample. Segments number the samples of a row from 1; 0 is padding. Groups number the
+    micro-batches that the samples of a step belong to, wherever they are packed. `visuals` in row-major order.
+    """
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    positions: torch.Tensor
+    segments: torch.Tensor
+    groups: torch.Tensor
+    weights: torch.Tensor
+    visuals: tuple[Visual, ...]
+    samples: int
+    skipped: tuple[BrokenSample, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Positions that hold a token or an image row."""
+        return int((self.segments > 0).sum())
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`; pixels follow when they are used."""
+        if self.input_ids.device == device:
+            return self
+        moved = {name: getattr(self, name).to(device, non_blocking=True)
+                 for name in ("input_ids", "labels", "positions", "segments", "groups", "weights")}
+        return replace(self, **moved)
+
+
+def pad(samples: Sequence[Encoded], pad_id: int, group: int = 0, skipped: Sequence[BrokenSample] = ()) -> Batch:
+    """One sample a row, padded on the right. No sample at all is a row of padding."""
+    return _laid_out([[(sample, group)] for sample in samples], pad_id, skipped)
+
+
+def pack(
+    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, skipped: Sequence[BrokenSample] = ()
+) -> Batch:
+    """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first."""
+    listed = [(sample, number) for number, group in enumerate(groups) for sample in group]
+    listed.sort(key=lambda one: -len(one[0].input_ids))
+    rows: list[list[tuple[Encoded, int]]] = []
+    room: list[int] = []
+    for sample, number in listed:
+        length = len(sample.input_ids)
+        row = next((row for row, left in enumerate(room) if left >= length), None)
+        if row is None:
+            rows.append([])
+            room.append(max_length)
+            row = len(rows) - 1
+        rows[row].append((sample, number))
+        room[row] -= length
+    return _laid_out(rows, pad_id, skipped)
+
+
+def weighed(batches: Sequence[Batch], norm: Literal["microbatch", "global_tokens"], *, groups: int, everyone: int,
+            processes: int) -> list[Batch]:
+    """The batches of one process and step with their weights, for gradients that are averaged over processes.
+
+    `microbatch`: the mean over the tokens of each group, then over all groups of all processes (the fork's).
+    `global_tokens`: the mean over all trained tokens, `everyone` of them. `groups`: of this process.
+    """
+    if norm == "global_tokens":
+        each = processes / max(1, everyone)
+        return [replace(batch, weights=torch.full_like(batch.weights, each)) for batch in batches]
+    counts = torch.zeros(groups, dtype=torch.int64)
+    for batch in batches:
+        counts += torch.bincount(batch.groups[supervised(batch.labels)], minlength=groups)
+    share = 1.0 / (groups * counts.clamp(min=1).double())
+    return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
+
+
+def trained_tokens(batches: Sequence[Batch]) -> int:
+    """Supervised positions of several batches."""
+    return sum(int(supervised(batch.labels).sum()) for batch in batches)
+
+
+def _laid_out(rows: Sequence[Sequence[tuple[Encoded, int]]], pad_id: int, skipped: Sequence[BrokenSample]) -> Batch:
+    count = max(1, len(rows))
+    longest = max((sum(len(sample.input_ids) for sample, _ in row) for row in rows), default=1)
+    ids = torch.full((count, longest), pad_id)
+    labels = torch.full((count, longest), IGNORED)
+    positions, segments, groups = (torch.zeros(count, longest, dtype=torch.int64) for _ in range(3))
+    for number, row in enumerate(rows):
+        start = 0
+        for segment, (sample, group) in enumerate(row, 1):
+            span = slice(start, start + len(sample.input_ids))
+            ids[number, span], labels[number, span] = sample.input_ids, sample.labels
+            labels[number, start] = IGNORED  # nothing comes before a sample's first token
+            positions[number, span] = torch.arange(len(sample.input_ids))
+            segments[number, span], groups[number, span] = segment, group
+            start = span.stop
+    visuals = tuple(visual for row in rows for sample, _ in row for visual in sample.visuals)
+    weights = torch.ones(count, longest)
+    return Batch(ids, labels, positions, segments, groups, weights, visuals, sum(map(len, rows)), tuple(skipped))

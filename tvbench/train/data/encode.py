@@ -1,0 +1,180 @@
+"""A sample as tensors: token ids with room for image rows, labels, pixels.
+
+Reads what it needs from the checkpoint that is trained: its tokenizer, its token ids, its image processor. A picture is
+tiled as both engines tile it when the model answers, also among several pictures (`images: anyres`); `square` is the
+projector's stage: one squashed tile, no newline. Knows no order and no batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tvbench.errors import MediaError
+from tvbench.media.anyres import clip_rows, picture_rows
+from tvbench.media.images import open_image
+from tvbench.train.data.pixels import Pixels
+from tvbench.train.data.sample import VIDEO_MARK, BrokenSample, Drawn, Medium, TrainSample, Turn
+from tvbench.train.data.template import MARKS, Rendered, instruct, placed, plain
+from tvbench.train.loss import IGNORED
+from tvbench.train.stages import Stage
+
+if TYPE_CHECKING:
+    from tvbench.media.video import Decoder
+
+Layout = Literal["flat", "anyres", "clip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visual:
+    """A picture or a clip: `pixels` [tiles or frames, 3, tile, tile], `size` (height, width) of the original, and the
+    number of input `rows` that it takes."""
+
+    layout: Layout
+    pixels: torch.Tensor
+    size: tuple[int, int]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sample. `input_ids` and `labels` are int64 [n], not shifted; labels are IGNORED where nothing is trained.
+    Each visual's placeholder is repeated `rows` times."""
+
+    id: str
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    visuals: tuple[Visual, ...]
+    modality: str
+    language: str
+    source: str
+
+
+class Encoder:
+    """Turns samples into tensors for one stage. `folder` is an assembled checkpoint."""
+
+    def __init__(self, folder: Path, stage: Stage) -> None:
+        from transformers import AutoTokenizer
+
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        vision = config["vision_config"]
+        self.stage = stage
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tile = int(vision["image_size"])
+        self.side = self.tile // int(vision["patch_size"])
+        self.pixels = Pixels(folder, self.tile)
+        ratio = str(config.get("vision_aspect_ratio", ""))
+        self.downsampled_above = int(ratio.removeprefix("anyres_max_")) if "anyres_max_" in ratio else None
+        self.bos = int(self.tokenizer.bos_token_id)
+        self.image_id = int(config["image_token_index"])
+        self.video_id = int(config.get("video_token_index", -1))
+        self.marks = {self._single(mark) for mark in MARKS}
+        self._decoder: Decoder | None = None
+
+    def encode(self, sample: TrainSample) -> Encoded:
+        """Raises BrokenSample: see `placed`; media that cannot be read; longer than the context; nothing trained."""
+        turns = placed(sample)
+        visuals = tuple(self._visual(sample, medium) for medium in sample.media)
+        if self.stage.time_prompt and sample.modality == "video":
+            turns = with_time(turns, self.stage.frames)
+        ids, labels = self._tokens(self._rendered(turns))
+        ids, labels = self._expanded(sample, ids, labels, visuals)
+        limit = self.stage.max_length
+        if self._last_visual(ids) >= limit:
+            raise BrokenSample(sample.id, f"longer than the context: its pictures do not fit into {limit} tokens")
+        if not any(label != IGNORED for label in labels[1:limit]):
+            raise BrokenSample(sample.id, f"longer than the context: no answer within {limit} tokens")
+        return Encoded(sample.id, torch.tensor(ids[:limit]), torch.tensor(labels[:limit]), visuals,
+                       sample.modality, sample.language, sample.source)
+
+    # ── Text ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _rendered(self, turns: Sequence[Turn]) -> Rendered:
+        return plain(turns) if self.stage.template == "plain" else instruct(turns, self.stage.mask)
+
+    def _tokens(self, rendered: Rendered) -> tuple[list[int], list[int]]:
+        """Ids with one bos in front, and their labels; placeholders are not yet repeated and never trained."""
+        given = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+        ids, labels = [self.bos], [IGNORED]
+        for token, (start, end) in zip(given["input_ids"], given["offset_mapping"], strict=True):
+            learned = any(first <= start and end <= last for first, last in rendered.learned)
+            learned = (learned or (rendered.marks_too and token in self.marks)) and not self._is_place(token)
+            ids.append(token)
+            labels.append(token if learned else IGNORED)
+        return ids, labels
+
+    def _expanded(
+        self, sample: TrainSample, ids: list[int], labels: list[int], visuals: tuple[Visual, ...]
+    ) -> tuple[list[int], list[int]]:
+        places = sum(map(self._is_place, ids))
+        if places != len(visuals):
+            raise BrokenSample(sample.id, f"the text names {places} image tokens for {len(visuals)} pictures or clips")
+        rows = iter(visuals)
+        wide_ids: list[int] = []
+        wide_labels: list[int] = []
+        for token, label in zip(ids, labels, strict=True):
+            times = next(rows).rows if self._is_place(token) else 1
+            wide_ids += [token] * times
+            wide_labels += [label] * times
+        return wide_ids, wide_labels
+
+    def _last_visual(self, ids: Sequence[int]) -> int:
+        return max((place for place, token in enumerate(ids) if self._is_place(token)), default=-1)
+
+    def _is_place(self, token: int) -> bool:
+        return token in (self.image_id, self.video_id)
+
+    def _single(self, text: str) -> int:
+        (token,) = self.tokenizer.encode(text, add_special_tokens=False)
+        return int(token)
+
+    # ── Pictures and clips ────────────────────────────────────────────────────────────────────────
+
+    def _visual(self, sample: TrainSample, medium: Medium) -> Visual:
+        try:
+            frames = self._painted(medium)
+        except (MediaError, OSError) as error:
+            raise BrokenSample(sample.id, str(error).replace("\n", ";")) from error
+        size = (frames[0].height, frames[0].width)
+        if medium.kind == "video":
+            newline = self.stage.newline == "one_token"
+            rows = clip_rows(len(frames), self.side, newline=newline)
+            return Visual("clip", self.pixels.frames(frames), size, rows)
+        if self.stage.images == "square":
+            return Visual("flat", self.pixels.square(frames[0]), size, self.side**2)
+        rows = picture_rows(size, self.pixels.resolutions, self.tile, self.side, self.downsampled_above)
+        return Visual("anyres", self.pixels.tiles(frames[0]), size, rows)
+
+    def _painted(self, medium: Medium) -> Sequence[Image.Image]:
+        if isinstance(medium, Drawn):
+            return medium.paint()
+        if medium.kind == "image":
+            return [open_image(medium.load(), medium.name)]
+        if self._decoder is None:
+            from tvbench.media.video import Decoder
+
+            self._decoder = Decoder(workers=1)
+        clip, notes = self._decoder.decode(medium.load(), medium.name, self.stage.frames)
+        if len(clip.frames) < self.stage.frames:
+            raise MediaError(f"{medium.name}: {'; '.join(notes) or 'too few frames'}")
+        return [Image.fromarray(np.asarray(frame)) for frame in clip.frames]
+
+
+def with_time(turns: Sequence[Turn], frames: int) -> tuple[Turn, ...]:
+    """A sentence on the sampling before the first question (LLaVA-Video's idea, our wording)."""
+    said = f"The clip is shown as {frames} frames at even distances.\n"
+    done = []
+    for turn in turns:
+        if VIDEO_MARK in turn.text and said not in turn.text:
+            turn = Turn(turn.role, turn.text.replace(f"{VIDEO_MARK}\n", f"{VIDEO_MARK}\n{said}", 1))
+        done.append(turn)
+    return tuple(done)
+
+

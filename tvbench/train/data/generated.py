@@ -1,0 +1,176 @@
+"""The mini world as training data: samples made on demand from (seed, index), split `train` only.
+
+An entry with `generated: mini` has these options:
+    kind       captions | questions | translation | video      what is asked, with the picture
+               told-questions | told-translation               the same without: the picture is told in words, or absent
+    level      1..4, how hard the world is
+    protocols  [tvbench, text]: with letters, or without, in turn
+    makers     only these kinds of question
+    more       so many further questions on the same picture, with short answers, and its caption last
+
+Prompts are those of the tasks (mini/prompts.py). Knows the mini world; no tensor.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from tvbench.errors import UsageError, unknown_name
+from tvbench.mini import prompts
+from tvbench.mini.grammars import LANGUAGES, grammar
+from tvbench.mini.grammars.base import Grammar
+from tvbench.mini.render import paint
+from tvbench.mini.samples import Sample, Task, makers, one
+from tvbench.mini.world import PLACES, Film, Placed, Scene
+from tvbench.train.data.entries import Entry
+from tvbench.train.data.sample import Drawn, Medium, Outline, TrainSample, Turn, outlined
+
+KINDS: dict[str, Task] = {
+    "captions": "mini-multi30k",
+    "questions": "mini-alm",
+    "translation": "mini-multi30k",
+    "video": "mini-vimul",
+    "told-questions": "mini-alm",
+    "told-translation": "mini-multi30k",
+}
+OPTIONS = ("kind", "level", "protocols", "makers", "more")
+ROUND = 4
+"""The place of the right option goes round with the number, four numbers a round; the protocol changes after one."""
+DESCRIBE = {
+    "en": "Describe the picture.",
+    "de": "Beschreibe das Bild.",
+    "es": "Describe la imagen.",
+    "fr": "Décris l'image.",
+    "pt": "Descreve a imagem.",
+    "ru": "Опиши картинку.",
+    "hi": "तस्वीर का वर्णन करो।",
+    "zh": "描述这张图片。",
+    "ja": "この絵を説明してください。",
+    "ko": "그림을 설명하세요.",
+}
+
+
+class GeneratedCorpus:
+    """`entry.samples` samples; languages and makers take turns. Raises UsageError for unknown options."""
+
+    def __init__(self, entry: Entry) -> None:
+        for name in entry.options:
+            if name not in OPTIONS:
+                raise unknown_name(f"option of the generated data '{entry.name}'", name, OPTIONS)
+        if entry.samples is None:
+            raise UsageError(f"the generated data '{entry.name}' have no end", f"set {entry.name}'s samples: N")
+        options = entry.options
+        self.entry = entry
+        self.kind = str(options.get("kind", "questions"))
+        if self.kind not in KINDS:
+            raise unknown_name("kind of generated data", self.kind, KINDS)
+        self.task = KINDS[self.kind]
+        self.level = int(options.get("level", 1))
+        self.protocols = tuple(options.get("protocols", prompts.PROTOCOLS))
+        self.more = int(options.get("more", 0))
+        self.makers = tuple(options.get("makers", ())) or makers(self.task, self.level)
+        self.languages = self._languages()
+
+    def __len__(self) -> int:
+        return self.entry.samples or 0
+
+    def outline(self, index: int) -> Outline:
+        return outlined(self.sample(index))
+
+    def sample(self, index: int) -> TrainSample:
+        """The sample of that index: its language, its maker and its number follow from it."""
+        rest, place = divmod(index, len(self.languages))
+        number, maker = divmod(rest, len(self.makers))
+        language = self.languages[place]
+        drawn = one(self.task, self.makers[maker], language, number, split="train", seed=self.entry.seed,
+                    level=self.level)
+        protocol = self.protocols[number // ROUND % len(self.protocols)]
+        turns, media = self._conversation(drawn, protocol, random.Random(f"{self.entry.seed}/{index}"))
+        return TrainSample(f"{self.entry.name}/{index}", turns, media, language, self.entry.name)
+
+    def _languages(self) -> tuple[str, ...]:
+        asked = self.entry.languages or LANGUAGES
+        for code in asked:
+            if code not in LANGUAGES:
+                raise unknown_name("language of the mini world", code, LANGUAGES)
+        translated = tuple(code for code in asked if code != "en")
+        return translated if self.kind in ("translation", "told-translation") else tuple(asked)
+
+    # ── Conversations ─────────────────────────────────────────────────────────────────────────────
+
+    def _conversation(
+        self, drawn: Sample, protocol: str, lot: random.Random
+    ) -> tuple[tuple[Turn, ...], tuple[Medium, ...]]:
+        say = grammar(drawn.language)
+        if self.kind == "captions":
+            question, answer = DESCRIBE[drawn.language], drawn.answers[0]
+        else:
+            question, answer = prompts.asked(drawn, protocol), prompts.right_answer(drawn, protocol)
+        if self.kind == "told-questions":
+            question = f"{told(drawn.scenes, say)}\n{question}"
+        media = () if self.kind.startswith("told-") else _media(drawn)
+        asked = [(question, answer), *self._further(drawn, say, lot)]
+        marks = "".join(f"<{medium.kind}>\n" for medium in media)
+        turns = []
+        for number, (question, answer) in enumerate(asked):
+            turns += [Turn("user", question if number else marks + question), Turn("assistant", answer)]
+        return tuple(turns), media
+
+    def _further(self, drawn: Sample, say: Grammar, lot: random.Random) -> list[tuple[str, str]]:
+        """More questions on a single picture, in any order."""
+        if not self.more or len(drawn.scenes) != 1 or self.kind == "told-translation":
+            return []
+        known = list(probes(drawn.scenes[0], say))
+        return lot.sample(known, min(self.more, len(known)))
+
+
+def probes(scene: Scene, say: Grammar) -> Iterator[tuple[str, str]]:
+    """Short questions on everything in a picture, with their answers: colours, things, places, numbers."""
+    nouns = [thing.noun for thing in scene.things]
+    colours = [thing.colour for thing in scene.things]
+    for placed in dict.fromkeys(scene.placed):
+        thing = placed.thing
+        if nouns.count(thing.noun) == 1:
+            yield f"{say.ask_colour(thing.noun)}\n{say.briefly}", say.colour_names[thing.colour]
+        if colours.count(thing.colour) == 1:
+            yield f"{say.ask_thing(thing.colour)}\n{say.briefly}", say.word(thing.noun)
+        if scene.things.count(thing) == 1 and in_a_cell(placed, scene):
+            yield f"{say.ask_place(thing)}\n{say.briefly}", say.places[place_of(placed, scene)]
+    for noun in dict.fromkeys(nouns):
+        yield f"{say.ask_count(noun)}\n{say.briefly}", str(nouns.count(noun))
+
+
+def told(scenes: Sequence[Scene], say: Grammar) -> str:
+    """Pictures in words: each thing and where it is, one a line; several pictures with their names."""
+    texts = ["\n".join(_told(placed, scene, say) for placed in scene.placed) for scene in scenes]
+    if len(texts) == 1:
+        return texts[0]
+    return "\n".join(f"{say.picture_name.format(number)}: {text}" for number, text in enumerate(texts, 1))
+
+
+def _told(placed: Placed, scene: Scene, say: Grammar) -> str:
+    where = f", {say.places[place_of(placed, scene)]}" if in_a_cell(placed, scene) else ""
+    return say.a(placed.thing) + where
+
+
+def in_a_cell(placed: Placed, scene: Scene) -> bool:
+    """Whether a thing has one of the PLACES: a single one may have the picture to itself."""
+    return placed.size <= min(scene.width, scene.height) / 2
+
+
+def place_of(placed: Placed, scene: Scene) -> str:
+    """The one of PLACES where a thing's centre is."""
+    return PLACES[2 * (placed.y > scene.height / 2) + (placed.x > scene.width / 2)]
+
+
+def _media(drawn: Sample) -> tuple[Medium, ...]:
+    if drawn.task == "mini-vimul":
+        return (Drawn("video", f"{drawn.id}.mp4", _painter(drawn.scenes)),)
+    return tuple(
+        Drawn("image", f"{drawn.id}-{number}.png", _painter((scene,))) for number, scene in enumerate(drawn.scenes, 1)
+    )
+
+
+def _painter(film: Film) -> Callable[[], list]:  # type: ignore[type-arg]
+    return lambda: [paint(scene) for scene in film]

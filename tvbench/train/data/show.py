@@ -1,0 +1,107 @@
+"""What a stage is trained on, for people: its mixture, and examples with the learned parts marked.
+
+Knows corpora and encoders; how it looks on a terminal is the command's matter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tvbench.train.data.corpora import open_corpus
+from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.entries import Entry
+from tvbench.train.data.sample import BrokenSample
+from tvbench.train.loss import IGNORED
+
+PROBED = 64
+"""Samples, evenly spread over an entry, from which its tokens and languages are estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """One dataset: how many `samples`; mean `tokens` and `learned` tokens of those probed, their languages by share,
+    how many of the probed were broken, and why."""
+
+    name: str
+    samples: int
+    tokens: float
+    learned: float
+    languages: dict[str, float]
+    broken: int
+    probed: int
+    reasons: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a conversation that is learned, or not."""
+
+    text: str
+    learned: bool
+
+
+def facts(entry: Entry, encoder: Encoder, *, probed: int = PROBED) -> EntryFacts:
+    """Probe an entry. Raises UsageError where it cannot be opened."""
+    corpus = open_corpus(entry)
+    good, reasons = [], []
+    places = range(0, len(corpus), max(1, len(corpus) // probed))[:probed]
+    for index in places:
+        try:
+            good.append(encoder.encode(corpus.sample(index)))
+        except BrokenSample as error:
+            reasons.append(str(error))
+    count = max(1, len(good))
+    languages = Counter(one.language for one in good)
+    return EntryFacts(
+        entry.name,
+        len(corpus),
+        sum(len(one.input_ids) for one in good) / count,
+        sum(int((one.labels != IGNORED).sum()) for one in good) / count,
+        {code: number / count for code, number in languages.most_common()},
+        len(reasons),
+        len(places),
+        tuple(reasons[:5]),
+    )
+
+
+def examples(entry: Entry, encoder: Encoder, count: int) -> list[tuple[str, list[Piece]]]:
+    """The id and the pieces of `count` samples, spread over an entry; broken ones with the reason as their text."""
+    corpus = open_corpus(entry)
+    shown = []
+    for number in range(min(count, len(corpus))):
+        # A step that shares no factor with the number of languages shows several of them.
+        index = number * (len(corpus) // max(1, count)) + number
+        try:
+            encoded = encoder.encode(corpus.sample(min(index, len(corpus) - 1)))
+            shown.append((encoded.id, pieces(encoded, encoder)))
+        except BrokenSample as error:
+            shown.append((error.sample, [Piece(f"skipped: {error.reason}", learned=False)]))
+    return shown
+
+
+def pieces(encoded: Encoded, encoder: Encoder) -> list[Piece]:
+    """A sample's text in stretches; the rows of a picture are written as `<image x 36>`."""
+    found: list[tuple[list[int], bool]] = []
+    for token, label in zip(encoded.input_ids.tolist(), encoded.labels.tolist(), strict=True):
+        learned = label != IGNORED
+        if found and found[-1][1] == learned:
+            found[-1][0].append(token)
+        else:
+            found.append(([token], learned))
+    return [Piece(_text(tokens, encoder), learned) for tokens, learned in found]
+
+
+def _text(tokens: list[int], encoder: Encoder) -> str:
+    out, run = "", 0
+    ordinary: list[int] = []
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token not in (encoder.image_id, encoder.video_id):
+            ordinary.append(token)
+            continue
+        run += 1
+        if following != token:
+            name = "image" if token == encoder.image_id else "video"
+            out += encoder.tokenizer.decode(ordinary) + f"<{name} x {run}>"
+            ordinary, run = [], 0
+    return out + str(encoder.tokenizer.decode(ordinary))

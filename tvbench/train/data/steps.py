@@ -1,0 +1,111 @@
+"""The feed of a stage: for each step, this process's micro-batches, prepared ahead by worker processes.
+
+Which samples a step has depends on the order alone; how they are dealt to processes changes nothing. A sample that
+cannot be used leaves its place empty. Uses torch's DataLoader, whose item is a whole step. Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from tvbench.errors import UsageError
+from tvbench.train.data.batches import Batch, pack, pad, trained_tokens, weighed
+from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.order import MODALITY_CODES, Grouping, Order
+from tvbench.train.data.sample import BrokenSample, Corpus
+from tvbench.train.parallel import World, shares
+from tvbench.train.stages import Stage
+
+
+class Steps(Dataset[list[Batch]]):
+    """Item s: the micro-batches of step s for one process, not yet weighed."""
+
+    def __init__(self, corpus: Corpus, encoder: Encoder, stage: Stage, order: Order, rank: int, size: int) -> None:
+        self.corpus, self.encoder, self.stage, self.order = corpus, encoder, stage, order
+        self.rank, self.size = rank, size
+        self.groups = shares(stage.batch, stage.micro_batch, size)
+        if stage.grouping == "within_step" and stage.loss_norm == "microbatch":
+            raise UsageError(f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
+                             "loss_norm: global_tokens goes with it")
+
+    def __getitem__(self, step: int) -> list[Batch]:
+        micro = self.stage.micro_batch
+        indices = self.order.step(step)
+        dealt = [indices[start : start + micro] for start in range(0, len(indices), micro)][self.rank :: self.size]
+        encoded = [self._encoded(one) for one in dealt]
+        samples, skipped = [good for good, _ in encoded], [lost for _, lost in encoded]
+        pad_id = int(self.encoder.tokenizer.pad_token_id)
+        if self.stage.packing:
+            broken = [one for group in skipped for one in group]
+            return [pack(samples, pad_id, self.stage.max_length, broken)]
+        if self.stage.grouping == "within_step":
+            samples = _by_length(samples, micro)
+        batches = [pad(group, pad_id, number, lost) for number, (group, lost) in
+                   enumerate(zip(samples, skipped, strict=True))]
+        # A process without a share still takes part in the step.
+        return batches or [pad([], pad_id)]
+
+    def _encoded(self, indices: np.ndarray) -> tuple[list[Encoded], list[BrokenSample]]:
+        good, broken = [], []
+        for index in indices.tolist():
+            try:
+                good.append(self.encoder.encode(self.corpus.sample(index)))
+            except BrokenSample as error:
+                broken.append(error)
+        return good, broken
+
+
+def feed(
+    corpus: Corpus, encoder: Encoder, stage: Stage, world: World, start: int, steps: int
+) -> Iterator[list[Batch]]:
+    """The weighed micro-batches of steps `start` to `steps` - 1 for this process, in order.
+
+    Raises RuntimeError when a worker process is killed.
+    """
+    order = make_order(corpus, stage)
+    dataset = Steps(corpus, encoder, stage, order, world.rank, world.size)
+    workers = stage.workers
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=range(start, steps),
+        num_workers=workers,
+        prefetch_factor=2 if workers else None,
+        collate_fn=None,
+        persistent_workers=False,
+    )
+    for batches in loader:
+        everyone = int(world.sum(trained_tokens(batches))) if stage.loss_norm == "global_tokens" else 0
+        yield weighed(batches, stage.loss_norm, groups=dataset.groups, everyone=everyone, processes=world.size)
+
+
+def make_order(corpus: Corpus, stage: Stage) -> Order:
+    """The order of a stage over a corpus."""
+    by_length = stage.grouping == "modality_length"
+    return Order(len(corpus), stage.batch, stage.seed, drop_last=stage.drop_last,
+                 grouping=(lambda: outlines(corpus)) if by_length else None)
+
+
+def outlines(corpus: Corpus) -> Grouping:
+    """Words and modality of every sample; a broken one counts as a text without words and is skipped in its turn."""
+    words, modality = np.zeros(len(corpus), dtype=np.int32), np.zeros(len(corpus), dtype=np.int8)
+    for index in range(len(corpus)):
+        try:
+            known = corpus.outline(index)
+        except BrokenSample:
+            continue
+        words[index], modality[index] = known.words, MODALITY_CODES[known.modality]
+    return Grouping(words, modality)
+
+
+def _by_length(groups: list[list[Encoded]], micro: int) -> list[list[Encoded]]:
+    """The same samples in as many micro-batches, alike in length: less padding, and with `global_tokens` the same
+    loss."""
+    together = sorted((sample for group in groups for sample in group), key=lambda one: -len(one.input_ids))
+    cut = [together[start : start + micro] for start in range(0, len(together), micro)]
+    return [*cut, *([] for _ in range(len(groups) - len(cut)))]
+
+

@@ -1,0 +1,140 @@
+"""Writes a trained model as a checkpoint that transformers 4.5x, transformers 5.x and vLLM read alike.
+
+The rule (docs/train.md): canonical names, no head (it must equal the embedding), no pooling head, sqrt(hidden)
+folded into the image path in float32 before anything is rounded, and a marker that says so. `legacy` leaves the factor
+out, for transformers before 5.4 and vLLM of that time: one set of weights cannot be right on both sides.
+Nothing is called written before it was opened again and gave the logits of the model in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from tvbench.checkpoint_files import write_json
+from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, canonical, write_tensors
+from tvbench.errors import EngineError, TvbenchError
+from tvbench.train.assembly import open_model, vision_scale
+from tvbench.train.loss import capped
+from tvbench.train.vision import visual_rows
+
+Target = Literal["current", "legacy"]
+DType = Literal["float32", "bfloat16"]
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
+"""How far logits (soft-capped, so below 30) may differ after writing: bfloat16 keeps 8 bits of each weight."""
+
+
+def export(
+    model: Any,
+    folder: Path,
+    *,
+    like: Path,
+    scale: float,
+    dtype: DType = "bfloat16",
+    target: Target = "current",
+    note: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write `model` into `folder`, whole or not at all; what was there before is replaced only then.
+
+    `like` is the assembled folder whose tokenizer, processors and configuration it keeps. `scale` is what the
+    trainer multiplies projected rows by (1.0: folded already). `note` goes into config.json under `tvbench`.
+    Raises EngineError when the written checkpoint is not the model in memory, TvbenchError when there is no room.
+    """
+    work = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir(parents=True)
+        _copy_small_files(like, work)
+        fold = scale if target == "current" else 1.0
+        marker = "unfolded" if target == "legacy" and scale != 1.0 else "folded"
+        write_json(work / "config.json", _config(like, dtype, marker, note or {}))
+        write_tensors(exported(model, fold=fold, dtype=getattr(torch, dtype)), work)
+        verify(model, work, scale=scale, tolerance=TOLERANCE[dtype])
+        _put_in_place(work, folder)
+    except OSError as error:
+        raise TvbenchError(f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"
+                           ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def exported(model: Any, *, fold: float, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor under its canonical name, the image path times `fold`. Raises EngineError for an untied head."""
+    state = {canonical(name): tensor for name, tensor in model.state_dict().items()}
+    head = state.pop(HEAD, None)
+    if head is not None and not torch.equal(head, state[EMBEDDING]):
+        raise EngineError("the model's head differs from its embedding; Gemma2 ties them", "train with tied embeddings")
+    for name in sorted(name for name in state if name is not None):
+        tensor = state[name].detach().float()
+        yield name, (tensor * fold if name in SCALED else tensor).to(dtype)
+
+
+def verify(model: Any, folder: Path, *, scale: float, tolerance: float) -> float:
+    """Open `folder` and compare its logits on a text and a picture with `model`'s; the largest difference.
+
+    Raises EngineError above `tolerance`, and for any key that is missing, left over or of another shape.
+    """
+    again = open_model(folder)
+    worst = 0.0
+    with torch.no_grad():
+        for pictures in (0, 1):
+            expected, found = probe(model, scale, pictures), probe(again, vision_scale(folder), pictures)
+            worst = max(worst, float((expected - found).abs().max()))
+    if not worst <= tolerance:
+        raise EngineError(f"the written checkpoint's logits differ from the model's by {worst:.3g}",
+                          "this is a bug of the exporter: please report the recipe")
+    return worst
+
+
+def probe(model: Any, scale: float, pictures: int) -> torch.Tensor:
+    """Soft-capped logits of a fixed prompt, with or without a picture of stripes: [tokens, vocabulary]."""
+    from tvbench.train.data.encode import Visual
+
+    inner = model.model
+    config = inner.config
+    device = inner.image_newline.device
+    ids = torch.arange(8, 24, device=device) % config.text_config.vocab_size
+    embedded = inner.language_model.embed_tokens(ids[None])
+    if pictures:
+        tile = config.vision_config.image_size
+        stripes = torch.sin(torch.arange(3 * tile * tile, dtype=torch.float32) / 7).view(1, 3, tile, tile)
+        side = tile // config.vision_config.patch_size
+        rows = visual_rows(inner, [Visual("flat", stripes, (tile, tile), side**2)], scale)
+        newline = (inner.image_newline * scale)[None]
+        embedded = torch.cat((rows[None].to(embedded.dtype), newline[None].to(embedded.dtype), embedded), dim=1)
+    hidden = inner.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    return capped(model.lm_head(hidden)[0], getattr(config.text_config, "final_logit_softcapping", None))
+
+
+def _config(like: Path, dtype: str, marker: str, note: Mapping[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((like / "config.json").read_text(encoding="utf-8"))
+    for part in (config, config["text_config"], config["vision_config"]):
+        part.pop("torch_dtype", None)
+        part["dtype"] = dtype
+    config["tvbench"] = {**config.get("tvbench", {}), **note, "vision_embed_scale": marker}
+    return config
+
+
+def _copy_small_files(like: Path, work: Path) -> None:
+    for path in sorted(like.iterdir()):
+        small = path.suffix in (".json", ".jinja", ".model", ".txt") and not path.name.endswith(".index.json")
+        if path.is_file() and small and path.name != "config.json":
+            shutil.copyfile(path, work / path.name)
+
+
+def _put_in_place(work: Path, folder: Path) -> None:
+    """Rename `work` to `folder`, keeping what is there until the new one has its place."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    work.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+

@@ -1,0 +1,271 @@
+"""Reads recipes: YAML files that say what is trained on what, in which stages, at which rates.
+
+    name, about: text
+    extends: paper                    # begin with another recipe, and override
+    sizes: {2b: {model.text: ORG/NAME}, 9b: {...}}                  # --size
+    model: {...}                      # stages.ModelPlan
+    datasets: {NAME: {...}}           # data/entries.Entry, by name
+    defaults: {...}                   # fields that every stage has unless it says otherwise
+    stages: [{name, number, data: [NAME, ...], rates: {...}, ...}]  # stages.Stage
+    variants: {encoder: {siglip1: {model.vision: ...}, ...}}        # --variant encoder=siglip1
+
+Overrides name what they change by dots: `model.max_tiles`, `stage2.batch`, `stage2.rates.text`, or
+`datasets.NAME.samples`; a bare field (`seed`, `batch`) is changed in every stage. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from tvbench.errors import UsageError, unknown_name
+from tvbench.train.data.entries import Entry
+from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
+
+FOLDER = Path(__file__).resolve().parent / "recipes"
+TOP = ("name", "about", "extends", "sizes", "model", "datasets", "defaults", "stages", "variants")
+Built = TypeVar("Built", ModelPlan, Stage, Entry)
+Raw = dict[str, Any]
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that come with tvbench."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load_recipe(
+    name: str, *, size: str | None = None, variants: Sequence[str] = (), settings: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of that name or YAML file, with a size, `variants` (KIND=CHOICE) and `settings` (KEY=VALUE) applied
+    in this order. Raises UsageError naming what is wrong and what is known."""
+    raw = _read(name)
+    where = str(raw.get("name", name))
+    _apply_all(raw, _size(raw, size, where), where)
+    for variant in variants:
+        _apply_all(raw, _variant(raw, variant, where), where)
+    for setting in settings:
+        key, value = _split(setting, "--set")
+        try:
+            _apply_all(raw, {key: yaml.safe_load(value)}, where)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {setting}: the value is not YAML", "quote it; a list is [a, b]") from error
+    return _recipe(raw, size or "", tuple(variants), where)
+
+
+def known_variants(name: str) -> dict[str, tuple[str, ...]]:
+    """The kinds of variants of a recipe, and the choices of each."""
+    return {kind: tuple(choices) for kind, choices in _read(name).get("variants", {}).items()}
+
+
+# ── Files ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(name: str, seen: tuple[str, ...] = ()) -> Raw:
+    path = Path(name).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        if name not in recipe_names():
+            raise unknown_name("recipe", name, recipe_names(), "or give a YAML file")
+        path = FOLDER / f"{name}.yaml"
+    if name in seen:
+        raise UsageError(f"recipe {name} extends itself")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path} is not a recipe: it holds no mapping")
+    for key in raw:
+        if key not in TOP:
+            raise unknown_name(f"key of {path.name}", str(key), TOP)
+    base = raw.pop("extends", None)
+    return raw if base is None else _merged(_read(str(base), (*seen, name)), raw)
+
+
+def _merged(base: Raw, over: Raw) -> Raw:
+    """`over` on top of `base`: mappings are merged, stages by their number, everything else is replaced."""
+    out = copy.deepcopy(base)
+    for key, value in over.items():
+        if key == "stages":
+            known = {stage["number"]: stage for stage in out.get("stages", [])}
+            for stage in value:
+                number = stage.get("number")
+                known[number] = _merged(known[number], stage) if number in known else stage
+            out["stages"] = [known[number] for number in sorted(known)]
+        elif isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = _merged(out[key], value)
+        else:
+            out[key] = copy.deepcopy(value)
+    return out
+
+
+# ── Overrides ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _size(raw: Raw, size: str | None, where: str) -> Raw:
+    sizes = raw.get("sizes") or {}
+    if not sizes:
+        if size:
+            raise UsageError(f"recipe {where} has one size only", "leave out --size")
+        return {}
+    if size is None:
+        raise UsageError(f"recipe {where} comes in sizes {', '.join(sizes)}", f"add --size {next(iter(sizes))}")
+    if size not in sizes:
+        raise unknown_name(f"size of recipe {where}", size, sizes)
+    return dict(sizes[size] or {})
+
+
+def _variant(raw: Raw, variant: str, where: str) -> Raw:
+    kind, choice = _split(variant, "--variant")
+    kinds = raw.get("variants") or {}
+    if kind not in kinds:
+        raise unknown_name(f"variant of recipe {where}", kind, kinds)
+    if choice not in kinds[kind]:
+        raise unknown_name(f"choice of variant {kind}", choice, kinds[kind])
+    return dict(kinds[kind][choice] or {})
+
+
+def _split(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{option} {text}: write KEY=VALUE", "for example --set stage2.batch=64")
+    return key.strip(), value.strip()
+
+
+def _apply_all(raw: Raw, overrides: Mapping[str, Any], where: str) -> None:
+    for key, value in overrides.items():
+        if key == "missing":
+            raise UsageError(f"recipe {where}: {value}")
+        _apply(raw, str(key).split("."), value, where)
+
+
+def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
+    head, *rest = path
+    if head in ("model", "datasets", "defaults") and rest:
+        _put(raw.setdefault(head, {}), rest, value)
+    elif head.startswith("stage") and head[5:].isdigit() and rest:
+        stages = {stage.get("number"): stage for stage in raw.get("stages", [])}
+        if int(head[5:]) not in stages:
+            raise UsageError(f"recipe {where} has no stage {head[5:]}", f"its stages: {', '.join(map(str, stages))}")
+        _put(stages[int(head[5:])], rest, value)
+    elif head == "stages" and not rest:
+        raw["stages"] = [stage for stage in raw.get("stages", []) if stage.get("number") in value]
+    elif head in _names(Stage):
+        for stage in raw.get("stages", []):
+            _put(stage, path, value)
+    else:
+        raise unknown_name("setting", ".".join(path), [*_names(Stage), "model.max_tiles", "stage1.batch", "datasets"],
+                           "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage")
+
+
+def _put(target: Raw, path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        if not isinstance(target.get(name), dict):
+            target[name] = {}
+        target = target[name]
+    target[path[-1]] = value
+
+
+# ── Into dataclasses, strictly ────────────────────────────────────────────────────────────────────
+
+
+def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recipe:
+    datasets = {name: _build(Entry, {"name": name, **(value or {})}, f"{where}: datasets.{name}")
+                for name, value in (raw.get("datasets") or {}).items()}
+    stages = []
+    for given in raw.get("stages") or []:
+        place = f"{where}: stage {given.get('number', given.get('name', '?'))}"
+        merged = {**(raw.get("defaults") or {}), **given}
+        names = merged.get("data") or []
+        merged["data"] = tuple(_entry(datasets, name, place) for name in _listed(names))
+        stage = _build(Stage, merged, place)
+        for part in stage.rates:
+            if part not in PARTS:
+                raise unknown_name(f"part in {place}: rates", part, PARTS)
+        stages.append(stage)
+    if not stages:
+        raise UsageError(f"recipe {where} has no stages")
+    model = _build(ModelPlan, raw.get("model") or {}, f"{where}: model")
+    return Recipe(where, str(raw.get("about", "")).strip(), size, model, tuple(stages), variants)
+
+
+def _listed(names: Any) -> Iterable[str]:
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else [str(name) for name in names]
+
+
+def _entry(datasets: Mapping[str, Entry], name: str, place: str) -> Entry:
+    if name not in datasets:
+        raise unknown_name(f"data of {place}", name, datasets)
+    return datasets[name]
+
+
+def _build(kind: type[Built], values: Mapping[str, Any], place: str) -> Built:
+    hints = _hints(kind)
+    for name in values:
+        if name not in hints:
+            raise unknown_name(f"key of {place}", str(name), hints)
+    made = {name: _fitted(value, hints[name], f"{place}.{name}") for name, value in values.items()}
+    try:
+        return kind(**made)
+    except TypeError as error:
+        raise UsageError(f"{place}: {str(error).partition('__init__() ')[2] or error}") from error
+
+
+def _hints(kind: type[ModelPlan] | type[Stage] | type[Entry]) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _names(kind: type[ModelPlan] | type[Stage] | type[Entry]) -> tuple[str, ...]:
+    return tuple(_hints(kind))
+
+
+def _fitted(value: Any, hint: Any, place: str) -> Any:
+    """`value` as the annotation has it. Raises UsageError where it cannot be."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in inner:
+            raise unknown_name(place, str(value), map(str, inner))
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        return _fitted(value, next(one for one in inner if one is not type(None)), place)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{place}: must be a list, not {value!r}", "for example [en, de]")
+        kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
+        if len(kinds) != len(value):
+            raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}")
+        return tuple(_fitted(one, kind, place) for one, kind in zip(value, kinds, strict=True))
+    if hint in (int, float, bool, str):
+        return _scalar(value, hint, place)
+    if origin is not None and not isinstance(value, Mapping):
+        raise UsageError(f"{place}: must be a mapping, not {value!r}")
+    if origin is not None and inner and inner[-1] is float:
+        return {name: _scalar(one, float, f"{place}.{name}") for name, one in value.items()}
+    return value
+
+
+def _scalar(value: Any, kind: type, place: str) -> Any:
+    if kind is float and isinstance(value, str):
+        try:
+            return float(value)  # YAML reads 1e-3 as text
+        except ValueError:
+            pass
+    right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not right:
+        raise UsageError(f"{place}: must be {_SPOKEN[kind]}, not {value!r}")
+    return value
+
+
+_SPOKEN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

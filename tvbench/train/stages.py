@@ -1,0 +1,105 @@
+"""What a recipe says, as frozen dataclasses: a model's parts, and the stages that train them.
+
+The vocabulary of the room. Knows no file, no tensor; `recipe.py` reads these from YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tvbench.train.data.entries import Entry
+
+Part = Literal["text", "vision", "projector", "newline"]
+"""What can be trained at a rate of its own. The embedding, tied to the head, belongs to `text`."""
+PARTS: tuple[Part, ...] = ("text", "vision", "projector", "newline")
+
+Family = Literal["llava_next", "llava_onevision"]
+Objective = Literal["language", "patches"]
+"""`language`: next token. `patches`: what each patch of a generated picture shows (mini's stand-in for SigLIP2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """Which parts are put together, and how.
+
+    `text` and `vision` are hub ids or folders, or `generated:mini` for small random ones with `sizes`.
+    `vision_layers` keeps that many layers of the tower (None: all; the paper drops the last). `max_tiles` is the
+    AnyRes budget of tiles of `image_size` pixels. `vision_scale`: the constant by which projected rows are multiplied,
+    `sqrt_hidden` for Gemma2 (towervision trap 1), else `none`.
+    """
+
+    text: str
+    vision: str
+    family: Family = "llava_next"
+    text_revision: str | None = None
+    vision_revision: str | None = None
+    image_size: int = 384
+    patch_size: int = 14
+    vision_layers: int | None = None
+    max_tiles: int = 6
+    vision_scale: Literal["sqrt_hidden", "none"] = "sqrt_hidden"
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of training.
+
+    `rates`: the learning rate of each part that is trained; parts not named are frozen. `batch` is the global batch
+    in samples, `micro_batch` the samples in one forward pass of one process. `steps` overrides `epochs`.
+    `stated_samples` is the total that the paper states where its rows add up to another (for plans). `warmup` is a
+    fraction of all steps; the rate then falls by a cosine to `final_rate` times its top. `max_length` counts tokens
+    after image expansion, and cuts at the right. `images`: `square` is one squashed picture and no newline (`flat`),
+    `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a fraction
+    of all steps. `ours` names fields that the paper does not state, with the reason for our value.
+    """
+
+    name: str
+    number: int
+    data: tuple[Entry, ...]
+    rates: Mapping[Part, float]
+    batch: int
+    micro_batch: int
+    objective: Objective = "language"
+    epochs: float = 1.0
+    steps: int | None = None
+    stated_samples: int | None = None
+    warmup: float = 0.05
+    final_rate: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    max_length: int = 8192
+    images: Literal["square", "anyres"] = "anyres"
+    frames: int = 32
+    newline: Literal["one_token", "no_token"] = "one_token"
+    time_prompt: bool = False
+    template: Literal["plain", "gemma2_instruct"] = "gemma2_instruct"
+    mask: Literal["paper", "assistant_only"] = "paper"
+    loss_norm: Literal["microbatch", "global_tokens"] = "microbatch"
+    grouping: Literal["random", "modality_length", "within_step"] = "random"
+    drop_last: bool = False
+    packing: bool = False
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    recompute: Literal["none", "full"] = "full"
+    attention: Literal["auto", "eager", "flash_attention_2", "flex_attention"] = "auto"
+    save_every: float = 1.0
+    log_every: int = 10
+    workers: int = 8
+    seed: int = 42
+    ours: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A model and its stages in order. `variants` are the named overrides that were applied (`encoder=siglip1`)."""
+
+    name: str
+    about: str
+    size: str
+    model: ModelPlan
+    stages: tuple[Stage, ...]
+    variants: tuple[str, ...] = ()
