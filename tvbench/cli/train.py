@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="a row of the paper's ablations, such as encoder=siglip1; may be repeated")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                         help="stageN.KEY, model.KEY, datasets.NAME.KEY, or a field of every stage; may be repeated")
+    parser.add_argument("--data", action="append", default=[], type=Path, metavar="FILE",
+                        help="a mixture file that gives the recipe's datasets a place, or adds some; may be repeated")
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
     parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default ./training/RECIPE[-SIZE]")
@@ -54,7 +56,8 @@ def main(args: argparse.Namespace) -> int:
     if not args.recipe:
         raise UsageError("say what to train: --recipe NAME", f"recipes: {', '.join(recipe_names())}, or a YAML file")
     settings = [*args.settings, *([f"seed={args.seed}"] if args.seed is not None else [])]
-    recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings)
+    recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings,
+                         mixtures=args.data)
     if args.stage is not None and args.stage not in {stage.number for stage in recipe.stages}:
         numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
         raise UsageError(f"recipe {recipe.name} has no stage {args.stage}", f"its stages: {numbers}")

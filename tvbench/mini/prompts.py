@@ -25,7 +25,12 @@ def asked(sample: Sample, protocol: str) -> str:
         return f"{question}\n{say.briefly}"
     if protocol == "text":
         return "\n".join((question, *sample.options, say.with_option))
-    return f"{question}\n{lettered(sample.options)}\n{say.with_letter}"
+    return f"{question}\n{with_letters(sample)}"
+
+
+def with_letters(sample: Sample) -> str:
+    """A sample's options with their letters, and the request for one of these."""
+    return f"{lettered(sample.options)}\n{grammar(sample.language).with_letter}"
 
 
 def right_answer(sample: Sample, protocol: str) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tvbench.mini.world import Film, Placed, Scene
@@ -31,6 +33,7 @@ FRAMES_A_SECOND = 4
 QUALITY = 12
 """x264's constant rate factor: colours and edges survive."""
 
+Ink: TypeAlias = tuple[int, int, int]
 Points: TypeAlias = tuple[tuple[float, float], ...]
 Figure: TypeAlias = tuple[Literal["ink", "hole"], Points]
 Icon: TypeAlias = tuple[Figure, ...]
@@ -196,13 +199,13 @@ def video_planes(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([luma.ravel(), *(plane.ravel() for plane in quarters)]).reshape(-1, width).astype(np.uint8)
 
 
-def paint(scene: Scene) -> Image:
-    """The scene as a PIL picture, RGB."""
+def paint(scene: Scene, inks: Sequence[Ink | None] = ()) -> Image:
+    """The scene as a PIL picture, RGB. `inks` may give things, in their order, another ink than their colour's."""
     from PIL import Image
 
     canvas = Image.new("RGB", (scene.width, scene.height), (scene.ground,) * 3)
-    for placed in scene.placed:
-        canvas.paste(PALETTE[placed.thing.colour], (0, 0), mask(placed, scene.width, scene.height))
+    for placed, ink in zip_longest(scene.placed, inks):
+        canvas.paste(ink or PALETTE[placed.thing.colour], (0, 0), mask(placed, scene.width, scene.height))
     return canvas
 
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ import torch
 import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.api import CheckpointException
 
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.train.parallel import World
@@ -75,14 +79,15 @@ def save(
     world.wait()
     try:
         writer = HuggingFaceStorageWriter(str(work), save_distributed=True)
-        dcp.save(_state(trainee, optimizer, world), storage_writer=writer, no_dist=world.size == 1)
+        with _quietly():
+            dcp.save(_state(trainee, optimizer, world), storage_writer=writer, no_dist=world.size == 1)
         if world.first:
             (work / PROGRESS).write_text(json.dumps(asdict(progress), indent=2) + "\n", encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)
             work.rename(target)
             for old in checkpoints(folder)[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
-    except Exception as error:
+    except (OSError, RuntimeError, CheckpointException) as error:
         shutil.rmtree(work, ignore_errors=True)
         raise _not_saved(target, error) from error
     world.wait()
@@ -99,7 +104,7 @@ def load(path: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, world
     missing = sorted(set(state) - known)
     if missing:
         raise UsageError(f"{path} lacks {missing[0]} ({len(missing)} tensors in all): it is of another model or stage")
-    with torch.no_grad():
+    with torch.no_grad(), _quietly():
         dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=world.size == 1)
     random_state = state.get(f"random.{world.rank}")
     if random_state is not None:
@@ -143,8 +148,16 @@ def _readable(path: Path) -> bool:
     return True
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without DCP's warning that there is one process: we know."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
+
+
 def _not_saved(target: Path, error: BaseException) -> TvbenchError:
-    full = "No space left" in str(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG)
+    full = any(sign in str(error) for sign in (os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG)))
     kept = newest(target.parent)
     reason = "the disk is full" if full else f"{type(error).__name__}: {error}"
     return TvbenchError(

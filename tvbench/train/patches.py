@@ -7,6 +7,7 @@ Knows the mini world and a vision tower; no text.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from tvbench.mini.render import mask, paint
+from tvbench.mini.render import PALETTE, Ink, mask, paint
 from tvbench.mini.world import (
     COLOURS,
     NOUNS,
@@ -33,12 +34,17 @@ from tvbench.mini.world import (
     others,
     seen_colours,
 )
+from tvbench.train.loss import IGNORED
 from tvbench.train.stages import Stage
 
 NAMES = (*NOUNS, *(sense for pair in SENSES.values() for sense in pair))
 NOTHING = 0
 COVERED = 0.1
 """A patch of which less than this is covered shows nothing."""
+FREE_INKS = 0.5
+"""The share of things whose ink is no named colour."""
+APART = 90
+"""How far such an ink is from every named colour, and from grey, in RGB (0..255)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,8 @@ class PatchSteps(Dataset[list[PatchBatch]]):
 
     def __getitem__(self, step: int) -> list[PatchBatch]:
         first = step * self.stage.batch
-        scenes = [draw(self.stage.seed, first + number, self.level) for number in range(self.stage.batch)]
-        return [patch_batch(scenes, self.tile, self.patch)]
+        sights = [draw(self.stage.seed, first + number, self.level) for number in range(self.stage.batch)]
+        return [patch_batch(sights, self.tile, self.patch)]
 
 
 def patch_feed(
@@ -111,8 +117,19 @@ def patch_feed(
                           num_workers=workers, prefetch_factor=2 if workers else None, collate_fn=None)
 
 
-def draw(seed: int, number: int, level: int) -> Scene:
-    """A picture of one to four things, ambiguous ones too, in compositions of the split `train`."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A picture for the tower; things with an ink of their own, of no named colour, have it in `inks`."""
+
+    scene: Scene
+    inks: tuple[Ink | None, ...]
+
+
+def draw(seed: int, number: int, level: int) -> Sight:
+    """A picture of one to four things, ambiguous ones too, in compositions of the split `train`.
+
+    Half of the things have an ink that is none of COLOURS: shapes must be known whatever their colour is.
+    """
     lot = random.Random(f"tvbench patches/{seed}/{number}")
     known = level_of(level)
     nouns = (*NOUNS[: known.nouns], *NAMES[len(NOUNS) :])
@@ -121,24 +138,36 @@ def draw(seed: int, number: int, level: int) -> Scene:
     plain = [other for other in nouns if english_word(other) != english_word(noun)]
     things = [first, *others(lot, lot.choice((0, 0, 1, 1, 2, 3)), [first], plain)]
     cells = lot.sample(range(4), len(things)) if lot.random() < 0.7 or len(things) > 1 else ()
-    return arrange(lot, things, known, cells)
+    inks = tuple(free_ink(lot) if lot.random() < FREE_INKS else None for _ in things)
+    return Sight(arrange(lot, things, known, cells), inks)
 
 
-def patch_batch(scenes: Sequence[Scene], tile: int, patch: int) -> PatchBatch:
+def free_ink(lot: random.Random) -> Ink:
+    """An ink far from every named colour and from the greys of the ground."""
+    while True:
+        ink = (lot.randrange(256), lot.randrange(256), lot.randrange(256))
+        named = min(math.dist(ink, known) for known in PALETTE.values())
+        if named >= APART and max(ink) - min(ink) >= APART:
+            return ink
+
+
+def patch_batch(sights: Sequence[Sight], tile: int, patch: int) -> PatchBatch:
     """Pictures squashed to one tile each, with the labels of their patches."""
-    labels = [patch_labels(scene, tile // patch) for scene in scenes]
-    pictures = np.stack([np.asarray(paint(scene).resize((tile, tile))) for scene in scenes])
+    labels = [patch_labels(sight, tile // patch) for sight in sights]
+    pictures = np.stack([np.asarray(paint(sight.scene, sight.inks).resize((tile, tile))) for sight in sights])
     pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
     nouns, colours = (torch.from_numpy(np.stack(one)) for one in zip(*labels, strict=True))
     return PatchBatch(pixels, nouns, colours)
 
 
-def patch_labels(scene: Scene, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The noun and the colour of each patch, int64 [side * side]."""
+def patch_labels(sight: Sight, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The noun and the colour of each patch, int64 [side * side]; an ink of no name has the colour IGNORED."""
+    scene = sight.scene
     shares = np.stack([np.full(side * side, COVERED), *(_share(placed, scene, side) for placed in scene.placed)])
     winner = shares.argmax(0)
     nouns = [NOTHING, *(1 + NAMES.index(placed.thing.noun) for placed in scene.placed)]
-    colours = [NOTHING, *(1 + COLOURS.index(placed.thing.colour) for placed in scene.placed)]
+    colours = [NOTHING, *(1 + COLOURS.index(placed.thing.colour) if ink is None else IGNORED
+                          for placed, ink in zip(scene.placed, sight.inks, strict=True))]
     return np.asarray(nouns)[winner], np.asarray(colours)[winner]
 
 

@@ -85,12 +85,13 @@ def make_plan(recipe: Recipe, machine: Machine, output: Path, *, only: int | Non
 
 def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> StagePlan:
     """One stage's figures."""
-    rows = sum(taken(entry) for entry in stage.data)
+    entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
+    rows = sum(taken(entry) for entry in entries)
     samples = stage.stated_samples if stage.stated_samples is not None else rows
     steps = steps_of(stage, samples)
     share = steps * stage.batch / max(1, rows)
-    tokens = share * sum(taken(entry) * sample_tokens(entry, stage, model) for entry in stage.data)
-    operations = share * sum(taken(entry) * sample_operations(entry, stage, model) for entry in stage.data)
+    tokens = share * sum(taken(entry) * sample_tokens(entry, stage, model) for entry in entries)
+    operations = share * sum(taken(entry) * sample_operations(entry, stage, model) for entry in entries)
     hours = operations / (machine.peak * machine.mfu) / 3600
     differs = stage.stated_samples is not None and stage.stated_samples != rows
     return StagePlan(
@@ -110,8 +111,15 @@ def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Mac
         memory_gb=memory(model, counted, stage, machine) / 1e9,
         rows_add_up_to=rows if differs else None,
         steps_by_rows=steps_of(stage, rows) if differs else None,
-        notes=tuple(f"{field}: {reason}" for field, reason in stage.ours.items()),
+        notes=tuple(f"{field}: {reason}" for field, reason in stage.ours.items()) + _unknown(stage),
     )
+
+
+def _unknown(stage: Stage) -> tuple[str, ...]:
+    """What cannot be told before the data are read."""
+    if not (stage.keep_languages or stage.equal_size_as):
+        return ()
+    return ("languages: how many samples are left is known when the data are read; the plan counts all of them",)
 
 
 def taken(entry: Entry) -> int:

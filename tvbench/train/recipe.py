@@ -9,8 +9,9 @@
     stages: [{name, number, data: [NAME, ...], rates: {...}, ...}]  # stages.Stage
     variants: {encoder: {siglip1: {model.vision: ...}, ...}}        # --variant encoder=siglip1
 
-Overrides name what they change by dots: `model.max_tiles`, `stage2.batch`, `stage2.rates.text`, or
-`datasets.NAME.samples`; a bare field (`seed`, `batch`) is changed in every stage. Imports no torch.
+Overrides name what they change by dots: `model.max_tiles`, `stage2.batch`, `stage2.rates.text`, `vision.batch` (a
+stage by its name), `datasets.NAME.samples`; a bare field (`seed`, `batch`) is changed in every stage. A mixture file
+(data/mixture.py) adds datasets, or gives those of the same name a place. Imports no torch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import yaml
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.train.data.entries import Entry
+from tvbench.train.data.mixture import read_mixture
 from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
@@ -40,15 +42,23 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(
-    name: str, *, size: str | None = None, variants: Sequence[str] = (), settings: Sequence[str] = ()
+    name: str,
+    *,
+    size: str | None = None,
+    variants: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    mixtures: Sequence[Path] = (),
 ) -> Recipe:
-    """The recipe of that name or YAML file, with a size, `variants` (KIND=CHOICE) and `settings` (KEY=VALUE) applied
-    in this order. Raises UsageError naming what is wrong and what is known."""
+    """The recipe of that name or YAML file, with a size, `variants` (KIND=CHOICE), mixture files and `settings`
+    (KEY=VALUE) applied in this order. Raises UsageError naming what is wrong and what is known."""
     raw = _read(name)
     where = str(raw.get("name", name))
     _apply_all(raw, _size(raw, size, where), where)
     for variant in variants:
         _apply_all(raw, _variant(raw, variant, where), where)
+    for path in mixtures:
+        for dataset, fields_given in read_mixture(path).items():
+            raw.setdefault("datasets", {}).setdefault(dataset, {}).update(fields_given)
     for setting in settings:
         key, value = _split(setting, "--set")
         try:
@@ -94,15 +104,24 @@ def _merged(base: Raw, over: Raw) -> Raw:
     out = copy.deepcopy(base)
     for key, value in over.items():
         if key == "stages":
-            known = {stage["number"]: stage for stage in out.get("stages", [])}
-            for stage in value:
-                number = stage.get("number")
-                known[number] = _merged(known[number], stage) if number in known else stage
-            out["stages"] = [known[number] for number in sorted(known)]
+            out["stages"] = _merged_stages(out.get("stages", []), value)
         elif isinstance(value, dict) and isinstance(out.get(key), dict):
             out[key] = _merged(out[key], value)
         else:
             out[key] = copy.deepcopy(value)
+    return out
+
+
+def _merged_stages(base: list[Raw], over: list[Raw]) -> list[Raw]:
+    """Stages of the same name (or, without one, number) are merged; others are added at the end."""
+    out = list(base)
+    for stage in over:
+        key = "name" if "name" in stage else "number"
+        places = [place for place, known in enumerate(out) if known.get(key) == stage.get(key)]
+        for place in places:
+            out[place] = _merged(out[place], stage)
+        if not places:
+            out.append(stage)
     return out
 
 
@@ -150,11 +169,12 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
     head, *rest = path
     if head in ("model", "datasets", "defaults") and rest:
         _put(raw.setdefault(head, {}), rest, value)
-    elif head.startswith("stage") and head[5:].isdigit() and rest:
-        stages = {stage.get("number"): stage for stage in raw.get("stages", [])}
-        if int(head[5:]) not in stages:
-            raise UsageError(f"recipe {where} has no stage {head[5:]}", f"its stages: {', '.join(map(str, stages))}")
-        _put(stages[int(head[5:])], rest, value)
+    elif (found := _stages_called(raw, head)) is not None and rest:
+        if not found:
+            numbers = ", ".join(str(stage.get("number")) for stage in raw.get("stages", []))
+            raise UsageError(f"recipe {where} has no stage {head[5:]}", f"its stages: {numbers}")
+        for stage in found:
+            _put(stage, rest, copy.deepcopy(value))
     elif head == "stages" and not rest:
         raw["stages"] = [stage for stage in raw.get("stages", []) if stage.get("number") in value]
     elif head in _names(Stage):
@@ -163,6 +183,14 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
     else:
         raise unknown_name("setting", ".".join(path), [*_names(Stage), "model.max_tiles", "stage1.batch", "datasets"],
                            "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage")
+
+
+def _stages_called(raw: Raw, head: str) -> list[Raw] | None:
+    """The stages that `stageN` or a stage's name means; None for anything else."""
+    stages = raw.get("stages", [])
+    if head.startswith("stage") and head[5:].isdigit():
+        return [stage for stage in stages if stage.get("number") == int(head[5:])]
+    return [stage for stage in stages if stage.get("name") == head] or None
 
 
 def _put(target: Raw, path: list[str], value: Any) -> None:

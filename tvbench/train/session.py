@@ -27,7 +27,7 @@ from torch import nn
 from tvbench.errors import UsageError
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.checkpoint import newest
-from tvbench.train.data.corpora import Mixed
+from tvbench.train.data.corpora import stage_corpus
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import feed, make_order
 from tvbench.train.export import export
@@ -211,7 +211,7 @@ class _StageRun:
             level = int(stage.data[0].options.get("level", 2)) if stage.data else 2
             return (lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
                     steps, steps * stage.batch)
-        corpus = Mixed(stage.data)
+        corpus = stage_corpus(stage)
         steps = steps_of(stage, len(corpus))
         if not len(corpus):
             raise UsageError(f"stage {stage.number} ({stage.name}) has no samples",

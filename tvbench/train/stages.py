@@ -53,7 +53,9 @@ class Stage:
     fraction of all steps; the rate then falls by a cosine to `final_rate` times its top. `max_length` counts tokens
     after image expansion, and cuts at the right. `images`: `square` is one squashed picture and no newline (`flat`),
     `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a fraction
-    of all steps. `ours` names fields that the paper does not state, with the reason for our value.
+    of all steps. `keep_source` drops whole datasets (the fork's `drop_multilingual_ratio: 1`), `keep_languages` all
+    samples in other languages, and `equal_size_as` keeps all languages but only as many samples as those would have,
+    by lot. `ours` names fields that the paper does not state, with the reason for our value.
     """
 
     name: str
@@ -71,6 +73,9 @@ class Stage:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+    keep_source: Literal["all", "english", "multilingual"] = "all"
+    keep_languages: tuple[str, ...] = ()
+    equal_size_as: tuple[str, ...] = ()
     clip: float = 1.0
     max_length: int = 8192
     images: Literal["square", "anyres"] = "anyres"

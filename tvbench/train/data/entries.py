@@ -15,7 +15,8 @@ class Entry:
     repository, with `config` and `split`) and `generated` (`mini`: the built-in world) says where it lies; a recipe's
     plan may leave all three out and state `samples` alone. `sampling` is `all`, `first:N`, `end:N` or `random:N`, N a
     number or a percentage. `weight` repeats or thins the entry (2.0: every sample twice an epoch). `languages` keeps
-    these only. `min_score` drops samples whose translation quality field is lower. `options` are the source's own.
+    these only. `min_score` drops samples whose translation quality field is lower. `most_per_language` keeps at most so
+    many of each, by lot (the paper's cultural filter: 50,000). `options` are the source's own.
     `samples` and `tokens` are what is stated of it (for plans): a count, and a mean length after image expansion.
     """
 
@@ -32,6 +33,7 @@ class Entry:
     seed: int = 0
     languages: tuple[str, ...] = ()
     min_score: float | None = None
+    most_per_language: int | None = None
     samples: int | None = None
     tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 An entry with `generated: mini` has these options:
     kind       captions | questions | translation | video      what is asked, with the picture
                told-questions | told-translation               the same without: the picture is told in words, or absent
+               letters                                           options with letters; the letter of each is asked
     level      1..4, how hard the world is
     protocols  [tvbench, text]: with letters, or without, in turn
     makers     only these kinds of question
@@ -20,9 +21,11 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.mini import prompts
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.grammars.base import Grammar
+from tvbench.mini.puzzles import OPPOSITE
 from tvbench.mini.render import paint
 from tvbench.mini.samples import Sample, Task, makers, one
-from tvbench.mini.world import PLACES, Film, Placed, Scene
+from tvbench.mini.world import PLACES, Film, Placed, Scene, Thing, seen_colours
+from tvbench.train.data.columns import Columns, columns_of
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.sample import Drawn, Medium, Outline, TrainSample, Turn, outlined
 
@@ -33,6 +36,7 @@ KINDS: dict[str, Task] = {
     "video": "mini-vimul",
     "told-questions": "mini-alm",
     "told-translation": "mini-multi30k",
+    "letters": "mini-alm",
 }
 OPTIONS = ("kind", "level", "protocols", "makers", "more")
 ROUND = 4
@@ -69,11 +73,15 @@ class GeneratedCorpus:
         self.level = int(options.get("level", 1))
         self.protocols = tuple(options.get("protocols", prompts.PROTOCOLS))
         self.more = int(options.get("more", 0))
-        self.makers = tuple(options.get("makers", ())) or makers(self.task, self.level)
+        self.makers = tuple(options.get("makers", ())) or self._all_makers()
         self.languages = self._languages()
 
     def __len__(self) -> int:
         return self.entry.samples or 0
+
+    def columns(self) -> Columns:
+        """Every sample is made once: for few samples, or an entry that is grouped by length."""
+        return columns_of((self.outline(index), None) for index in range(len(self)))
 
     def outline(self, index: int) -> Outline:
         return outlined(self.sample(index))
@@ -89,6 +97,10 @@ class GeneratedCorpus:
         turns, media = self._conversation(drawn, protocol, random.Random(f"{self.entry.seed}/{index}"))
         return TrainSample(f"{self.entry.name}/{index}", turns, media, language, self.entry.name)
 
+    def _all_makers(self) -> tuple[str, ...]:
+        known = makers(self.task, self.level)
+        return tuple(maker for maker in known if maker.endswith("-choice")) if self.kind == "letters" else known
+
     def _languages(self) -> tuple[str, ...]:
         asked = self.entry.languages or LANGUAGES
         for code in asked:
@@ -103,6 +115,8 @@ class GeneratedCorpus:
         self, drawn: Sample, protocol: str, lot: random.Random
     ) -> tuple[tuple[Turn, ...], tuple[Medium, ...]]:
         say = grammar(drawn.language)
+        if self.kind == "letters":
+            return letters(drawn, lot), ()
         if self.kind == "captions":
             question, answer = DESCRIBE[drawn.language], drawn.answers[0]
         else:
@@ -121,7 +135,8 @@ class GeneratedCorpus:
         """More questions on a single picture, in any order."""
         if not self.more or len(drawn.scenes) != 1 or self.kind == "told-translation":
             return []
-        known = list(probes(drawn.scenes[0], say))
+        scene = drawn.scenes[0]
+        known = [*probes(scene, say), *statements(scene, say, lot)]
         return lot.sample(known, min(self.more, len(known)))
 
 
@@ -139,6 +154,45 @@ def probes(scene: Scene, say: Grammar) -> Iterator[tuple[str, str]]:
             yield f"{say.ask_place(thing)}\n{say.briefly}", say.places[place_of(placed, scene)]
     for noun in dict.fromkeys(nouns):
         yield f"{say.ask_count(noun)}\n{say.briefly}", str(nouns.count(noun))
+
+
+def letters(drawn: Sample, lot: random.Random) -> tuple[Turn, ...]:
+    """The options of a question with letters, and then each option's letter: how to answer by a letter, undiluted."""
+    order = lot.sample(range(len(drawn.options)), len(drawn.options))
+    asked = [prompts.with_letters(drawn), *([""] * (len(order) - 1))]
+    turns = []
+    for said, place in zip(asked, order, strict=True):
+        question = f"{said}\n{drawn.options[place]}".strip()
+        turns += [Turn("user", question), Turn("assistant", chr(ord("A") + place))]
+    return tuple(turns)
+
+
+def statements(scene: Scene, say: Grammar, lot: random.Random) -> Iterator[tuple[str, str]]:
+    """For each thing a statement on its colour, and on where two things are, each once right and once wrong. Wrong ones
+    name no held-out composition either."""
+    nouns = [thing.noun for thing in scene.things]
+    for thing in dict.fromkeys(scene.things):
+        if nouns.count(thing.noun) == 1:
+            yield say.ask_whether(say.tells_colour(thing)), say.true
+            wrong = Thing(thing.noun, lot.choice(seen_colours(thing.noun, {thing.colour})))
+            yield say.ask_whether(say.tells_colour(wrong)), say.false
+    if len(set(nouns)) == 2 == len(nouns):
+        one, other = scene.placed
+        for side in side_of(one, other, scene):
+            yield say.ask_whether(say.relates(one.thing, side, other.thing)), say.true
+            yield say.ask_whether(say.relates(one.thing, OPPOSITE[side], other.thing)), say.false
+
+
+def side_of(one: Placed, other: Placed, scene: Scene) -> tuple[str, ...]:
+    """On which sides of `other` the first thing is: none for cells of the same row and column, one where they share a
+    row or a column, as relations are asked for; else none."""
+    here, there = (PLACES.index(place_of(placed, scene)) for placed in (one, other))
+    across, down = here % 2 - there % 2, here // 2 - there // 2
+    if across and not down:
+        return ("right",) if across > 0 else ("left",)
+    if down and not across:
+        return ("down",) if down > 0 else ("up",)
+    return ()
 
 
 def told(scenes: Sequence[Scene], say: Grammar) -> str:

@@ -6,22 +6,10 @@ A stage's place in the data is one integer, the step. Knows counts, words and mo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from tvbench.train.data.sample import Modality
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """What grouping by modality and length needs of every sample: `words` [n] and `modality` codes [n]."""
-
-    words: np.ndarray
-    modality: np.ndarray
-
-
-MODALITY_CODES: dict[Modality, int] = {"text": 0, "image": 1, "video": 2}
+from tvbench.train.data.columns import Columns
 
 
 class Order:
@@ -33,7 +21,7 @@ class Order:
 
     def __init__(
         self, count: int, batch: int, seed: int, *, drop_last: bool = False,
-        grouping: Callable[[], Grouping] | None = None,
+        grouping: Callable[[], Columns] | None = None,
     ) -> None:
         self.count, self.batch, self.seed = count, batch, seed
         self.per_epoch = max(1, count // batch if drop_last else -(-count // batch))
@@ -54,7 +42,7 @@ class Order:
         return order if self._grouping is None else grouped(order, self._grouping(), self.batch, lot)
 
 
-def grouped(order: np.ndarray, known: Grouping, batch: int, lot: np.random.Generator) -> np.ndarray:
+def grouped(order: np.ndarray, known: Columns, batch: int, lot: np.random.Generator) -> np.ndarray:
     """`order` cut into batches of one modality, longest first within a batch; the mixed leftovers come last."""
     batches, leftovers = [], []
     for code in sorted(set(known.modality.tolist())):

@@ -11,6 +11,8 @@ from tvbench.types import Media
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from tvbench.train.data.columns import Columns
+
 Modality = Literal["text", "image", "video"]
 IMAGE_MARK, VIDEO_MARK = "<image>", "<video>"
 
@@ -86,8 +88,12 @@ class Corpus(Protocol):
 
     def __len__(self) -> int: ...
 
+    def columns(self) -> Columns:
+        """What is known of every sample without reading it."""
+        ...
+
     def outline(self, index: int) -> Outline:
-        """Cheap. Raises BrokenSample."""
+        """One sample's. Raises BrokenSample."""
         ...
 
     def sample(self, index: int) -> TrainSample:

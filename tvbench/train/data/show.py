@@ -45,7 +45,8 @@ def facts(entry: Entry, encoder: Encoder, *, probed: int = PROBED) -> EntryFacts
     """Probe an entry. Raises UsageError where it cannot be opened."""
     corpus = open_corpus(entry)
     good, reasons = [], []
-    places = range(0, len(corpus), max(1, len(corpus) // probed))[:probed]
+    probed = min(probed, len(corpus))
+    places = [spread(number, len(corpus)) for number in range(probed)]
     for index in places:
         try:
             good.append(encoder.encode(corpus.sample(index)))
@@ -70,14 +71,18 @@ def examples(entry: Entry, encoder: Encoder, count: int) -> list[tuple[str, list
     corpus = open_corpus(entry)
     shown = []
     for number in range(min(count, len(corpus))):
-        # A step that shares no factor with the number of languages shows several of them.
-        index = number * (len(corpus) // max(1, count)) + number
         try:
-            encoded = encoder.encode(corpus.sample(min(index, len(corpus) - 1)))
+            encoded = encoder.encode(corpus.sample(spread(number, len(corpus))))
             shown.append((encoded.id, pieces(encoded, encoder)))
         except BrokenSample as error:
             shown.append((error.sample, [Piece(f"skipped: {error.reason}", learned=False)]))
     return shown
+
+
+def spread(number: int, total: int) -> int:
+    """The index of a probe among `total`, by the golden ratio: even steps could meet one language each time where
+    languages take turns."""
+    return int(number * 0.6180339887 % 1 * total)
 
 
 def pieces(encoded: Encoded, encoder: Encoder) -> list[Piece]:

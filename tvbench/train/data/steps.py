@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from tvbench.errors import UsageError
 from tvbench.train.data.batches import Batch, pack, pad, trained_tokens, weighed
 from tvbench.train.data.encode import Encoded, Encoder
-from tvbench.train.data.order import MODALITY_CODES, Grouping, Order
+from tvbench.train.data.order import Order
 from tvbench.train.data.sample import BrokenSample, Corpus
 from tvbench.train.parallel import World, shares
 from tvbench.train.stages import Stage
@@ -86,19 +86,7 @@ def make_order(corpus: Corpus, stage: Stage) -> Order:
     """The order of a stage over a corpus."""
     by_length = stage.grouping == "modality_length"
     return Order(len(corpus), stage.batch, stage.seed, drop_last=stage.drop_last,
-                 grouping=(lambda: outlines(corpus)) if by_length else None)
-
-
-def outlines(corpus: Corpus) -> Grouping:
-    """Words and modality of every sample; a broken one counts as a text without words and is skipped in its turn."""
-    words, modality = np.zeros(len(corpus), dtype=np.int32), np.zeros(len(corpus), dtype=np.int8)
-    for index in range(len(corpus)):
-        try:
-            known = corpus.outline(index)
-        except BrokenSample:
-            continue
-        words[index], modality[index] = known.words, MODALITY_CODES[known.modality]
-    return Grouping(words, modality)
+                 grouping=corpus.columns if by_length else None)
 
 
 def _by_length(groups: list[list[Encoded]], micro: int) -> list[list[Encoded]]:

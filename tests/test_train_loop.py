@@ -1,0 +1,361 @@
+"""The loop: who learns at which rate, steps, checkpoints, and going on after an interruption."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from training import RATES, assembled, entry, recipe, stage, trainee
+
+from tvbench.errors import TvbenchError, UsageError
+from tvbench.train import checkpoint
+from tvbench.train.data.columns import Columns
+from tvbench.train.data.corpora import Mixed
+from tvbench.train.data.encode import Encoder
+from tvbench.train.data.order import Order
+from tvbench.train.data.sample import BrokenSample, TrainSample, Turn
+from tvbench.train.data.steps import Steps, make_order
+from tvbench.train.loop import StepDone
+from tvbench.train.model import freeze_all_but
+from tvbench.train.optimizer import make_optimizer, set_rates
+from tvbench.train.parallel import shares
+from tvbench.train.record import Record, read_metrics
+from tvbench.train.schedule import rate_factor, steps_of
+from tvbench.train.session import Begun, Ended, Event, train
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return assembled(tmp_path_factory.mktemp("loop"))
+
+
+def stored(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two checkpoints hold the same numbers, bit for bit."""
+    first, second = stored(one), stored(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+# ── Parts and rates ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("rates", [{"projector": 1e-3}, RATES, {"text": 1.0}, {"vision": 1e-4, "newline": 1e-5}])
+def test_a_stage_trains_its_parts_at_their_rates_and_nothing_else(folder: Path, rates: dict) -> None:  # type: ignore[type-arg]
+    model = trainee(folder)
+    chosen = stage(rates=rates, weight_decay=0.1)
+    optimizer = make_optimizer(chosen, freeze_all_but(model, rates))
+    assert set_rates(optimizer, 0.5) == {part: rate / 2 for part, rate in rates.items()}
+    prefixes = {"text": "model.model.language_model.", "vision": "model.model.vision_tower.",
+                "projector": "model.model.multi_modal_projector.", "newline": "model.model.image_newline"}
+    by_parameter = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+    for name, parameter in model.named_parameters():
+        part = next(part for part, prefix in prefixes.items() if name.startswith(prefix))
+        trained = part in rates and "post_layernorm" not in name
+        assert parameter.requires_grad == trained, name
+        assert (parameter in by_parameter) == trained, name
+        if trained:
+            assert by_parameter[parameter]["lr"] == rates[part] / 2, name
+            assert by_parameter[parameter]["weight_decay"] == (0.1 if parameter.dim() > 1 else 0.0), name
+
+
+def test_only_the_trained_parts_move(tmp_path: Path) -> None:
+    train(recipe(stage(rates={"projector": 1e-2}, steps=3)), tmp_path / "run")
+    before, after = stored(tmp_path / "run" / "assembled"), stored(tmp_path / "run" / "2-vision" / "model")
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {name for name in before if name.startswith("multi_modal_projector.")}
+
+
+def test_every_trained_weight_moves_even_where_a_step_has_no_picture(tmp_path: Path) -> None:
+    text_only = stage(data=(entry("told-questions"),), steps=2, weight_decay=0.0)
+    train(recipe(text_only), tmp_path / "run")
+    before, after = stored(tmp_path / "run" / "assembled"), stored(tmp_path / "run" / "2-vision" / "model")
+    still = {name for name in before if torch.equal(before[name], after[name])}
+    assert any(name.startswith("vision_tower") for name in still)  # nothing was seen
+    assert not any(name.startswith("language_model") for name in still)
+
+
+def test_the_rate_rises_and_falls_as_transformers_has_it() -> None:
+    from transformers import get_cosine_schedule_with_warmup
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_cosine_schedule_with_warmup(optimizer, math.ceil(0.05 * 50), 50)
+    for step in range(50):
+        assert rate_factor(step, 50, 0.05, 0.0) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        theirs.step()
+    assert rate_factor(50, 50, 0.05, 0.1) == pytest.approx(0.1)
+
+
+def test_steps_of_a_stage() -> None:
+    paper = stage(steps=None, batch=256, drop_last=False)
+    assert steps_of(paper, 702_205) == 2743
+    assert steps_of(replace(paper, batch=128, drop_last=True), 4_918_051) == 38_422
+    assert steps_of(replace(paper, batch=128, drop_last=True, epochs=2), 1_395_235) == 21_800
+    assert steps_of(replace(paper, steps=7), 10**9) == 7
+
+
+# ── Order ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_epoch_meets_every_sample_once_and_each_epoch_in_another_order() -> None:
+    order = Order(25, 8, seed=1)
+    epochs = [[int(index) for step in range(first, first + 4) for index in order.step(step)] for first in (0, 4)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(25))] * 2
+    assert epochs[0] != epochs[1]
+    assert [len(Order(25, 8, seed=1, drop_last=True).step(step)) for step in range(6)] == [8] * 6
+    assert Order(25, 8, seed=1).step(2).tolist() == order.step(2).tolist()
+    assert Order(25, 8, seed=2).step(2).tolist() != order.step(2).tolist()
+
+
+def test_grouping_makes_batches_of_one_modality_and_falling_length() -> None:
+    import numpy as np
+
+    modality = np.array([0, 1] * 20)
+    words = np.arange(40) % 7
+    nothing = np.zeros(40)
+    known = Columns(words, modality, nothing, ("en",), nothing, ("x",), nothing)
+    order = Order(40, 8, seed=0, grouping=lambda: known)
+    batches = [order.step(step) for step in range(5)]
+    assert sorted(int(index) for batch in batches for index in batch) == list(range(40))
+    assert [len(set(modality[batch].tolist())) for batch in batches] == [1, 1, 1, 1, 2]
+    for batch in batches:
+        assert words[batch].tolist() == sorted(words[batch].tolist(), reverse=True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_any_number_of_processes_shares_out_the_same_micro_batches(folder: Path, size: int) -> None:
+    chosen = stage(batch=16, micro_batch=4)
+    corpus = Mixed(chosen.data)
+    encoder = Encoder(folder, chosen)
+    order = make_order(corpus, chosen)
+    alone = Steps(corpus, encoder, chosen, order, 0, 1)[1]
+    dealt = [Steps(corpus, encoder, chosen, order, rank, size)[1] for rank in range(size)]
+    together = [dealt[number % size][number // size] for number in range(4)]
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(one.input_ids, other.input_ids)
+
+
+def test_a_batch_that_cannot_be_shared_evenly_says_what_to_set() -> None:
+    assert shares(128, 8, 8) == 2
+    with pytest.raises(UsageError, match="multiple of 24"):
+        shares(128, 8, 3)
+
+
+# ── Checkpoints ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stage_that_was_stopped_and_continued_equals_one_that_was_not_bit_for_bit(tmp_path: Path) -> None:
+    chosen = recipe(stage(steps=6, save_every=0.5), stage(name="video", number=3, steps=2, data=(entry("video"),)))
+    assert train(chosen, tmp_path / "whole")
+    seen: list[int] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone):
+            seen.append(event.step)
+            if len(seen) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    assert not train(chosen, tmp_path / "stopped", on_event=stop)
+    assert seen == [1, 2]
+    events: list[Event] = []
+    assert train(chosen, tmp_path / "stopped", resume=True, on_event=events.append)
+    assert [event.step for event in events if isinstance(event, Begun)] == [2, 0]
+    for name in ("2-vision/model", "3-video/model", "export"):
+        assert same(tmp_path / "whole" / name, tmp_path / "stopped" / name), name
+    curves = [[(one["step"], one["loss"], one["gradient_norm"]) for one in read_metrics(tmp_path / run / "2-vision")]
+              for run in ("whole", "stopped")]
+    assert curves[0] == curves[1]
+    assert [step for step, _, _ in curves[0]] == [1, 2, 3, 4, 5, 6]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from training import recipe, stage
+from tvbench.train.session import train
+train(recipe(stage(steps=40, save_every=0.05)), Path(sys.argv[1]), resume=True)
+"""
+
+
+def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    chosen = recipe(stage(steps=40, save_every=0.05))
+    train(chosen, tmp_path / "whole")
+    metrics = tmp_path / "killed" / "2-vision" / "metrics.jsonl"
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    killed = 0
+    for enough in (5, 17):
+        running = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(ROOT / "tests")],
+                                   cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while running.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= enough):
+            time.sleep(0.02)
+        killed += running.poll() is None
+        running.kill()
+        running.wait()
+    assert killed
+    train(chosen, tmp_path / "killed", resume=True)
+    curves = [[(one["step"], one["loss"]) for one in read_metrics(tmp_path / run / "2-vision")]
+              for run in ("whole", "killed")]
+    assert [step for step, _ in curves[1]] == list(range(1, 41))
+    assert [loss for _, loss in curves[1]] == pytest.approx([loss for _, loss in curves[0]], rel=1e-4)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+    """The limit on a file's size stands for the full disk: the write fails in the middle."""
+    chosen = recipe(stage(steps=6, save_every=0.17))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    steps: list[int] = []
+
+    def fill(event: Event) -> None:
+        if isinstance(event, StepDone):
+            steps.append(event.step)
+            if event.step == 3:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limit[1]))
+
+    try:
+        with pytest.raises(TvbenchError, match="step-000002"):
+            train(chosen, tmp_path / "run", on_event=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    kept = checkpoint.checkpoints(tmp_path / "run" / "2-vision" / "checkpoints")
+    assert [path.name for path in kept] == ["step-000001", "step-000002"]
+    assert train(chosen, tmp_path / "run", resume=True)
+    assert [one["step"] for one in read_metrics(tmp_path / "run" / "2-vision")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_checkpoint_without_its_progress_is_passed_over(tmp_path: Path) -> None:
+    for step, whole in ((1, True), (2, False)):
+        (tmp_path / f"step-{step:06}").mkdir()
+        (tmp_path / f"step-{step:06}" / "progress.json").write_text(
+            json.dumps({"step": step, "digest": "x", "skipped": 0}) if whole else "{")
+    (tmp_path / ".step-000003.partial").mkdir()
+    found = checkpoint.newest(tmp_path)
+    assert found is not None
+    assert found.name == "step-000001"
+
+
+def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    train(recipe(stage(steps=1)), tmp_path / "run")
+    with pytest.raises(UsageError, match="--resume"):
+        train(recipe(stage(steps=1)), tmp_path / "run")
+    with pytest.raises(UsageError, match="another recipe"):
+        train(recipe(stage(steps=2)), tmp_path / "run", resume=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        train(recipe(stage(steps=1)), tmp_path / "other")
+
+
+def test_a_loss_that_is_not_a_number_stops_before_it_is_learned(tmp_path: Path) -> None:
+    with pytest.raises(TvbenchError, match="loss of step .* is (nan|inf)"):
+        train(recipe(stage(steps=30, rates={"text": 1e30}, warmup=0.0)), tmp_path / "run")
+
+
+# ── Samples that cannot be used ───────────────────────────────────────────────────────────────────
+
+
+class Spoiled:
+    """Every third sample is broken, each in another way."""
+
+    def __init__(self, corpus: Mixed) -> None:
+        self.corpus = corpus
+
+    def __len__(self) -> int:
+        return len(self.corpus)
+
+    def sample(self, index: int) -> TrainSample:
+        if index % 3:
+            return self.corpus.sample(index)
+        if index % 2:
+            return TrainSample(f"empty-{index}", ())
+        raise BrokenSample(f"lost-{index}", "no such file")
+
+
+def test_broken_samples_are_skipped_counted_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tvbench.train.session.stage_corpus", lambda stage: Spoiled(Mixed(stage.data)))
+    events: list[Event] = []
+    chosen = stage(data=(entry("questions", samples=24),), steps=None, batch=8, micro_batch=4)
+    assert train(recipe(chosen), tmp_path / "run", on_event=events.append)
+    (ended,) = [event for event in events if isinstance(event, Ended)]
+    assert ended.skipped == 8
+    listed = [json.loads(line) for line in (tmp_path / "run" / "2-vision" / "skipped.jsonl").read_text().splitlines()]
+    assert sorted(one["sample"] for one in listed) == sorted(
+        f"{'empty' if index % 2 else 'lost'}-{index}" for index in range(0, 24, 3))
+    assert {one["reason"] for one in listed} == {"the conversation is empty", "no such file"}
+    assert sum(one["samples"] for one in read_metrics(tmp_path / "run" / "2-vision")) == 16
+
+
+def test_a_step_of_nothing_but_broken_samples_is_passed_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nothing(Spoiled):
+        def sample(self, index: int) -> TrainSample:
+            return TrainSample(str(index), (Turn("user", "?"),))
+
+    monkeypatch.setattr("tvbench.train.session.stage_corpus", lambda stage: Nothing(Mixed(stage.data)))
+    assert train(recipe(stage(steps=2)), tmp_path / "run")
+    assert [one["loss"] for one in read_metrics(tmp_path / "run" / "2-vision")] == [0.0, 0.0]
+
+
+# ── Records ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_record_that_is_continued_has_each_step_once(tmp_path: Path) -> None:
+    with Record(tmp_path, after=0, log_every=1) as record:
+        for step in (1, 2, 3):
+            record.step(step, {"loss": float(step), "rates": {"text": 1.0}})
+            record.skipped(step, [(f"s{step}", "why")])
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    with Record(tmp_path, after=2, log_every=1) as record:
+        record.step(3, {"loss": 33.0, "rates": {"text": 1.0}})
+    assert [(one["step"], one["loss"]) for one in read_metrics(tmp_path)] == [(1, 1.0), (2, 2.0), (3, 33.0)]
+    assert [json.loads(line)["step"] for line in (tmp_path / "skipped.jsonl").read_text().splitlines()] == [1, 2]
+
+
+def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
+    from tvbench.mini.render import PALETTE
+    from tvbench.train.patches import APART, COLOURS, NAMES, draw, patch_labels
+
+    seen = set()
+    for number in range(300):
+        sight = draw(1, number, 2)
+        scene = sight.scene
+        assert not any(thing.held_out for thing in scene.things)
+        assert all(math.dist(ink, named) >= APART for ink in sight.inks if ink for named in PALETTE.values())
+        nouns, colours = patch_labels(sight, 4)
+        shown = {(NAMES[noun - 1], COLOURS[colour - 1]) for noun, colour in zip(nouns, colours, strict=True)
+                 if colour > 0}
+        assert shown <= {(thing.noun, thing.colour) for thing in scene.things}
+        assert not ((nouns == 0) ^ (colours == 0)).any()
+        seen |= {len(scene.things)}
+    assert seen == {1, 2, 3, 4}
+
+
+def test_a_tower_learns_its_patches(tmp_path: Path) -> None:
+    chosen = stage(name="tower", number=0, objective="patches", data=(entry("captions", samples=1),),
+                   rates={"vision": 3e-3}, batch=32, micro_batch=32, steps=60)
+    train(recipe(chosen), tmp_path / "run")
+    losses = [one["loss"] for one in read_metrics(tmp_path / "run" / "0-tower")]
+    assert sum(losses[-10:]) / 10 < 0.5 * losses[0]
+    before, after = stored(tmp_path / "run" / "assembled"), stored(tmp_path / "run" / "0-tower" / "model")
+    assert all(name.startswith("vision_tower") for name in before if not torch.equal(before[name], after[name]))

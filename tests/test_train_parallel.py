@@ -1,0 +1,78 @@
+"""Two processes over gloo against one: the same steps, and checkpoints that either can go on from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training import recipe, stage
+
+from tvbench.train.record import read_metrics
+from tvbench.train.session import train
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from training import entry, recipe, stage
+from tvbench.train.loop import StepDone
+from tvbench.train.session import train
+
+def stop(event):
+    if isinstance(event, StepDone) and event.step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+fields = {"loss_norm": sys.argv[4], "packing": sys.argv[5] == "packed"}
+train(recipe(stage(steps=4, save_every=0.25, **fields)), Path(sys.argv[1]), resume=True, on_event=stop)
+"""
+STEPS = 4
+
+
+def run(output: Path, processes: int, *, until: int = 0, norm: str = "microbatch", packing: str = "padded") -> None:
+    """Train with torchrun on loopback; `until`: stop after that step."""
+    script = output.parent / "script.py"
+    script.write_text(SCRIPT)
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
+             str(script), str(output), str(ROOT / "tests"), str(until), norm, packing]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+                          env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def alone(output: Path, norm: str = "microbatch", packing: str = "padded") -> None:
+    """The same in this process."""
+    fields = {"loss_norm": norm, "packing": packing == "packed"}
+    assert train(recipe(stage(steps=STEPS, save_every=0.25, **fields)), output)
+
+
+def assert_alike(one: Path, other: Path) -> None:
+    """Losses, gradient norms and final weights agree to what float32 sums in another order leave."""
+    curves = [[(step["loss"], step["gradient_norm"]) for step in read_metrics(output / "2-vision")]
+              for output in (one, other)]
+    assert len(curves[0]) == len(curves[1]) == STEPS
+    for first, second in zip(*curves, strict=True):
+        assert first == pytest.approx(second, rel=1e-4)
+    first, second = (load_file(output / "2-vision" / "model" / "model.safetensors") for output in (one, other))
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], atol=2e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize(("norm", "packing"), [("microbatch", "padded"), ("global_tokens", "packed")])
+def test_two_processes_learn_what_one_does(tmp_path: Path, norm: str, packing: str) -> None:
+    alone(tmp_path / "one", norm, packing)
+    run(tmp_path / "two", 2, norm=norm, packing=packing)
+    assert_alike(tmp_path / "one", tmp_path / "two")
+
+
+def test_what_two_began_one_finishes(tmp_path: Path) -> None:
+    alone(tmp_path / "one")
+    run(tmp_path / "mixed", 2, until=2)
+    assert len(read_metrics(tmp_path / "mixed" / "2-vision")) == 2
+    assert train(recipe(stage(steps=STEPS, save_every=0.25)), tmp_path / "mixed", resume=True)
+    assert_alike(tmp_path / "one", tmp_path / "mixed")

@@ -1,0 +1,216 @@
+"""Recipes and plans: what the paper's facts say must come out, and wrong input is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tvbench.cli.main import main
+from tvbench.errors import UsageError
+from tvbench.train.plan import Machine, make_plan
+from tvbench.train.recipe import known_variants, load_recipe, recipe_names
+from tvbench.train.schedule import steps_of
+from tvbench.train.shapes import parameters
+from tvbench.train.stages import ModelPlan
+
+
+def paper(size: str = "2b", **options: object):  # type: ignore[no-untyped-def]
+    return load_recipe("paper", size=size, **options)  # type: ignore[arg-type]
+
+
+# ── The paper ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("size", "total"), [("2b", 3_020_061_472), ("9b", 9_656_441_888)])
+def test_the_weights_of_both_sizes(size: str, total: int) -> None:
+    assert parameters(paper(size).model).total == total
+
+
+def test_the_weights_are_those_of_transformers_own_classes() -> None:
+    import torch
+    from transformers import Gemma2Config, LlavaNextConfig, LlavaNextForConditionalGeneration, SiglipVisionConfig
+
+    sizes = {"hidden": 24, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 8, "intermediate": 40, "vocabulary": 99,
+             "vision_hidden": 16, "vision_layers": 2, "vision_heads": 2, "vision_intermediate": 20}
+    with torch.device("meta"):
+        model = LlavaNextForConditionalGeneration(LlavaNextConfig(
+            text_config=Gemma2Config(hidden_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+                                     head_dim=8, intermediate_size=40, vocab_size=99),
+            vision_config=SiglipVisionConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                                             intermediate_size=20, image_size=28, patch_size=14, vision_use_head=False),
+            tie_word_embeddings=True,
+        ))
+    counted = parameters(ModelPlan("x", "y", image_size=28, sizes=sizes))
+    assert counted.total == sum(one.numel() for one in model.parameters())
+
+
+@pytest.mark.parametrize(("size", "operations"), [
+    # Section 3.2 of the facts, in FLOP.
+    ("2b", (1.2e19, 4.1e20, 3.4e20)), ("9b", (4.0e19, 1.3e21, 8.9e20)),
+])
+def test_steps_samples_and_operations_are_those_of_the_facts(size: str, operations: tuple[float, ...]) -> None:
+    plan = make_plan(paper(size), Machine(), Path("out"))
+    assert [stage.steps for stage in plan.stages] == [2743, 38_422, 10_900]
+    assert [stage.samples for stage in plan.stages] == [702_205, 4_918_051, 1_395_235]
+    assert (plan.stages[1].rows_add_up_to, plan.stages[1].steps_by_rows) == (4_956_280, 38_720)
+    for stage, expected in zip(plan.stages, operations, strict=True):
+        assert stage.operations == pytest.approx(expected, rel=0.03)
+    assert plan.stages[2].tokens == pytest.approx(1_395_200 * 6620, rel=1e-6)
+
+
+def test_hours_and_dollars_follow_from_the_machine() -> None:
+    plan = make_plan(paper(), Machine(gpus=16, mfu=0.25, price=2.0), Path("out"))
+    assert plan.stages[1].gpu_hours == pytest.approx(463, rel=0.03)  # the facts' H100 hours at 25 %
+    assert plan.stages[1].wall_hours == pytest.approx(plan.stages[1].gpu_hours / 16)
+    assert plan.stages[1].dollars == pytest.approx(plan.stages[1].gpu_hours * 2)
+    assert plan.stages[1].accumulation == 1
+
+
+def test_the_stages_are_as_the_authors_code_has_them() -> None:
+    projector, vision, video = paper().stages
+    assert (projector.rates, projector.batch, projector.micro_batch) == ({"projector": 1e-3}, 256, 16)
+    assert (projector.template, projector.images) == ("plain", "square")
+    assert vision.rates == {"text": 1e-5, "projector": 1e-5, "newline": 1e-5, "vision": 2e-6}
+    assert (vision.batch, vision.micro_batch, vision.grouping, vision.save_every) == (128, 8, "modality_length", 0.1)
+    for stage in (projector, vision, video):
+        assert (stage.betas, stage.eps, stage.weight_decay, stage.clip) == ((0.9, 0.999), 1e-8, 0.0, 1.0)
+        assert (stage.warmup, stage.final_rate, stage.max_length, stage.mask) == (0.05, 0.0, 8192, "paper")
+        assert stage.loss_norm == "microbatch"
+    assert video.frames == 32
+    assert {"rates", "batch", "newline"} <= set(video.ours)
+
+
+def test_table_8_adds_up_as_the_facts_say() -> None:
+    entries = {entry.name: entry for stage in paper().stages for entry in stage.data}
+    assert sum(entry.samples or 0 for entry in entries.values()) == 6_351_515
+    multilingual = [entry for entry in entries.values() if entry.source_language == "multilingual"]
+    assert sum(entry.samples or 0 for entry in multilingual) == 2_330_655
+
+
+def test_packed_is_the_same_recipe_packed() -> None:
+    for stage, packed in zip(paper().stages, load_recipe("paper-packed", size="2b").stages, strict=True):
+        assert packed.packing and not stage.packing
+        assert (packed.rates, packed.batch, packed.data) == (stage.rates, stage.batch, stage.data)
+
+
+# ── Variants and settings ─────────────────────────────────────────────────────────────────────────
+
+
+def test_every_variant_can_be_read() -> None:
+    kinds = known_variants("paper")
+    assert set(kinds) == {"text", "encoder", "multilingual", "projector", "languages", "resolution", "video"}
+    for kind, choices in kinds.items():
+        for choice in choices:
+            if (kind, choice) != ("text", "towerp-pt"):
+                assert paper(variants=[f"{kind}={choice}"]).variants == (f"{kind}={choice}",)
+
+
+def test_variants_change_what_the_tables_changed() -> None:
+    assert paper(variants=["encoder=siglip1"]).model.vision == "google/siglip-so400m-patch14-384"
+    translated = paper(variants=["projector=pixmo_cap_translated"]).stages[0]
+    samples = sum(entry.samples or 0 for entry in translated.data)
+    assert (samples, steps_of(translated, samples)) == (1_069_984, 4_180)
+    assert [stage.name for stage in paper(variants=["video=none"]).stages] == ["projector", "vision"]
+    assert [entry.name for entry in paper(variants=["video=english"]).stages[2].data] == ["llava-video"]
+    english = make_plan(paper(variants=["multilingual=off"]), Machine(), Path("out")).stages[1]
+    assert english.samples == 4_956_280 - (2_330_655 - 697_617)
+    tiles = paper(variants=["resolution=224-14-22"]).model
+    assert (tiles.image_size, tiles.max_tiles) == (224, 22)
+
+
+def test_a_base_model_that_is_not_public_says_what_to_set() -> None:
+    with pytest.raises(UsageError, match="not public.*--set model.text"):
+        paper(variants=["text=towerp-pt"])
+
+
+def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
+    found = paper(settings=["stage2.batch=64", "vision.rates.text=5e-6", "seed=7", "model.max_tiles=4",
+                            "datasets.dvqa.samples=10", "stage1.data=[dvqa]"])
+    assert [stage.batch for stage in found.stages] == [256, 64, 128]
+    assert found.stages[1].rates["text"] == 5e-6
+    assert {stage.seed for stage in found.stages} == {7}
+    assert found.model.max_tiles == 4
+    assert [entry.samples for entry in found.stages[0].data] == [10]
+
+
+@pytest.mark.parametrize(("setting", "said"), [
+    ("bach=1", "Did you mean batch"),
+    ("stage9.batch=1", "no stage 9"),
+    ("stage2.batch=many", "must be a whole number"),
+    ("stage2.packing=1", "must be true or false"),
+    ("stage2.rates.txt=1", "Did you mean text"),
+    ("stage2.betas=[0.9]", "2 values are needed"),
+    ("model.famly=x", "Did you mean family"),
+    ("stage2.template=gemma", "unknown paper: stage 2.template"),
+    ("stage2.data=[nothing]", "unknown data of paper: stage 2"),
+    ("seed", "KEY=VALUE"),
+    ("seed=[", "not YAML"),
+])
+def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        paper(settings=[setting])
+
+
+def test_a_recipe_file_may_extend_another(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nextends: paper\nstages:\n  - {number: 2, batch: 32}\n  - {name: more, number: 4, "
+                    "data: [dvqa], rates: {text: 1e-6}, batch: 8, micro_batch: 1}\n")
+    found = load_recipe(str(path), size="9b")
+    assert [(stage.name, stage.batch) for stage in found.stages] == [
+        ("projector", 256), ("vision", 32), ("video", 128), ("more", 8)]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("stages: [", "not valid YAML"), ("- a", "no mapping"), ("name: x", "has no stages"),
+    ("colour: red", "unknown key"),
+    ("name: x\nstages: [{name: a, number: 1}]", "missing"), ("extends: papr", "Did you mean paper"),
+])
+def test_a_broken_recipe_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        load_recipe(str(path))
+
+
+def test_the_recipes_that_come_along() -> None:
+    assert recipe_names() == ("mini", "paper", "paper-packed")
+
+
+# ── The command ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_plan_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--recipe", "paper", "--size", "9b", "--dry-run", "--format", "json", "--price", "2"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [stage["steps"] for stage in plan["stages"]] == [2743, 38_422, 10_900]
+    assert plan["stages"][1]["dollars"] > 0
+    assert any(file.endswith("3-video/model/") for file in plan["files"])
+
+
+def test_the_plan_as_a_table_names_our_decisions_and_both_sums(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--recipe", "paper", "--size", "2b", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "38,422" in out
+    assert "add up to 4,956,280, which would be 38,720 steps" in " ".join(out.split())
+    assert "our decision on batch" in out
+
+
+@pytest.mark.parametrize("words", [
+    "--recipe papr", "--recipe paper", "--recipe paper --size 3b", "--recipe paper --size 2b --variant encoder=clip",
+    "--recipe paper --size 2b --stage 7", "--recipe mini --mfu 2", "", "--recipe mini --size 2b",
+])
+def test_wrong_words_are_a_usage_error(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--dry-run", *words.split()]) == 2
+    assert "tvbench: " in capsys.readouterr().err
+
+
+def test_the_papers_data_must_be_given_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from training import PLAN  # the model's parts need no hub then
+
+    sizes = json.dumps(dict(PLAN.sizes))
+    assert main(["train", "--recipe", "paper", "--size", "2b", "--stage", "1", "--output", str(tmp_path / "run"),
+                 "--set", "model.text=generated:mini", "--set", "model.vision=generated:mini", "--set",
+                 "model.image_size=56", "--set", "model.vision_layers=null", "--set", f"model.sizes={sizes}"]) == 2
+    assert "pixmo-cap" in capsys.readouterr().err
