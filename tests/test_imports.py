@@ -111,7 +111,7 @@ MAY_KNOW = {
     # Pictures and clips, into the form that the engines' protocol gives them.
     "media": "keys engines.protocol",
     # The engines know no task, no score, no store, no report.
-    "engines": "media hub local_models places mini.checkpoint",
+    "engines": "checkpoint_files media hub local_models places mini.checkpoint",
     "media.anyres": "",
     "engines.protocol": "",
     # Tasks and models, and how they are found.
@@ -142,11 +142,14 @@ MAY_KNOW = {
     "diagnosis": "languages scoring",
     "explaining": "assess diagnosis scoring store",
     "auditing": "scoring",
+    # What is wrong with a checkpoint.
+    "doctor": "engines media.anyres",
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
     "checkpoint_files": "media.anyres",
-    "train": "checkpoint_files engines.checkpoint engines.tensors hub media mini",
+    "train": "checkpoint_files engines.checkpoint engines.tensors hub media mini places sources",
     "train.stages": "train.data.entries",
-    "train.recipe": "train.data.entries train.stages",
+    "train.recipe": "train.data.entries train.data.mixture train.stages",
+    "train.data.mixture": "",
     "train.plan": "train.data.entries train.schedule train.shapes train.stages",
     "train.data.entries": "",
     # What is read from runs.
@@ -155,7 +158,8 @@ MAY_KNOW = {
     " statistics store",
     "interop": "assess codec keys languages signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "__version__ assess auditing catalog codec comet comparing diagnosis engines.open explaining hub interop"
+    "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
+    " engines.open explaining hub interop"
     " languages plan report scoring"
     " session store judging train workers",
     "__main__": "cli.main",
@@ -166,7 +170,7 @@ MAY_KNOW = {
 """Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
 
 MAY_IMPORT = {
-    "torch": "cli.train engines mini.checkpoint train workers.comet_worker",
+    "torch": "cli.train doctor.numerics engines mini.checkpoint train workers.comet_worker",
     "comet": "workers.comet_worker",
     "transformers": "engines train",
     "safetensors": "engines mini.checkpoint train",
@@ -179,11 +183,11 @@ MAY_IMPORT = {
     "datasets": "",
     "evaluate": "scoring.hf_metrics",
     "huggingface_hub": "hub",
-    "pyarrow": "sources",
+    "pyarrow": "sources train.data.blocks",
     "sacrebleu": "scoring",
     "av": "media mini",
-    "PIL": "engines media mini train",
-    "numpy": "engines media mini report.estimate paired scoring.sums train workers.comet_worker",
+    "PIL": "doctor.numerics engines media mini train",
+    "numpy": "doctor.numerics engines media mini report.estimate paired scoring.sums train workers.comet_worker",
     "rich": "cli report",
     "pycld2": "diagnosis.language_id",
     "py3langid": "diagnosis.language_id",

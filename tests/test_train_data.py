@@ -327,7 +327,8 @@ def test_a_broken_mixture_file(tmp_path: Path, text: str, said: str) -> None:
 # ── The generated world, and what people see ──────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", ["captions", "questions", "translation", "video", "told-questions", "told-translation"])
+@pytest.mark.parametrize(
+    "kind", ["captions", "questions", "translation", "video", "told-questions", "told-translation", "letters"])
 def test_generated_samples_are_the_same_every_time_and_hold_nothing_back_for_the_test(kind: str) -> None:
     one, again = (GeneratedCorpus(entry(kind, samples=60, more=2)) for _ in range(2))
     for index in (0, 17, 59):

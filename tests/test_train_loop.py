@@ -217,6 +217,22 @@ def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tm
     assert [loss for _, loss in curves[1]] == pytest.approx([loss for _, loss in curves[0]], rel=1e-4)
 
 
+def test_a_signal_to_the_whole_job_ends_the_step_and_saves(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal, or a scheduler: the workers get it too, and must not take the step with them."""
+    script = SCRIPT.replace("steps=40, save_every=0.05", "steps=4000, save_every=1.0, workers=2")
+    running = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run"), str(ROOT / "tests")], cwd=ROOT,
+                               start_new_session=True, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "run" / "2-vision" / "metrics.jsonl"
+    while running.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= 3):
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    kept = checkpoint.newest(tmp_path / "run" / "2-vision" / "checkpoints")
+    assert kept is not None
+    assert checkpoint.read_progress(kept).step == len(read_metrics(tmp_path / "run" / "2-vision"))
+
+
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     """The limit on a file's size stands for the full disk: the write fails in the middle."""
     chosen = recipe(stage(steps=6, save_every=0.17))

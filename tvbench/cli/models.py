@@ -1,4 +1,4 @@
-"""`tvbench models`: the model cards, and what each says."""
+"""`tvbench models`: the model cards, what each says, and published checkpoints put right."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
 from tvbench.cli.output import print_json
-from tvbench.errors import EXIT_GOOD
+from tvbench.errors import EXIT_GOOD, UsageError
 from tvbench.types import ModelCard
 
 
@@ -21,8 +22,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     show = actions.add_parser("show", help="what is known of one model")
     show.add_argument("model", help="a card's name, a folder, a hub id, or openai:NAME@URL")
-    # No default here: it would overwrite a --format that was given before `show`.
-    show.add_argument("--format", choices=("table", "json"), default=argparse.SUPPRESS, help="how to print")
+    _add_own_format(show)
+    summary = "write a published TowerVision checkpoint as current software reads it rightly"
+    imported = actions.add_parser("import", help=summary, description=summary)
+    imported.add_argument("source", help="a checkpoint folder, a hub id, or a card's name")
+    imported.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    imported.add_argument("--target", choices=("current", "legacy"), default="current",
+                          help="legacy: for transformers before 5.4 and vLLM of that time (default %(default)s)")
+    imported.add_argument("--as", choices=("onevision",), dest="family",
+                          help="the class that takes clips too, with the same weights")
+    imported.add_argument("--offline", action="store_true", help="never ask the hub")
+    _add_own_format(imported)
+
+
+def _add_own_format(parser: argparse.ArgumentParser) -> None:
+    # No default here: it would overwrite a --format that was given before the action.
+    parser.add_argument("--format", choices=("table", "json"), default=argparse.SUPPRESS, help="how to print")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -35,11 +50,34 @@ def main(args: argparse.Namespace) -> int:
         else:
             print("\n".join(explained(card, args.model)))
         return EXIT_GOOD
+    if args.action == "import":
+        return import_model(catalog.resolve_model(args.source), args)
     found = list(catalog.models().values())
     if args.format == "json":
         print_json([record(card) for card in found])
     else:
         _print_table(found)
+    return EXIT_GOOD
+
+
+def import_model(card: ModelCard, args: argparse.Namespace) -> int:
+    """`tvbench models import`: the corrected checkpoint, and what was corrected."""
+    from tvbench.engines.importing import MEANING, import_checkpoint
+    from tvbench.engines.open import local_checkpoint
+
+    if card.kind == "server":
+        raise UsageError(f"{card.name} is served elsewhere; there are no files to import",
+                         "name a checkpoint folder or a hub id")
+    done = import_checkpoint(local_checkpoint(card, offline=args.offline), card, args.output, target=args.target,
+                             onevision=args.family == "onevision")
+    if args.format == "json":
+        print_json(asdict(done))
+        return EXIT_GOOD
+    print(f"wrote {done.folder}: {card.name} as {done.family}, for {done.target} software")
+    for name in done.corrections:
+        print("\n".join(field(name, MEANING[name])))
+    if not done.corrections:
+        print("  nothing had to be corrected")
     return EXIT_GOOD
 
 

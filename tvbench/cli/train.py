@@ -34,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
     parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default ./training/RECIPE[-SIZE]")
+    parser.add_argument("--target", choices=("current", "legacy"), default="current",
+                        help="legacy: an export for transformers before 5.4 and vLLM of that time")
     parser.add_argument("--resume", action="store_true", help="go on with what is in the output folder")
     parser.add_argument("--wandb", metavar="PROJECT", help="send the curves to Weights & Biases as well")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads for torch (default: all cores)")
@@ -80,7 +82,7 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
     peak = args.gpu_peak * torch.cuda.device_count() if torch.cuda.is_available() else None
     with TrainingProgress(quiet=args.quiet) as progress:
         whole = train(recipe, output, resume=args.resume, only=args.stage, wandb=args.wandb, peak=peak,
-                      on_event=progress.show)
+                      target=args.target, on_event=progress.show)
     if not whole:
         remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
     return EXIT_GOOD if whole else EXIT_INCOMPLETE

@@ -76,7 +76,7 @@ def inspect(folder: Path, card: ModelCard) -> Inspection:
     config = read_config(folder)
     if not is_gemma2_llava(config):
         return Inspection(family=False)
-    _, needs = _corrected_config(folder, config)
+    _, needs = corrected_config(folder, config)
     with Weights(folder) as weights:
         needs += _weight_needs(weights)
     if scale_state(config, card) == "unfolded":
@@ -144,8 +144,8 @@ def _weight_needs(weights: Weights) -> list[str]:
     return [*needs, "dropped-head"] if HEAD in weights.original else needs
 
 
-def _corrected_config(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The configuration as it should be, and the names of what changed."""
+def corrected_config(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The configuration as it should be, and the names of what changed. Raises EngineError: no image token."""
     text = {name: value for name, value in config["text_config"].items() if not name.startswith("mm_")}
     vision = dict(config.get("vision_config") or {})
     fixed = {name: value for name, value in config.items() if not name.startswith("mm_")}
@@ -199,15 +199,14 @@ def _make(folder: Path, target: Path, needs: tuple[str, ...]) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _copy_small_files(folder, work)
-        config, _ = _corrected_config(folder, read_config(folder))
+        copy_small_files(folder, work)
+        config, _ = corrected_config(folder, read_config(folder))
         config["tvbench"] = {"vision_embed_scale": "folded", "corrections": list(needs)}
         (work / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with Weights(folder) as weights:
             if HEAD in weights.original:
                 check_head(weights)
-            fold = int(config["text_config"]["hidden_size"]) if "folded-image-scale" in needs else None
-            rewrite(weights, work, fold=fold)
+            rewrite(weights, work, fold=weights.hidden if "folded-image-scale" in needs else None)
         try:
             work.rename(target)
         except OSError:
@@ -220,7 +219,8 @@ def _make(folder: Path, target: Path, needs: tuple[str, ...]) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _copy_small_files(folder: Path, target: Path) -> None:
+def copy_small_files(folder: Path, target: Path) -> None:
+    """Copy everything but the configuration and the weights: tokenizer, processors, templates. Raises OSError."""
     for path in sorted(folder.iterdir()):
         weights = path.suffix in (".safetensors", ".bin", ".pt", ".pth") or path.name.endswith(".index.json")
         if path.is_file() and not weights and path.name != "config.json":

@@ -97,6 +97,15 @@ class Weights:
         tensor: torch.Tensor = self._where[name].get_tensor(self.original[name])
         return tensor
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a canonical name's tensor, without reading it."""
+        return tuple(self._where[name].get_slice(self.original[name]).get_shape())
+
+    @property
+    def hidden(self) -> int:
+        """The text model's hidden size, whether or not the configuration writes it out."""
+        return self.shape(EMBEDDING)[1]
+
     @property
     def renamed(self) -> bool:
         """Whether any tensor is stored under another name than the canonical one, or is of no use."""

@@ -2,7 +2,8 @@
 
 The rule (docs/train.md): canonical names, no head (it must equal the embedding), no pooling head, sqrt(hidden)
 folded into the image path in float32 before anything is rounded, and a marker that says so. `legacy` leaves the factor
-out, for transformers before 5.4 and vLLM of that time: one set of weights cannot be right on both sides.
+out, for transformers before 5.4 and vLLM of that time: one set of weights cannot be right on both sides. `stage` leaves
+it out too, for the next stage of training.
 Nothing is called written before it was opened again and gave the logits of the model in memory.
 """
 
@@ -17,13 +18,14 @@ from typing import Any, Literal
 import torch
 
 from tvbench.checkpoint_files import write_json
+from tvbench.engines.small_files import readable_by_4
 from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, canonical, write_tensors
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.train.assembly import open_model, vision_scale
 from tvbench.train.loss import capped
 from tvbench.train.vision import visual_rows
 
-Target = Literal["current", "legacy"]
+Target = Literal["current", "legacy", "stage"]
 DType = Literal["float32", "bfloat16"]
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
 """How far logits (soft-capped, so below 30) may differ after writing: bfloat16 keeps 8 bits of each weight."""
@@ -51,10 +53,12 @@ def export(
         work.mkdir(parents=True)
         _copy_small_files(like, work)
         fold = scale if target == "current" else 1.0
-        marker = "unfolded" if target == "legacy" and scale != 1.0 else "folded"
+        marker = "unfolded" if target != "current" and scale != 1.0 else "folded"
         write_json(work / "config.json", _config(like, dtype, marker, note or {}))
         write_tensors(exported(model, fold=fold, dtype=getattr(torch, dtype)), work)
         verify(model, work, scale=scale, tolerance=TOLERANCE[dtype])
+        if target == "legacy":
+            readable_by_4(work)
         _put_in_place(work, folder)
     except OSError as error:
         raise TvbenchError(f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"

@@ -34,6 +34,7 @@ from tvbench.mini.world import (
     others,
     seen_colours,
 )
+from tvbench.train.data.steps import unstoppable
 from tvbench.train.loss import IGNORED
 from tvbench.train.stages import Stage
 
@@ -114,7 +115,8 @@ def patch_feed(
     """The batches of steps `start` to `steps` - 1."""
     workers = stage.workers
     yield from DataLoader(PatchSteps(stage, tile, patch, level), batch_size=None, sampler=range(start, steps),
-                          num_workers=workers, prefetch_factor=2 if workers else None, collate_fn=None)
+                          num_workers=workers, prefetch_factor=2 if workers else None, collate_fn=None,
+                          worker_init_fn=unstoppable)
 
 
 @dataclass(frozen=True, slots=True)

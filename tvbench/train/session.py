@@ -30,7 +30,7 @@ from tvbench.train.checkpoint import newest
 from tvbench.train.data.corpora import stage_corpus
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import feed, make_order
-from tvbench.train.export import export
+from tvbench.train.export import Target, export
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
 from tvbench.train.optimizer import make_optimizer
@@ -82,12 +82,14 @@ def train(
     only: int | None = None,
     wandb: str | None = None,
     peak: float | None = None,
+    target: Target = "current",
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> bool:
     """Train `recipe` into `output`. True when all that was asked is done, False when it was asked to stop.
 
     `only` trains that one stage, from the one before it in `output`. `peak` is the FLOP/s of all processes together,
-    for the MFU. Raises UsageError for a folder that holds another recipe or unfinished work without `resume`.
+    for the MFU; `target` is what the export is for. Raises UsageError for a folder that holds another recipe, or
+    unfinished work without `resume`.
     """
     with world() as here, _stoppable() as stopping:
         if here.first:
@@ -112,7 +114,8 @@ def train(
                     return False
             source = folder / "model"
         if here.first and (only is None or only == recipe.stages[-1].number):
-            on_event(Written(_export_last(recipe, source, output / "export")))
+            name = "export" if target == "current" else f"export-{target}"
+            on_event(Written(_export_last(recipe, source, output / name, target)))
         here.wait()
     return True
 
@@ -140,10 +143,11 @@ def _prepare(recipe: Recipe, output: Path, *, resume: bool) -> None:
     path.write_text(said, encoding="utf-8")
 
 
-def _export_last(recipe: Recipe, source: Path, folder: Path) -> Path:
+def _export_last(recipe: Recipe, source: Path, folder: Path, target: Target) -> Path:
     if not (folder / "config.json").is_file():
         note = {"recipe": recipe.name, "size": recipe.size, "variants": list(recipe.variants)}
-        export(open_model(source), folder, like=source, scale=vision_scale(source), note=note)
+        export(open_model(source), folder, like=source, scale=vision_scale(source), note=note,
+               target=target)
     return folder
 
 
@@ -238,7 +242,7 @@ class _StageRun:
             copy = open_model(self.source)
             copy.load_state_dict(state)
             export(copy, self.folder / "model", like=self.source, scale=vision_scale(self.source), dtype="float32",
-                   target="legacy")
+                   target="stage")
         self.world.wait()
 
 

@@ -6,6 +6,7 @@ cannot be used leaves its place empty. Uses torch's DataLoader, whose item is a 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -75,11 +76,18 @@ def feed(
         num_workers=workers,
         prefetch_factor=2 if workers else None,
         collate_fn=None,
-        persistent_workers=False,
+        worker_init_fn=unstoppable,
     )
     for batches in loader:
         everyone = int(world.sum(trained_tokens(batches))) if stage.loss_norm == "global_tokens" else 0
         yield weighed(batches, stage.loss_norm, groups=dataset.groups, everyone=everyone, processes=world.size)
+
+
+def unstoppable(worker: int) -> None:
+    """Ctrl-C and SIGTERM reach every process of a job: the first process decides, and it needs the workers to the end
+    of its step. They end with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def make_order(corpus: Corpus, stage: Stage) -> Order:

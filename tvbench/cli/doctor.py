@@ -1,0 +1,62 @@
+"""`tvbench doctor`: what is wrong with a checkpoint, and the fix for each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tvbench.cli.arguments import add_format
+from tvbench.cli.fields import field
+from tvbench.cli.output import print_json
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EXIT_USAGE, TvbenchError, UsageError
+
+if TYPE_CHECKING:
+    from tvbench.doctor.findings import Examination
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit codes: 0 nothing that makes answers wrong, 1 something does, 2 the model cannot be read"
+    parser.add_argument("model", help="a card's name, a checkpoint folder, or a hub id")
+    parser.add_argument("--engine", choices=("transformers", "vllm"),
+                        help="whose numbers are measured (default: transformers, and vllm where it is installed)")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="to measure in (default: the stored one)")
+    parser.add_argument("--offline", action="store_true", help="never ask the hub")
+    add_format(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench import catalog
+    from tvbench.engines.open import choose_engine, local_checkpoint
+
+    card = catalog.resolve_model(args.model)
+    if card.kind == "server":
+        raise UsageError(f"{card.name} is served elsewhere; the doctor looks at files", "name the checkpoint itself")
+    choose_engine(card, "transformers")  # everything is measured against it: says what to install
+    from tvbench.doctor.examine import examine
+
+    try:
+        found = examine(local_checkpoint(card, offline=args.offline), card, engine=args.engine, dtype=args.dtype)
+    except UsageError:
+        raise
+    except TvbenchError as error:
+        print(f"tvbench: {card.name} cannot be read: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if args.format == "json":
+        print_json(asdict(found) | {"folder": str(found.folder), "wrong": found.wrong})
+    else:
+        _show(found)
+    return EXIT_INCOMPLETE if found.wrong else EXIT_GOOD
+
+
+def _show(found: Examination) -> None:
+    print(f"{found.model} ({found.folder})")
+    for finding in found.findings:
+        print("\n".join(field(f"{finding.severity} {finding.code}", finding.message)))
+        if finding.fix:
+            print("\n".join(field("fix", finding.fix)))
+    if not found.findings:
+        print("  no findings")
+    for remark in found.remarks:
+        print("\n".join(field("note", remark)))
