@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training import RATES, assembled, entry, recipe, stage, trainee
+from training import PLAN, RATES, assembled, entry, recipe, stage, trainee
 
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.train import checkpoint
@@ -267,6 +267,21 @@ def test_a_checkpoint_without_its_progress_is_passed_over(tmp_path: Path) -> Non
     found = checkpoint.newest(tmp_path)
     assert found is not None
     assert found.name == "step-000001"
+
+
+def test_the_video_stage_goes_on_from_llava_next_as_onevision_with_equal_weights(tmp_path: Path) -> None:
+    plan = replace(PLAN, family="llava_next")
+    clips = replace(entry("video"), modality="video")
+    video = stage(name="video", number=3, steps=1, data=(clips,), rates={"newline": 1e-9})
+    assert train(recipe(stage(steps=1), video, plan=plan), tmp_path / "run")
+    first, last = (json.loads((tmp_path / "run" / name / "config.json").read_text())
+                   for name in ("2-vision/model", "export"))
+    assert (first["model_type"], last["model_type"]) == ("llava_next", "llava_onevision")
+    before, after = stored(tmp_path / "run" / "2-vision" / "model"), stored(tmp_path / "run" / "3-video" / "model")
+    table = "language_model.model.embed_tokens.weight"
+    assert len(after[table]) - len(before[table]) in (0, 1)
+    for name in before.keys() - {"image_newline"}:
+        assert torch.equal(before[name], after[name][: len(before[name])] if name == table else after[name]), name
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tvbench.engines.importing import import_checkpoint
 from tvbench.errors import UsageError
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.checkpoint import newest
@@ -39,6 +40,7 @@ from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
 from tvbench.train.schedule import steps_of
 from tvbench.train.stages import Recipe, Stage
+from tvbench.types import ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def train(
                         continue
                     raise UsageError(f"stage {stage.number} ({stage.name}) is not trained yet in {output}",
                                      f"the same command with --stage {stage.number}, or without --stage")
+                source = _able(stage, source, folder, here)
                 run = _StageRun(stage, source, folder, here, wandb, peak, on_event, stopping)
                 if not run.train():
                     return False
@@ -141,6 +144,20 @@ def _prepare(recipe: Recipe, output: Path, *, resume: bool) -> None:
         raise UsageError(f"{output} is not empty and holds no training run", "choose another --output")
     output.mkdir(parents=True, exist_ok=True)
     path.write_text(said, encoding="utf-8")
+
+
+def _able(stage: Stage, source: Path, folder: Path, here: World) -> Path:
+    """`source`, or where the stage has clips and its class takes none, the same weights as LLaVA-OneVision."""
+    clips = any(entry.modality == "video" for entry in stage.data)
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    if not clips or config["model_type"] != "llava_next":
+        return source
+    start = folder / "start"
+    if here.first and not (start / "config.json").is_file():
+        card = ModelCard(source.name, "folder", str(source))
+        import_checkpoint(source, card, start, target="legacy", onevision=True)
+    here.wait()
+    return start
 
 
 def _export_last(recipe: Recipe, source: Path, folder: Path, target: Target) -> Path:
