@@ -3,8 +3,8 @@
     python benchmarks/train.py [--rounds 5] [--steps 12] [--threads 1]
 
 All of it in one process, alternating, so that a busy machine slows everybody alike: read the ratios. The bare loop does
-what any must (forward, backward, clip, AdamW); ours adds rates, weights, metrics, events and the feed, whose samples are
-prepared by a worker process. Packed and padded learn from the same samples in batches of mixed kinds and lengths.
+what any must (forward, backward, clip, AdamW); ours adds rates, weights, metrics, events and the feed, whose samples
+are prepared by a worker process. Packed and padded learn from the same samples in batches of mixed kinds and lengths.
 """
 
 from __future__ import annotations

@@ -146,7 +146,8 @@ MAY_KNOW = {
     "doctor": "engines media.anyres",
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
     "checkpoint_files": "media.anyres",
-    "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini places sources",
+    "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini"
+    " places sources",
     "train.stages": "train.data.entries",
     "train.recipe": "train.data.entries train.data.mixture train.stages",
     "train.data.mixture": "",
