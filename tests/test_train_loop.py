@@ -17,6 +17,7 @@ import pytest
 import torch
 from training import PLAN, RATES, assembled, entry, recipe, stage, trainee
 
+from tvbench.cli.main import main
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.train import checkpoint
 from tvbench.train.data.columns import Columns
@@ -183,6 +184,29 @@ def test_a_stage_that_was_stopped_and_continued_equals_one_that_was_not_bit_for_
               for run in ("whole", "stopped")]
     assert curves[0] == curves[1]
     assert [step for step, _, _ in curves[0]] == [1, 2, 3, 4, 5, 6]
+    picture = (tmp_path / "stopped" / "2-vision" / "loss.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert list((tmp_path / "stopped" / "2-vision" / "tensorboard").glob("events*"))
+
+
+def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of the recipe, with two steps a stage and a smaller model."""
+    words = ["--set", "steps=2", "--set", "batch=4", "--set", "micro_batch=4", "--set", "workers=0"]
+    for name, size in (("hidden", 32), ("layers", 2), ("head_dim", 16), ("heads", 2), ("kv_heads", 1),
+                       ("vocabulary", 500), ("intermediate", 48), ("vision_hidden", 32),
+                       ("vision_layers", 1), ("tokenizer_count", 2)):
+        words += ["--set", f"model.sizes.{name}={size}"]
+    output = tmp_path / "run"
+    assert main(["train", "--recipe", "mini", "--output", str(output), *words]) == 0
+    said = capsys.readouterr().err
+    assert "stage 0 text: 2 steps of 4 samples" in said
+    assert f"tvbench run --model {output}/export --tasks mini" in said
+    assert main(["train", "--recipe", "mini", "--output", str(output), *words]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main(["run", "--model", str(output / "export"), "--tasks", "mini", "--languages", "de", "--limit", "2",
+                 "--results", str(tmp_path / "results"), "--quiet"]) == 0
 
 
 SCRIPT = """

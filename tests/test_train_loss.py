@@ -10,7 +10,7 @@ from training import assembled, encoded, mean_loss, stage, trainee
 
 from tvbench.errors import UsageError
 from tvbench.train.attention import additive_mask, attention_arguments
-from tvbench.train.data.batches import pack, pad, trained_tokens, weighed
+from tvbench.train.data.batches import pack, pad, token_weights, total_weight, weighed
 from tvbench.train.loss import soft_capped_loss, supervised
 
 
@@ -77,7 +77,7 @@ def mixture(folder: Path) -> list:  # type: ignore[type-arg]
             *encoded(folder, "video", 2), *encoded(folder, "told-questions", 5)]
 
 
-@pytest.mark.parametrize("norm", ["microbatch", "global_tokens"])
+@pytest.mark.parametrize("norm", ["microbatch", "global_tokens", "square_root"])
 def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path, norm: str) -> None:
     """Rows longer than the sliding window of 40, so that its mask is tested too."""
     samples = mixture(folder)
@@ -88,7 +88,7 @@ def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path,
     found = {}
     for name, batches in (("padded", padded), ("packed", packed)):
         model = trainee(folder)
-        everyone = trained_tokens(batches)
+        everyone = total_weight(batches, norm)  # type: ignore[arg-type]
         losses = [model(batch) for batch in weighed(batches, norm, groups=3, everyone=everyone, processes=1)]  # type: ignore[arg-type]
         sum(losses).backward()  # type: ignore[union-attr]
         found[name] = (float(sum(losses)), {key: one.grad for key, one in model.named_parameters()})
@@ -103,6 +103,15 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
     batches = weighed([pad(short, 0, 0), pad(long, 0, 1)], "microbatch", groups=2, everyone=0, processes=1)
     totals = [float(batch.weights[supervised(batch.labels)].sum()) for batch in batches]
     assert totals == pytest.approx([0.5, 0.5])
+
+
+def test_under_square_root_an_answer_weighs_the_root_of_its_length() -> None:
+    no, yes = -100, 7
+    labels = torch.tensor([[no, yes, yes, yes, yes, no, yes, no], [no, no, yes, yes, yes, yes, yes, yes]])
+    found = token_weights(labels, "square_root")
+    assert found[0, 1:5].tolist() == [0.5] * 4
+    assert found[0, 6].item() == 1.0
+    torch.testing.assert_close(found[1, 2:], torch.full((6,), 6**-0.5))
 
 
 def test_flex_attention_sees_the_same_as_eager(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tvbench.train.assembly import assemble, open_model, vision_scale
-from tvbench.train.data.batches import pad, trained_tokens, weighed
+from tvbench.train.data.batches import pad, total_weight, weighed
 from tvbench.train.data.encode import Encoded, Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.generated import GeneratedCorpus
@@ -66,7 +66,7 @@ def encoded(folder: Path, kind: str, count: int, *, using: Stage | None = None, 
 def mean_loss(model: VisionLanguageTrainee, samples: list[Encoded]) -> torch.Tensor:
     """The mean over all trained tokens of samples that are padded side by side."""
     batch = pad(samples, 0)
-    (ready,) = weighed([batch], "global_tokens", groups=1, everyone=trained_tokens([batch]), processes=1)
+    (ready,) = weighed([batch], "global_tokens", groups=1, everyone=total_weight([batch], "global_tokens"), processes=1)
     return model(ready)
 
 

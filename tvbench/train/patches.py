@@ -42,7 +42,7 @@ NAMES = (*NOUNS, *(sense for pair in SENSES.values() for sense in pair))
 NOTHING = 0
 COVERED = 0.1
 """A patch of which less than this is covered shows nothing."""
-FREE_INKS = 0.5
+FREE_INKS = 0.8
 """The share of things whose ink is no named colour."""
 APART = 90
 """How far such an ink is from every named colour, and from grey, in RGB (0..255)."""

@@ -16,6 +16,8 @@ Part = Literal["text", "vision", "projector", "newline"]
 PARTS: tuple[Part, ...] = ("text", "vision", "projector", "newline")
 
 Family = Literal["llava_next", "llava_onevision"]
+Norm = Literal["microbatch", "global_tokens", "square_root"]
+"""What the loss is a mean of: see `weighed` in data/batches.py."""
 Objective = Literal["language", "patches"]
 """`language`: next token. `patches`: what each patch of a generated picture shows (mini's stand-in for SigLIP2)."""
 
@@ -84,7 +86,7 @@ class Stage:
     time_prompt: bool = False
     template: Literal["plain", "gemma2_instruct"] = "gemma2_instruct"
     mask: Literal["paper", "assistant_only"] = "paper"
-    loss_norm: Literal["microbatch", "global_tokens"] = "microbatch"
+    loss_norm: Norm = "microbatch"
     grouping: Literal["random", "modality_length", "within_step"] = "random"
     drop_last: bool = False
     packing: bool = False

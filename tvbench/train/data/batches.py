@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 
 from tvbench.train.data.encode import Encoded, Visual
 from tvbench.train.data.sample import BrokenSample
 from tvbench.train.loss import IGNORED, supervised
+from tvbench.train.stages import Norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +74,39 @@ def pack(
     return _laid_out(rows, pad_id, skipped)
 
 
-def weighed(batches: Sequence[Batch], norm: Literal["microbatch", "global_tokens"], *, groups: int, everyone: int,
-            processes: int) -> list[Batch]:
+def weighed(batches: Sequence[Batch], norm: Norm, *, groups: int, everyone: float, processes: int) -> list[Batch]:
     """The batches of one process and step with their weights, for gradients that are averaged over processes.
 
     `microbatch`: the mean over the tokens of each group, then over all groups of all processes (the fork's).
-    `global_tokens`: the mean over all trained tokens, `everyone` of them. `groups`: of this process.
+    `global_tokens`: the mean over all trained tokens. `square_root`: as that, but an answer of n tokens weighs sqrt(n)
+    and not n, so that captions do not drown one-word answers (InternVL 2.5's square averaging, arXiv 2412.05271).
+    `everyone`: the `total_weight` of all processes' batches. `groups`: of this process.
     """
-    if norm == "global_tokens":
-        each = processes / max(1, everyone)
-        return [replace(batch, weights=torch.full_like(batch.weights, each)) for batch in batches]
-    counts = torch.zeros(groups, dtype=torch.int64)
-    for batch in batches:
-        counts += torch.bincount(batch.groups[supervised(batch.labels)], minlength=groups)
-    share = 1.0 / (groups * counts.clamp(min=1).double())
-    return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
+    if norm == "microbatch":
+        counts = torch.zeros(groups, dtype=torch.int64)
+        for batch in batches:
+            counts += torch.bincount(batch.groups[supervised(batch.labels)], minlength=groups)
+        share = 1.0 / (groups * counts.clamp(min=1).double())
+        return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
+    each = processes / max(1.0, everyone)
+    return [replace(batch, weights=token_weights(batch.labels, norm) * each) for batch in batches]
 
 
-def trained_tokens(batches: Sequence[Batch]) -> int:
-    """Supervised positions of several batches."""
-    return sum(int(supervised(batch.labels).sum()) for batch in batches)
+def total_weight(batches: Sequence[Batch], norm: Norm) -> float:
+    """What the supervised tokens of several batches weigh together, before they are normed."""
+    return sum(float(token_weights(batch.labels, norm)[supervised(batch.labels)].double().sum()) for batch in batches)
+
+
+def token_weights(labels: torch.Tensor, norm: Norm) -> torch.Tensor:
+    """Of each token beside the others, float32 [b, n]: 1, or under `square_root` 1 / sqrt(tokens of its answer)."""
+    if norm != "square_root":
+        return torch.ones(labels.shape)
+    mask = supervised(labels)
+    # An answer is a run of supervised tokens; a sample's first token never is one, so runs end with their sample.
+    begins = mask & ~torch.nn.functional.pad(mask, (1, -1))
+    number = begins.flatten().cumsum(0)
+    lengths = torch.bincount(number[mask.flatten()], minlength=int(number[-1]) + 1).clamp(min=1)
+    return lengths.float().rsqrt()[number].view(labels.shape)
 
 
 def _laid_out(rows: Sequence[Sequence[tuple[Encoded, int]]], pad_id: int, skipped: Sequence[BrokenSample]) -> Batch:

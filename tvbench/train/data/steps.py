@@ -13,7 +13,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from tvbench.errors import UsageError
-from tvbench.train.data.batches import Batch, pack, pad, trained_tokens, weighed
+from tvbench.train.data.batches import Batch, pack, pad, total_weight, weighed
 from tvbench.train.data.encode import Encoded, Encoder
 from tvbench.train.data.order import Order
 from tvbench.train.data.sample import BrokenSample, Corpus
@@ -30,7 +30,7 @@ class Steps(Dataset[list[Batch]]):
         self.groups = shares(stage.batch, stage.micro_batch, size)
         if stage.grouping == "within_step" and stage.loss_norm == "microbatch":
             raise UsageError(f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
-                             "loss_norm: global_tokens goes with it")
+                             "loss_norm: global_tokens or square_root goes with it")
 
     def __getitem__(self, step: int) -> list[Batch]:
         micro = self.stage.micro_batch
@@ -79,7 +79,7 @@ def feed(
         worker_init_fn=unstoppable,
     )
     for batches in loader:
-        everyone = int(world.sum(trained_tokens(batches))) if stage.loss_norm == "global_tokens" else 0
+        everyone = world.sum(total_weight(batches, stage.loss_norm))
         yield weighed(batches, stage.loss_norm, groups=dataset.groups, everyone=everyone, processes=world.size)
 
 
