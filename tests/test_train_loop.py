@@ -293,6 +293,26 @@ def test_a_checkpoint_without_its_progress_is_passed_over(tmp_path: Path) -> Non
     assert found.name == "step-000001"
 
 
+def test_a_damaged_checkpoint_says_what_to_remove(tmp_path: Path) -> None:
+    chosen = recipe(stage(steps=6, save_every=0.17))
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert not train(chosen, tmp_path / "run", on_event=stop)
+    kept = checkpoint.newest(tmp_path / "run" / "2-vision" / "checkpoints")
+    assert kept is not None
+    (shard,) = kept.glob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:5000])
+    with pytest.raises(UsageError, match="step-000003 is damaged(.|\n)*remove that folder"):
+        train(chosen, tmp_path / "run", resume=True)
+    for path in kept.iterdir():
+        path.unlink()
+    kept.rmdir()
+    assert train(chosen, tmp_path / "run", resume=True)
+
+
 def test_the_video_stage_goes_on_from_llava_next_as_onevision_with_equal_weights(tmp_path: Path) -> None:
     plan = replace(PLAN, family="llava_next")
     clips = replace(entry("video"), modality="video")
@@ -318,6 +338,27 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
         train(recipe(stage(steps=1)), tmp_path / "other")
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"sizes": {**PLAN.sizes, "hidden": 33}}, "hidden .33. is no multiple of heads"),
+    ({"sizes": {**PLAN.sizes, "vision_hidden": 33}}, "vision_hidden .33. is no multiple"),
+])
+def test_sizes_that_do_not_fit(tmp_path: Path, changes: dict, said: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(UsageError, match=said):
+        train(recipe(stage(steps=1), plan=replace(PLAN, **changes)), tmp_path / "run")
+
+
+def test_a_tower_stage_must_say_when_it_ends(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="tower.steps=N"):
+        train(recipe(stage(name="tower", objective="patches", steps=None, rates={"vision": 1.0})), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="--output"):
+        train(recipe(stage(steps=1)), tmp_path / name)
 
 
 def test_a_loss_that_is_not_a_number_stops_before_it_is_learned(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ for every other model through its own processor. Batches are padded on the left.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Clip, Decoded, Prepared
 from tvbench.errors import EngineError, MediaError
+from tvbench.media.anyres import clip_rows, picture_rows
 
 if TYPE_CHECKING:
     import torch
@@ -142,23 +142,11 @@ class LlavaInputs:
 
     def image_tokens(self, height: int, width: int) -> int:
         """Tokens of one picture of that size in pixels."""
-        from transformers.image_processing_utils import select_best_resolution
-
-        best_height, best_width = select_best_resolution((height, width), self.grids)
-        rows, columns = self.side * best_height // self.tile, self.side * best_width // self.tile
-        if width / height > columns / rows:
-            rows -= (rows - int(round(height * (columns / width), 7))) // 2 * 2
-        else:
-            columns -= (columns - int(round(width * (rows / height), 7))) // 2 * 2
-        if self.most_tiles is not None:
-            ratio = math.sqrt(rows * columns / (self.most_tiles * self.side**2))
-            if ratio > 1.1:
-                rows, columns = int(rows // ratio), int(columns // ratio)
-        return int(self.side**2 + rows * (columns + 1))
+        return picture_rows((height, width), self.grids, self.tile, self.side, self.most_tiles)
 
     def clip_tokens(self, frames: int) -> int:
         """Tokens of one clip of that many frames."""
-        return frames * math.ceil(self.side / 2) ** 2 + 1
+        return clip_rows(frames, self.side)
 
 
 class ClipProcessor:

@@ -222,7 +222,9 @@ def open_model(folder: Path, *, dtype: torch.dtype = torch.float32, attention: s
     Raises UsageError for an attention that ignores Gemma2's soft-cap, EngineError for missing or unexpected tensors.
     """
     from transformers import LlavaNextForConditionalGeneration, LlavaOnevisionForConditionalGeneration
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # ours is the progress that is watched
     if attention == "sdpa":
         raise UsageError("SDPA ignores Gemma2's attention soft-cap and would train another model",
                          "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
+from safetensors import SafetensorError
 from torch import nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.api import CheckpointException
@@ -95,21 +96,30 @@ def save(
 
 
 def load(path: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, world: World) -> Progress:
-    """Put a checkpoint's state into `trainee` and `optimizer`, whose shapes must fit. Raises UsageError."""
+    """Put a checkpoint into `trainee` and `optimizer`. Raises UsageError for a damaged one, or another model's."""
     progress = read_progress(path)
     _allocate_moments(optimizer, progress.step)
     state = _state(trainee, optimizer, world)
-    known = _stored_names(path)
-    state = {name: tensor for name, tensor in state.items() if name in known or not name.startswith("random.")}
-    missing = sorted(set(state) - known)
-    if missing:
-        raise UsageError(f"{path} lacks {missing[0]} ({len(missing)} tensors in all): it is of another model or stage")
-    with torch.no_grad(), _quietly():
-        dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=world.size == 1)
+    try:
+        known = _stored_shapes(path)
+        state = {name: tensor for name, tensor in state.items() if name in known or not name.startswith("random.")}
+        _check_shapes(path, state, known)
+        with torch.no_grad(), _quietly():
+            dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=world.size == 1)
+    except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
+        raise UsageError(f"{path} is damaged: {str(error).strip().splitlines()[-1]}",
+                         "remove that folder; the checkpoint before it is used then") from error
     random_state = state.get(f"random.{world.rank}")
     if random_state is not None:
         torch.set_rng_state(random_state)
     return progress
+
+
+def _check_shapes(path: Path, state: Mapping[str, Any], known: Mapping[str, tuple[int, ...]]) -> None:
+    wrong = [name for name, tensor in state.items() if known.get(name) != tuple(tensor.shape)]
+    if wrong:
+        raise UsageError(f"{path} does not fit: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}",
+                         "it is of another model or stage: use another --output")
 
 
 # ── State by name ─────────────────────────────────────────────────────────────────────────────────
@@ -136,8 +146,9 @@ def _allocate_moments(optimizer: torch.optim.Optimizer, step: int) -> None:
             optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
 
 
-def _stored_names(path: Path) -> set[str]:
-    return set(HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata)
+def _stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    stored = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
+    return {name: tuple(tensor.size) for name, tensor in stored.items()}
 
 
 def _readable(path: Path) -> bool:

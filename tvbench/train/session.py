@@ -142,8 +142,11 @@ def _prepare(recipe: Recipe, output: Path, *, resume: bool) -> None:
         return
     if output.is_dir() and any(output.iterdir()):
         raise UsageError(f"{output} is not empty and holds no training run", "choose another --output")
-    output.mkdir(parents=True, exist_ok=True)
-    path.write_text(said, encoding="utf-8")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        path.write_text(said, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write to {output}: {error.strerror}", "choose another --output") from error
 
 
 def _able(stage: Stage, source: Path, folder: Path, here: World) -> Path:
@@ -228,7 +231,10 @@ class _StageRun:
         stage, here = self.stage, self.world
         if stage.objective == "patches":
             config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))["vision_config"]
-            steps = steps_of(stage, 0)
+            if stage.steps is None:
+                raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
+                                 f"say when it ends: --set {stage.name}.steps=N")
+            steps = stage.steps
             level = int(stage.data[0].options.get("level", 2)) if stage.data else 2
             return (lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
                     steps, steps * stage.batch)

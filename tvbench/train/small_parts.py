@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from tvbench.checkpoint_files import train_tokenizer
+from tvbench.errors import UsageError
 from tvbench.mini import prompts
 from tvbench.mini.grammars import grammar
 from tvbench.mini.samples import samples
@@ -26,6 +27,8 @@ Named = Iterator[tuple[str, torch.Tensor]]
 def text_part(plan: ModelPlan, folder: Path, seed: int) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a random Gemma2; its tokenizer is written into `folder`."""
     sizes = {**DEFAULTS, **plan.sizes}
+    _check(sizes, "hidden", "heads")
+    _check(sizes, "heads", "kv_heads")
     vocabulary = train_tokenizer(folder, tokenizer_lines(sizes, seed), vocabulary=int(sizes["vocabulary"]),
                                  context=int(sizes["context"]))
     config = {
@@ -69,6 +72,7 @@ def tokenizer_lines(sizes: Mapping[str, Any], seed: int) -> Iterator[str]:
 def vision_part(plan: ModelPlan, seed: int) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a random SigLIP tower."""
     sizes = {**DEFAULTS, **plan.sizes}
+    _check(sizes, "vision_hidden", "vision_heads")
     config = {
         "model_type": "siglip_vision_model",
         "hidden_size": int(sizes["vision_hidden"]),
@@ -81,6 +85,12 @@ def vision_part(plan: ModelPlan, seed: int) -> tuple[dict[str, Any], Named]:
         "vision_use_head": False,
     }
     return config, _vision_tensors(config, seed)
+
+
+def _check(sizes: Mapping[str, Any], whole: str, part: str) -> None:
+    if sizes[whole] % sizes[part]:
+        raise UsageError(f"model.sizes: {whole} ({sizes[whole]}) is no multiple of {part} ({sizes[part]})",
+                         f"--set model.sizes.{whole}=N")
 
 
 def _text_tensors(config: Mapping[str, Any], seed: int) -> Named:
