@@ -121,6 +121,7 @@ MAY_KNOW = {
     "task_files": "",
     "catalog": "cards languages local_models places task_files",
     "mini": "languages",
+    "mini.exchanges": "building languages mini",
     "mini.prompts": "building languages mini",
     "mini.checkpoint": "checkpoint_files",
     # A run: a plan, an engine (by its protocol only) and a store. The session opens the real engine.

@@ -328,7 +328,8 @@ def test_a_broken_mixture_file(tmp_path: Path, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["captions", "questions", "translation", "video", "told-questions", "told-translation", "letters"])
+    "kind", ["captions", "questions", "translation", "video", "told-questions", "told-translation", "letters", "scene",
+             "told-scene"])
 def test_generated_samples_are_the_same_every_time_and_hold_nothing_back_for_the_test(kind: str) -> None:
     one, again = (GeneratedCorpus(entry(kind, samples=60, more=2)) for _ in range(2))
     for index in (0, 17, 59):
@@ -343,6 +344,27 @@ def test_every_place_of_the_right_answer_is_met_in_both_protocols() -> None:
     answers = [corpus.sample(index).turns[1].text for index in range(64)]
     assert {answers.count(letter) for letter in "ABCD"} == {8}
     assert sum(len(answer) > 1 for answer in answers) == 32
+
+
+def test_a_scene_asks_everything_and_names_no_held_out_composition() -> None:
+    """The picture, every option and every sentence: checked in English, where all words are plain."""
+    from tvbench.mini.grammars import grammar
+    from tvbench.mini.world import COLOURS, NOUNS, SENSES, Thing
+
+    say = grammar("en")
+    held_out = [say.a(thing).partition(" ")[2] for noun in (*NOUNS, *(one for pair in SENSES.values() for one in pair))
+                for thing in (Thing(noun, colour) for colour in COLOURS) if thing.held_out]
+    for kind in ("scene", "told-scene"):
+        corpus = GeneratedCorpus(Entry("x", generated="mini", samples=150, languages=("en",),
+                                       options={"kind": kind, "level": 2, "branches": 6}))
+        samples = [corpus.sample(index) for index in range(150)]
+        said = [turns for sample in samples for turns in (sample.turns, *sample.branches)]
+        text = "\n".join(turn.text for turns in said for turn in turns)
+        assert not [phrase for phrase in held_out if phrase in text]
+        questions = {turns[0].text.removeprefix(sample.shared).split("\n")[0].split(" ")[0]
+                     for sample in samples for turns in (sample.turns, *sample.branches)}
+        assert {"What", "Where", "How", "Describe"} <= questions
+        assert {"True", "False", "A", "B"} <= {turns[1].text for turns in said}
 
 
 def test_a_told_picture_says_where_things_are() -> None:
@@ -367,9 +389,9 @@ def test_caption_prompts_are_by_lot_and_in_the_language() -> None:
 def test_the_mixture_is_shown_with_what_is_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "data", "--recipe", "mini", "--stage", "2", "--examples", "1", "--format", "json"]) == 0
     (shown,) = json.loads(capsys.readouterr().out)
-    captions = shown["datasets"][0]
-    assert captions["name"] == "captions"
-    assert set(captions["languages"]) <= {"en", "de", "es", "zh"}
+    scenes = shown["datasets"][0]
+    assert scenes["name"] == "scenes"
+    assert set(scenes["languages"]) <= {"en", "de", "es", "zh"}
     pieces = shown["examples"][0]["pieces"]
     assert any("<image x 36>" in piece["text"] and not piece["learned"] for piece in pieces)
     assert pieces[1]["learned"] and pieces[1]["text"].endswith("<end_of_turn>")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from training import assembled, encoded, mean_loss, stage, trainee
+from training import assembled, encoded, entry, mean_loss, stage, trainee
 
 from tvbench.errors import UsageError
 from tvbench.train.attention import additive_mask, attention_arguments
 from tvbench.train.data.batches import pack, pad, token_weights, total_weight, weighed
+from tvbench.train.data.encode import Encoder, alone
+from tvbench.train.data.generated import GeneratedCorpus
 from tvbench.train.loss import soft_capped_loss, supervised
 
 
@@ -105,6 +108,45 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
     assert totals == pytest.approx([0.5, 0.5])
 
 
+# ── Branches ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["scene", "told-scene"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_samples(
+    folder: Path, kind: str, packed: bool
+) -> None:
+    encoder = Encoder(folder, stage())
+    corpus = GeneratedCorpus(entry(kind, samples=3, branches=4))
+    samples = [corpus.sample(index) for index in range(3)]
+    together = [encoder.encode(sample) for sample in samples]
+    apart = [encoder.encode(one) for sample in samples for one in alone(sample)]
+    assert len(apart) > len(together)
+    assert sum(len(one.input_ids) for one in together) < sum(len(one.input_ids) for one in apart)
+    found = {}
+    for name, encoded_samples in (("together", together), ("apart", apart)):
+        model = trainee(folder)
+        batch = pack([encoded_samples], 0, 512) if packed else pad(encoded_samples, 0)
+        everyone = total_weight([batch], "global_tokens")
+        (ready,) = weighed([batch], "global_tokens", groups=1, everyone=everyone, processes=1)
+        loss = model(ready)
+        loss.backward()
+        found[name] = (loss.item(), {key: one.grad for key, one in model.named_parameters()})
+    assert found["together"][0] == pytest.approx(found["apart"][0], rel=1e-5)
+    for key, gradient in found["apart"][1].items():
+        if gradient is not None:
+            torch.testing.assert_close(found["together"][1][key], gradient, rtol=1e-3, atol=1e-6, msg=key)
+
+
+def test_flash_attention_refuses_branches() -> None:
+    class Config:
+        _attn_implementation = "flash_attention_2"
+
+    ones = torch.ones(1, 3, dtype=torch.long)
+    with pytest.raises(UsageError, match="branches"):
+        attention_arguments(Config(), ones, ones, torch.arange(3)[None], torch.bfloat16)
+
+
 def test_under_square_root_an_answer_weighs_the_root_of_its_length() -> None:
     no, yes = -100, 7
     labels = torch.tensor([[no, yes, yes, yes, yes, no, yes, no], [no, no, yes, yes, yes, yes, yes, yes]])
@@ -114,8 +156,10 @@ def test_under_square_root_an_answer_weighs_the_root_of_its_length() -> None:
     torch.testing.assert_close(found[1, 2:], torch.full((6,), 6**-0.5))
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="flex attention is compiled, and there is no C++ compiler")
 def test_flex_attention_sees_the_same_as_eager(folder: Path) -> None:
-    samples = mixture(folder)
+    encoder, corpus = Encoder(folder, stage()), GeneratedCorpus(entry("scene", samples=2, branches=4))
+    samples = [*mixture(folder), *(encoder.encode(corpus.sample(index)) for index in range(2))]
     batch = pack([samples], 0, 512)
     eager, flex = trainee(folder), trainee(folder)
     flex.model.model.language_model.set_attn_implementation("flex_attention")
@@ -129,17 +173,18 @@ def test_sdpa_is_refused(folder: Path) -> None:
     model = trainee(folder)
     config = model.model.model.language_model.config
     config._attn_implementation = "sdpa"
+    ones = torch.ones(1, 3, dtype=torch.long)
     with pytest.raises(UsageError, match="soft-cap"):
-        attention_arguments(config, torch.ones(1, 3, dtype=torch.long), torch.arange(3)[None], torch.float32)
+        attention_arguments(config, ones, 0 * ones, torch.arange(3)[None], torch.float32)
 
 
 def test_a_mask_lets_a_sample_see_itself_only() -> None:
     segments = torch.tensor([[1, 1, 2, 2, 2, 0]])
     positions = torch.tensor([[0, 1, 0, 1, 2, 0]])
-    seen = (additive_mask(segments, positions, None, torch.float32)[0, 0] == 0).int().tolist()
+    seen = (additive_mask(segments, 0 * segments, positions, None, torch.float32)[0, 0] == 0).int().tolist()
     assert seen == [[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 1, 1, 1, 0],
                     [0, 0, 0, 0, 0, 1]]
-    near = (additive_mask(segments, positions, 2, torch.float32)[0, 0] == 0).int().tolist()
+    near = (additive_mask(segments, 0 * segments, positions, 2, torch.float32)[0, 0] == 0).int().tolist()
     assert near[4] == [0, 0, 0, 1, 1, 0]
 
 
@@ -151,7 +196,7 @@ def test_flash_attention_is_told_where_samples_begin() -> None:
 
     segments = torch.tensor([[1, 1, 2, 2, 2, 0], [1, 1, 1, 1, 0, 0]])
     positions = torch.tensor([[0, 1, 0, 1, 2, 0], [0, 1, 2, 3, 0, 0]])
-    told = attention_arguments(Config(), segments, positions, torch.bfloat16)
+    told = attention_arguments(Config(), segments, 0 * segments, positions, torch.bfloat16)
     assert told["cu_seq_lens_q"].tolist() == [0, 2, 5, 6, 10, 11, 12]
     assert told["max_length_q"] == 4
 

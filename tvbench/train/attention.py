@@ -1,7 +1,8 @@
 """What may look at what: masks for rows that hold one sample each, or several packed ones.
 
 A sample sees itself and nothing else of its row, causally, and in Gemma2's sliding layers no further back than the
-window. Knows positions and segments of a batch, and how each attention implementation wants to be told.
+window. A branch sees what its sample shares, and itself. Knows the columns of a batch, and how each attention
+implementation wants to be told.
 """
 
 from __future__ import annotations
@@ -14,40 +15,43 @@ from tvbench.errors import UsageError
 
 
 def attention_arguments(
-    config: Any, segments: torch.Tensor, positions: torch.Tensor, dtype: torch.dtype
+    config: Any, segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, dtype: torch.dtype
 ) -> dict[str, Any]:
-    """The keyword arguments of a text model's forward for `segments` and `positions` [b, n] (segment 0 is padding).
+    """The keyword arguments of a text model's forward for the columns of a batch, [b, n] (segment 0 is padding).
 
     Raises UsageError for an implementation that would ignore the soft-cap or the segments.
     """
     implementation = config._attn_implementation
+    columns = (segments, branches, positions)
     if implementation == "eager":
-        return {"attention_mask": _masks(config, lambda window: additive_mask(segments, positions, window, dtype))}
+        return {"attention_mask": _masks(config, lambda window: additive_mask(*columns, window, dtype))}
     if implementation == "flex_attention":
-        return {"attention_mask": _masks(config, lambda window: _block_mask(segments, positions, window))}
-    if implementation == "flash_attention_2":
+        return {"attention_mask": _masks(config, lambda window: _block_mask(*columns, window))}
+    if implementation == "flash_attention_2" and not bool(branches.any()):
         return {"attention_mask": _masks(config, lambda window: None), **_lengths(segments, positions)}
     raise UsageError(
-        f"attention '{implementation}' cannot train this model: it ignores Gemma2's attention soft-cap or packed rows",
-        "use eager (CPU), flash_attention_2 or flex_attention (GPU)",
+        f"attention '{implementation}' cannot train this: it ignores Gemma2's soft-cap, packed rows or branches",
+        "use eager (CPU), flex_attention, or flash_attention_2 for data without branches (GPU)",
     )
 
 
 def additive_mask(
-    segments: torch.Tensor, positions: torch.Tensor, window: int | None, dtype: torch.dtype
+    segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, window: int | None, dtype: torch.dtype
 ) -> torch.Tensor:
     """0 where a position may look, the lowest number elsewhere: [b, 1, n, n]. Padding looks at itself."""
     mask = torch.zeros(1, dtype=dtype, device=segments.device).expand(len(segments), *segments.shape[1:] * 2)
-    return mask.masked_fill(~_allowed(segments, positions, window), torch.finfo(dtype).min)[:, None]
+    return mask.masked_fill(~_allowed(segments, branches, positions, window), torch.finfo(dtype).min)[:, None]
 
 
-def _allowed(segments: torch.Tensor, positions: torch.Tensor, window: int | None) -> torch.Tensor:
-    count = segments.shape[1]
-    order = torch.arange(count, device=segments.device)
-    same = segments[:, :, None] == segments[:, None, :]
-    distance = order[:, None] - order[None, :]
-    near = distance >= 0 if window is None else (distance >= 0) & (distance < window)
-    return (same & near) | (distance == 0)
+def _allowed(
+    segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, window: int | None
+) -> torch.Tensor:
+    order = torch.arange(segments.shape[1], device=segments.device)
+    allowed = (order[:, None] >= order) & (segments[:, :, None] == segments[:, None, :])
+    allowed &= (branches[:, None, :] == 0) | (branches[:, :, None] == branches[:, None, :])
+    if window is not None:
+        allowed &= positions[:, :, None] - positions[:, None, :] < window
+    return allowed | (order[:, None] == order)
 
 
 def _masks(config: Any, make: Any) -> Any:
@@ -58,12 +62,16 @@ def _masks(config: Any, make: Any) -> Any:
     return {"full_attention": make(None), "sliding_attention": make(config.sliding_window)}
 
 
-def _block_mask(segments: torch.Tensor, positions: torch.Tensor, window: int | None) -> Any:
+def _block_mask(
+    segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, window: int | None
+) -> Any:
     from torch.nn.attention.flex_attention import create_block_mask
 
     def allowed(b: torch.Tensor, h: torch.Tensor, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
-        near = (i >= j) if window is None else (i >= j) & (i - j < window)
-        return ((segments[b, i] == segments[b, j]) & near) | (i == j)
+        # Nothing is changed in place: this is compiled.
+        own = (branches[b, j] == 0) | (branches[b, i] == branches[b, j])
+        near = own if window is None else own & (positions[b, i] - positions[b, j] < window)
+        return ((i >= j) & (segments[b, i] == segments[b, j]) & near) | (i == j)
 
     rows, count = segments.shape
     return create_block_mask(allowed, rows, None, count, count, device=segments.device)

@@ -50,7 +50,7 @@ class VisionLanguageTrainee(nn.Module):
         else:
             embedded = embedded + rows.to(embedded.dtype)
         config = inner.language_model.config
-        arguments = attention_arguments(config, batch.segments, batch.positions, embedded.dtype)
+        arguments = attention_arguments(config, batch.segments, batch.branches, batch.positions, embedded.dtype)
         output = inner.language_model(
             inputs_embeds=embedded, position_ids=batch.positions, use_cache=False, **arguments
         )

@@ -19,7 +19,7 @@ from tvbench.train.stages import Norm
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`input_ids`, `labels`, `positions`, `segments`, `groups` int64 [b, n] and `weights` float32 [b, n].
+    """`input_ids`, `labels`, `positions`, `segments`, `branches`, `groups` int64 [b, n] and `weights` float32 [b, n].
 
     Positions start at 0 with each sample. Segments number the samples of a row from 1; 0 is padding. Groups number the
     micro-batches that the samples of a step belong to, wherever they are packed. `visuals` in row-major order.
@@ -29,6 +29,7 @@ class Batch:
     labels: torch.Tensor
     positions: torch.Tensor
     segments: torch.Tensor
+    branches: torch.Tensor
     groups: torch.Tensor
     weights: torch.Tensor
     visuals: tuple[Visual, ...]
@@ -45,7 +46,8 @@ class Batch:
         if self.input_ids.device == device:
             return self
         moved = {name: getattr(self, name).to(device, non_blocking=True)
-                 for name in ("input_ids", "labels", "positions", "segments", "groups", "weights")}
+                 for name in ("input_ids", "labels", "positions", "segments", "branches",
+                              "groups", "weights")}
         return replace(self, **moved)
 
 
@@ -114,16 +116,17 @@ def _laid_out(rows: Sequence[Sequence[tuple[Encoded, int]]], pad_id: int, skippe
     longest = max((sum(len(sample.input_ids) for sample, _ in row) for row in rows), default=1)
     ids = torch.full((count, longest), pad_id)
     labels = torch.full((count, longest), IGNORED)
-    positions, segments, groups = (torch.zeros(count, longest, dtype=torch.int64) for _ in range(3))
+    positions, segments, branches, groups = (torch.zeros(count, longest, dtype=torch.int64) for _ in range(4))
     for number, row in enumerate(rows):
         start = 0
         for segment, (sample, group) in enumerate(row, 1):
             span = slice(start, start + len(sample.input_ids))
             ids[number, span], labels[number, span] = sample.input_ids, sample.labels
             labels[number, start] = IGNORED  # nothing comes before a sample's first token
-            positions[number, span] = torch.arange(len(sample.input_ids))
+            positions[number, span], branches[number, span] = sample.positions, sample.branches
             segments[number, span], groups[number, span] = segment, group
             start = span.stop
     visuals = tuple(visual for row in rows for sample, _ in row for visual in sample.visuals)
     weights = torch.ones(count, longest)
-    return Batch(ids, labels, positions, segments, groups, weights, visuals, sum(map(len, rows)), tuple(skipped))
+    samples = sum(map(len, rows))
+    return Batch(ids, labels, positions, segments, branches, groups, weights, visuals, samples, tuple(skipped))

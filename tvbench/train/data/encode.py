@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from tvbench.media.anyres import clip_rows, picture_rows
 from tvbench.media.images import open_image
 from tvbench.train.data.pixels import Pixels
 from tvbench.train.data.sample import VIDEO_MARK, BrokenSample, Drawn, Medium, TrainSample, Turn
-from tvbench.train.data.template import MARKS, Rendered, instruct, placed, plain
+from tvbench.train.data.template import MARKS, START, Rendered, instruct, placed, plain
 from tvbench.train.loss import IGNORED
 from tvbench.train.stages import Stage
 
@@ -46,15 +46,27 @@ class Visual:
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One sample. `input_ids` and `labels` are int64 [n], not shifted; labels are IGNORED where nothing is trained.
-    Each visual's placeholder is repeated `rows` times."""
+    Each visual's placeholder is repeated `rows` times. `branches` [n] numbers the conversations of a sample that has
+    several from 1; 0 is what they share, and all there is in other samples. `positions` [n] go on from what is shared.
+    """
 
     id: str
     input_ids: torch.Tensor
     labels: torch.Tensor
+    branches: torch.Tensor
+    positions: torch.Tensor
     visuals: tuple[Visual, ...]
     modality: str
     language: str
     source: str
+
+
+class Token(NamedTuple):
+    """A token with its label and its branch."""
+
+    id: int
+    label: int
+    branch: int
 
 
 class Encoder:
@@ -80,50 +92,78 @@ class Encoder:
 
     def encode(self, sample: TrainSample) -> Encoded:
         """Raises BrokenSample: see `placed`; media that cannot be read; longer than the context; nothing trained."""
-        turns = placed(sample)
+        conversations = [placed(one) for one in alone(sample)]
         visuals = tuple(self._visual(sample, medium) for medium in sample.media)
         if self.stage.time_prompt and sample.modality == "video":
-            turns = with_time(turns, self.stage.frames)
-        ids, labels = self._tokens(self._rendered(turns))
-        ids, labels = self._expanded(sample, ids, labels, visuals)
+            conversations = [with_time(turns, self.stage.frames) for turns in conversations]
+        tokens = self._tokens(conversations, sample)
+        ids, labels, branches = self._expanded(sample, tokens, visuals)
         limit = self.stage.max_length
         if self._last_visual(ids) >= limit:
             raise BrokenSample(sample.id, f"longer than the context: its pictures do not fit into {limit} tokens")
         if not any(label != IGNORED for label in labels[1:limit]):
             raise BrokenSample(sample.id, f"longer than the context: no answer within {limit} tokens")
-        return Encoded(sample.id, torch.tensor(ids[:limit]), torch.tensor(labels[:limit]), visuals,
-                       sample.modality, sample.language, sample.source)
+        return Encoded(
+            id=sample.id,
+            input_ids=torch.tensor(ids[:limit]),
+            labels=torch.tensor(labels[:limit]),
+            branches=torch.tensor(branches[:limit]),
+            positions=torch.tensor(positions(branches)[:limit]),
+            visuals=visuals,
+            modality=sample.modality,
+            language=sample.language,
+            source=sample.source,
+        )
 
     # ── Text ──────────────────────────────────────────────────────────────────────────────────────
 
     def _rendered(self, turns: Sequence[Turn]) -> Rendered:
         return plain(turns) if self.stage.template == "plain" else instruct(turns, self.stage.mask)
 
-    def _tokens(self, rendered: Rendered) -> tuple[list[int], list[int]]:
-        """Ids with one bos in front, and their labels; placeholders are not yet repeated and never trained."""
-        given = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, labels = [self.bos], [IGNORED]
-        for token, (start, end) in zip(given["input_ids"], given["offset_mapping"], strict=True):
-            learned = any(first <= start and end <= last for first, last in rendered.learned)
+    def _tokens(self, conversations: Sequence[Sequence[Turn]], sample: TrainSample) -> list[Token]:
+        """One bos, then the conversation; or what several share, and then each of them."""
+        rendered = [self._rendered(turns) for turns in conversations]
+        bos = Token(self.bos, IGNORED, 0)
+        if len(rendered) == 1:
+            return [bos, *self._learned(rendered[0], 0, 0)]
+        head = len(self._head(sample))
+        if any(one.text[:head] != rendered[0].text[:head] for one in rendered):
+            raise BrokenSample(sample.id, "its conversations do not begin with what they share")
+        common = Rendered(rendered[0].text[:head], (), rendered[0].marks_too)
+        found = [bos, *self._learned(common, 0, 0)]
+        for number, one in enumerate(rendered, 1):
+            first, *rest = self._learned(one, head, number)
+            # What stands before a branch is another branch: its first token cannot be predicted from there.
+            found += [Token(first.id, IGNORED, number), *rest]
+        return found
+
+    def _head(self, sample: TrainSample) -> str:
+        """The text that all conversations of a sample begin with."""
+        if self.stage.template == "plain":
+            return "".join(f"<{medium.kind}>" for medium in sample.media)
+        return f"{START}user\n{sample.shared}"
+
+    def _learned(self, rendered: Rendered, start: int, branch: int) -> list[Token]:
+        """The tokens of a text from character `start` on; placeholders are not yet repeated and never trained."""
+        text = rendered.text[start:]
+        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        found = []
+        for token, (begin, end) in zip(given["input_ids"], given["offset_mapping"], strict=True):
+            learned = any(first <= start + begin and start + end <= last for first, last in rendered.learned)
             learned = (learned or (rendered.marks_too and token in self.marks)) and not self._is_place(token)
-            ids.append(token)
-            labels.append(token if learned else IGNORED)
-        return ids, labels
+            found.append(Token(token, token if learned else IGNORED, branch))
+        return found
 
     def _expanded(
-        self, sample: TrainSample, ids: list[int], labels: list[int], visuals: tuple[Visual, ...]
-    ) -> tuple[list[int], list[int]]:
-        places = sum(map(self._is_place, ids))
+        self, sample: TrainSample, tokens: Sequence[Token], visuals: tuple[Visual, ...]
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Ids, labels and branches, each placeholder repeated for its rows."""
+        places = sum(self._is_place(token.id) for token in tokens)
         if places != len(visuals):
             raise BrokenSample(sample.id, f"the text names {places} image tokens for {len(visuals)} pictures or clips")
         rows = iter(visuals)
-        wide_ids: list[int] = []
-        wide_labels: list[int] = []
-        for token, label in zip(ids, labels, strict=True):
-            times = next(rows).rows if self._is_place(token) else 1
-            wide_ids += [token] * times
-            wide_labels += [label] * times
-        return wide_ids, wide_labels
+        wide = [token for token in tokens for _ in range(next(rows).rows if self._is_place(token.id) else 1)]
+        return [one.id for one in wide], [one.label for one in wide], [one.branch for one in wide]
 
     def _last_visual(self, ids: Sequence[int]) -> int:
         return max((place for place, token in enumerate(ids) if self._is_place(token)), default=-1)
@@ -165,6 +205,23 @@ class Encoder:
         if len(clip.frames) < self.stage.frames:
             raise MediaError(f"{medium.name}: {'; '.join(notes) or 'too few frames'}")
         return [Image.fromarray(np.asarray(frame)) for frame in clip.frames]
+
+
+def alone(sample: TrainSample) -> list[TrainSample]:
+    """A sample's conversations, as samples of their own."""
+    return [replace(sample, turns=turns, branches=()) for turns in (sample.turns, *sample.branches)]
+
+
+def positions(branches: Sequence[int]) -> list[int]:
+    """Of each token: counted from 0, and in each branch on from where what is shared ends."""
+    shared = sum(branch == 0 for branch in branches)
+    found, before, place = [], 0, 0
+    for branch in branches:
+        if branch != before:
+            before, place = branch, shared
+        found.append(place)
+        place += 1
+    return found
 
 
 def with_time(turns: Sequence[Turn], frames: int) -> tuple[Turn, ...]:

@@ -4,10 +4,12 @@ An entry with `generated: mini` has these options:
     kind       captions | questions | translation | video      what is asked, with the picture
                told-questions | told-translation               the same without: the picture is told in words, or absent
                letters                                           options with letters; the letter of each is asked
+               scene | told-scene                                many kinds of questions and captions on one picture
     level      1..4, how hard the world is
     protocols  [tvbench, text]: with letters, or without, in turn
     makers     only these kinds of question
     more       so many further questions on the same picture, with short answers, and its caption last
+    branches   with `scene`: so many conversations, each of which sees the picture and itself only
 
 Prompts are those of the tasks (mini/prompts.py). Knows the mini world; no tensor.
 """
@@ -18,13 +20,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.mini import prompts
+from tvbench.mini import exchanges, prompts
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.grammars.base import Grammar
 from tvbench.mini.puzzles import OPPOSITE
 from tvbench.mini.render import paint
 from tvbench.mini.samples import Sample, Task, makers, one
-from tvbench.mini.world import PLACES, Film, Placed, Scene, Thing, seen_colours
+from tvbench.mini.world import PLACES, Film, Placed, Scene, Thing, level_of, seen_colours
 from tvbench.train.data.columns import Columns, columns_of
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.sample import Drawn, Medium, Outline, TrainSample, Turn, outlined
@@ -37,8 +39,10 @@ KINDS: dict[str, Task] = {
     "told-questions": "mini-alm",
     "told-translation": "mini-multi30k",
     "letters": "mini-alm",
+    "scene": "mini-alm",
+    "told-scene": "mini-alm",
 }
-OPTIONS = ("kind", "level", "protocols", "makers", "more")
+OPTIONS = ("kind", "level", "protocols", "makers", "more", "branches")
 ROUND = 4
 """The place of the right option goes round with the number, four numbers a round; the protocol changes after one."""
 DESCRIBE = {
@@ -73,6 +77,7 @@ class GeneratedCorpus:
         self.level = int(options.get("level", 1))
         self.protocols = tuple(options.get("protocols", prompts.PROTOCOLS))
         self.more = int(options.get("more", 0))
+        self.branches = int(options.get("branches", 1))
         self.makers = tuple(options.get("makers", ())) or self._all_makers()
         self.languages = self._languages()
 
@@ -88,6 +93,8 @@ class GeneratedCorpus:
 
     def sample(self, index: int) -> TrainSample:
         """The sample of that index: its language, its maker and its number follow from it."""
+        if self.kind.endswith("scene"):
+            return self._on_a_scene(index)
         rest, place = divmod(index, len(self.languages))
         number, maker = divmod(rest, len(self.makers))
         language = self.languages[place]
@@ -130,6 +137,23 @@ class GeneratedCorpus:
         for number, (question, answer) in enumerate(asked):
             turns += [Turn("user", question if number else marks + question), Turn("assistant", answer)]
         return tuple(turns), media
+
+    def _on_a_scene(self, index: int) -> TrainSample:
+        """A picture, or one told in words, and `branches` conversations on it, in all of the entry's languages."""
+        lot = random.Random(f"tvbench scenes/{self.entry.seed}/{self.entry.name}/{index}")
+        sight = exchanges.draw(lot, level_of(self.level))
+        code = self.languages[index % len(self.languages)]
+        if self.kind == "scene":
+            scene = sight.scene(lot)
+            media: tuple[Medium, ...] = (Drawn("image", f"{self.entry.name}/{index}.png", _painter((scene,))),)
+            shared, languages = "<image>\n", self.languages
+        else:
+            media, shared = (), f"{exchanges.told(lot, sight, code)}\n"
+            languages = (code, code, *self.languages)  # mostly in the language in which the picture is told
+        asked = exchanges.exchanges(lot, sight, languages, self.branches, self.protocols)
+        first, *rest = [(Turn("user", shared + question), Turn("assistant", answer)) for question, answer in asked]
+        return TrainSample(f"{self.entry.name}/{index}", first, media, code, self.entry.name, shared if rest else "",
+                           tuple(rest))
 
     def _further(self, drawn: Sample, say: Grammar, lot: random.Random) -> list[tuple[str, str]]:
         """More questions on a single picture, in any order."""

@@ -39,13 +39,19 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TrainSample:
-    """A conversation to learn from. `media` in the order of the marks in `turns`; they are loaded when needed."""
+    """A conversation to learn from. `media` in the order of the marks in `turns`; they are loaded when needed.
+
+    `branches` are more conversations on the same media, which are then looked at once: all of them, and `turns`, begin
+    with the text `shared` (the marks among it), and each sees that and itself only.
+    """
 
     id: str
     turns: tuple[Turn, ...]
     media: tuple[Medium, ...] = ()
     language: str = "en"
     source: str = ""
+    shared: str = ""
+    branches: tuple[tuple[Turn, ...], ...] = ()
 
     @property
     def modality(self) -> Modality:
@@ -67,7 +73,7 @@ class Outline:
 
 def outlined(sample: TrainSample) -> Outline:
     """The outline of a sample that is at hand."""
-    words = sum(len(turn.text.split()) for turn in sample.turns)
+    words = sum(len(turn.text.split()) for turns in (sample.turns, *sample.branches) for turn in turns)
     return Outline(words, sample.modality, sample.language, sample.source)
 
 

@@ -1,0 +1,251 @@
+"""One picture of the mini world and many conversations about it, in any language: what teaches a small model to look.
+
+A scene is drawn by lot from the split `train`; questions of every kind that the tasks ask, captions and translations of
+captions are then put to it. All wrong options, wrong statements and sources are compositions of that split too. The
+same questions may be put to the scene told in words. Knows the mini world; no tensor.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tvbench.building import lettered
+from tvbench.languages import language
+from tvbench.mini import prompts
+from tvbench.mini.grammars import grammar
+from tvbench.mini.grammars.base import Grammar
+from tvbench.mini.puzzles import CELLS, OPPOSITE, OPTIONS
+from tvbench.mini.world import (
+    NOUNS,
+    PLACES,
+    SENSES,
+    SIDES,
+    Level,
+    Scene,
+    Thing,
+    arrange,
+    english_word,
+    held_out_colour,
+    others,
+    seen_colours,
+)
+
+Exchange = tuple[str, str]
+"""A question and its answer."""
+SENSE_NOUNS = tuple(sense for pair in SENSES.values() for sense in pair)
+AMBIGUOUS = 0.3
+"""The share of things that are a sense of an ambiguous word."""
+ALONE = 0.5
+"""The share of single things that have the picture to themselves."""
+SEVERAL = 0.25
+"""The share of pictures that show one thing several times."""
+DESCRIBE = "Describe the picture in {}."
+TRIES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a picture shows: things and their cells (indices into PLACES), none for a thing that fills it."""
+
+    things: tuple[Thing, ...]
+    cells: tuple[int, ...]
+    level: Level
+
+    @property
+    def distinct(self) -> tuple[Thing, ...]:
+        return tuple(dict.fromkeys(self.things))
+
+    def scene(self, lot: random.Random) -> Scene:
+        """The picture."""
+        return arrange(lot, self.things, self.level, self.cells)
+
+
+def draw(lot: random.Random, level: Level) -> Sight:
+    """One thing, or as many as the level has, or one several times."""
+    nouns = NOUNS[: level.nouns]
+    noun = lot.choice(SENSE_NOUNS) if lot.random() < AMBIGUOUS else lot.choice(nouns)
+    first = Thing(noun, lot.choice(seen_colours(noun)))
+    if level.others[1] and lot.random() < SEVERAL:
+        things = [first] * lot.randint(2, level.most)
+    else:
+        plain = [other for other in nouns if other != english_word(noun)]
+        things = [first, *others(lot, lot.randint(*level.others), [first], plain)]
+    if len(things) == 1 and lot.random() < ALONE:
+        return Sight((first,), (), level)
+    return Sight(tuple(things), tuple(lot.sample(range(len(PLACES)), len(things))), level)
+
+
+def exchanges(
+    lot: random.Random, sight: Sight, languages: Sequence[str], count: int, protocols: Sequence[str]
+) -> list[Exchange]:
+    """`count` different exchanges on a picture, or as many as there are, of all kinds and in all `languages`."""
+    found: dict[Exchange, None] = {}
+    for _ in range(TRIES):
+        made = KINDS[lot.choice(tuple(KINDS))](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
+        if made is not None:
+            found[made] = None
+        if len(found) == count:
+            break
+    return list(found)
+
+
+def told(lot: random.Random, sight: Sight, code: str) -> str:
+    """The picture in words: a sentence, or what is in its four cells, row by row or by their names."""
+    say = grammar(code)
+    if not sight.cells:
+        return say.shows(sight.things[0])
+    at = dict(zip(sight.cells, sight.things, strict=True))
+    if lot.random() < 0.5:
+        return " | ".join(say.a(at[cell]) if cell in at else "-" for cell in range(len(PLACES)))
+    return "\n".join(f"{say.places[PLACES[cell]]}: {say.a(thing)}" for cell, thing in at.items())
+
+
+# ── Kinds of exchanges ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What an exchange is made of."""
+
+    lot: random.Random
+    sight: Sight
+    code: str
+    protocol: str
+
+    @property
+    def say(self) -> Grammar:
+        return grammar(self.code)
+
+    @property
+    def thing(self) -> Thing:
+        """The first thing: the one that was drawn by lot."""
+        return self.sight.things[0]
+
+    def choice(self, question: str, wrong: Sequence[str], right: str) -> Exchange | None:
+        """A question with its options in any order, by the protocol; None where two options are one word."""
+        options = [*wrong, right]
+        if len(set(options)) < len(options):
+            return None
+        self.lot.shuffle(options)
+        if self.protocol == "text":
+            return "\n".join((question, *options, self.say.with_option)), right
+        return f"{question}\n{lettered(options)}\n{self.say.with_letter}", chr(ord("A") + options.index(right))
+
+    def truth(self, statement: str, right: bool) -> Exchange | None:
+        """A statement to be judged, by the protocol; the options keep their order, as in the tasks."""
+        question, options = self.say.ask_whether(statement), (self.say.true, self.say.false)
+        if self.protocol == "text":
+            return "\n".join((question, *options, self.say.with_option)), options[0 if right else 1]
+        return f"{question}\n{lettered(options)}\n{self.say.with_letter}", "A" if right else "B"
+
+
+def colour_choice(asking: Asking) -> Exchange | None:
+    """Which colour has the star?"""
+    thing, say = asking.thing, asking.say
+    wrong = asking.lot.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
+    return asking.choice(say.ask_colour(thing.noun), [say.colour_names[one] for one in wrong],
+                         say.colour_names[thing.colour])
+
+
+def colour_short(asking: Asking) -> Exchange | None:
+    """The same, in words."""
+    say = asking.say
+    return f"{say.ask_colour(asking.thing.noun)}\n{say.briefly}", say.colour_answers(asking.thing.colour)[0]
+
+
+def thing_choice(asking: Asking) -> Exchange | None:
+    """What is red?"""
+    thing, say = asking.thing, asking.say
+    possible = [noun for noun in NOUNS[: asking.sight.level.nouns]
+                if held_out_colour(noun) != thing.colour and noun != english_word(thing.noun)]
+    if len(possible) < OPTIONS - 1:
+        return None
+    wrong = asking.lot.sample(possible, OPTIONS - 1)
+    return asking.choice(say.ask_thing(thing.colour), [say.word(noun) for noun in wrong], say.word(thing.noun))
+
+
+def place_choice(asking: Asking) -> Exchange | None:
+    """Where is the red star?"""
+    sight, say = asking.sight, asking.say
+    if not sight.cells or sight.things.count(asking.thing) > 1:
+        return None
+    right = PLACES[sight.cells[0]]
+    wrong = [say.places[place] for place in PLACES if place != right]
+    return asking.choice(say.ask_place(asking.thing), wrong, say.places[right])
+
+
+def colour_truth(asking: Asking) -> Exchange | None:
+    """The star is red."""
+    thing, right = asking.thing, asking.lot.random() < 0.5
+    said = thing if right else Thing(thing.noun, asking.lot.choice(seen_colours(thing.noun, {thing.colour})))
+    return asking.truth(asking.say.tells_colour(said), right)
+
+
+def relation_truth(asking: Asking) -> Exchange | None:
+    """The red star is to the left of the blue circle."""
+    sight, lot = asking.sight, asking.lot
+    if len(sight.distinct) != 2 or len(sight.things) != 2:
+        return None
+    one, other = lot.sample((0, 1), 2)
+    sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
+    if not sides:
+        return None
+    right = lot.random() < 0.5
+    side = sides[0] if right else OPPOSITE[sides[0]]
+    return asking.truth(asking.say.relates(sight.things[one], side, sight.things[other]), right)
+
+
+def count_short(asking: Asking) -> Exchange | None:
+    """How many stars are there?"""
+    say, sight = asking.say, asking.sight
+    if not sight.cells:
+        return None
+    return f"{say.ask_count(asking.thing.noun)}\n{say.briefly}", str(sight.things.count(asking.thing))
+
+
+def caption(asking: Asking) -> Exchange | None:
+    """Describe the picture in German."""
+    tells = _sentence(asking)
+    return None if tells is None else (DESCRIBE.format(language(asking.code).name), tells(asking.say))
+
+
+def translation(asking: Asking) -> Exchange | None:
+    """Translate this caption of the picture."""
+    tells = _sentence(asking)
+    if tells is None or asking.code == "en":
+        return None
+    source = tells(grammar("en"))
+    return prompts.TRANSLATE.format(language=language(asking.code).name, source=source), tells(asking.say)
+
+
+def _sentence(asking: Asking) -> Callable[[Grammar], str] | None:
+    """A sentence that the tasks' captions have, and that is true of the picture."""
+    sight, lot = asking.sight, asking.lot
+    first = sight.things[0]
+    if len(sight.things) == 1:
+        return lambda say: say.shows(first)
+    if len(sight.distinct) == 1:
+        return lambda say: say.shows_many(first, len(sight.things))
+    if len(sight.things) != 2:
+        return None
+    one, other = lot.sample((0, 1), 2)
+    sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
+    here, there = sight.things[one], sight.things[other]
+    if sides and lot.random() < 0.5:
+        return lambda say: say.relates(here, sides[0], there)
+    return lambda say: say.joins(here, there)
+
+
+KINDS: dict[str, Callable[[Asking], Exchange | None]] = {
+    "colour-choice": colour_choice,
+    "colour-short": colour_short,
+    "thing-choice": thing_choice,
+    "place-choice": place_choice,
+    "colour-truth": colour_truth,
+    "relation-truth": relation_truth,
+    "count-short": count_short,
+    "caption": caption,
+    "translation": translation,
+}
