@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import assume, given, settings
+from examples import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tvbench.scoring import score_item
@@ -155,7 +156,7 @@ def test_without_any_right_answer_the_item_is_unscored() -> None:
 OPTIONS = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=6).map(tuple)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(OPTIONS, st.integers(0, 7) | st.none(), st.text(max_size=12), st.text(max_size=40), st.booleans())
 def test_scoring_never_raises(
     options: tuple[str, ...], gold: int | None, target: str, text: str, letters: bool
@@ -168,14 +169,14 @@ LOWER = st.text(alphabet="fghijklmnop ", min_size=1, max_size=30)
 UPPER = st.lists(st.text(alphabet="qrstuvwxyz", min_size=3, max_size=8), min_size=2, max_size=4, unique=True)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(UPPER, LOWER, st.booleans())
 def test_a_reply_without_any_option_is_never_right(options: list[str], text: str, letters: bool) -> None:
     for gold in range(len(options)):
         assert "1" not in depths(Choice(tuple(options), gold, options[gold], tuple(options), letters), text)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(OPTIONS, st.text(max_size=20), st.data(), st.booleans())
 def test_unicode_form_and_outer_blanks_change_nothing(
     options: tuple[str, ...], free: str, data: st.DataObject, letters: bool

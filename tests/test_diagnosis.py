@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tvbench.diagnosis import language_check, language_id
@@ -380,7 +381,7 @@ TARGETS = (COLOUR, LETTER, Choice((), None, "None", shown=("None",)), SENTENCE, 
            OcrText(None), Short(("Paris",)), Short(()), Contains(("art",)), Contains(()), Open("Why?", ""))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(text=st.text(st.characters(), max_size=60), times=st.integers(1, 40), finish=st.sampled_from([None, "length"]))
 def test_no_text_is_too_odd_for_a_diagnosis(text: str, times: int, finish: str | None) -> None:
     for target in TARGETS:

@@ -139,6 +139,7 @@ MAY_KNOW = {
     "workers.comet_worker": "",
     "comet": "hub local_models signature store workers",
     "comparing": "assess paired scoring signature store",
+    "grounding": "comparing paired scoring store",
     # Why a score is what it is, and what a benchmark is like.
     "diagnosis": "languages scoring",
     "explaining": "assess diagnosis scoring store",
@@ -156,12 +157,12 @@ MAY_KNOW = {
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",
-    "report": "auditing codec comparing diagnosis explaining keys languages paired plan scoring.names signature"
-    " statistics store",
+    "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan scoring.names"
+    " signature statistics store",
     "interop": "assess codec keys languages signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
-    " engines.open explaining hub interop"
+    " engines.open explaining grounding hub interop"
     " languages plan report scoring"
     " session store judging train workers",
     "__main__": "cli.main",

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import unicodedata
 
-from hypothesis import assume, example, given, settings
+from examples import examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tvbench.judging.reply import Reading, read_reply
@@ -32,7 +33,7 @@ RUBRICS = st.sampled_from(sorted(known_rubrics().values(), key=lambda rubric: ru
 # ── Multiple choice ───────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(OPTIONS, TEXT, st.booleans(), st.data())
 def test_what_is_counted_as_right_holds_the_right_option(
     options: list[str], reply: str, letters: bool, data: st.DataObject
@@ -49,7 +50,7 @@ def test_what_is_counted_as_right_holds_the_right_option(
     assert right in said or said in right or by_letter or by_words
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(OPTIONS, TEXT, FORMS, BLANKS, BLANKS, st.booleans(), st.data())
 def test_form_and_blanks_do_not_move_a_verdict(
     options: list[str], free: str, form: str, before: str, after: str, letters: bool, data: st.DataObject
@@ -62,7 +63,7 @@ def test_form_and_blanks_do_not_move_a_verdict(
     assert (one.aligned, one.fragment, one.option) == (other.aligned, other.fragment, other.option)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(TEXT, max_size=3), TEXT, FORMS, BLANKS)
 def test_short_answers_likewise(answers: list[str], reply: str, form: str, blanks: str) -> None:
     item = Item("1", "t", "de", (Message("user", ("?",)),), Short(tuple(answers)))
@@ -74,7 +75,7 @@ def test_short_answers_likewise(answers: list[str], reply: str, form: str, blank
         assert normalise(without_markdown(reply)) in {normalise(without_markdown(answer)) for answer in answers}
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(TEXT, TEXT, OPTIONS, st.sampled_from(["NFC", "NFD"]), BLANKS)
 def test_the_option_parser_gives_the_same_for_every_form(
     stem: str, keyword: str, options: list[str], form: str, blanks: str
@@ -103,7 +104,7 @@ JSON_VALUES = st.recursive(
 REPLIES = TEXT | JSON_VALUES.map(json.dumps) | st.builds("{} {} {}".format, TEXT, JSON_VALUES.map(json.dumps), TEXT)
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(REPLIES, RUBRICS)
 @example("{" * 3000, known_rubrics()["tvbench"])
 @example('{"score": 1e999}', known_rubrics()["tvbench"])
@@ -116,14 +117,14 @@ def test_any_reply_can_be_read(reply: str, rubric: object) -> None:
     assert reading.score is None or 0 <= reading.score <= 1
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(TEXT, RUBRICS)
 def test_a_reply_without_a_digit_is_no_score(reply: str, rubric: object) -> None:
     assume(not any(c.isnumeric() for c in unicodedata.normalize("NFKC", reply)))
     assert read_reply(reply, rubric).score is None  # type: ignore[arg-type]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(REPLIES, RUBRICS, FORMS, BLANKS, BLANKS)
 def test_form_and_blanks_do_not_move_a_score(reply: str, rubric: object, form: str, before: str, after: str) -> None:
     one = read_reply(reply, rubric)  # type: ignore[arg-type]
@@ -131,14 +132,14 @@ def test_form_and_blanks_do_not_move_a_score(reply: str, rubric: object, form: s
     assert one.score == other.score
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, 5), st.text(max_size=60), BLANKS, st.sampled_from(["{}", "```json\n{}\n```", "Here it is:\n{}"]))
 def test_an_honest_reply_is_always_read(score: int, reason: str, blanks: str, frame: str) -> None:
     reply = frame.format(json.dumps({"reason": reason, "score": score}, ensure_ascii=False))
     assert read_reply(blanks + reply + blanks, known_rubrics()["tvbench"]).score == score / 5
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(11, 10**6) | st.integers(-(10**6), -1), RUBRICS)
 def test_a_number_outside_of_the_scale_is_no_score(number: int, rubric: object) -> None:
     for reply in (str(number), f"Score: {number}", json.dumps({"reason": "", "score": number})):

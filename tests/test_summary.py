@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tvbench.errors import UsageError
@@ -52,7 +53,7 @@ def value(target: Target, text: str, metric: str) -> float | None:
 # ── Standard errors ───────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
 def test_without_clusters_it_is_the_plain_standard_error(values: list[float]) -> None:
     found = clustered_stderr([Observation(x, str(i)) for i, x in enumerate(values)])

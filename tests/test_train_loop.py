@@ -430,21 +430,27 @@ def test_a_record_that_is_continued_has_each_step_once(tmp_path: Path) -> None:
 
 def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
     from tvbench.mini.render import PALETTE
-    from tvbench.train.patches import APART, COLOURS, NAMES, draw, patch_labels
+    from tvbench.mini.world import Thing
+    from tvbench.train.loss import IGNORED
+    from tvbench.train.patches import APART, COLOURS, NAMES, NOTHING, draw, patch_labels
 
-    seen = set()
-    for number in range(300):
+    counts: dict[bool, set[int]] = {True: set(), False: set()}
+    for number in range(400):
         sight = draw(1, number, 2)
-        scene = sight.scene
-        assert not any(thing.held_out for thing in scene.things)
-        assert all(math.dist(ink, named) >= APART for ink in sight.inks if ink for named in PALETTE.values())
+        for one in sight.shown:
+            assert not (one.noun and one.colour) or not Thing(one.noun, one.colour).held_out
+            assert one.noun or one.colour
+            far = all(math.dist(one.ink, named) >= APART for named in PALETTE.values())
+            assert far if one.colour is None else one.ink == PALETTE[one.colour]
         nouns, colours = patch_labels(sight, 4)
-        shown = {(NAMES[noun - 1], COLOURS[colour - 1]) for noun, colour in zip(nouns, colours, strict=True)
-                 if colour > 0}
-        assert shown <= {(thing.noun, thing.colour) for thing in scene.things}
-        assert not ((nouns == 0) ^ (colours == 0)).any()
-        seen |= {len(scene.things)}
-    assert seen == {1, 2, 3, 4}
+        named = {(NAMES[noun - 1], COLOURS[colour - 1]) for noun, colour in zip(nouns, colours, strict=True)
+                 if noun > 0 and colour > 0}
+        assert named <= {(one.noun, one.colour) for one in sight.shown}
+        assert not ((nouns == NOTHING) ^ (colours == NOTHING)).any()
+        things = all(one.noun for one in sight.shown)
+        assert things or ((nouns == NOTHING) | (nouns == IGNORED)).all()
+        counts[things].add(len(sight.shown))
+    assert counts == {True: {1, 2, 3, 4}, False: {1, 2, 3}}
 
 
 def test_a_tower_learns_its_patches(tmp_path: Path) -> None:

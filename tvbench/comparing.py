@@ -55,7 +55,7 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered:
     """One run's side of a task: answers and scores by item id, and the signatures of what costly scorers said."""
 
     items: Mapping[str, Item]
@@ -72,7 +72,7 @@ def compare_runs(
 
     Raises UsageError for a task that is not in both, and where the runs share no item, or none with such a metric.
     """
-    one, other = _tasks(first), _tasks(second)
+    one, other = answered_tasks(first), answered_tasks(second)
     shared = [task for task in one if task in other]
     for task in chosen.tasks:
         if task not in shared:
@@ -88,20 +88,20 @@ def compare_runs(
     return found
 
 
-def _tasks(run: RunFolder) -> dict[str, _Answered]:
+def answered_tasks(run: RunFolder) -> dict[str, Answered]:
     """Every task of the run, scored anew from its stored answers."""
     responses = run.responses()
     pairs: defaultdict[str, list[tuple[str, Item]]] = defaultdict(list)
     for key, item in run.requests():
         pairs[item.task].append((key, item))
-    found: dict[str, _Answered] = {}
+    found: dict[str, Answered] = {}
     for entry in run.manifest()["tasks"]:
         task = str(entry["task"])
         asked = pairs[task]
         answers = {item.id: responses[key] for key, item in asked if key in responses}
         sides = side_scores(run, task, asked, responses)
         scores = score_items([item for _, item in asked], answers, sides)
-        found[task] = _Answered(
+        found[task] = Answered(
             {item.id: item for _, item in asked},
             {name: answer.text for name, answer in answers.items() if answer.text is not None},
             {score.item: score for score in scores},
@@ -112,7 +112,7 @@ def _tasks(run: RunFolder) -> dict[str, _Answered]:
 
 
 def _compare_task(
-    task: str, first: _Answered, second: _Answered, chosen: Choice, resamples: int, seed: int
+    task: str, first: Answered, second: Answered, chosen: Choice, resamples: int, seed: int
 ) -> TaskComparison | None:
     name = metric_id(chosen.metric) if chosen.metric else str(first.entry["primary"])
     shared = [item for item_id, item in first.items.items() if item_id in second.items
@@ -121,7 +121,7 @@ def _compare_task(
     for item in shared:
         by_language[item.language].append(item)
     groups = {language: made for language, items in sorted(by_language.items())
-              if (made := _pairs(name, language, items, first, second)) is not None}
+              if (made := paired_items(name, language, items, first, second)) is not None}
     if not groups:
         return None
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
@@ -138,8 +138,8 @@ def _compare_task(
     )
 
 
-def _pairs(
-    metric: str, language: str, items: Sequence[Item], first: _Answered, second: _Answered
+def paired_items(
+    metric: str, language: str, items: Sequence[Item], first: Answered, second: Answered
 ) -> Pairs | None:
     """The two runs' statistics in one language; None where no item has the metric."""
     if metric in FORMULAS:
@@ -157,7 +157,7 @@ def _pairs(
     return means([a for a, _, _ in kept], [b for _, b, _ in kept], [_cluster(item) for _, _, item in kept])
 
 
-def _value(metric: str, item: Item, side: _Answered) -> float | None:
+def _value(metric: str, item: Item, side: Answered) -> float | None:
     score = side.scores.get(item.id)
     return None if score is None or score.unscored else score.values.get(metric)
 
@@ -166,7 +166,7 @@ def _has_reference(item: Item) -> bool:
     return isinstance(item.target, Translation) and bool(item.target.references)
 
 
-def _expected(metric: str, items: Sequence[Item], first: _Answered, second: _Answered) -> int:
+def _expected(metric: str, items: Sequence[Item], first: Answered, second: Answered) -> int:
     """How many items the metric is for: those of the kinds that it has a value for in either run."""
     if metric in FORMULAS:
         return sum(isinstance(item.target, Translation) for item in items)

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("tvbench.cli.leaderboard", "models x tasks, beside the published numbers"),
     "judge": ("tvbench.cli.judge", "have a model grade open answers, and check that judge"),
     "compare": ("tvbench.cli.compare", "is one run better than another, and is that certain?"),
+    "grounding": ("tvbench.cli.grounding", "what do the scores of a run owe to its pictures?"),
     "explain": ("tvbench.cli.explain", "why are the scores of a run what they are?"),
     "audit": ("tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),
     "reproduce": ("tvbench.cli.reproduce", "our figures beside the published tables, and why they differ"),

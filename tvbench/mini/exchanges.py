@@ -8,7 +8,7 @@ same questions may be put to the scene told in words. Knows the mini world; no t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tvbench.building import lettered
@@ -37,7 +37,7 @@ Exchange = tuple[str, str]
 SENSE_NOUNS = tuple(sense for pair in SENSES.values() for sense in pair)
 AMBIGUOUS = 0.3
 """The share of things that are a sense of an ambiguous word."""
-ALONE = 0.5
+ALONE = 0.3
 """The share of single things that have the picture to themselves."""
 SEVERAL = 0.25
 """The share of pictures that show one thing several times."""
@@ -78,12 +78,21 @@ def draw(lot: random.Random, level: Level) -> Sight:
 
 
 def exchanges(
-    lot: random.Random, sight: Sight, languages: Sequence[str], count: int, protocols: Sequence[str]
+    lot: random.Random,
+    sight: Sight,
+    languages: Sequence[str],
+    count: int,
+    protocols: Sequence[str],
+    kinds: Mapping[str, float],
 ) -> list[Exchange]:
-    """`count` different exchanges on a picture, or as many as there are, of all kinds and in all `languages`."""
+    """`count` different exchanges on a picture, or as many as there are, in all `languages`.
+
+    `kinds` are names of KINDS and how often each comes beside the others.
+    """
     found: dict[Exchange, None] = {}
     for _ in range(TRIES):
-        made = KINDS[lot.choice(tuple(KINDS))](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
+        kind = lot.choices(tuple(kinds), tuple(kinds.values()))[0]
+        made = KINDS[kind](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
         if made is not None:
             found[made] = None
         if len(found) == count:

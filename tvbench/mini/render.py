@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tvbench.mini.world import Film, Placed, Scene
@@ -199,25 +198,39 @@ def video_planes(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([luma.ravel(), *(plane.ravel() for plane in quarters)]).reshape(-1, width).astype(np.uint8)
 
 
-def paint(scene: Scene, inks: Sequence[Ink | None] = ()) -> Image:
-    """The scene as a PIL picture, RGB. `inks` may give things, in their order, another ink than their colour's."""
+def paint(scene: Scene) -> Image:
+    """The scene as a PIL picture, RGB."""
+    covers = [(mask(placed, scene.width, scene.height), PALETTE[placed.thing.colour]) for placed in scene.placed]
+    return painted(scene.width, scene.height, scene.ground, covers)
+
+
+def painted(width: int, height: int, ground: int, covers: Iterable[tuple[Image, Ink]]) -> Image:
+    """A plain grey picture, RGB, and on it, one after the other, what each mask covers in its ink."""
     from PIL import Image
 
-    canvas = Image.new("RGB", (scene.width, scene.height), (scene.ground,) * 3)
-    for placed, ink in zip_longest(scene.placed, inks):
-        canvas.paste(ink or PALETTE[placed.thing.colour], (0, 0), mask(placed, scene.width, scene.height))
+    canvas = Image.new("RGB", (width, height), (ground,) * 3)
+    for cover, ink in covers:
+        canvas.paste(ink, (0, 0), cover)
     return canvas
 
 
 @lru_cache(maxsize=256)
 def mask(placed: Placed, width: int, height: int) -> Image:
     """Where the thing covers the picture: 0..255, `width` x `height` pixels."""
+    left, top = placed.x - placed.size / 2, placed.y - placed.size / 2
+    icon = tuple(
+        (kind, tuple((left + x * placed.size, top + y * placed.size) for x, y in points))
+        for kind, points in ICONS[placed.thing.noun]
+    )
+    return covered(icon, width, height)
+
+
+def covered(icon: Icon, width: int, height: int) -> Image:
+    """Where figures, their corners in pixels, cover the picture: 0..255, smoothed."""
     from PIL import Image, ImageDraw
 
     mask = Image.new("L", (width * SMOOTHING, height * SMOOTHING))
     draw = ImageDraw.Draw(mask)
-    left, top = placed.x - placed.size / 2, placed.y - placed.size / 2
-    for kind, points in ICONS[placed.thing.noun]:
-        corners = [((left + x * placed.size) * SMOOTHING, (top + y * placed.size) * SMOOTHING) for x, y in points]
-        draw.polygon(corners, fill=255 if kind == "ink" else 0)
+    for kind, points in icon:
+        draw.polygon([(x * SMOOTHING, y * SMOOTHING) for x, y in points], fill=255 if kind == "ink" else 0)
     return mask.reduce(SMOOTHING)

@@ -8,6 +8,7 @@ TowerVision authors (arXiv 2510.21849), kept with its faults, to show and score 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -70,10 +71,11 @@ class PaperOptions:
 def parse_options(answer: str, expected: int = 4) -> ParsedOptions:
     """Take `answer` apart. `expected` is the number of options where commas leave it open.
 
-    Raises ValueError when there are no options in it.
+    Texts are in NFC: how long a Korean word is must not depend on how it was typed. Raises ValueError when there are no
+    options in it.
     """
     best: tuple[tuple[int, int, int], ParsedOptions] | None = None
-    for stem, body, stated in _groups(answer.strip()):
+    for stem, body, stated in _groups(unicodedata.normalize("NFC", answer).strip()):
         for order, spans in enumerate(splits(body, stem, expected)):
             parsed = _parsed(stem, body, spans)
             if len(parsed.options) < 2 or (not stated and parsed.how != "equal"):

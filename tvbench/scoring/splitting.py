@@ -193,8 +193,8 @@ def split_label(text: str) -> tuple[int | None, str]:
 
 
 def _places(label: str) -> list[int]:
-    """The places that `label` can mean in any numbering: `b` and `2` are 1. Several are possible, or none."""
+    """The places that `label` can mean in any numbering: `b` and `2` are 1. Several are possible; none for `0`."""
     folded = unicodedata.normalize("NFKC", label).casefold()
     if folded.isdecimal():
-        return [int(folded) - 1]
+        return [int(folded) - 1] if int(folded) else []
     return [sequence.index(folded) for sequence in _SEQUENCES if len(folded) == 1 and folded in sequence]

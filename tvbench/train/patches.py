@@ -1,7 +1,8 @@
 """Mini's stand-in for SigLIP2's pre-training: the tower learns to say what each patch of a picture shows.
 
-Two linear heads on the layer that a LLaVA model reads give the noun and the colour of the thing that covers most of a
-patch, or nothing. Only compositions of the split `train` are drawn. The heads are thrown away afterwards.
+Linear heads on the layer that a LLaVA model reads give the noun and the colour of the thing that covers most of a
+patch, or nothing, and where the patch is. Only compositions of the split `train` are drawn, most in inks of no name;
+and figures of no noun in named colours: shape and colour must be known apart. The heads are thrown away afterwards.
 Knows the mini world and a vision tower; no text.
 """
 
@@ -11,22 +12,22 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image, Resampling
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from tvbench.mini.render import PALETTE, Ink, mask, paint
+from tvbench.mini.render import PALETTE, Ink, covered, mask, painted
 from tvbench.mini.world import (
     COLOURS,
+    GROUNDS,
     NOUNS,
     SENSES,
-    Placed,
-    Scene,
+    Level,
     Thing,
     arrange,
     english_word,
@@ -44,13 +45,15 @@ COVERED = 0.1
 """A patch of which less than this is covered shows nothing."""
 FREE_INKS = 0.8
 """The share of things whose ink is no named colour."""
+FIGURES = 0.35
+"""The share of pictures that show figures of no noun."""
 APART = 90
 """How far such an ink is from every named colour, and from grey, in RGB (0..255)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatchBatch:
-    """`pixels` [b, 3, s, s]; `nouns` and `colours` [b, patches], NOTHING or 1 + the place in NAMES and COLOURS."""
+    """`pixels` [b, 3, s, s]; `nouns`, `colours` [b, patches]: NOTHING, 1 + the place in NAMES or COLOURS, IGNORED."""
 
     pixels: torch.Tensor
     nouns: torch.Tensor
@@ -71,30 +74,31 @@ class PatchBatch:
 
 
 class PatchTrainee(nn.Module):
-    """A LLaVA model whose tower is trained; `vision_tower_heads` are the two classifiers."""
+    """A LLaVA model whose tower is trained; `vision_tower_heads` are the classifiers."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-        wide = model.config.vision_config.hidden_size
-        self.vision_tower_heads = nn.ModuleDict(
-            {"noun": nn.Linear(wide, 1 + len(NAMES)), "colour": nn.Linear(wide, 1 + len(COLOURS))}
-        )
+        vision = model.config.vision_config
+        wide, patches = vision.hidden_size, (vision.image_size // vision.patch_size) ** 2
+        classes = {"noun": 1 + len(NAMES), "colour": 1 + len(COLOURS), "patch": patches}
+        self.vision_tower_heads = nn.ModuleDict({name: nn.Linear(wide, count) for name, count in classes.items()})
 
     def forward(self, batch: PatchBatch) -> torch.Tensor:
-        """Mean cross-entropy of both heads over all patches."""
-        nouns, colours = self.logits(batch.pixels)
-        return (
-            cross_entropy(nouns.flatten(0, 1), batch.nouns.flatten())
-            + cross_entropy(colours.flatten(0, 1), batch.colours.flatten())
-        )
+        """The sum of the heads' mean cross-entropies over all patches."""
+        logits = self.logits(batch.pixels)
+        patches = torch.arange(logits["patch"].shape[1], device=batch.pixels.device).expand(batch.samples, -1)
+        labels = {"noun": batch.nouns, "colour": batch.colours, "patch": patches}
+        losses = [cross_entropy(logits[name].flatten(0, 1), labels[name].flatten(), ignore_index=IGNORED)
+                  for name in logits]
+        return torch.stack(losses).sum()
 
-    def logits(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of nouns and colours, [b, patches, classes]."""
+    def logits(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of nouns, colours and places of patches, [b, patches, classes] each."""
         inner = self.model.model
         layers = inner.vision_tower(pixels, output_hidden_states=True).hidden_states
         seen = layers[inner.config.vision_feature_layer]
-        return self.vision_tower_heads["noun"](seen), self.vision_tower_heads["colour"](seen)
+        return {name: head(seen) for name, head in self.vision_tower_heads.items()}
 
 
 class PatchSteps(Dataset[list[PatchBatch]]):
@@ -120,28 +124,65 @@ def patch_feed(
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A picture for the tower; things with an ink of their own, of no named colour, have it in `inks`."""
+class Shown:
+    """Something on a picture: where it covers it (0..255), its ink, and its noun and named colour where it has them."""
 
-    scene: Scene
-    inks: tuple[Ink | None, ...]
+    cover: Image
+    ink: Ink
+    noun: str | None
+    colour: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A picture for the tower: a grey ground, width and height in pixels, and what is on it."""
+
+    width: int
+    height: int
+    ground: int
+    shown: tuple[Shown, ...]
+
+    def paint(self) -> Image:
+        """As a PIL picture, RGB."""
+        return painted(self.width, self.height, self.ground, [(one.cover, one.ink) for one in self.shown])
 
 
 def draw(seed: int, number: int, level: int) -> Sight:
-    """A picture of one to four things, ambiguous ones too, in compositions of the split `train`.
-
-    Half of the things have an ink that is none of COLOURS: shapes must be known whatever their colour is.
-    """
+    """The picture of that number: of things, or of figures that are no thing."""
     lot = random.Random(f"tvbench patches/{seed}/{number}")
     known = level_of(level)
-    nouns = (*NOUNS[: known.nouns], *NAMES[len(NOUNS) :])
+    return _figures(lot, known) if lot.random() < FIGURES else _things(lot, known)
+
+
+def _things(lot: random.Random, level: Level) -> Sight:
+    """One to four things, ambiguous ones too, in compositions of the split `train`, most of them in a free ink."""
+    nouns = (*NOUNS[: level.nouns], *NAMES[len(NOUNS) :])
     noun = lot.choice(nouns)
     first = Thing(noun, lot.choice(seen_colours(noun)))
     plain = [other for other in nouns if english_word(other) != english_word(noun)]
     things = [first, *others(lot, lot.choice((0, 0, 1, 1, 2, 3)), [first], plain)]
     cells = lot.sample(range(4), len(things)) if lot.random() < 0.7 or len(things) > 1 else ()
-    inks = tuple(free_ink(lot) if lot.random() < FREE_INKS else None for _ in things)
-    return Sight(arrange(lot, things, known, cells), inks)
+    scene = arrange(lot, things, level, cells)
+    shown = []
+    for placed in scene.placed:
+        cover, thing = mask(placed, scene.width, scene.height), placed.thing
+        named = lot.random() >= FREE_INKS
+        ink = PALETTE[thing.colour] if named else free_ink(lot)
+        shown.append(Shown(cover, ink, thing.noun, thing.colour if named else None))
+    return Sight(scene.width, scene.height, scene.ground, tuple(shown))
+
+
+def _figures(lot: random.Random, level: Level) -> Sight:
+    """One to three figures of three to nine corners, each in any named colour."""
+    width, height = lot.choice(level.canvases)
+    shown = []
+    for _ in range(lot.choice((1, 2, 2, 3))):
+        colour, corners = lot.choice(COLOURS), lot.choice((3, 4, 5, 7, 9))
+        x, y, extent = lot.uniform(0, width), lot.uniform(0, height), min(width, height) * lot.uniform(0.15, 0.5)
+        rays = [(extent * lot.uniform(0.2, 1), math.tau * corner / corners) for corner in range(corners)]
+        points = tuple((x + ray * math.cos(angle), y + ray * math.sin(angle)) for ray, angle in rays)
+        shown.append(Shown(covered((("ink", points),), width, height), PALETTE[colour], None, colour))
+    return Sight(width, height, lot.randint(*GROUNDS), tuple(shown))
 
 
 def free_ink(lot: random.Random) -> Ink:
@@ -156,27 +197,22 @@ def free_ink(lot: random.Random) -> Ink:
 def patch_batch(sights: Sequence[Sight], tile: int, patch: int) -> PatchBatch:
     """Pictures squashed to one tile each, with the labels of their patches."""
     labels = [patch_labels(sight, tile // patch) for sight in sights]
-    pictures = np.stack([np.asarray(paint(sight.scene, sight.inks).resize((tile, tile))) for sight in sights])
+    pictures = np.stack([np.asarray(sight.paint().resize((tile, tile))) for sight in sights])
     pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
     nouns, colours = (torch.from_numpy(np.stack(one)) for one in zip(*labels, strict=True))
     return PatchBatch(pixels, nouns, colours)
 
 
 def patch_labels(sight: Sight, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The noun and the colour of each patch, int64 [side * side]; an ink of no name has the colour IGNORED."""
-    scene = sight.scene
-    shares = np.stack([np.full(side * side, COVERED), *(_share(placed, scene, side) for placed in scene.placed)])
+    """The noun and the colour of each patch, int64 [side * side]; IGNORED for what has no name."""
+    shares = np.stack([np.full(side * side, COVERED), *(_share(one.cover, side) for one in sight.shown)])
     winner = shares.argmax(0)
-    nouns = [NOTHING, *(1 + NAMES.index(placed.thing.noun) for placed in scene.placed)]
-    colours = [NOTHING, *(1 + COLOURS.index(placed.thing.colour) if ink is None else IGNORED
-                          for placed, ink in zip(scene.placed, sight.inks, strict=True))]
+    nouns = [NOTHING, *(IGNORED if one.noun is None else 1 + NAMES.index(one.noun) for one in sight.shown)]
+    colours = [NOTHING, *(IGNORED if one.colour is None else 1 + COLOURS.index(one.colour) for one in sight.shown)]
     return np.asarray(nouns)[winner], np.asarray(colours)[winner]
 
 
-@lru_cache(maxsize=64)
-def _share(placed: Placed, scene: Scene, side: int) -> np.ndarray:
-    """Which part of each patch a thing covers, 0..1, [side * side]."""
-    from PIL import Image
-
-    small = mask(placed, scene.width, scene.height).resize((side, side), Image.Resampling.BOX)
+def _share(cover: Image, side: int) -> np.ndarray:
+    """Which part of each patch is covered, 0..1, [side * side]."""
+    small = cover.resize((side, side), Resampling.BOX)
     return np.asarray(small, dtype=np.float64).ravel() / 255

@@ -7,7 +7,7 @@ An entry with `generated: mini` has these options:
                scene | told-scene                                many kinds of questions and captions on one picture
     level      1..4, how hard the world is
     protocols  [tvbench, text]: with letters, or without, in turn
-    makers     only these kinds of question
+    makers     only these kinds of question; with scenes, how often each comes: {place-choice: 2, caption: 1}
     more       so many further questions on the same picture, with short answers, and its caption last
     branches   with `scene`: so many conversations, each of which sees the picture and itself only
 
@@ -17,7 +17,7 @@ Prompts are those of the tasks (mini/prompts.py). Knows the mini world; no tenso
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.mini import exchanges, prompts
@@ -78,7 +78,7 @@ class GeneratedCorpus:
         self.protocols = tuple(options.get("protocols", prompts.PROTOCOLS))
         self.more = int(options.get("more", 0))
         self.branches = int(options.get("branches", 1))
-        self.makers = tuple(options.get("makers", ())) or self._all_makers()
+        self.makers = self._makers(options.get("makers") or ())
         self.languages = self._languages()
 
     def __len__(self) -> int:
@@ -96,17 +96,27 @@ class GeneratedCorpus:
         if self.kind.endswith("scene"):
             return self._on_a_scene(index)
         rest, place = divmod(index, len(self.languages))
-        number, maker = divmod(rest, len(self.makers))
+        names = tuple(self.makers)
+        number, maker = divmod(rest, len(names))
         language = self.languages[place]
-        drawn = one(self.task, self.makers[maker], language, number, split="train", seed=self.entry.seed,
+        drawn = one(self.task, names[maker], language, number, split="train", seed=self.entry.seed,
                     level=self.level)
         protocol = self.protocols[number // ROUND % len(self.protocols)]
         turns, media = self._conversation(drawn, protocol, random.Random(f"{self.entry.seed}/{index}"))
         return TrainSample(f"{self.entry.name}/{index}", turns, media, language, self.entry.name)
 
-    def _all_makers(self) -> tuple[str, ...]:
-        known = makers(self.task, self.level)
-        return tuple(maker for maker in known if maker.endswith("-choice")) if self.kind == "letters" else known
+    def _makers(self, asked: Mapping[str, float] | Sequence[str]) -> dict[str, float]:
+        """Kinds of questions and how often each comes: all of them, once, where none is asked for."""
+        known = tuple(exchanges.KINDS) if self.kind.endswith("scene") else makers(self.task, self.level)
+        if self.kind == "letters":
+            known = tuple(maker for maker in known if maker.endswith("-choice"))
+        for maker in asked:
+            if maker not in known:
+                raise unknown_name(f"kind of question for '{self.entry.name}'", maker, known)
+        shares = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked or known, 1.0)
+        if not all(isinstance(share, int | float) and share > 0 for share in shares.values()):
+            raise UsageError(f"a share of {self.entry.name}'s makers is not above 0", "makers: {place-choice: 2}")
+        return shares
 
     def _languages(self) -> tuple[str, ...]:
         asked = self.entry.languages or LANGUAGES
@@ -150,7 +160,7 @@ class GeneratedCorpus:
         else:
             media, shared = (), f"{exchanges.told(lot, sight, code)}\n"
             languages = (code, code, *self.languages)  # mostly in the language in which the picture is told
-        asked = exchanges.exchanges(lot, sight, languages, self.branches, self.protocols)
+        asked = exchanges.exchanges(lot, sight, languages, self.branches, self.protocols, self.makers)
         first, *rest = [(Turn("user", shared + question), Turn("assistant", answer)) for question, answer in asked]
         return TrainSample(f"{self.entry.name}/{index}", first, media, code, self.entry.name, shared if rest else "",
                            tuple(rest))

@@ -1,0 +1,53 @@
+"""`tvbench grounding RUN [BLIND]`: what the scores of a run owe to its pictures, by kind of item and language."""
+
+from __future__ import annotations
+
+import argparse
+
+from tvbench.cli.arguments import add_format, add_results, positive
+from tvbench.errors import EXIT_GOOD, UsageError
+
+EPILOG = """\
+examples:
+  tvbench run --model MODEL --tasks multi30k            # once with the pictures,
+  tvbench run --model MODEL --tasks multi30k --no-image # once without; for mini: --set mini.pictures=blank
+  tvbench grounding RUN                                 # finds the blind run of the same model and tasks
+  tvbench grounding RUN BLIND_RUN --by category --format markdown
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
+    parser.add_argument("blind", nargs="?", help="the run without sight (default: the newest one that fits)")
+    parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
+    parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling")
+    add_format(parser, ("table", "markdown", "csv", "json"))
+    add_results(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.grounding import blind_twin, ground
+    from tvbench.report.grounding import grounding_records, grounding_tables
+    from tvbench.report.table import show
+    from tvbench.store import find_run, find_runs
+
+    run = find_run(args.results, args.run)
+    blind = find_run(args.results, args.blind) if args.blind else blind_twin(run, find_runs(args.results))
+    found = ground(run, blind, by="category" if args.by == "category" else "question_type", resamples=args.resamples,
+                   seed=args.seed)
+    trained = languages_of(str(run.manifest()["model"]["name"]))
+    show(grounding_tables(found, trained), args.format, grounding_records(found, trained))
+    return EXIT_GOOD
+
+
+def languages_of(model: str) -> tuple[str, ...]:
+    """What the card of that name lists; nothing where there is no such card here."""
+    from tvbench.catalog import resolve_model
+
+    try:
+        return resolve_model(model).languages
+    except UsageError:
+        return ()

@@ -1,0 +1,149 @@
+"""What a run's scores owe to its pictures: the same model on the same items, seeing and blind, by kind of item.
+
+A blind run is one with `--no-image`, or of a task whose setting `pictures` is `blank`. Items are joined by task and id,
+and what is resampled are pictures (paired.py). Beside both stands chance: one of the options, or one of the two senses
+of an ambiguous caption, taken by lot. Knows runs and metrics; no engine and no table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from tvbench.comparing import Answered, answered_tasks, paired_items
+from tvbench.errors import TvbenchError, UsageError
+from tvbench.paired import Comparison, Pairs, compare
+from tvbench.scoring.sums import FORMULAS
+from tvbench.store import RunFolder
+from tvbench.types import Choice, Item, Short, Translation
+
+By = Literal["question_type", "category"]
+WAYS: tuple[By, ...] = get_args(By)
+SENSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of items in one metric. `overall` and `languages` hold the blind run first, the seeing one second."""
+
+    kind: str
+    metric: str
+    chance: float | None
+    overall: Comparison
+    languages: Mapping[str, Comparison]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGrounding:
+    """One task. `left_out` items were not answered in both runs."""
+
+    task: str
+    protocol: str
+    rows: tuple[Row, ...]
+    left_out: int
+
+
+def is_blind(entry: Mapping[str, Any]) -> bool:
+    """Whether a task of a run (as its manifest's `ask` has it) was asked without its pictures."""
+    return not entry.get("media", True) or entry.get("settings", {}).get("pictures") == "blank"
+
+
+def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
+    """The newest of `runs` that asked the same model the same tasks blind.
+
+    Raises UsageError where there is none, and for a run that is blind itself.
+    """
+    ask = run.manifest().get("ask") or {}
+    asked = {str(entry["task"]): entry for entry in ask.get("tasks", ())}
+    if not asked:
+        raise UsageError(f"{run.name} does not say what was asked", "name the blind run, too")
+    if all(map(is_blind, asked.values())):
+        raise UsageError(f"{run.name} is blind itself", "name the run that saw the pictures")
+    found = [other for other in runs if other.name != run.name and _is_twin(other, ask.get("model"), asked)]
+    if not found:
+        tasks = ",".join(asked)
+        raise UsageError(
+            f"no blind run of the same model, tasks, protocol and split beside {run.name}",
+            f"tvbench run --model ... --tasks {tasks} --no-image (mini: --set mini.pictures=blank), all else the same",
+        )
+    return max(found, key=lambda other: str(other.manifest().get("updated", "")))
+
+
+def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, Mapping[str, Any]]) -> bool:
+    try:
+        ask = other.manifest().get("ask") or {}
+    except TvbenchError:
+        return False
+    entries = {str(entry["task"]): entry for entry in ask.get("tasks", ())}
+    same = ("protocol", "split", "seed")
+    return ask.get("model") == model and any(
+        is_blind(entry) and task in asked and all(entry.get(name) == asked[task].get(name) for name in same)
+        for task, entry in entries.items()
+    )
+
+
+def ground(
+    seeing: RunFolder, blind: RunFolder, *, by: By = "question_type", resamples: int, seed: int = 0
+) -> list[TaskGrounding]:
+    """Every task that both runs have. Raises UsageError where they share no answered item."""
+    one, other = answered_tasks(blind), answered_tasks(seeing)
+    found = [_ground_task(task, one[task], other[task], by, resamples, seed) for task in other if task in one]
+    if not any(task.rows for task in found):
+        raise UsageError(f"{seeing.name} and {blind.name} have no answered item in common",
+                         "both must have asked the same task, split and languages")
+    return found
+
+
+def _ground_task(task: str, blind: Answered, seeing: Answered, by: By, resamples: int, seed: int) -> TaskGrounding:
+    kinds: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in seeing.items.values():
+        if item.id in blind.items:
+            for metric in metrics_of(item):
+                kinds[item.tags.get(by) or "all", metric].append(item)
+    rows = [made for (kind, metric), items in kinds.items()
+            if (made := _row(kind, metric, items, blind, seeing, resamples, seed)) is not None]
+    answered = sum(item in seeing.texts and item in blind.texts for item in seeing.items)
+    return TaskGrounding(task, str(seeing.entry["protocol"]), tuple(rows), len(seeing.items) - answered)
+
+
+def _row(
+    kind: str, metric: str, items: Sequence[Item], blind: Answered, seeing: Answered, resamples: int, seed: int
+) -> Row | None:
+    by_language: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        by_language[item.language].append(item)
+    pairs: dict[str, Pairs] = {}
+    for language, some in sorted(by_language.items()):
+        made = paired_items(metric, language, some, blind, seeing)
+        if made is not None:
+            pairs[language] = made
+    if not pairs:
+        return None
+    single = {language: compare([one], resamples=resamples, seed=seed) for language, one in pairs.items()}
+    overall = compare(list(pairs.values()), resamples=resamples, seed=seed)
+    return Row(kind, metric, _chance(metric, items), overall, single)
+
+
+def metrics_of(item: Item) -> tuple[str, ...]:
+    """What an item of its kind is measured by; nothing for what only a judge can grade."""
+    match item.target:
+        case Choice():
+            return ("aligned",)
+        case Short():
+            return ("accuracy",)
+        case Translation(sense=sense):
+            return ("sense",) if sense else ("chrfpp",)
+        case _:
+            return ()
+
+
+def _chance(metric: str, items: Sequence[Item]) -> float | None:
+    """What an answer by lot scores; None where nothing can be drawn by lot."""
+    if metric in FORMULAS:
+        return None
+    if metric == "sense":
+        return 1 / SENSES
+    sizes = [len(item.target.options) for item in items if isinstance(item.target, Choice) and item.target.options]
+    return sum(1 / size for size in sizes) / len(sizes) if sizes else None

@@ -1,0 +1,74 @@
+"""`tvbench grounding` as tables: a line a kind of item, by language, seeing / blind, beside chance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tvbench.grounding import Row, TaskGrounding
+from tvbench.paired import Comparison
+from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.names import label, percent_shown
+
+LEFT_OUT = "*"
+"""Marks a language that the model's card does not list."""
+
+
+def grounding_tables(found: Sequence[TaskGrounding], trained: Collection[str]) -> list[Table]:
+    """A table a task. `trained`: the languages of the model's card; none where it has no card."""
+    return [_table(task, trained) for task in found if task.rows]
+
+
+def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
+    languages = sorted({language for row in task.rows for language in row.languages},
+                       key=lambda code: (is_left_out(code, trained), code != "en", code))
+    columns = (
+        Column("kind", "kind", "left"), Column("metric", "metric", "left"), Column("chance", "chance"),
+        Column("all", "mean over\nlanguages"), Column("difference", "owed to pictures\n(95 % interval)"),
+        *(Column(code, code + LEFT_OUT * is_left_out(code, trained)) for code in languages),
+        Column("n", "items"),
+    )
+    notes = ["seeing / blind; chance: an option, or a sense, by lot; intervals over pictures and clips"]
+    left = [code for code in languages if is_left_out(code, trained)]
+    if left:
+        notes.append(f"{LEFT_OUT} not among the languages that the model was trained for: {', '.join(left)}")
+    if task.left_out:
+        notes.append(f"{task.left_out} items left out: not answered in both runs")
+    rows = tuple(_line(row, languages) for row in task.rows)
+    return Table(columns, rows, f"{task.task} ({task.protocol})", tuple(notes), labels=2)
+
+
+def is_left_out(code: str, trained: Collection[str]) -> bool:
+    """Whether the model has a card that does not list this language."""
+    return bool(trained) and code not in trained
+
+
+def _line(row: Row, languages: Sequence[str]) -> tuple[Cell, ...]:
+    scale = 100 if percent_shown(row.metric) else 1
+    chance = Cell("–", value="") if row.chance is None else Cell(f"{row.chance * scale:.0f}", value=row.chance)
+    overall = row.overall
+    difference = Cell(f"{overall.difference * scale:+.0f} ({overall.low * scale:+.0f} to {overall.high * scale:+.0f})",
+                      value=overall.difference)
+    return (
+        Cell(row.kind), Cell(label(row.metric)), chance, _both(overall, scale, bold=True), difference,
+        *(_both(row.languages[code], scale) if code in row.languages else Cell("–", value="", empty=True)
+          for code in languages),
+        Cell(str(overall.items), value=overall.items),
+    )
+
+
+def _both(one: Comparison, scale: int, *, bold: bool = False) -> Cell:
+    return Cell(f"{one.second * scale:.0f} / {one.first * scale:.0f}", bold=bold)
+
+
+def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) -> list[dict[str, Any]]:
+    """For JSON: a record a task, kind, metric and language (None: the mean over languages), fractions as they are."""
+    return [
+        {"task": task.task, "protocol": task.protocol, "kind": row.kind, "metric": row.metric, "language": language,
+         "left_out": language is not None and is_left_out(language, trained), "seeing": one.second, "blind": one.first,
+         "chance": row.chance, **{name: asdict(one)[name] for name in ("difference", "low", "high", "p", "items")}}
+        for task in found
+        for row in task.rows
+        for language, one in [(None, row.overall), *row.languages.items()]
+    ]
