@@ -100,6 +100,14 @@ def test_the_newest_blind_run_of_the_same_model_and_tasks_is_taken(tmp_path: Pat
     assert "4 items left out" in capsys.readouterr().out
 
 
+def test_of_several_runs_the_newest_that_saw_is_taken(tmp_path: Path, capsys: Said) -> None:
+    write(tmp_path, "m--1", seeing=True, updated="1", missing=8)
+    write(tmp_path, "m--2", seeing=True, updated="4")
+    write(tmp_path, "m--3", seeing=False, updated="3")
+    write(tmp_path, "m--4", seeing=False, blank=True, updated="5")
+    assert grounded(tmp_path, capsys, "m") == grounded(tmp_path, capsys, "m--2", "m--4")
+
+
 def test_by_category(tmp_path: Path, capsys: Said) -> None:
     write(tmp_path, "seeing", seeing=True)
     write(tmp_path, "blind", seeing=False)

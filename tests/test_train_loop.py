@@ -209,6 +209,40 @@ def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
                  "--results", str(tmp_path / "results"), "--quiet"]) == 0
 
 
+def test_an_ablation_takes_over_the_stages_that_are_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (stage(name=name, number=number, steps=1) for number, name in enumerate(("one", "two"), 1))
+    train(recipe(first, second), tmp_path / "run")
+    changed = recipe(first, replace(second, seed=9))
+    begun: list[str] = []
+    train(changed, tmp_path / "ablation", reuse=tmp_path / "run",
+          on_event=lambda event: begun.append(event.stage.name) if isinstance(event, Begun) else None)
+    assert begun == ["two"]
+    same, other = (stored(tmp_path / run / "1-one" / "model") for run in ("run", "ablation"))
+    assert all(torch.equal(tensor, other[name]) for name, tensor in same.items())
+    alone = tmp_path / "alone"
+    train(changed, alone)
+    one, other = (stored(folder / "export") for folder in (alone, tmp_path / "ablation"))
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    train(changed, tmp_path / "ablation", reuse=tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="trained no stage"):
+        train(recipe(replace(first, seed=9)), tmp_path / "x", reuse=tmp_path / "run")
+    with pytest.raises(UsageError, match="another model"):
+        train(replace(changed, model=replace(PLAN, max_tiles=2)), tmp_path / "x", reuse=tmp_path / "run")
+    with pytest.raises(UsageError, match="holds no training run"):
+        train(changed, tmp_path / "x", reuse=tmp_path / "nothing")
+    assert not (tmp_path / "x").exists()
+
+
+def test_later_stages_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--recipe", "mini", "--dry-run", "--format", "json"]
+    assert main([*words, "--until", "1"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["stages"]] == ["text", "tower", "projector"]
+    assert main([*words, "--until", "8"]) == 2
+    assert "3 video" in capsys.readouterr().err
+
+
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -71,6 +71,19 @@ def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
     return max(found, key=lambda other: str(other.manifest().get("updated", "")))
 
 
+def seeing_run(name: str, runs: Sequence[RunFolder]) -> RunFolder | None:
+    """The newest of `runs` whose name begins so, that saw its pictures, and beside which there is a blind one."""
+    found: list[tuple[str, RunFolder]] = []
+    for run in runs:
+        if run.name.startswith(name):
+            try:
+                blind_twin(run, runs)
+                found.append((str(run.manifest().get("updated", "")), run))
+            except TvbenchError:
+                continue
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
 def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, Mapping[str, Any]]) -> bool:
     try:
         ask = other.manifest().get("ask") or {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from tvbench.cli.arguments import add_format, add_results, positive
-from tvbench.errors import EXIT_GOOD, UsageError
+from tvbench.errors import EXIT_GOOD
 
 EPILOG = """\
 examples:
   tvbench run --model MODEL --tasks multi30k            # once with the pictures,
   tvbench run --model MODEL --tasks multi30k --no-image # once without; for mini: --set mini.pictures=blank
-  tvbench grounding RUN                                 # finds the blind run of the same model and tasks
+  tvbench grounding MODEL                               # finds the newest run of it, and the blind one beside it
   tvbench grounding RUN BLIND_RUN --by category --format markdown
 """
 
@@ -19,7 +19,8 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
+    parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name, such as "
+                        "a model's: of several, the newest that has a blind one beside it")
     parser.add_argument("blind", nargs="?", help="the run without sight (default: the newest one that fits)")
     parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
     parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
@@ -29,13 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.grounding import blind_twin, ground
+    from tvbench.grounding import blind_twin, ground, seeing_run
     from tvbench.report.grounding import grounding_records, grounding_tables
     from tvbench.report.table import show
     from tvbench.store import find_run, find_runs
 
-    run = find_run(args.results, args.run)
-    blind = find_run(args.results, args.blind) if args.blind else blind_twin(run, find_runs(args.results))
+    runs = find_runs(args.results)
+    run = (None if args.blind else seeing_run(args.run, runs)) or find_run(args.results, args.run)
+    blind = find_run(args.results, args.blind) if args.blind else blind_twin(run, runs)
     found = ground(run, blind, by="category" if args.by == "category" else "question_type", resamples=args.resamples,
                    seed=args.seed)
     trained = languages_of(str(run.manifest()["model"]["name"]))
@@ -45,9 +47,7 @@ def main(args: argparse.Namespace) -> int:
 
 def languages_of(model: str) -> tuple[str, ...]:
     """What the card of that name lists; nothing where there is no such card here."""
-    from tvbench.catalog import resolve_model
+    from tvbench.catalog import models
 
-    try:
-        return resolve_model(model).languages
-    except UsageError:
-        return ()
+    card = models().get(model)
+    return card.languages if card else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="a mixture file that gives the recipe's datasets a place, or adds some; may be repeated")
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
     parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
+    parser.add_argument("--until", type=int, metavar="N", help="leave out the stages after this one")
+    parser.add_argument("--reuse", type=Path, metavar="DIR",
+                        help="another run's output: stages that it has trained in the same way are taken from there")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default ./training/RECIPE[-SIZE]")
     parser.add_argument("--target", choices=("current", "legacy"), default="current",
                         help="legacy: an export for transformers before 5.4 and vLLM of that time")
@@ -60,9 +63,12 @@ def main(args: argparse.Namespace) -> int:
     settings = [*args.settings, *([f"seed={args.seed}"] if args.seed is not None else [])]
     recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings,
                          mixtures=args.data)
-    if args.stage is not None and args.stage not in {stage.number for stage in recipe.stages}:
-        numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
-        raise UsageError(f"recipe {recipe.name} has no stage {args.stage}", f"its stages: {numbers}")
+    for number in (args.stage, args.until):
+        if number is not None and number not in {stage.number for stage in recipe.stages}:
+            numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
+            raise UsageError(f"recipe {recipe.name} has no stage {number}", f"its stages: {numbers}")
+    if args.until is not None:
+        recipe = replace(recipe, stages=tuple(stage for stage in recipe.stages if stage.number <= args.until))
     output = args.output or Path("training") / "-".join(filter(None, (recipe.name, recipe.size)))
     if args.action == "data":
         return show_data(recipe, args)
@@ -81,8 +87,8 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     peak = args.gpu_peak * torch.cuda.device_count() if torch.cuda.is_available() else None
     with TrainingProgress(quiet=args.quiet) as progress:
-        whole = train(recipe, output, resume=args.resume, only=args.stage, wandb=args.wandb, peak=peak,
-                      target=args.target, on_event=progress.show)
+        whole = train(recipe, output, resume=args.resume, only=args.stage, reuse=args.reuse, wandb=args.wandb,
+                      peak=peak, target=args.target, on_event=progress.show)
     if not whole:
         remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
     return EXIT_GOOD if whole else EXIT_INCOMPLETE

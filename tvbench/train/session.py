@@ -38,6 +38,7 @@ from tvbench.train.optimizer import make_optimizer
 from tvbench.train.parallel import World, shard, shares, whole, world
 from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
+from tvbench.train.reuse import RECIPE, shared_folders, take_over
 from tvbench.train.schedule import steps_of
 from tvbench.train.stages import Recipe, Stage
 from tvbench.types import ModelCard
@@ -82,6 +83,7 @@ def train(
     *,
     resume: bool = False,
     only: int | None = None,
+    reuse: Path | None = None,
     wandb: str | None = None,
     peak: float | None = None,
     target: Target = "current",
@@ -89,13 +91,14 @@ def train(
 ) -> bool:
     """Train `recipe` into `output`. True when all that was asked is done, False when it was asked to stop.
 
-    `only` trains that one stage, from the one before it in `output`. `peak` is the FLOP/s of all processes together,
+    `only` trains that one stage, from the one before it in `output`; `reuse` is another run's folder, whose stages are
+    taken where they are the same. `peak` is the FLOP/s of all processes together,
     for the MFU; `target` is what the export is for. Raises UsageError for a folder that holds another recipe, or
     unfinished work without `resume`.
     """
     with world() as here, _stoppable() as stopping:
         if here.first:
-            _prepare(recipe, output, resume=resume)
+            _prepare(recipe, output, resume=resume, reuse=reuse)
         here.wait()
         source = output / "assembled"
         if not (source / "config.json").is_file():
@@ -128,9 +131,9 @@ def stage_folder(output: Path, stage: Stage) -> Path:
     return output / f"{stage.number}-{stage.name}"
 
 
-def _prepare(recipe: Recipe, output: Path, *, resume: bool) -> None:
-    """Note the recipe, or compare it with what the folder was begun with."""
-    path = output / "recipe.json"
+def _prepare(recipe: Recipe, output: Path, *, resume: bool, reuse: Path | None) -> None:
+    """Note the recipe, or compare it with what the folder was begun with; take over what `reuse` has trained."""
+    path = output / RECIPE
     said = json.dumps(asdict(recipe), indent=2, ensure_ascii=False, default=list) + "\n"
     if path.is_file():
         if not resume:
@@ -139,12 +142,14 @@ def _prepare(recipe: Recipe, output: Path, *, resume: bool) -> None:
         if path.read_text(encoding="utf-8") != said:
             raise UsageError(f"{output} was begun with another recipe ({path})",
                              "use the same --recipe, --size, --variant and --set, or another --output")
-        return
-    if output.is_dir() and any(output.iterdir()):
+    elif output.is_dir() and any(output.iterdir()):
         raise UsageError(f"{output} is not empty and holds no training run", "choose another --output")
+    shared = shared_folders(json.loads(said), reuse) if reuse is not None else []
     try:
         output.mkdir(parents=True, exist_ok=True)
         path.write_text(said, encoding="utf-8")
+        if reuse is not None:
+            take_over(shared, reuse, output)
     except OSError as error:
         raise UsageError(f"cannot write to {output}: {error.strerror}", "choose another --output") from error
 
