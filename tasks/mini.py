@@ -5,8 +5,8 @@ ten languages and six scripts. The questions of split `test` are on compositions
 never shows or names; those of `validation` are on other pictures of compositions that it does. Languages share the
 pictures, so that items of one picture form a cluster.
 
-Protocols of the questions: `tvbench` shows letters, as `alm` and `vimul` do; `text` shows none and asks for the option
-itself. Settings: `level` (1 to 4, how hard the world is), `items` (so many of each kind in each language), and
+Protocols of the questions: `text` shows no letters and asks for the option itself, which is what the embedded model has
+learned; `tvbench` shows letters, as `alm` and `vimul` do. Settings: `level` (1 to 4, how hard the world is), `items` (so many of each kind in each language), and
 `pictures=blank`, which shows the ground only, so that habits can be told from sight.
 """
 
@@ -102,8 +102,8 @@ def _asked(sample: Sample, protocol: str) -> tuple[str, Target]:
 
 TARGETS = tuple(code for code in LANGUAGES if code != "en")
 QUESTIONS = {
-    "tvbench": "options with letters, answered by the letter; short questions answered freely",
-    "text": "options without letters, answered by the option itself",
+    "text": "options without letters, answered by the option itself; short questions answered freely",
+    "tvbench": "options with letters, answered by the letter",
 }
 NOTES = "Settings: {0}.level=1 to 4, {0}.items=N of each kind in each language, {0}.pictures=drawn or blank."
 
@@ -127,8 +127,8 @@ TASKS = [
         title="generated: captions translated from English, half of them ambiguous without their picture",
         build=build_multi30k,
         protocols={
-            "tvbench": "asks for the translation and nothing else",
-            "text": "the same: a translation has no letters",
+            "text": "asks for the translation and nothing else",
+            "tvbench": "the same: a translation has no letters",
         },
         primary="chrfpp",
         metrics=("chrfpp", "bleu", "sense"),

@@ -407,7 +407,7 @@ def test_the_group_is_small_and_whole() -> None:
     assert 300 < sum(sizes.values()) <= 600
     languages = {item.language for task in TASKS for item in build(task).items}
     assert languages == set(LANGUAGES) and len(LANGUAGES) >= 8
-    assert any(len(media_of(item)) == 3 for item in build("mini-alm").items)
+    assert any(len(media_of(item)) == 3 for item in build("mini-alm", settings={"level": "2"}).items)
 
 
 def test_selection_is_honoured() -> None:
@@ -443,7 +443,7 @@ def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]
     with pytest.raises(UsageError, match="'nl'"):
         catalog.parse_selection("mini:nl+de")
     words = ["run", "--model", "tower-mini", "--tasks", "mini:de", "--dry-run", "--format", "json"]
-    assert main([*words, "--set", "mini.items=1", "--set", "mini-alm.items=2"]) == 0
+    assert main([*words, "--set", "mini.level=3", "--set", "mini.items=1", "--set", "mini-alm.items=2"]) == 0
     shown = json.loads(capsys.readouterr().out)["tasks"]
     assert {task["task"]: task["items"] for task in shown} == {"mini-alm": 16, "mini-multi30k": 3, "mini-vimul": 3}
 

@@ -21,7 +21,7 @@ from tvbench.mini.world import Film, Scene, Split, Thing, level_of
 from tvbench.types import Media
 
 Task = Literal["mini-alm", "mini-multi30k", "mini-vimul"]
-DEFAULT_LEVEL = 3
+DEFAULT_LEVEL = 1
 DEFAULT_COUNT = 4
 CACHED = 2048
 """Pictures and clips kept, about 3 kB each: ten languages ask about each."""
