@@ -6,8 +6,8 @@ never shows or names; those of `validation` are on other pictures of composition
 pictures, so that items of one picture form a cluster.
 
 Protocols of the questions: `text` shows no letters and asks for the option itself, which is what the embedded model has
-learned; `tvbench` shows letters, as `alm` and `vimul` do. Settings: `level` (1 to 4, how hard the world is), `items` (so many of each kind in each language), and
-`pictures=blank`, which shows the ground only, so that habits can be told from sight.
+learned; `tvbench` shows letters, as `alm` and `vimul` do. Settings: `level` (1 to 4, how hard the world is), `items`
+(how many of each kind in each language), and `pictures=blank`, which shows the ground only: habits told from sight.
 """
 
 from __future__ import annotations
