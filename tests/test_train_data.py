@@ -354,7 +354,9 @@ def test_a_scene_asks_everything_and_names_no_held_out_composition() -> None:
     say = grammar("en")
     held_out = [say.a(thing).partition(" ")[2] for noun in (*NOUNS, *(one for pair in SENSES.values() for one in pair))
                 for thing in (Thing(noun, colour) for colour in COLOURS) if thing.held_out]
-    for kind in ("scene", "told-scene"):
+    asked = {"scene": {"What", "Where", "How", "Describe"}, "told-scene": {"What", "Where", "How", "Describe"},
+             "clip": {"In", "How", "What"}}
+    for kind, words in asked.items():
         corpus = GeneratedCorpus(Entry("x", generated="mini", samples=150, languages=("en",),
                                        options={"kind": kind, "level": 2, "branches": 6}))
         samples = [corpus.sample(index) for index in range(150)]
@@ -363,8 +365,34 @@ def test_a_scene_asks_everything_and_names_no_held_out_composition() -> None:
         assert not [phrase for phrase in held_out if phrase in text]
         questions = {turns[0].text.removeprefix(sample.shared).split("\n")[0].split(" ")[0]
                      for sample in samples for turns in (sample.turns, *sample.branches)}
-        assert {"What", "Where", "How", "Describe"} <= questions
-        assert {"True", "False", "A", "B"} <= {turns[1].text for turns in said}
+        assert words <= questions
+        answers = {"A", "B", "down", "3"} if kind == "clip" else {"A", "B", "True", "False"}
+        assert answers <= {turns[1].text for turns in said}
+
+
+def test_the_pictures_of_a_clip_are_what_is_told_of_it() -> None:
+    import random
+
+    from tvbench.mini.clip_exchanges import draw, exchanges
+    from tvbench.mini.grammars import grammar
+    from tvbench.mini.world import level_of
+
+    say, lengths = grammar("en"), set()
+    for number in range(60):
+        lot = random.Random(number)
+        clip = draw(lot, level_of(1))
+        first = clip.film[0].placed[0], clip.film[-1].placed[0]
+        (_, told), = exchanges(lot, clip, ("en",), 1, ("text",), {"telling": 1})
+        if clip.side:
+            moved = {"left": first[0].x - first[1].x, "right": first[1].x - first[0].x,
+                     "up": first[0].y - first[1].y, "down": first[1].y - first[0].y}
+            assert max(moved, key=lambda side: moved[side]) == clip.side
+            assert told == f"{say.a(clip.things[0])}, {say.movements[clip.side]}"
+        else:
+            seen = list(dict.fromkeys(scene.things[0] for scene in clip.film))
+            assert told.split(", ") == [say.a(thing) for thing in seen]
+            lengths.add(len(seen))
+    assert lengths == {1, 2, 3, 4}
 
 
 def test_a_told_picture_says_where_things_are() -> None:

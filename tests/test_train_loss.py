@@ -111,7 +111,7 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
 # ── Branches ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", ["scene", "told-scene"])
+@pytest.mark.parametrize("kind", ["scene", "told-scene", "clip"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_samples(
     folder: Path, kind: str, packed: bool

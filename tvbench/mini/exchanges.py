@@ -111,6 +111,13 @@ def told(lot: random.Random, sight: Sight, code: str) -> str:
     return "\n".join(f"{say.places[PLACES[cell]]}: {say.a(thing)}" for cell, thing in at.items())
 
 
+def offered(question: str, options: Sequence[str], right: str, say: Grammar, protocol: str) -> Exchange:
+    """A question with its options, asked for by the protocol, and the answer."""
+    if protocol == "text":
+        return "\n".join((question, *options, say.with_option)), right
+    return f"{question}\n{lettered(options)}\n{say.with_letter}", chr(ord("A") + options.index(right))
+
+
 # ── Kinds of exchanges ────────────────────────────────────────────────────────────────────────────
 
 
@@ -138,16 +145,12 @@ class Asking:
         if len(set(options)) < len(options):
             return None
         self.lot.shuffle(options)
-        if self.protocol == "text":
-            return "\n".join((question, *options, self.say.with_option)), right
-        return f"{question}\n{lettered(options)}\n{self.say.with_letter}", chr(ord("A") + options.index(right))
+        return offered(question, options, right, self.say, self.protocol)
 
     def truth(self, statement: str, right: bool) -> Exchange | None:
         """A statement to be judged, by the protocol; the options keep their order, as in the tasks."""
-        question, options = self.say.ask_whether(statement), (self.say.true, self.say.false)
-        if self.protocol == "text":
-            return "\n".join((question, *options, self.say.with_option)), options[0 if right else 1]
-        return f"{question}\n{lettered(options)}\n{self.say.with_letter}", "A" if right else "B"
+        options = (self.say.true, self.say.false)
+        return offered(self.say.ask_whether(statement), options, options[0 if right else 1], self.say, self.protocol)
 
 
 def colour_choice(asking: Asking) -> Exchange | None:

@@ -5,11 +5,12 @@ Makers like those of puzzles.py, with the same promise on held-out compositions.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tvbench.mini.puzzles import OPTIONS, Draw, Puzzle, Words, with_right
-from tvbench.mini.world import SIDES, Film, Placed, Scene, Thing, arrange, others
+from tvbench.mini.world import SIDES, Film, Level, Placed, Scene, Thing, arrange, others
 
 FRAMES = 8
 SHOWN = 3
@@ -23,13 +24,10 @@ def direction(draw: Draw) -> Puzzle:
     side = order[draw.turn()]
     lane = draw.lot.randrange(2)
     beside = draw.beside([thing], most=2)
-    # Cells row by row: a lane is a row for a movement to the left or right, a column for one up or down.
-    own, other = ((2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane))
-    still = arrange(draw.lot, [thing, *beside], draw.level, (own, other)[: 1 + len(beside)])
     return Puzzle(
         "direction",
         "multiple-choice",
-        moving(still, side),
+        in_a_lane(draw.lot, [thing, *beside], side, lane, draw.level),
         (thing,),
         lambda say: say.ask_direction(thing),
         tuple(_movement(one) for one in order),
@@ -62,11 +60,10 @@ def count(draw: Draw) -> Puzzle:
     thing = draw.subject()
     number = 1 + draw.turn()
     coming = draw.lot.sample([thing, *others(draw.lot, number - 1, [thing], draw.nouns)], number)
-    scenes = _same_ground([arrange(draw.lot, [one], draw.level) for one in coming])
     return Puzzle(
         "count",
         "multiple-choice",
-        tuple(scenes[frame * number // FRAMES] for frame in range(FRAMES)),
+        one_by_one(draw.lot, coming, draw.level),
         (),
         lambda say: say.ask_how_many,
         tuple(_digit(one) for one in range(1, OPTIONS + 1)),
@@ -77,6 +74,19 @@ def count(draw: Draw) -> Puzzle:
 MAKERS: dict[str, Callable[[Draw], Puzzle]] = {"direction": direction, "order": order, "count": count}
 FOR_ONE_THING = ("direction", "count")
 """The makers with one thing at a time in the picture: those of level 1."""
+
+
+def in_a_lane(lot: random.Random, things: Sequence[Thing], side: str, lane: int, level: Level) -> Film:
+    """The first of one or two things goes towards `side` in its lane (0 or 1), the other rests in the other one."""
+    # Cells row by row: a lane is a row for a movement to the left or right, a column for one up or down.
+    own, other = ((2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane))
+    return moving(arrange(lot, things, level, (own, other)[: len(things)]), side)
+
+
+def one_by_one(lot: random.Random, things: Sequence[Thing], level: Level) -> Film:
+    """Things come one after the other, each alone, for about as long."""
+    scenes = _same_ground([arrange(lot, [thing], level) for thing in things])
+    return tuple(scenes[frame * len(things) // FRAMES] for frame in range(FRAMES))
 
 
 def moving(still: Scene, side: str) -> Film:

@@ -4,12 +4,12 @@ An entry with `generated: mini` has these options:
     kind       captions | questions | translation | video      what is asked, with the picture
                told-questions | told-translation               the same without: the picture is told in words, or absent
                letters                                           options with letters; the letter of each is asked
-               scene | told-scene                                many kinds of questions and captions on one picture
+               scene | told-scene | clip                        many kinds of questions and captions on one picture
     level      1..4, how hard the world is
     protocols  [tvbench, text]: with letters, or without, in turn
     makers     only these kinds of question; with scenes, how often each comes: {place-choice: 2, caption: 1}
     more       so many further questions on the same picture, with short answers, and its caption last
-    branches   with `scene`: so many conversations, each of which sees the picture and itself only
+    branches   with `scene` and `clip`: so many conversations, each of which sees the picture and itself only
 
 Prompts are those of the tasks (mini/prompts.py). Knows the mini world; no tensor.
 """
@@ -20,7 +20,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.mini import exchanges, prompts
+from tvbench.mini import clip_exchanges, exchanges, prompts
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.grammars.base import Grammar
 from tvbench.mini.puzzles import OPPOSITE
@@ -41,7 +41,12 @@ KINDS: dict[str, Task] = {
     "letters": "mini-alm",
     "scene": "mini-alm",
     "told-scene": "mini-alm",
+    "clip": "mini-vimul",
 }
+SHARED: dict[str, tuple[str, ...]] = {
+    "scene": tuple(exchanges.KINDS), "told-scene": tuple(exchanges.KINDS), "clip": tuple(clip_exchanges.KINDS),
+}
+"""Kinds with many conversations on one picture, and what these may be about."""
 OPTIONS = ("kind", "level", "protocols", "makers", "more", "branches")
 ROUND = 4
 """The place of the right option goes round with the number, four numbers a round; the protocol changes after one."""
@@ -93,8 +98,8 @@ class GeneratedCorpus:
 
     def sample(self, index: int) -> TrainSample:
         """The sample of that index: its language, its maker and its number follow from it."""
-        if self.kind.endswith("scene"):
-            return self._on_a_scene(index)
+        if self.kind in SHARED:
+            return self._on_one_picture(index)
         rest, place = divmod(index, len(self.languages))
         names = tuple(self.makers)
         number, maker = divmod(rest, len(names))
@@ -107,7 +112,7 @@ class GeneratedCorpus:
 
     def _makers(self, asked: Mapping[str, float] | Sequence[str]) -> dict[str, float]:
         """Kinds of questions and how often each comes: all of them, once, where none is asked for."""
-        known = tuple(exchanges.KINDS) if self.kind.endswith("scene") else makers(self.task, self.level)
+        known = SHARED.get(self.kind) or makers(self.task, self.level)
         if self.kind == "letters":
             known = tuple(maker for maker in known if maker.endswith("-choice"))
         for maker in asked:
@@ -148,22 +153,27 @@ class GeneratedCorpus:
             turns += [Turn("user", question if number else marks + question), Turn("assistant", answer)]
         return tuple(turns), media
 
-    def _on_a_scene(self, index: int) -> TrainSample:
-        """A picture, or one told in words, and `branches` conversations on it, in all of the entry's languages."""
+    def _on_one_picture(self, index: int) -> TrainSample:
+        """A picture, a clip, or a picture told in words, and `branches` conversations on it, in all languages."""
         lot = random.Random(f"tvbench scenes/{self.entry.seed}/{self.entry.name}/{index}")
-        sight = exchanges.draw(lot, level_of(self.level))
-        code = self.languages[index % len(self.languages)]
-        if self.kind == "scene":
-            scene = sight.scene(lot)
-            media: tuple[Medium, ...] = (Drawn("image", f"{self.entry.name}/{index}.png", _painter((scene,))),)
-            shared, languages = "<image>\n", self.languages
+        code, level = self.languages[index % len(self.languages)], level_of(self.level)
+        name, wanted = f"{self.entry.name}/{index}", (self.branches, self.protocols, self.makers)
+        media: tuple[Medium, ...] = ()
+        if self.kind == "clip":
+            clip = clip_exchanges.draw(lot, level)
+            media, shared = (Drawn("video", f"{name}.mp4", _painter(clip.film)),), "<video>\n"
+            asked = clip_exchanges.exchanges(lot, clip, self.languages, *wanted)
+        elif self.kind == "scene":
+            sight = exchanges.draw(lot, level)
+            media, shared = (Drawn("image", f"{name}.png", _painter((sight.scene(lot),))),), "<image>\n"
+            asked = exchanges.exchanges(lot, sight, self.languages, *wanted)
         else:
-            media, shared = (), f"{exchanges.told(lot, sight, code)}\n"
+            sight = exchanges.draw(lot, level)
+            shared = f"{exchanges.told(lot, sight, code)}\n"
             languages = (code, code, *self.languages)  # mostly in the language in which the picture is told
-        asked = exchanges.exchanges(lot, sight, languages, self.branches, self.protocols, self.makers)
+            asked = exchanges.exchanges(lot, sight, languages, *wanted)
         first, *rest = [(Turn("user", shared + question), Turn("assistant", answer)) for question, answer in asked]
-        return TrainSample(f"{self.entry.name}/{index}", first, media, code, self.entry.name, shared if rest else "",
-                           tuple(rest))
+        return TrainSample(name, first, media, code, self.entry.name, shared if rest else "", tuple(rest))
 
     def _further(self, drawn: Sample, say: Grammar, lot: random.Random) -> list[tuple[str, str]]:
         """More questions on a single picture, in any order."""
