@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tvbench.languages import language
-from tvbench.mini.exchanges import TRIES, Exchange, offered
+from tvbench.mini.exchanges import Exchange, offered, several
 from tvbench.mini.films import in_a_lane, one_by_one
 from tvbench.mini.grammars import grammar
 from tvbench.mini.grammars.base import Grammar
@@ -54,15 +54,8 @@ def exchanges(
 
     `kinds` are names of KINDS and how often each comes beside the others.
     """
-    found: dict[Exchange, None] = {}
-    for _ in range(TRIES):
-        kind = lot.choices(tuple(kinds), tuple(kinds.values()))[0]
-        made = KINDS[kind](Following(lot, clip, lot.choice(languages), lot.choice(protocols)))
-        if made is not None:
-            found[made] = None
-        if len(found) == count:
-            break
-    return list(found)
+    return several(lot, count, kinds, lambda kind: KINDS[kind](
+        Following(lot, clip, lot.choice(languages), lot.choice(protocols))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,17 @@ def exchanges(
 
     `kinds` are names of KINDS and how often each comes beside the others.
     """
+    return several(lot, count, kinds, lambda kind: KINDS[kind](
+        Asking(lot, sight, lot.choice(languages), lot.choice(protocols))))
+
+
+def several(
+    lot: random.Random, count: int, kinds: Mapping[str, float], make: Callable[[str], Exchange | None]
+) -> list[Exchange]:
+    """`count` different exchanges, or as many as are found in TRIES; `make` gives one of a kind, or none."""
     found: dict[Exchange, None] = {}
     for _ in range(TRIES):
-        kind = lot.choices(tuple(kinds), tuple(kinds.values()))[0]
-        made = KINDS[kind](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
+        made = make(lot.choices(tuple(kinds), tuple(kinds.values()))[0])
         if made is not None:
             found[made] = None
         if len(found) == count:
