@@ -10,9 +10,10 @@ import numpy as np
 
 from tvbench.errors import UsageError
 from tvbench.train.data.columns import Columns, joined
+from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.filters import chosen, equally_many, in_languages
-from tvbench.train.data.sample import Corpus, Outline, TrainSample
+from tvbench.train.data.sample import Outline, TrainSample
 from tvbench.train.stages import Stage
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from tvbench.types import Media
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from tvbench.train.data.columns import Columns
 
 Modality = Literal["text", "image", "video"]
 IMAGE_MARK, VIDEO_MARK = "<image>", "<video>"
@@ -87,21 +86,3 @@ class BrokenSample(Exception):
 
     def __str__(self) -> str:
         return f"{self.sample}: {self.reason}"
-
-
-class Corpus(Protocol):
-    """Samples by index. The same index is the same sample, in every process and on every day."""
-
-    def __len__(self) -> int: ...
-
-    def columns(self) -> Columns:
-        """What is known of every sample without reading it."""
-        ...
-
-    def outline(self, index: int) -> Outline:
-        """One sample's. Raises BrokenSample."""
-        ...
-
-    def sample(self, index: int) -> TrainSample:
-        """Raises BrokenSample."""
-        ...

@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from tvbench.errors import UsageError
 from tvbench.train.data.batches import Batch, pack, pad, total_weight, weighed
+from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoded, Encoder
 from tvbench.train.data.order import Order
-from tvbench.train.data.sample import BrokenSample, Corpus
+from tvbench.train.data.sample import BrokenSample
 from tvbench.train.parallel import World, shares
 from tvbench.train.stages import Stage
 
