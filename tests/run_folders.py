@@ -34,11 +34,12 @@ def task_result(
 
 
 def write_run(
-    results: Path, name: str, model: str, *some: TaskResult, engine: str = "fake", updated: str = "2026-01-01"
+    results: Path, name: str, model: str, *some: TaskResult, engine: str = "fake", updated: str = "2026-01-01",
+    revision: str = "1",
 ) -> Path:
     folder = results / name
     with RunWriter(folder) as writer:
-        writer.write_manifest({"run": name, "model": {"name": model, "revision": "1"}, "updated": updated,
+        writer.write_manifest({"run": name, "model": {"name": model, "revision": revision}, "updated": updated,
                                "engine": {"name": engine, "version": "1", "settings": {}}, "tasks": []})
     RunFolder(folder).write_result(some, {})
     return folder

@@ -298,3 +298,12 @@ def test_names_from_files_cannot_drive_the_terminal(capsys):
     write_run(Path("results"), "a", "evil\x1b[2J[red]name", result())
     _, out, _ = board(capsys)
     assert "\x1b" not in out and "[red]name" in out
+
+
+def test_random_weights_are_said(capsys):
+    write_run(Path("results"), "one", "trained", result())
+    write_run(Path("results"), "two", "untrained", result(), revision="random-1")
+    out = board(capsys)[1]
+    assert "untrained has random weights: its scores are at chance or below" in out
+    assert "\ntrained has random" not in out
+    assert "random weights" in board(capsys, "--by", "support")[1]

@@ -179,6 +179,7 @@ def _save(shard: dict[str, torch.Tensor], path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file(shard, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors writes a file for its owner alone; a checkpoint is to be shared
 
 
 def _bytes(tensor: torch.Tensor) -> int:
