@@ -44,7 +44,7 @@ SIX_GROUPS = {"en": ("en",), "de es zh": ("de", "es", "zh"), "pt ru": ("pt", "ru
 COMPARISONS = {
     "vision": Comparison("vision", ("four", "english"), SIX, SIX_GROUPS),
     "projector": Comparison("projector", ("four", "english"), SIX, SIX_GROUPS),
-    "ten": Comparison("vision", ("ten", "four", "english"), TEN, {
+    "ten": Comparison("vision", ("ten", "four"), TEN, {
         "en": ("en",), "de es zh": ("de", "es", "zh"), "pt ru fr hi ja ko": ("pt", "ru", "fr", "hi", "ja", "ko"),
     }, text="ten"),
 }
