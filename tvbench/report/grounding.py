@@ -32,7 +32,7 @@ def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
     notes = ["seeing / blind; chance: an option, or a sense, by lot; intervals over pictures and clips"]
     left = [code for code in languages if is_left_out(code, trained)]
     if left:
-        notes.append(f"{LEFT_OUT} not among the languages that the model was trained for: {', '.join(left)}")
+        notes.append(f"marked {LEFT_OUT}: languages that the model's card does not list: {', '.join(left)}")
     if task.left_out:
         notes.append(f"{task.left_out} items left out: not answered in both runs")
     rows = tuple(_line(row, languages) for row in task.rows)
