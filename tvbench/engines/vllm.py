@@ -315,5 +315,7 @@ def version() -> str:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]
+    """What was wrong, in a line. The first one of pydantic's reports only counts the faults, the next names one."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    wanted = 1 if "validation error" in lines[0] and len(lines) > 1 else 0
+    return lines[wanted].strip()[:300]
