@@ -370,6 +370,24 @@ def test_a_scene_asks_everything_and_names_no_held_out_composition() -> None:
         assert answers <= {turns[1].text for turns in said}
 
 
+def test_another_caption_to_translate_is_not_of_the_picture_and_names_no_held_out_composition() -> None:
+    import random
+
+    from tvbench.mini.exchanges import draw, exchanges
+    from tvbench.mini.grammars import grammar
+    from tvbench.mini.world import COLOURS, NOUNS, Thing, level_of
+
+    things = [Thing(noun, colour) for noun in NOUNS for colour in COLOURS]
+    shown = {code: {grammar(code).shows(thing): thing for thing in things} for code in ("en", "de")}
+    for number in range(100):
+        lot = random.Random(number)
+        sight = draw(lot, level_of(1))
+        ((question, answer),) = exchanges(lot, sight, ("de",), 1, ("text",), {"other-translation": 1})
+        told = shown["en"][question.splitlines()[-1]]
+        assert told == shown["de"][answer] and not told.held_out and told.noun != sight.things[0].noun
+    assert exchanges(lot, sight, ("en",), 1, ("text",), {"other-translation": 1}) == []
+
+
 def test_the_pictures_of_a_clip_are_what_is_told_of_it() -> None:
     import random
 

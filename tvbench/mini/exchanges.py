@@ -87,9 +87,10 @@ def exchanges(
 ) -> list[Exchange]:
     """`count` different exchanges on a picture, or as many as there are, in all `languages`.
 
-    `kinds` are names of KINDS and how often each comes beside the others.
+    `kinds` are names of KINDS and ASIDE, and how often each comes beside the others.
     """
-    return several(lot, count, kinds, lambda kind: KINDS[kind](
+    makers = KINDS | ASIDE
+    return several(lot, count, kinds, lambda kind: makers[kind](
         Asking(lot, sight, lot.choice(languages), lot.choice(protocols))))
 
 
@@ -233,7 +234,20 @@ def caption(asking: Asking) -> Exchange | None:
 def translation(asking: Asking) -> Exchange | None:
     """Translate this caption of the picture."""
     tells = _sentence(asking)
-    if tells is None or asking.code == "en":
+    return None if tells is None else _translated(asking, tells)
+
+
+def other_translation(asking: Asking) -> Exchange | None:
+    """Translate a caption that the picture does not show. What a word means in any picture is in the source: one that
+    learns from true captions only may copy the picture's thing, and then takes a held-out one for its likeness."""
+    nouns = [noun for noun in NOUNS[: asking.sight.level.nouns] if noun != english_word(asking.thing.noun)]
+    noun = asking.lot.choice(nouns)
+    thing = Thing(noun, asking.lot.choice(seen_colours(noun)))
+    return _translated(asking, lambda say: say.shows(thing))
+
+
+def _translated(asking: Asking, tells: Callable[[Grammar], str]) -> Exchange | None:
+    if asking.code == "en":
         return None
     source = tells(grammar("en"))
     return prompts.TRANSLATE.format(language=language(asking.code).name, source=source), tells(asking.say)
@@ -268,3 +282,5 @@ KINDS: dict[str, Callable[[Asking], Exchange | None]] = {
     "caption": caption,
     "translation": translation,
 }
+ASIDE: dict[str, Callable[[Asking], Exchange | None]] = {"other-translation": other_translation}
+"""Kinds that are not about the picture: only where they are asked for."""

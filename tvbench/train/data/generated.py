@@ -46,7 +46,9 @@ KINDS: dict[str, Task] = {
 SHARED: dict[str, tuple[str, ...]] = {
     "scene": tuple(exchanges.KINDS), "told-scene": tuple(exchanges.KINDS), "clip": tuple(clip_exchanges.KINDS),
 }
-"""Kinds with many conversations on one picture, and what these may be about."""
+"""Kinds with many conversations on one picture, and what these are about."""
+ASIDE = {"scene": tuple(exchanges.ASIDE)}
+"""What some of them may also ask, though not about the picture: where it is named."""
 OPTIONS = ("kind", "level", "protocols", "makers", "more", "branches")
 ROUND = 4
 """The place of the right option goes round with the number, four numbers a round; the protocol changes after one."""
@@ -115,9 +117,10 @@ class GeneratedCorpus:
         known = SHARED.get(self.kind) or makers(self.task, self.level)
         if self.kind == "letters":
             known = tuple(maker for maker in known if maker.endswith("-choice"))
+        allowed = (*known, *ASIDE.get(self.kind, ()))
         for maker in asked:
-            if maker not in known:
-                raise unknown_name(f"kind of question for '{self.entry.name}'", maker, known)
+            if maker not in allowed:
+                raise unknown_name(f"kind of question for '{self.entry.name}'", maker, allowed)
         shares = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked or known, 1.0)
         if not all(isinstance(share, int | float) and share > 0 for share in shares.values()):
             raise UsageError(f"a share of {self.entry.name}'s makers is not above 0", "makers: {place-choice: 2}")
