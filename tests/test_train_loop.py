@@ -20,19 +20,23 @@ from training import PLAN, RATES, assembled, entry, recipe, stage, trainee
 from tvbench.cli.main import main
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.train import checkpoint
+from tvbench.train.data.batches import total_weight, weighed
 from tvbench.train.data.columns import Columns
 from tvbench.train.data.corpora import Mixed
 from tvbench.train.data.encode import Encoder
+from tvbench.train.data.entries import Entry
 from tvbench.train.data.order import Order
 from tvbench.train.data.sample import BrokenSample, TrainSample, Turn
 from tvbench.train.data.steps import Steps, make_order
 from tvbench.train.loop import StepDone
+from tvbench.train.loss import supervised
 from tvbench.train.model import freeze_all_but
 from tvbench.train.optimizer import make_optimizer, set_rates
 from tvbench.train.parallel import shares
 from tvbench.train.record import Record, read_metrics
 from tvbench.train.schedule import rate_factor, steps_of
 from tvbench.train.session import Begun, Ended, Event, train
+from tvbench.train.stages import Norm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -141,6 +145,24 @@ def test_grouping_makes_batches_of_one_modality_and_falling_length() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("norm", ["microbatch", "global_tokens", "square_root"])
+def test_a_last_step_that_is_not_full_is_shared_out_evenly_and_weighs_like_any_other(
+    folder: Path, size: int, norm: Norm
+) -> None:
+    """13 samples in micro-batches of 2: the second step has three, of which the last has one sample."""
+    chosen = stage(data=(entry("questions", samples=13),), batch=8, micro_batch=2, loss_norm=norm)
+    corpus = Mixed(chosen.data)
+    order, encoder = make_order(corpus, chosen), Encoder(folder, chosen)
+    dealt = [Steps(corpus, encoder, chosen, order, rank, size)[1] for rank in range(size)]
+    assert len({len(batches) for batches in dealt}) == 1, "every process makes as many passes as the others"
+    assert sum(batch.samples for batches in dealt for batch in batches) == 5
+    everyone = sum(total_weight(batches, norm) for batches in dealt)
+    weights = [batch.weights[supervised(batch.labels)].sum() for batches in dealt
+               for batch in weighed(batches, norm, everyone=everyone, processes=size)]
+    assert float(sum(weights)) / size == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
 def test_any_number_of_processes_shares_out_the_same_micro_batches(folder: Path, size: int) -> None:
     chosen = stage(batch=16, micro_batch=4)
     corpus = Mixed(chosen.data)
@@ -235,6 +257,11 @@ def test_an_ablation_takes_over_the_stages_that_are_the_same(
     assert not (tmp_path / "x").exists()
 
 
+def test_a_stage_that_is_left_out_cannot_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--recipe", "mini", "--until", "1", "--stage", "2"]) == 2
+    assert "leaves stage 2 out" in capsys.readouterr().err
+
+
 def test_later_stages_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "--recipe", "mini", "--dry-run", "--format", "json"]
     assert main([*words, "--until", "1"]) == 0
@@ -317,11 +344,10 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_its_progress_is_passed_over(tmp_path: Path) -> None:
-    for step, whole in ((1, True), (2, False)):
+    for step, said in ((1, '{"step": 1, "digest": "x"}'), (2, "{"), (3, '{"step": "3", "digest": "x"}')):
         (tmp_path / f"step-{step:06}").mkdir()
-        (tmp_path / f"step-{step:06}" / "progress.json").write_text(
-            json.dumps({"step": step, "digest": "x", "skipped": 0}) if whole else "{")
-    (tmp_path / ".step-000003.partial").mkdir()
+        (tmp_path / f"step-{step:06}" / "progress.json").write_text(said)
+    (tmp_path / ".step-000004.partial").mkdir()
     found = checkpoint.newest(tmp_path)
     assert found is not None
     assert found.name == "step-000001"
@@ -341,10 +367,22 @@ def test_a_damaged_checkpoint_says_what_to_remove(tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:5000])
     with pytest.raises(UsageError, match="step-000003 is damaged(.|\n)*remove that folder"):
         train(chosen, tmp_path / "run", resume=True)
+    shard.unlink()
+    with pytest.raises(UsageError, match="step-000003 is (not whole|damaged)(.|\n)*remove that folder"):
+        train(chosen, tmp_path / "run", resume=True)
     for path in kept.iterdir():
         path.unlink()
     kept.rmdir()
     assert train(chosen, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_clips_make_the_video_class_whether_the_recipe_says_so_or_the_data(tmp_path: Path, said: bool) -> None:
+    plan = replace(PLAN, family="llava_next")
+    clips = replace(entry("video"), modality="video" if said else None)
+    assert train(recipe(stage(steps=1, data=(clips,)), plan=plan), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "export" / "config.json").read_text())["model_type"] == "llava_onevision"
+    assert read_metrics(tmp_path / "run" / "2-vision")[0]["skipped"] == 0
 
 
 def test_the_video_stage_goes_on_from_llava_next_as_onevision_with_equal_weights(tmp_path: Path) -> None:
@@ -366,12 +404,68 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     train(recipe(stage(steps=1)), tmp_path / "run")
     with pytest.raises(UsageError, match="--resume"):
         train(recipe(stage(steps=1)), tmp_path / "run")
-    with pytest.raises(UsageError, match="another recipe"):
+    with pytest.raises(UsageError, match=r"another recipe: stage 2 vision \(steps\)"):
         train(recipe(stage(steps=2)), tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match=r"another recipe: model \(max_tiles\)"):
+        train(recipe(stage(steps=1), plan=replace(PLAN, max_tiles=2)), tmp_path / "run", resume=True)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "recipe.json").write_text('{"stages": [3]}')
+    with pytest.raises(UsageError, match=r"recipe.json is damaged"):
+        train(recipe(stage(steps=2)), tmp_path / "damaged", resume=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
         train(recipe(stage(steps=1)), tmp_path / "other")
+
+
+def test_what_is_wrong_with_a_later_stage_shows_before_the_first_one_and_can_be_put_right(tmp_path: Path) -> None:
+    first, wrong = stage(steps=1), stage(name="video", number=3, steps=1, data=(Entry("mine", path="nowhere.json"),))
+    with pytest.raises(UsageError, match=r"nowhere.json"):
+        train(recipe(first, wrong), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    right = replace(wrong, data=(entry("video"),))
+    assert train(recipe(first), tmp_path / "run")
+    assert train(recipe(first, right), tmp_path / "run", resume=True)
+    assert train(recipe(first), tmp_path / "run", resume=True)
+    assert [one["name"] for one in json.loads((tmp_path / "run" / "recipe.json").read_text())["stages"]] == [
+        "vision", "video"]
+    with pytest.raises(UsageError, match=r"stage 3 video \(steps\)"):
+        train(recipe(first, replace(right, steps=2)), tmp_path / "run", resume=True)
+
+
+def test_a_stage_alone_needs_those_before_it(tmp_path: Path) -> None:
+    both = recipe(stage(steps=1), stage(name="video", number=3, steps=1))
+    with pytest.raises(UsageError, match=r"stage 3 goes on from stage 2 \(vision\)(.|\n)*--reuse"):
+        train(both, tmp_path / "run", only=3)
+    assert not (tmp_path / "run").exists()
+    train(both, tmp_path / "two", only=2)
+    assert train(both, tmp_path / "run", only=3, reuse=tmp_path / "two")
+    assert (tmp_path / "run" / "export" / "config.json").is_file()
+
+
+@pytest.mark.parametrize(("limit", "when"), [(6_000, "assembled"), (20_000, "2-vision/model"), (20_000, "export")])
+def test_a_disk_that_fills_up_anywhere_loses_nothing(tmp_path: Path, limit: int, when: str) -> None:
+    """The limit on a file's size stands for the full disk."""
+    chosen, most = recipe(stage(steps=2)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def fill(event: Event) -> None:
+        last = isinstance(event, StepDone) and event.step == 2 and when == "2-vision/model"
+        if last or (isinstance(event, Ended) and when == "export"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most[1]))
+
+    try:
+        if when == "assembled":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most[1]))
+        with pytest.raises(TvbenchError, match=r"--resume|make room"):
+            train(chosen, tmp_path / "run", on_event=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not (tmp_path / "run" / when / "config.json").exists()
+    assert train(chosen, tmp_path / "run", resume=True)
+    assert [one["step"] for one in read_metrics(tmp_path / "run" / "2-vision")] == [1, 2]
+    assert not list((tmp_path / "run").rglob("*.partial"))
 
 
 @pytest.mark.parametrize(("changes", "said"), [
@@ -412,6 +506,9 @@ class Spoiled:
     def __len__(self) -> int:
         return len(self.corpus)
 
+    def columns(self) -> Columns:
+        return self.corpus.columns()
+
     def sample(self, index: int) -> TrainSample:
         if index % 3:
             return self.corpus.sample(index)
@@ -437,13 +534,35 @@ def test_broken_samples_are_skipped_counted_and_listed(tmp_path: Path, monkeypat
 def test_a_step_of_nothing_but_broken_samples_is_passed_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Nothing(Spoiled):
-        def sample(self, index: int) -> TrainSample:
-            return TrainSample(str(index), (Turn("user", "?"),))
+    class FirstLost(Spoiled):
+        read = 0
 
-    monkeypatch.setattr("tvbench.train.session.stage_corpus", lambda stage: Nothing(Mixed(stage.data)))
-    assert train(recipe(stage(steps=2)), tmp_path / "run")
-    assert [one["loss"] for one in read_metrics(tmp_path / "run" / "2-vision")] == [0.0, 0.0]
+        def sample(self, index: int) -> TrainSample:
+            self.read += 1
+            return TrainSample(str(index), (Turn("user", "?"),)) if self.read <= 8 else self.corpus.sample(index)
+
+    monkeypatch.setattr("tvbench.train.session.stage_corpus", lambda stage: FirstLost(Mixed(stage.data)))
+    assert train(recipe(stage(steps=2, save_every=0.5)), tmp_path / "run")
+    first, second = read_metrics(tmp_path / "run" / "2-vision")
+    assert (first["loss"], first["skipped"], first["samples"]) == (0.0, 8, 0)
+    assert second["loss"] > 0
+
+
+def broken_list(folder: Path) -> Path:
+    """A data file whose samples all lack their picture."""
+    turns = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cat."}]
+    path = folder / "lost.json"
+    path.write_text(json.dumps([{"id": str(n), "image": f"{n}.png", "conversations": turns} for n in range(40)]))
+    return path
+
+
+@pytest.mark.parametrize(("steps", "done"), [(3, 3), (400, 20)])
+def test_a_stage_without_one_usable_sample_is_no_success(tmp_path: Path, steps: int, done: int) -> None:
+    chosen = stage(data=(Entry("mine", path=str(broken_list(tmp_path))),), steps=steps, batch=2, micro_batch=2)
+    with pytest.raises(TvbenchError, match=rf"none of {2 * done} samples can be used\n.*skipped.jsonl says why"):
+        train(recipe(chosen), tmp_path / "run")
+    assert not (tmp_path / "run" / "2-vision" / "model").exists()
+    assert not (tmp_path / "run" / "export").exists()
 
 
 # ── Records ───────────────────────────────────────────────────────────────────────────────────────

@@ -92,7 +92,7 @@ def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path,
     for name, batches in (("padded", padded), ("packed", packed)):
         model = trainee(folder)
         everyone = total_weight(batches, norm)  # type: ignore[arg-type]
-        losses = [model(batch) for batch in weighed(batches, norm, groups=3, everyone=everyone, processes=1)]  # type: ignore[arg-type]
+        losses = [model(batch) for batch in weighed(batches, norm, everyone=everyone, processes=1)]  # type: ignore[arg-type]
         sum(losses).backward()  # type: ignore[union-attr]
         found[name] = (float(sum(losses)), {key: one.grad for key, one in model.named_parameters()})
     assert found["packed"][0] == pytest.approx(found["padded"][0], rel=1e-5)
@@ -103,7 +103,7 @@ def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path,
 
 def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path) -> None:
     short, long = encoded(folder, "told-questions", 2), encoded(folder, "captions", 6)
-    batches = weighed([pad(short, 0, 0), pad(long, 0, 1)], "microbatch", groups=2, everyone=0, processes=1)
+    batches = weighed([pad(short, 0, 0), pad(long, 0, 1)], "microbatch", everyone=2, processes=1)
     totals = [float(batch.weights[supervised(batch.labels)].sum()) for batch in batches]
     assert totals == pytest.approx([0.5, 0.5])
 
@@ -128,7 +128,7 @@ def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_sa
         model = trainee(folder)
         batch = pack([encoded_samples], 0, 512) if packed else pad(encoded_samples, 0)
         everyone = total_weight([batch], "global_tokens")
-        (ready,) = weighed([batch], "global_tokens", groups=1, everyone=everyone, processes=1)
+        (ready,) = weighed([batch], "global_tokens", everyone=everyone, processes=1)
         loss = model(ready)
         loss.backward()
         found[name] = (loss.item(), {key: one.grad for key, one in model.named_parameters()})

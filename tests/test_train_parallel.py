@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training import recipe, stage
+from training import entry, recipe, stage
 
 from tvbench.train.record import read_metrics
 from tvbench.train.session import train
@@ -29,6 +29,8 @@ def stop(event):
         os.kill(os.getpid(), signal.SIGTERM)
 
 fields = {"loss_norm": sys.argv[4], "packing": sys.argv[5] == "packed"}
+if sys.argv[5] == "partial":  # 11 samples: 8 in a step, 3 in the next, of which one process has 1
+    fields |= {"data": (entry("questions", samples=11),), "micro_batch": 2}
 train(recipe(stage(steps=4, save_every=0.25, **fields)), Path(sys.argv[1]), resume=True, on_event=stop)
 """
 STEPS = 4
@@ -48,6 +50,8 @@ def run(output: Path, processes: int, *, until: int = 0, norm: str = "microbatch
 def alone(output: Path, norm: str = "microbatch", packing: str = "padded") -> None:
     """The same in this process."""
     fields = {"loss_norm": norm, "packing": packing == "packed"}
+    if packing == "partial":
+        fields |= {"data": (entry("questions", samples=11),), "micro_batch": 2}
     assert train(recipe(stage(steps=STEPS, save_every=0.25, **fields)), output)
 
 
@@ -63,7 +67,8 @@ def assert_alike(one: Path, other: Path) -> None:
         torch.testing.assert_close(first[name], second[name], atol=2e-4, rtol=1e-3, msg=name)
 
 
-@pytest.mark.parametrize(("norm", "packing"), [("microbatch", "padded"), ("global_tokens", "packed")])
+@pytest.mark.parametrize(("norm", "packing"), [
+    ("microbatch", "padded"), ("global_tokens", "packed"), ("microbatch", "partial")])
 def test_two_processes_learn_what_one_does(tmp_path: Path, norm: str, packing: str) -> None:
     alone(tmp_path / "one", norm, packing)
     run(tmp_path / "two", 2, norm=norm, packing=packing)

@@ -66,7 +66,7 @@ def encoded(folder: Path, kind: str, count: int, *, using: Stage | None = None, 
 def mean_loss(model: VisionLanguageTrainee, samples: list[Encoded]) -> torch.Tensor:
     """The mean over all trained tokens of samples that are padded side by side."""
     batch = pad(samples, 0)
-    (ready,) = weighed([batch], "global_tokens", groups=1, everyone=total_weight([batch], "global_tokens"), processes=1)
+    (ready,) = weighed([batch], "global_tokens", everyone=total_weight([batch], "global_tokens"), processes=1)
     return model(ready)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tvbench.train.stages import Recipe
 
 SECONDS_BETWEEN_LINES = 15.0
+SKIPPED = "skipped.jsonl"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +69,8 @@ def main(args: argparse.Namespace) -> int:
         if number is not None and number not in {stage.number for stage in recipe.stages}:
             numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
             raise UsageError(f"recipe {recipe.name} has no stage {number}", f"its stages: {numbers}")
+    if args.stage is not None and args.until is not None and args.stage > args.until:
+        raise UsageError(f"--until {args.until} leaves stage {args.stage} out", "leave out --until, or --stage")
     if args.until is not None:
         recipe = replace(recipe, stages=tuple(stage for stage in recipe.stages if stage.number <= args.until))
     output = args.output or Path("training") / "-".join(filter(None, (recipe.name, recipe.size)))
@@ -89,7 +93,7 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
     with TrainingProgress(quiet=args.quiet) as progress:
         whole = train(recipe, output, resume=args.resume, only=args.stage, reuse=args.reuse, wandb=args.wandb,
                       peak=peak, target=args.target, on_event=progress.show)
-    if not whole:
+    if not whole and os.environ.get("RANK", "0") == "0":  # torchrun starts several of us
         remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
     return EXIT_GOOD if whole else EXIT_INCOMPLETE
 
@@ -150,7 +154,8 @@ class TrainingProgress:
             remark(f"{event.step}/{event.steps}, {said}")
 
     def _ended(self, event: Any) -> None:
-        lost = f"; {event.skipped:,} samples skipped (skipped.jsonl says why)" if event.skipped else ""
+        lost = (f"; {event.skipped:,} of {event.samples + event.skipped:,} samples skipped ({event.folder / SKIPPED} "
+                "says why)") if event.skipped else ""
         picture = f"; loss: {event.picture}" if event.picture else ""
         remark(f"stage {event.stage.number} {event.stage.name} {'done' if event.whole else 'stopped'}{lost}{picture}")
 

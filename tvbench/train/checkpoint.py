@@ -11,9 +11,7 @@ Knows tensors by name and folders; no data and no loss.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
 import shutil
 import warnings
@@ -31,6 +29,7 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceSt
 from torch.distributed.checkpoint.api import CheckpointException
 
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.train.output import is_full
 from tvbench.train.parallel import World
 
 KEPT = 2
@@ -41,10 +40,12 @@ _NAME = re.compile(r"step-(\d{6,})")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: finished optimizer steps, and what must be the same when it is continued."""
+    """How far a stage is: finished optimizer steps, and what must be the same when it is continued. `samples` were
+    learned from, `skipped` could not be."""
 
     step: int
     digest: str
+    samples: int = 0
     skipped: int = 0
 
 
@@ -63,7 +64,10 @@ def checkpoints(folder: Path) -> list[Path]:
 def read_progress(path: Path) -> Progress:
     """Raises UsageError where the checkpoint's progress cannot be read."""
     try:
-        return Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+        progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+        if not all(isinstance(number, int) for number in (progress.step, progress.samples, progress.skipped)):
+            raise TypeError("its counts are no numbers")
+        return progress
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a whole checkpoint: {error}", "remove it; an older one is used") from error
 
@@ -116,9 +120,13 @@ def load(path: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, world
 
 
 def _check_shapes(path: Path, state: Mapping[str, Any], known: Mapping[str, tuple[int, ...]]) -> None:
-    wrong = [name for name, tensor in state.items() if known.get(name) != tuple(tensor.shape)]
+    missing = [name for name in state if name not in known]
+    if missing:
+        raise UsageError(f"{path} is not whole: {len(missing)} tensors are missing, first {missing[0]}",
+                         "remove that folder; the checkpoint before it is used then")
+    wrong = [name for name, tensor in state.items() if known[name] != tuple(tensor.shape)]
     if wrong:
-        raise UsageError(f"{path} does not fit: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}",
+        raise UsageError(f"{path} does not fit: {len(wrong)} tensors are of another shape, first {wrong[0]}",
                          "it is of another model or stage: use another --output")
 
 
@@ -168,14 +176,10 @@ def _quietly() -> Iterator[None]:
 
 
 def _not_saved(target: Path, error: BaseException) -> TvbenchError:
-    full = any(sign in str(error) for sign in (os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG)))
     kept = newest(target.parent)
-    reason = "the disk is full" if full else f"{type(error).__name__}: {error}"
-    return TvbenchError(
-        f"could not save {target}: {reason}",
-        f"the last good checkpoint is {kept}; make room and run the same command with --resume"
-        if kept
-        else "make room and start again",
-    )
+    reason = "the disk is full" if is_full(error) else f"{type(error).__name__}: {error}"
+    return TvbenchError(f"could not save {target}: {reason}",
+                        f"the last good checkpoint is {kept or 'the start of the stage'}; make room and run the same "
+                        "command with --resume")
 
 

@@ -22,7 +22,7 @@ from tvbench.train import checkpoint
 from tvbench.train.checkpoint import Progress
 from tvbench.train.optimizer import fill_gradients, set_rates
 from tvbench.train.parallel import World, whole
-from tvbench.train.record import Record
+from tvbench.train.record import SKIPPED, Record
 from tvbench.train.schedule import rate_factor
 from tvbench.train.stages import Stage
 
@@ -38,6 +38,9 @@ class MicroBatch(Protocol):
 
     def to(self, device: torch.device) -> Any: ...
 
+
+HOPELESS_STEPS = 20
+"""After so many steps without one sample that can be used, a stage is given up."""
 
 Feed = Callable[[int], Iterator[list[Any]]]
 """From a step (0-based) on, the micro-batches of each step for this process."""
@@ -81,7 +84,8 @@ class Loop:
     def run(self) -> bool:
         """Train from `progress` to the last step. False when `stopping` asked to stop; the state is saved then.
 
-        Raises TvbenchError when the loss is no longer a number, or when a checkpoint cannot be written.
+        Raises TvbenchError when the loss is no longer a number, when a checkpoint cannot be written, and when no sample
+        of the stage, or of its first steps, can be used.
         """
         began, first = time.perf_counter(), self.progress.step
         every = max(1, round(self.stage.save_every * self.steps))
@@ -90,6 +94,7 @@ class Loop:
             self._step(batches, began, first)
             done = self.progress.step
             stop = self._asked_to_stop()
+            self._check_samples()
             if done == self.steps or stop or done % every == 0:
                 self.save()
             if done == self.steps:
@@ -121,9 +126,9 @@ class Loop:
         skipped = [broken for batch in batches for broken in batch.skipped]
         lost = int(self.world.sum(len(skipped)))
         step = self.progress.step + 1
-        self.progress = Progress(step, self.digest, self.progress.skipped + lost)
         tokens = self.world.sum(sum(batch.tokens for batch in batches))
         samples = int(self.world.sum(sum(batch.samples for batch in batches)))
+        self.progress = Progress(step, self.digest, self.progress.samples + samples, self.progress.skipped + lost)
         seconds = time.perf_counter() - started
         speed = tokens / seconds
         mfu = speed * self.flops_per_token / self.peak if self.peak else None
@@ -170,6 +175,14 @@ class Loop:
     def _asked_to_stop(self) -> bool:
         """Whether anybody was asked to: all processes must agree, or the others would wait for ever."""
         return self.world.sum(float(self.stopping())) > 0
+
+    def _check_samples(self) -> None:
+        """A model that has learned nothing must not pass for a trained one, nor take its time to become one."""
+        step, skipped = self.progress.step, self.progress.skipped
+        if not self.progress.samples and step in (self.steps, HOPELESS_STEPS):
+            stage = f"stage {self.stage.number} ({self.stage.name})"
+            raise TvbenchError(f"{stage}: none of {skipped:,} samples can be used",
+                               f"{self.folder / SKIPPED} says why for each")
 
     def _not_a_number(self, loss: float) -> TvbenchError:
         kept = checkpoint.newest(self.folder / "checkpoints")

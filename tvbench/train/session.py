@@ -1,6 +1,6 @@
 """Runs a recipe: assembles the model, trains stage after stage, exports the last one.
 
-    OUTPUT/recipe.json            what was asked, in full
+    OUTPUT/recipe.json            what was asked, in full (output.py)
     OUTPUT/assembled/             the model before the first stage
     OUTPUT/2-vision/              a stage: metrics.jsonl, skipped.jsonl, loss.png, checkpoints/, and when it is done
     OUTPUT/2-vision/model/        its weights in float32, which the next stage starts from
@@ -28,17 +28,18 @@ from tvbench.engines.importing import import_checkpoint
 from tvbench.errors import UsageError
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.checkpoint import newest
-from tvbench.train.data.corpora import stage_corpus
+from tvbench.train.data.corpora import has_clips, stage_corpus
+from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoder
-from tvbench.train.data.steps import feed, make_order
+from tvbench.train.data.steps import check_shares, feed
 from tvbench.train.export import Target, export
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
 from tvbench.train.optimizer import make_optimizer
-from tvbench.train.parallel import World, shard, shares, whole, world
+from tvbench.train.output import Output, room_for, stage_folder, stage_model
+from tvbench.train.parallel import World, shard, whole, world
 from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
-from tvbench.train.reuse import RECIPE, shared_folders, take_over
 from tvbench.train.schedule import steps_of
 from tvbench.train.stages import Recipe, Stage
 from tvbench.types import ModelCard
@@ -58,11 +59,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A stage has ended; `whole` is False when it was asked to stop before its last step."""
+    """A stage has ended; `whole` is False when it was asked to stop before its last step. `samples` were learned from,
+    `skipped` could not be."""
 
     stage: Stage
     folder: Path
     whole: bool
+    samples: int
     skipped: int
     picture: Path | None = None
 
@@ -92,73 +95,63 @@ def train(
     """Train `recipe` into `output`. True when all that was asked is done, False when it was asked to stop.
 
     `only` trains that one stage, from the one before it in `output`; `reuse` is another run's folder, whose stages are
-    taken where they are the same. `peak` is the FLOP/s of all processes together,
-    for the MFU; `target` is what the export is for. Raises UsageError for a folder that holds another recipe, or
-    unfinished work without `resume`.
+    taken where they are the same. `peak` is the FLOP/s of all processes together, for the MFU; `target` is what the
+    export is for. Only the first process of several calls `on_event`.
+
+    The data of all stages are opened before anything is written, so that what is wrong with the last one shows at once.
+    Raises UsageError for that, for a folder that holds another recipe, or unfinished work without `resume`;
+    TvbenchError when the disk is full, and when no sample of a stage can be used.
     """
-    with world() as here, _stoppable() as stopping:
+    with world() as here, _stoppable() as stopping, room_for(output):
+        folder = Output(recipe, output, resume=resume, reuse=reuse)
+        work = [(stage, _corpus(stage, here)) for stage in folder.waiting(only)]
+        here.wait()  # everybody has looked at the folder before the first changes it
         if here.first:
-            _prepare(recipe, output, resume=resume, reuse=reuse)
+            folder.begin()
+            if not (output / "assembled" / "config.json").is_file():
+                assemble(recipe.model, output / "assembled", seed=recipe.stages[0].seed)
         here.wait()
-        source = output / "assembled"
-        if not (source / "config.json").is_file():
-            if here.first:
-                assemble(recipe.model, source, seed=recipe.stages[0].seed)
-            here.wait()
-        for stage in recipe.stages:
-            folder = stage_folder(output, stage)
-            chosen = only is None or stage.number == only
-            if not (folder / "model" / "config.json").is_file():
-                if not chosen:
-                    if only is not None and stage.number > only:
-                        continue
-                    raise UsageError(f"stage {stage.number} ({stage.name}) is not trained yet in {output}",
-                                     f"the same command with --stage {stage.number}, or without --stage")
-                source = _able(stage, source, folder, here)
-                run = _StageRun(stage, source, folder, here, wandb, peak, on_event, stopping)
-                if not run.train():
-                    return False
-            source = folder / "model"
+        tell = on_event if here.first else _nobody
+        for stage, corpus in work:
+            source = _able(corpus, _start(recipe, output, stage), stage_folder(output, stage), here)
+            run = _StageRun(stage, corpus, source, stage_folder(output, stage), here, wandb, peak, tell, stopping)
+            if not run.train():
+                return False
         if here.first and (only is None or only == recipe.stages[-1].number):
             name = "export" if target == "current" else f"export-{target}"
-            on_event(Written(_export_last(recipe, source, output / name, target)))
+            tell(Written(_export_last(recipe, output, output / name, target)))
         here.wait()
     return True
 
 
-def stage_folder(output: Path, stage: Stage) -> Path:
-    """`OUTPUT/2-vision`."""
-    return output / f"{stage.number}-{stage.name}"
+def _nobody(event: Event) -> None:
+    """The others of several processes say nothing."""
 
 
-def _prepare(recipe: Recipe, output: Path, *, resume: bool, reuse: Path | None) -> None:
-    """Note the recipe, or compare it with what the folder was begun with; take over what `reuse` has trained."""
-    path = output / RECIPE
-    said = json.dumps(asdict(recipe), indent=2, ensure_ascii=False, default=list) + "\n"
-    if path.is_file():
-        if not resume:
-            raise UsageError(f"{output} holds a training run already",
-                             "--resume goes on with it; --output DIR begins anew")
-        if path.read_text(encoding="utf-8") != said:
-            raise UsageError(f"{output} was begun with another recipe ({path})",
-                             "use the same --recipe, --size, --variant and --set, or another --output")
-    elif output.is_dir() and any(output.iterdir()):
-        raise UsageError(f"{output} is not empty and holds no training run", "choose another --output")
-    shared = shared_folders(json.loads(said), reuse) if reuse is not None else []
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        path.write_text(said, encoding="utf-8")
-        if reuse is not None:
-            take_over(shared, reuse, output)
-    except OSError as error:
-        raise UsageError(f"cannot write to {output}: {error.strerror}", "choose another --output") from error
+def _corpus(stage: Stage, here: World) -> Corpus | None:
+    """What a stage learns from; None where it draws its own pictures. Raises UsageError where it cannot begin."""
+    check_shares(stage, here.size)
+    if stage.objective == "patches":
+        if stage.steps is None:
+            raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
+                             f"say when it ends: --set {stage.name}.steps=N")
+        return None
+    corpus = stage_corpus(stage)
+    if not len(corpus):
+        raise UsageError(f"stage {stage.number} ({stage.name}) has no samples", "`tvbench train data` shows its data")
+    return corpus
 
 
-def _able(stage: Stage, source: Path, folder: Path, here: World) -> Path:
-    """`source`, or where the stage has clips and its class takes none, the same weights as LLaVA-OneVision."""
-    clips = any(entry.modality == "video" for entry in stage.data)
+def _start(recipe: Recipe, output: Path, stage: Stage) -> Path:
+    """The checkpoint that a stage begins with."""
+    place = recipe.stages.index(stage)
+    return stage_model(output, recipe.stages[place - 1]) if place else output / "assembled"
+
+
+def _able(corpus: Corpus | None, source: Path, folder: Path, here: World) -> Path:
+    """`source`, or where there are clips and its class takes none, the same weights as LLaVA-OneVision."""
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    if not clips or config["model_type"] != "llava_next":
+    if corpus is None or config["model_type"] != "llava_next" or not has_clips(corpus):
         return source
     start = folder / "start"
     if here.first and not (start / "config.json").is_file():
@@ -168,8 +161,9 @@ def _able(stage: Stage, source: Path, folder: Path, here: World) -> Path:
     return start
 
 
-def _export_last(recipe: Recipe, source: Path, folder: Path, target: Target) -> Path:
+def _export_last(recipe: Recipe, output: Path, folder: Path, target: Target) -> Path:
     if not (folder / "config.json").is_file():
+        source = stage_model(output, recipe.stages[-1])
         note = {"recipe": recipe.name, "size": recipe.size, "variants": list(recipe.variants)}
         export(open_model(source), folder, like=source, scale=vision_scale(source), note=note,
                target=target)
@@ -182,6 +176,7 @@ def _export_last(recipe: Recipe, source: Path, folder: Path, target: Target) -> 
 @dataclass(slots=True)
 class _StageRun:
     stage: Stage
+    corpus: Corpus | None
     source: Path
     folder: Path
     world: World
@@ -192,7 +187,6 @@ class _StageRun:
 
     def train(self) -> bool:
         stage, here = self.stage, self.world
-        shares(stage.batch, stage.micro_batch, here.size)
         model = open_model(self.source, attention=self._attention())
         torch.manual_seed(stage.seed)
         trainee = self._trainee(model).to(here.device)
@@ -218,7 +212,7 @@ class _StageRun:
         if done:
             self._write_model(trainee)
             picture = plot(self.folder, f"{stage.number} {stage.name}") if here.first else None
-        self.on_event(Ended(stage, self.folder, done, loop.progress.skipped, picture))
+        self.on_event(Ended(stage, self.folder, done, loop.progress.samples, loop.progress.skipped, picture))
         return done
 
     def _attention(self) -> str:
@@ -233,23 +227,15 @@ class _StageRun:
 
     def _feed(self) -> tuple[Feed, int, int]:
         """The feed, the number of steps, and the samples of an epoch."""
-        stage, here = self.stage, self.world
-        if stage.objective == "patches":
+        stage, here, corpus = self.stage, self.world, self.corpus
+        if corpus is None:
             config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))["vision_config"]
-            if stage.steps is None:
-                raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
-                                 f"say when it ends: --set {stage.name}.steps=N")
-            steps = stage.steps
+            steps = steps_of(stage, 0)
             level = int(stage.data[0].options.get("level", 2)) if stage.data else 2
             return (lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
                     steps, steps * stage.batch)
-        corpus = stage_corpus(stage)
         steps = steps_of(stage, len(corpus))
-        if not len(corpus):
-            raise UsageError(f"stage {stage.number} ({stage.name}) has no samples",
-                             "`tvbench train data` shows its data")
         encoder = Encoder(self.source, stage)
-        make_order(corpus, stage)
         return lambda start: feed(corpus, encoder, stage, here, start, steps), steps, len(corpus)
 
     def _digest(self) -> str:

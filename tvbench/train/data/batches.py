@@ -76,27 +76,36 @@ def pack(
     return _laid_out(rows, pad_id, skipped)
 
 
-def weighed(batches: Sequence[Batch], norm: Norm, *, groups: int, everyone: float, processes: int) -> list[Batch]:
+def weighed(batches: Sequence[Batch], norm: Norm, *, everyone: float, processes: int) -> list[Batch]:
     """The batches of one process and step with their weights, for gradients that are averaged over processes.
 
-    `microbatch`: the mean over the tokens of each group, then over all groups of all processes (the fork's).
-    `global_tokens`: the mean over all trained tokens. `square_root`: as that, but an answer of n tokens weighs sqrt(n)
-    and not n, so that captions do not drown one-word answers (InternVL 2.5's square averaging, arXiv 2412.05271).
-    `everyone`: the `total_weight` of all processes' batches. `groups`: of this process.
+    `microbatch`: the mean over the tokens of each group, then over all groups of all processes (the fork's); a group
+    in which nothing is trained counts for none. `global_tokens`: the mean over all trained tokens. `square_root`: as
+    that, but an answer of n tokens weighs sqrt(n) and not n, so that captions do not drown one-word answers
+    (InternVL 2.5's square averaging, arXiv 2412.05271). `everyone`: the `total_weight` of all processes' batches.
     """
-    if norm == "microbatch":
-        counts = torch.zeros(groups, dtype=torch.int64)
-        for batch in batches:
-            counts += torch.bincount(batch.groups[supervised(batch.labels)], minlength=groups)
-        share = 1.0 / (groups * counts.clamp(min=1).double())
-        return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
     each = processes / max(1.0, everyone)
+    if norm == "microbatch":
+        share = each / _trained(batches).clamp(min=1).double()
+        return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
     return [replace(batch, weights=token_weights(batch.labels, norm) * each) for batch in batches]
 
 
 def total_weight(batches: Sequence[Batch], norm: Norm) -> float:
-    """What the supervised tokens of several batches weigh together, before they are normed."""
+    """What the trained tokens of several batches weigh together, before they are normed; under `microbatch` the number
+    of groups that have any."""
+    if norm == "microbatch":
+        return float((_trained(batches) > 0).sum())
     return sum(float(token_weights(batch.labels, norm)[supervised(batch.labels)].double().sum()) for batch in batches)
+
+
+def _trained(batches: Sequence[Batch]) -> torch.Tensor:
+    """Trained tokens of each group, int64 [highest group + 1]."""
+    groups = 1 + max((int(batch.groups.max()) for batch in batches), default=0)
+    counts = torch.zeros(groups, dtype=torch.int64)
+    for batch in batches:
+        counts += torch.bincount(batch.groups[supervised(batch.labels)], minlength=groups)
+    return counts
 
 
 def token_weights(labels: torch.Tensor, norm: Norm) -> torch.Tensor:

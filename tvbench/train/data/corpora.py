@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from tvbench.errors import UsageError
-from tvbench.train.data.columns import Columns, joined
+from tvbench.train.data.columns import MODALITIES, Columns, joined
 from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.filters import chosen, equally_many, in_languages
@@ -78,6 +78,11 @@ def stage_corpus(stage: Stage) -> Corpus:
     if stage.equal_size_as:
         kept = equally_many(kept, columns, stage.equal_size_as, stage.seed)
     return Taken(mixed, kept, columns.take(kept))
+
+
+def has_clips(corpus: Corpus) -> bool:
+    """Whether any sample shows a clip."""
+    return bool((corpus.columns().modality == MODALITIES.index("video")).any())
 
 
 def open_corpus(entry: Entry) -> Corpus:

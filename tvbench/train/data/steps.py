@@ -28,16 +28,10 @@ class Steps(Dataset[list[Batch]]):
     def __init__(self, corpus: Corpus, encoder: Encoder, stage: Stage, order: Order, rank: int, size: int) -> None:
         self.corpus, self.encoder, self.stage, self.order = corpus, encoder, stage, order
         self.rank, self.size = rank, size
-        self.groups = shares(stage.batch, stage.micro_batch, size)
-        if stage.grouping == "within_step" and stage.loss_norm == "microbatch":
-            raise UsageError(f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
-                             "loss_norm: global_tokens or square_root goes with it")
 
     def __getitem__(self, step: int) -> list[Batch]:
         micro = self.stage.micro_batch
-        indices = self.order.step(step)
-        dealt = [indices[start : start + micro] for start in range(0, len(indices), micro)][self.rank :: self.size]
-        encoded = [self._encoded(one) for one in dealt]
+        encoded = [self._encoded(one) for one in self._dealt(self.order.step(step))]
         samples, skipped = [good for good, _ in encoded], [lost for _, lost in encoded]
         pad_id = int(self.encoder.tokenizer.pad_token_id)
         if self.stage.packing:
@@ -45,10 +39,17 @@ class Steps(Dataset[list[Batch]]):
             return [pack(samples, pad_id, self.stage.max_length, broken)]
         if self.stage.grouping == "within_step":
             samples = _by_length(samples, micro)
-        batches = [pad(group, pad_id, number, lost) for number, (group, lost) in
-                   enumerate(zip(samples, skipped, strict=True))]
-        # A process without a share still takes part in the step.
-        return batches or [pad([], pad_id)]
+        return [pad(group, pad_id, number, lost) for number, (group, lost) in
+                enumerate(zip(samples, skipped, strict=True))]
+
+    def _dealt(self, indices: np.ndarray) -> list[np.ndarray]:
+        """This process's micro-batches of a step. A last step may leave some processes less than others: they get
+        empty ones, because all must make the same number of passes (sharded weights are gathered in each)."""
+        micro = self.stage.micro_batch
+        groups = [indices[start : start + micro] for start in range(0, len(indices), micro)]
+        rounds = -(-len(groups) // self.size)
+        dealt = groups[self.rank :: self.size]
+        return [*dealt, *([indices[:0]] * (rounds - len(dealt)))]
 
     def _encoded(self, indices: np.ndarray) -> tuple[list[Encoded], list[BrokenSample]]:
         good, broken = [], []
@@ -58,6 +59,14 @@ class Steps(Dataset[list[Batch]]):
             except BrokenSample as error:
                 broken.append(error)
         return good, broken
+
+
+def check_shares(stage: Stage, size: int) -> None:
+    """Raises UsageError unless the stage's steps can be shared out as it says to `size` processes."""
+    shares(stage.batch, stage.micro_batch, size)
+    if stage.grouping == "within_step" and stage.loss_norm == "microbatch":
+        raise UsageError(f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
+                         "loss_norm: global_tokens or square_root goes with it")
 
 
 def feed(
@@ -81,7 +90,7 @@ def feed(
     )
     for batches in loader:
         everyone = world.sum(total_weight(batches, stage.loss_norm))
-        yield weighed(batches, stage.loss_norm, groups=dataset.groups, everyone=everyone, processes=world.size)
+        yield weighed(batches, stage.loss_norm, everyone=everyone, processes=world.size)
 
 
 def unstoppable(worker: int) -> None:
