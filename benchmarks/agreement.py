@@ -52,6 +52,7 @@ def main() -> int:
     parser.add_argument("--tasks", default="mini")
     parser.add_argument("--dtype", default="float32", help="of both engines (default: float32)")
     parser.add_argument("--languages", help="such as de,ja (default: all)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the tasks: mini.level=3")
     parser.add_argument("--results", type=Path, help="keep the runs here")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,7 +64,8 @@ def main() -> int:
 def run_with(engine: str, results: Path, args: argparse.Namespace) -> RunFolder:
     """`tvbench run` as a user would; the run's folder."""
     words = ["run", "--model", args.model, "--tasks", args.tasks, "--engine", engine, "--dtype", args.dtype,
-             "--results", str(results), "--quiet", *(["--languages", args.languages] if args.languages else [])]
+             "--results", str(results), "--quiet", *(["--languages", args.languages] if args.languages else []),
+             *(word for setting in args.set for word in ("--set", setting))]
     done = subprocess.run([sys.executable, "-m", "tvbench", *words], capture_output=True, text=True, check=False)
     if done.returncode > 1:
         raise SystemExit(f"tvbench {' '.join(words)} failed:\n{done.stderr[-2000:]}")
