@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,21 @@ from training import assembled, entry, stage
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.mini import render
+from tvbench.places import cache_root
 from tvbench.train.data.captioning import PROMPTS, caption_prompt
 from tvbench.train.data.columns import columns_of, joined
-from tvbench.train.data.corpora import Mixed, open_corpus, stage_corpus
+from tvbench.train.data.corpora import Mixed, open_corpus, stage_corpus, stage_parts
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.filters import balanced, sampled, weighted
 from tvbench.train.data.generated import GeneratedCorpus, place_of
 from tvbench.train.data.llava import braces, files_of
 from tvbench.train.data.mixture import read_mixture
-from tvbench.train.data.sample import BrokenSample, Outline, Turn
+from tvbench.train.data.sample import BrokenSample, Outline, TrainSample, Turn
+from tvbench.train.data.show import facts
+from tvbench.train.data.template import Mask
 from tvbench.train.recipe import load_recipe
+from tvbench.types import Media
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +114,9 @@ def test_several_files_are_one_corpus(tmp_path: Path) -> None:
         files_of(f"{tmp_path}/{{a,nothing}}.json")
 
 
+ASKED = [{"from": "human", "value": "a?"}]
+
+
 @pytest.mark.parametrize(("bad", "reason"), [
     ("{broken", "not a JSON object"),
     ("[1]", "not a JSON object"),
@@ -120,9 +129,15 @@ def test_several_files_are_one_corpus(tmp_path: Path) -> None:
     (json.dumps(row(1, image="torn.png")), "broken or truncated"),
     (json.dumps(row(1, image=None)), "1 image marks for 0"),
     (json.dumps(row(1, video="broken.png", image=None)), "broken.png"),
-    (json.dumps(row(1, conversations=[{"from": "gpt", "value": "long " * 9000}], image=None)), None),
+    (json.dumps(row(1, conversations=[{"from": "gpt", "value": "long " * 9000}], image=None)),
+     r"longer than the context: 36,\d+ tokens, 512 fit"),
+    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": ""}, *ASKED, {"from": "gpt", "value": "b"}])),
+     "an answer before the last one is empty"),
+    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "<image> b"}])), "stands in an answer"),
+    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "b \ud800"}])), "not valid Unicode"),
+    (json.dumps(row(1, conversations=[{"from": "human", "value": [{"type": "audio"}]}])), "unknown type 'audio'"),
 ])
-def test_a_row_that_cannot_be_used_says_why_and_the_others_stay(tmp_path: Path, bad: str, reason: str | None) -> None:
+def test_a_row_that_cannot_be_used_says_why_and_the_others_stay(tmp_path: Path, bad: str, reason: str) -> None:
     given = written(tmp_path / "x.jsonl", [row(0)])
     (tmp_path / "broken.png").write_bytes(b"no picture")
     (tmp_path / "torn.png").write_bytes(png(size=(300, 300))[:200])
@@ -132,11 +147,89 @@ def test_a_row_that_cannot_be_used_says_why_and_the_others_stay(tmp_path: Path, 
     encoder = Encoder(assembled(tmp_path), stage())
     assert len(corpus) == 3
     assert [encoder.encode(corpus.sample(index)).id for index in (0, 2)] == ["r0", "r2"]
-    if reason is None:
-        assert len(encoder.encode(corpus.sample(1)).input_ids) == 512
-    else:
-        with pytest.raises(BrokenSample, match=reason):
-            encoder.encode(corpus.sample(1))
+    assert len(corpus.columns()) == 3
+    with pytest.raises(BrokenSample, match=reason):
+        encoder.encode(corpus.sample(1))
+
+
+@pytest.mark.parametrize("mask", ["paper", "assistant_only"])
+def test_what_is_longer_than_the_context_is_cut_only_where_the_recipe_says_so(tmp_path: Path, mask: Mask) -> None:
+    """Under the mask `paper` marks and newlines are trained everywhere: they are no answer."""
+    cutting = Encoder(assembled(tmp_path), stage(too_long="cut", mask=mask))
+    question, answer = Turn("user", "why? " * 400), Turn("assistant", "long " * 9000)
+    assert len(cutting.encode(TrainSample("a", (Turn("user", "Hm?"), answer))).input_ids) == 512
+    with pytest.raises(BrokenSample, match=r"longer than the context: .* and no answer is among them"):
+        cutting.encode(TrainSample("b", (question, answer)))
+    picture = Media("image", "a.png", png)
+    with pytest.raises(BrokenSample, match="not all of its pictures"):
+        cutting.encode(TrainSample("c", (Turn("user", "<image>" * 60), answer), (picture,) * 60))
+
+
+def test_pictures_inside_of_messages_as_chat_apis_have_them(tmp_path: Path) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(png()).decode()
+    parts = [{"type": "text", "text": "Both?"}, {"type": "image_url", "image_url": {"url": uri}},
+             {"type": "image", "image": "a.png"}]
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": "Red."}]
+    corpus = open_corpus(written(tmp_path / "x.jsonl", [{"messages": messages}]))
+    sample = corpus.sample(0)
+    assert [len(medium.load()) for medium in sample.media if isinstance(medium, Media)] == [len(png())] * 2
+    assert sample.turns[0].text == "Both?<image>\n<image>\n"
+    assert corpus.columns().outline(0).modality == "image"
+    assert Encoder(assembled(tmp_path), stage()).encode(sample).modality == "image"
+
+
+def test_names_that_cannot_be_printed_are_put_right(tmp_path: Path) -> None:
+    given = written(tmp_path / "x.jsonl", [row(0, id="a\ud800", language="d\udfff", data_source="\ud800")])
+    sample = open_corpus(given).sample(0)
+    assert (sample.id, sample.language, sample.source) == ("a?", "d?", "?")
+
+
+def test_no_part_of_a_list_is_lost_unseen(tmp_path: Path) -> None:
+    whole = json.dumps([row(0), row(1)])
+    broken = ((whole[:-1], 2, "does not end"), (whole[:-9], 1, "does not end"), (whole + ", {}]", 2, "more behind"),
+              (whole.replace('"}]}', '"}]}}', 1), 1, "more behind"))
+    for text, count, said in broken:
+        written(tmp_path / "x.json", [])
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(UsageError, match=rf"{count} samples(.|\n)*{said}|{said}(.|\n)*{count} samples"):
+            open_corpus(Entry("x", path=str(tmp_path / "x.json")))
+    (tmp_path / "x.json").write_text('[7, {"id": "a"}, "lost", null, {"id": "b"}, 8]')
+    corpus = open_corpus(Entry("x", path=str(tmp_path / "x.json")))
+    assert len(corpus) == 5
+    for place, name in ((0, None), (1, "a"), (2, None), (3, "b"), (4, None)):
+        if name is None:
+            with pytest.raises(BrokenSample, match="not a JSON object"):
+                corpus.sample(place)
+        else:
+            assert corpus.sample(place).id == name
+
+
+def test_a_single_object_over_many_lines_is_no_data_file(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"data": [row(0)]}, indent=1))
+    with pytest.raises(UsageError, match="neither a JSON list nor JSON lines"):
+        open_corpus(Entry("x", path=str(tmp_path / "x.json")))
+
+
+def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
+    given = written(tmp_path / "x.jsonl", [row(0), row(1)])
+    assert len(open_corpus(given)) == 2
+    (index,) = cache_root().rglob("*.npz")
+    whole = index.read_bytes()
+    for damaged in (b"", b"nothing", whole[: len(whole) // 2], whole[:200] + b"x" * 50 + whole[250:]):
+        index.write_bytes(damaged)
+        assert open_corpus(given).sample(1).id == "r1"
+
+
+def test_a_folder_of_folders_gives_their_files(tmp_path: Path) -> None:
+    written(tmp_path / "one" / "a.json", [row(0)])
+    written(tmp_path / "two" / "b.jsonl", [row(1)])
+    assert [path.name for path in files_of(str(tmp_path))] == ["a.json", "b.jsonl"]
+
+
+def test_more_sources_than_sixteen_bits_count() -> None:
+    known = columns_of((Outline(1, "text", "en", f"s{number}"), None) for number in range(40_000))
+    assert known.outline(39_999).source == "s39999"
+    assert joined([known, known]).outline(79_999).source == "s39999"
 
 
 @pytest.mark.parametrize(("text", "said"), [("", "is empty"), ("[]", "holds no sample"), ("\n\n", "holds no sample")])
@@ -256,6 +349,8 @@ def test_entries_are_filtered_by_language_and_by_quality(tmp_path: Path) -> None
     assert taken(given, min_score=0.85, languages=("de",)) == ["r36"]
     assert taken(given, sampling="first:2", languages=("sv",)) == ["r3", "r7"]
     assert len(taken(given, most_per_language=3)) == 12
+    with pytest.raises(UsageError, match="test: min_score is set, and no sample has a quality score"):
+        taken(written(tmp_path / "plain.jsonl", [row(0)]), min_score=0.85)
 
 
 def test_a_stage_may_drop_languages_at_equal_size(tmp_path: Path) -> None:
@@ -266,6 +361,21 @@ def test_a_stage_may_drop_languages_at_equal_size(tmp_path: Path) -> None:
     assert len(equal) == len(few) == 20
     assert {equal.sample(index).language for index in range(20)} == {"de", "fr", "zh-Hans", "sv"}
     assert stage_corpus(stage(data=(given,), keep_source="multilingual")).columns().words.size == 0
+
+
+def test_what_is_shown_of_a_stage_is_what_it_takes(tmp_path: Path) -> None:
+    first, second = many(tmp_path), written(tmp_path / "more.jsonl", [row(0, language="de"), row(1, language="en")])
+    chosen = stage(data=(first, replace(second, name="more")), keep_languages=("de",))
+    parts = stage_parts(chosen)
+    assert [(one.name, len(corpus)) for one, corpus in parts] == [("test", 10), ("more", 1)]
+    together = stage_corpus(chosen)
+    assert [together.sample(index).id for index in range(11)] == [
+        corpus.sample(index).id for _, corpus in parts for index in range(len(corpus))]
+    bare = stage(data=(first,))
+    assert [facts(one, corpus, None).languages for one, corpus in stage_parts(bare)] == [
+        dict.fromkeys(("de", "fr", "zh-Hans", "sv"), 0.25)]
+    other = stage(data=(first,), keep_source="multilingual")
+    assert stage_parts(other) == []
 
 
 def test_columns_of_several_corpora_keep_their_names() -> None:

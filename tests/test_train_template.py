@@ -112,11 +112,11 @@ def test_a_conversation_that_cannot_be_learned_says_why(
 
 def test_too_long_is_cut_on_the_right_but_never_through_a_picture(folder: Path) -> None:
     sample = TrainSample("a", (Turn("user", "<image>\nWhat?"), Turn("assistant", "star " * 50)), (grey(),))
-    cut = Encoder(folder, stage(max_length=80)).encode(sample)
-    whole = Encoder(folder, stage(max_length=512)).encode(sample)
+    cut = Encoder(folder, stage(too_long="cut", max_length=80)).encode(sample)
+    whole = Encoder(folder, stage(too_long="cut", max_length=512)).encode(sample)
     assert len(cut.input_ids) == 80
     assert cut.input_ids.tolist() == whole.input_ids[:80].tolist()
-    with pytest.raises(BrokenSample, match="pictures do not fit into 30 tokens"):
-        Encoder(folder, stage(max_length=30)).encode(sample)
-    with pytest.raises(BrokenSample, match="no answer within 45 tokens"):
-        Encoder(folder, stage(max_length=45)).encode(sample)
+    with pytest.raises(BrokenSample, match="30 fit, and not all of its pictures"):
+        Encoder(folder, stage(too_long="cut", max_length=30)).encode(sample)
+    with pytest.raises(BrokenSample, match="45 fit, and no answer is among them"):
+        Encoder(folder, stage(too_long="cut", max_length=45)).encode(sample)

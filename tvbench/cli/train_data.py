@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.output import console, print_json
-from tvbench.errors import EXIT_GOOD
+from tvbench.cli.output import console, print_json, remark
+from tvbench.errors import EXIT_GOOD, TvbenchError
 
 if TYPE_CHECKING:
     from tvbench.train.data.show import EntryFacts, Piece
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 
 def show_mixtures(recipe: Recipe, only: int | None, count: int, output_format: str) -> int:
-    """Print the data of all stages, or of stage `only`. The model's own tokenizer counts the tokens."""
-    from tvbench.train.assembly import assemble
+    """Print the data of all stages, or of stage `only`. The model's own tokenizer counts the tokens, where it is at
+    hand; no weight is read."""
+    from tvbench.train.assembly import describe
 
     stages = [stage for stage in recipe.stages if only in (None, stage.number) and stage.objective == "language"]
     with tempfile.TemporaryDirectory(prefix="tvbench-") as folder:
-        model = assemble(recipe.model, Path(folder) / "model", seed=0)
+        model: Path | None = None
+        try:
+            model = describe(recipe.model, Path(folder) / "model", seed=0)
+        except TvbenchError as error:
+            remark(f"tokens are not counted and no example is shown: {error}")
         found = [(stage, *_look(stage, model, count)) for stage in stages]
     if output_format == "json":
         print_json([
@@ -37,13 +42,15 @@ def show_mixtures(recipe: Recipe, only: int | None, count: int, output_format: s
     return EXIT_GOOD
 
 
-def _look(stage: Stage, model: Path, count: int) -> tuple[list[EntryFacts], list[tuple[str, list[Piece]]]]:
+def _look(stage: Stage, model: Path | None, count: int) -> tuple[list[EntryFacts], list[tuple[str, list[Piece]]]]:
+    from tvbench.train.data.corpora import stage_parts
     from tvbench.train.data.encode import Encoder
     from tvbench.train.data.show import examples, facts
 
-    encoder = Encoder(model, stage)
-    known = [facts(entry, encoder) for entry in stage.data]
-    shown = [one for entry in stage.data for one in examples(entry, encoder, count)]
+    encoder = None if model is None else Encoder(model, stage)
+    parts = stage_parts(stage)
+    known = [facts(entry, corpus, encoder) for entry, corpus in parts]
+    shown = [] if encoder is None else [one for _, corpus in parts for one in examples(corpus, encoder, count)]
     return known, shown
 
 
@@ -51,8 +58,7 @@ def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
     total = sum(one.samples for one in known)
-    rows = [(one.name, f"{one.samples:,}", f"{one.samples / max(1, total):.1%}", f"{one.tokens:.0f}",
-             f"{one.learned:.0f}", f"{one.samples * one.tokens / 1e6:,.1f} M",
+    rows = [(one.name, f"{one.samples:,}", f"{one.samples / max(1, total):.1%}", *_tokens(one),
              " ".join(f"{code} {share:.0%}" for code, share in one.languages.items())) for one in known]
     notes = [f"stage {stage.number} {stage.name}: {total:,} samples an epoch, template {stage.template}, "
              f"mask {stage.mask}; tokens are means of up to {known[0].probed if known else 0} samples each"]
@@ -62,6 +68,12 @@ def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
     columns = tuple(Column(head, head, "left") if head in ("data", "languages") else Column(head, head)
                     for head in heads)
     show([Table(columns, tuple(tuple(map(Cell, row)) for row in rows), notes=tuple(notes))], "table")
+
+
+def _tokens(one: EntryFacts) -> tuple[str, str, str]:
+    if one.tokens is None or one.learned is None:
+        return "", "", ""
+    return f"{one.tokens:.0f}", f"{one.learned:.0f}", f"{one.samples * one.tokens / 1e6:,.1f} M"
 
 
 def _print_example(name: str, text: list[Piece]) -> None:

@@ -36,7 +36,7 @@ def media_in(value: Any, folder: Path, name: str) -> tuple[str, Callable[[], byt
         data = bytes(value)
         return name, lambda: data
     if isinstance(value, str) and value.strip():
-        if len(value) > LONGEST_PATH and (decoded := _base64(value)) is not None:
+        if (len(value) > LONGEST_PATH or value.startswith("data:")) and (decoded := _base64(value)) is not None:
             return name, lambda: decoded
         path = safe_path(folder, value, name)
         return value, path.read_bytes
@@ -63,7 +63,8 @@ def safe_path(folder: Path, relative: str, name: str) -> Path:
         path = Path(os.path.normpath(root / sub / relative))
         try:
             if not path.is_relative_to(root) or not path.resolve().is_relative_to(linked):
-                raise MediaError(f"{name}: {relative} lies outside the data folder")
+                raise MediaError(f"{name}: {relative} lies outside the data folder {root}, or is a link that leads out "
+                                 "of it; name the folder that it leads to as the data's own")
             if path.is_file():
                 return path
         except (OSError, ValueError) as error:  # longer than a path may be, or with a zero byte in it

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from tvbench.errors import EngineError, UsageError
 from tvbench.train.stages import ModelPlan
 
 GENERATED = "generated:mini"
-PART_FILES = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt")
+SMALL_FILES = ("*.json", "*.model", "*.jinja", "*.txt")
+PART_FILES = (*SMALL_FILES, "*.safetensors")
 Named = Iterator[tuple[str, torch.Tensor]]
 
 
@@ -37,18 +38,35 @@ def assemble(plan: ModelPlan, folder: Path, *, seed: int) -> Path:
     work = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    write_tensors(_described(plan, work, seed), work)
+    shutil.rmtree(folder, ignore_errors=True)
+    work.rename(folder)
+    return folder
+
+
+def describe(plan: ModelPlan, folder: Path, *, seed: int) -> Path:
+    """Write all of that checkpoint into `folder` but its weights: configuration, tokenizer, processors. Raises as
+    `assemble`."""
+    folder.mkdir(parents=True)
+    _described(plan, folder, seed, files=SMALL_FILES)
+    return folder
+
+
+def _described(plan: ModelPlan, work: Path, seed: int, files: Sequence[str] = PART_FILES) -> Named:
+    """Writes what is no weight, and returns the weights, which are read or drawn when they are asked for. `files` are
+    fetched of parts that lie on the hub."""
     if plan.text == GENERATED:
         from tvbench.train import small_parts
 
         text, text_weights = small_parts.text_part(plan, work, seed)
     else:
-        text, text_weights = _text_part(plan, work)
+        text, text_weights = _text_part(plan, work, files)
     if plan.vision == GENERATED:
         from tvbench.train import small_parts
 
         vision, vision_weights = small_parts.vision_part(plan, seed)
     else:
-        vision, vision_weights = _vision_part(plan)
+        vision, vision_weights = _vision_part(plan, files)
     ids = {name: token_of(work, name) for name in ("<image>", "<video>") if name == "<image>" or _takes_clips(plan)}
     config = llava_config(plan.family, text, vision, image_token=ids["<image>"], video_token=ids.get("<video>"),
                           most_tiles=plan.max_tiles, dtype="float32",
@@ -57,10 +75,7 @@ def assemble(plan: ModelPlan, folder: Path, *, seed: int) -> Path:
     write_json(work / "generation_config.json", _generation(work, text))
     write_processors(work, plan.family, tile=int(vision["image_size"]), patch=int(vision["patch_size"]),
                      most_tiles=plan.max_tiles)
-    write_tensors(_all(text_weights, vision_weights, _bridge(vision, text, seed)), work)
-    shutil.rmtree(folder, ignore_errors=True)
-    work.rename(folder)
-    return folder
+    return _all(text_weights, vision_weights, _bridge(vision, text, seed))
 
 
 def token_of(folder: Path, token: str) -> int:
@@ -80,7 +95,9 @@ def _all(*parts: Named) -> Named:
 
 
 def _generation(folder: Path, text: dict[str, Any]) -> dict[str, Any]:
-    stops = [int(text["eos_token_id"]), token_of(folder, "<end_of_turn>")]
+    given = text["eos_token_id"]
+    ends = [int(token) for token in given] if isinstance(given, list) else [int(given)]
+    stops = list(dict.fromkeys([*ends, token_of(folder, "<end_of_turn>")]))
     return {"bos_token_id": text["bos_token_id"], "eos_token_id": stops, "pad_token_id": text["pad_token_id"]}
 
 
@@ -102,11 +119,11 @@ def _bridge(vision: dict[str, Any], text: dict[str, Any], seed: int) -> Named:
 # ── Published parts ───────────────────────────────────────────────────────────────────────────────
 
 
-def _text_part(plan: ModelPlan, work: Path) -> tuple[dict[str, Any], Named]:
+def _text_part(plan: ModelPlan, work: Path, files: Sequence[str]) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a Gemma2 checkpoint; its tokenizer, with our tokens added, goes to `work`."""
     from transformers import AutoTokenizer
 
-    folder = part_folder(plan.text, plan.text_revision)
+    folder = part_folder(plan.text, plan.text_revision, files)
     config = _config(folder)
     if config.get("model_type") != "gemma2":
         raise UsageError(f"{plan.text} is a {config.get('model_type')} model; Gemma2 is what this assembly is for",
@@ -135,9 +152,9 @@ def _text_tensors(folder: Path, more: int) -> Named:
         yield f"language_model.{name}", tensor.float()
 
 
-def _vision_part(plan: ModelPlan) -> tuple[dict[str, Any], Named]:
+def _vision_part(plan: ModelPlan, files: Sequence[str]) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a SigLIP tower, without its pooling head and with `vision_layers` layers."""
-    folder = part_folder(plan.vision, plan.vision_revision)
+    folder = part_folder(plan.vision, plan.vision_revision, files)
     whole = _config(folder)
     config = dict(whole.get("vision_config") or whole)
     # The hub's configurations leave out what equals the class's default.
@@ -170,7 +187,7 @@ def _vision_tensors(folder: Path, layers: int) -> Named:
             yield f"vision_tower.vision_model.{inner}", tensor.float()
 
 
-def part_folder(name: str, revision: str | None) -> Path:
+def part_folder(name: str, revision: str | None, files: Sequence[str] = PART_FILES) -> Path:
     """The folder of a part: a local one, or a hub repository that is downloaded once. Raises UsageError."""
     local = Path(name).expanduser()
     if local.is_dir():
@@ -179,7 +196,7 @@ def part_folder(name: str, revision: str | None) -> Path:
         raise UsageError(f"there is no folder {name}", "give a checkpoint folder or a hub id such as org/name")
     from tvbench.hub import snapshot
 
-    return snapshot(name, kind="model", revision=revision, files=PART_FILES)
+    return snapshot(name, kind="model", revision=revision, files=files)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -292,7 +292,8 @@ def _scalar(value: Any, kind: type, place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not right:
-        raise UsageError(f"{place}: must be {_SPOKEN[kind]}, not {value!r}")
+        quoted = "YAML reads no, yes, on and off as true or false: quote it" if isinstance(value, bool) else ""
+        raise UsageError(f"{place}: must be {_SPOKEN[kind]}, not {value!r}", quoted)
     return value
 
 

@@ -53,11 +53,12 @@ class Stage:
     in samples, `micro_batch` the samples in one forward pass of one process. `steps` overrides `epochs`.
     `stated_samples` is the total that the paper states where its rows add up to another (for plans). `warmup` is a
     fraction of all steps; the rate then falls by a cosine to `final_rate` times its top. `max_length` counts tokens
-    after image expansion, and cuts at the right. `images`: `square` is one squashed picture and no newline (`flat`),
-    `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a fraction
-    of all steps. `keep_source` drops whole datasets (the fork's `drop_multilingual_ratio: 1`), `keep_languages` all
-    samples in other languages, and `equal_size_as` keeps all languages but only as many samples as those would have,
-    by lot. `ours` names fields that the paper does not state, with the reason for our value.
+    after image expansion; what is longer is skipped and listed, or under `too_long: cut` cut at the right, as the
+    authors' code does, and skipped where no answer is left. `images`: `square` is one squashed picture and no newline
+    (`flat`), `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a
+    fraction of all steps. `keep_source` drops whole datasets (the fork's `drop_multilingual_ratio: 1`),
+    `keep_languages` all samples in other languages, and `equal_size_as` keeps all languages but only as many samples as
+    those would have, by lot. `ours` names fields that the paper does not state, with the reason for our value.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Stage:
     equal_size_as: tuple[str, ...] = ()
     clip: float = 1.0
     max_length: int = 8192
+    too_long: Literal["skip", "cut"] = "skip"
     images: Literal["square", "anyres"] = "anyres"
     frames: int = 32
     newline: Literal["one_token", "no_token"] = "one_token"

@@ -17,7 +17,7 @@ MODALITIES: tuple[Modality, ...] = ("text", "image", "video")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`words` int32, `modality` int8 (a place in MODALITIES), `language` and `source` int16 (places in the names beside
+    """`words` int32, `modality` int8 (a place in MODALITIES), `language` and `source` int32 (places in the names beside
     them), `score` float32 (NaN where there is none): all [n]."""
 
     words: np.ndarray
@@ -59,7 +59,7 @@ def columns_of(rows: Iterable[tuple[Outline, float | None]]) -> Columns:
         score.append(np.nan if value is None else value)
     return Columns(
         np.asarray(words, dtype=np.int32), np.asarray(modality, dtype=np.int8),
-        np.asarray(language, dtype=np.int16), tuple(languages), np.asarray(source, dtype=np.int16), tuple(sources),
+        np.asarray(language, dtype=np.int32), tuple(languages), np.asarray(source, dtype=np.int32), tuple(sources),
         np.asarray(score, dtype=np.float32),
     )
 
@@ -82,5 +82,5 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 def _renamed(parts: Sequence[tuple[np.ndarray, tuple[str, ...]]], names: tuple[str, ...]) -> np.ndarray:
     place = {name: number for number, name in enumerate(names)}
-    mapped = [np.asarray([place[name] for name in known] or [0], dtype=np.int16)[codes] for codes, known in parts]
-    return np.concatenate([np.zeros(0, dtype=np.int16), *mapped])
+    mapped = [np.asarray([place[name] for name in known] or [0], dtype=np.int32)[codes] for codes, known in parts]
+    return np.concatenate([np.zeros(0, dtype=np.int32), *mapped])

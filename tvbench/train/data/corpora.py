@@ -67,17 +67,38 @@ class Mixed:
 
 def stage_corpus(stage: Stage) -> Corpus:
     """All samples that a stage learns from. Raises UsageError where a source cannot be opened."""
-    entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
-    mixed = Mixed(entries)
+    mixed = Mixed([entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)])
     if not (stage.keep_languages or stage.equal_size_as):
         return mixed
     columns = mixed.columns()
-    kept = np.arange(len(mixed))
+    kept = _kept(stage, columns)
+    return Taken(mixed, kept, columns.take(kept))
+
+
+def stage_parts(stage: Stage) -> list[tuple[Entry, Corpus]]:
+    """The same samples, by the dataset that they come from. Raises UsageError where a source cannot be opened."""
+    whole = stage_corpus(stage)
+    if isinstance(whole, Mixed):
+        return list(zip(whole.entries, whole.corpora, strict=True))
+    assert isinstance(whole, Taken)
+    mixed = whole.corpus
+    assert isinstance(mixed, Mixed)
+    parts: list[tuple[Entry, Corpus]] = []
+    start = 0
+    for entry, corpus in zip(mixed.entries, mixed.corpora, strict=True):
+        inside = whole.indices[(whole.indices >= start) & (whole.indices < start + len(corpus))] - start
+        parts.append((entry, Taken(corpus, inside, corpus.columns().take(inside))))
+        start += len(corpus)
+    return parts
+
+
+def _kept(stage: Stage, columns: Columns) -> np.ndarray:
+    kept = np.arange(len(columns))
     if stage.keep_languages:
         kept = in_languages(kept, columns, stage.keep_languages)
     if stage.equal_size_as:
         kept = equally_many(kept, columns, stage.equal_size_as, stage.seed)
-    return Taken(mixed, kept, columns.take(kept))
+    return kept
 
 
 def has_clips(corpus: Corpus) -> bool:

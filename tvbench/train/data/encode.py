@@ -8,6 +8,7 @@ projector's stage: one squashed tile, no newline. Knows no order and no batch.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,11 +63,12 @@ class Encoded:
 
 
 class Token(NamedTuple):
-    """A token with its label and its branch."""
+    """A token with its label and its branch; `said`: it is part of an answer's text, and trained."""
 
     id: int
     label: int
     branch: int
+    said: bool = False
 
 
 class Encoder:
@@ -79,6 +81,7 @@ class Encoder:
         vision = config["vision_config"]
         self.stage = stage
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tokenizer.model_max_length = sys.maxsize  # too long is our matter: no warning besides
         self.tile = int(vision["image_size"])
         self.side = self.tile // int(vision["patch_size"])
         self.pixels = Pixels(folder, self.tile)
@@ -97,23 +100,34 @@ class Encoder:
         if self.stage.time_prompt and sample.modality == "video":
             conversations = [with_time(turns, self.stage.frames) for turns in conversations]
         tokens = self._tokens(conversations, sample)
-        ids, labels, branches = self._expanded(sample, tokens, visuals)
-        limit = self.stage.max_length
-        if self._last_visual(ids) >= limit:
-            raise BrokenSample(sample.id, f"longer than the context: its pictures do not fit into {limit} tokens")
-        if not any(label != IGNORED for label in labels[1:limit]):
-            raise BrokenSample(sample.id, f"longer than the context: no answer within {limit} tokens")
+        wide = self._expanded(sample, tokens, visuals)
+        kept = self._within_context(sample, wide)
+        branches = [token.branch for token in kept]
         return Encoded(
             id=sample.id,
-            input_ids=torch.tensor(ids[:limit]),
-            labels=torch.tensor(labels[:limit]),
-            branches=torch.tensor(branches[:limit]),
-            positions=torch.tensor(positions(branches)[:limit]),
+            input_ids=torch.tensor([token.id for token in kept]),
+            labels=torch.tensor([token.label for token in kept]),
+            branches=torch.tensor(branches),
+            positions=torch.tensor(positions([token.branch for token in wide])[: len(kept)]),
             visuals=visuals,
             modality=sample.modality,
             language=sample.language,
             source=sample.source,
         )
+
+    def _within_context(self, sample: TrainSample, tokens: list[Token]) -> list[Token]:
+        """All tokens, or under `too_long: cut` those of the context. Raises BrokenSample where they do not fit, or
+        nothing is left to learn."""
+        limit = self.stage.max_length
+        long = f"longer than the context: {len(tokens):,} tokens, {limit:,} fit"
+        if len(tokens) > limit and self.stage.too_long == "skip":
+            raise BrokenSample(sample.id, long)
+        if any(self._is_place(token.id) for token in tokens[limit:]):
+            raise BrokenSample(sample.id, f"{long}, and not all of its pictures")
+        if not any(token.said for token in tokens[:limit]):
+            raise BrokenSample(sample.id, f"{long}, and no answer is among them" if len(tokens) > limit
+                               else "nothing of it can be learned")
+        return tokens[:limit]
 
     # ── Text ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,24 +163,22 @@ class Encoder:
         given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         found = []
         for token, (begin, end) in zip(given["input_ids"], given["offset_mapping"], strict=True):
-            learned = any(first <= start + begin and start + end <= last for first, last in rendered.learned)
-            learned = (learned or (rendered.marks_too and token in self.marks)) and not self._is_place(token)
-            found.append(Token(token, token if learned else IGNORED, branch))
+            span = (start + begin, start + end)
+            learned = _inside(span, rendered.learned) or (rendered.marks_too and token in self.marks)
+            learned = learned and not self._is_place(token)
+            said = learned and any(first < span[1] and span[0] < last for first, last in rendered.answers)
+            found.append(Token(token, token if learned else IGNORED, branch, said))
         return found
 
     def _expanded(
         self, sample: TrainSample, tokens: Sequence[Token], visuals: tuple[Visual, ...]
-    ) -> tuple[list[int], list[int], list[int]]:
-        """Ids, labels and branches, each placeholder repeated for its rows."""
+    ) -> list[Token]:
+        """The tokens, each placeholder repeated for its rows."""
         places = sum(self._is_place(token.id) for token in tokens)
         if places != len(visuals):
             raise BrokenSample(sample.id, f"the text names {places} image tokens for {len(visuals)} pictures or clips")
         rows = iter(visuals)
-        wide = [token for token in tokens for _ in range(next(rows).rows if self._is_place(token.id) else 1)]
-        return [one.id for one in wide], [one.label for one in wide], [one.branch for one in wide]
-
-    def _last_visual(self, ids: Sequence[int]) -> int:
-        return max((place for place, token in enumerate(ids) if self._is_place(token)), default=-1)
+        return [token for token in tokens for _ in range(next(rows).rows if self._is_place(token.id) else 1)]
 
     def _is_place(self, token: int) -> bool:
         return token in (self.image_id, self.video_id)
@@ -205,6 +217,10 @@ class Encoder:
         if len(clip.frames) < self.stage.frames:
             raise MediaError(f"{medium.name}: {'; '.join(notes) or 'too few frames'}")
         return [Image.fromarray(np.asarray(frame)) for frame in clip.frames]
+
+
+def _inside(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(first <= span[0] and span[1] <= last for first, last in others)
 
 
 def alone(sample: TrainSample) -> list[TrainSample]:

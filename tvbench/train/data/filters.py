@@ -19,12 +19,16 @@ def chosen(entry: Entry, columns: Columns) -> np.ndarray:
     """Indices of an entry's samples that are taken, int64, repeated where its weight says so.
 
     In this order: languages, `min_score` (samples without a score are dropped then), `most_per_language`, `sampling`,
-    `weight`. Raises UsageError for a sampling that cannot be read.
+    `weight`. Raises UsageError for a sampling that cannot be read, and for a `min_score` where no sample has a score.
     """
     kept = np.arange(len(columns))
     if entry.languages:
         kept = kept[_in(columns.language[kept], columns.languages, entry.languages)]
     if entry.min_score is not None:
+        if len(columns) and np.isnan(columns.score).all():
+            raise UsageError(f"{entry.name}: min_score is set, and no sample has a quality score",
+                             "the field is called score, cometkiwi or quality; options: {columns: {score: NAME}} names "
+                             "another; or leave min_score out")
         kept = kept[columns.score[kept] >= entry.min_score]
     if entry.most_per_language is not None:
         kept = balanced(kept, columns.language, entry.most_per_language, entry.seed)

@@ -11,6 +11,8 @@ import hashlib
 import json
 import mmap
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -26,10 +28,12 @@ from tvbench.train.data.rows import outline_of, sample_of
 from tvbench.train.data.sample import BrokenSample, Outline, TrainSample
 from tvbench.types import Media
 
-FORMAT = 1
+FORMAT = 2
 """Raise when the index changes: older ones are then made again."""
 OPTIONS = ("images", "columns")
 SUFFIXES = (".json", ".jsonl")
+LINES_TRIED = 5
+"""A file whose first lines are all no JSON objects is not one of JSON lines."""
 _PIECES = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 
 
@@ -71,7 +75,7 @@ def files_of(pattern: str) -> list[Path]:
     for one in braces(pattern):
         path = Path(one).expanduser()
         if path.is_dir():
-            found += sorted(inner for inner in path.iterdir() if inner.suffix in SUFFIXES)
+            found += _files_in(path)
         elif any(sign in one for sign in "*?["):
             found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
         elif path.is_file():
@@ -81,6 +85,12 @@ def files_of(pattern: str) -> list[Path]:
     if not found:
         raise UsageError(f"no JSON or JSON-lines file is at {pattern}")
     return found
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The data files of a folder; where it has none itself, those of the folders in it."""
+    here = sorted(inner for inner in folder.iterdir() if inner.suffix in SUFFIXES)
+    return here or sorted(inner for inner in folder.rglob("*") if inner.suffix in SUFFIXES)
 
 
 def braces(pattern: str) -> list[str]:
@@ -133,13 +143,27 @@ class _File:
             if self.path.stat().st_size == 0:
                 raise UsageError(f"{self.path} is empty")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                spans = list(list_spans(data) if _is_list(data) else line_spans(data))
+                spans = self._spans(data)
                 columns = columns_of(self._outlines(data, spans))
         if not spans:
             raise UsageError(f"{self.path} holds no sample")
         starts, lengths = (np.asarray(one, dtype=np.int64) for one in zip(*spans, strict=True))
         _write_index(cached, starts, lengths, columns)
         return starts, lengths, columns
+
+    def _spans(self, data: mmap.mmap) -> list[tuple[int, int]]:
+        """Where the samples are. Raises UsageError where the file is damaged so that some would be lost unnoticed."""
+        if _is_list(data):
+            try:
+                return list(list_spans(data))
+            except ValueError as error:
+                raise UsageError(f"{self.path}: {error}", "it was cut off, or is no JSON; `python -m json.tool` says "
+                                 "where. As JSON lines, a broken sample costs only itself") from error
+        spans = list(line_spans(data))
+        if spans and all(_parsed(data[start : start + length]) is None for start, length in spans[:LINES_TRIED]):
+            raise UsageError(f"{self.path} is neither a JSON list nor JSON lines",
+                             "a list of samples, or one sample on each line")
+        return spans
 
     def _outlines(self, data: mmap.mmap, spans: list[tuple[int, int]]) -> Iterator[tuple[Outline, float | None]]:
         for start, length in spans:
@@ -160,18 +184,34 @@ def line_spans(data: mmap.mmap) -> Iterator[tuple[int, int]]:
 
 
 def list_spans(data: mmap.mmap) -> Iterator[tuple[int, int]]:
-    """Start and length of every object in a JSON list. Whole strings are stepped over, whatever they hold."""
-    depth = start = 0
+    """Start and length of every object in a JSON list, and of what else stands between its commas. Whole strings are
+    stepped over, whatever they hold. Raises ValueError where brackets do not match: samples would be lost."""
+    depth = start = end = count = 0
     for piece in _PIECES.finditer(data):
         sign = piece[0]
         if sign in (b"{", b"["):
+            if depth < 2:
+                yield from _other(data, end, piece.start())
+                start = end = piece.end() if depth == 0 else piece.start()
             depth += 1
-            if depth == 2:
-                start = piece.start()
         elif sign in (b"}", b"]"):
             depth -= 1
             if depth == 1:
-                yield start, piece.end() - start
+                end, count = piece.end(), count + 1
+                yield start, end - start
+            elif depth == 0:
+                yield from _other(data, end, piece.start())
+                if data[piece.end() :].strip():
+                    place = f"after {count:,} samples, at byte {piece.start():,}"
+                    raise ValueError(f"the list ends {place}, with more behind it")
+                return
+    raise ValueError(f"the list does not end; {count:,} samples are whole, up to byte {end:,}")
+
+
+def _other(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What stands between two objects, if it is more than commas."""
+    if data[start:end].strip(b"\xef\xbb\xbf \t\r\n,"):
+        yield start, end - start
 
 
 def _is_list(data: mmap.mmap) -> bool:
@@ -205,5 +245,5 @@ def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray, Columns] | None:
             columns = Columns(kept["words"], kept["modality"], kept["language"], tuple(kept["languages"].tolist()),
                               kept["source"], tuple(kept["sources"].tolist()), kept["score"])
             return kept["starts"], kept["lengths"], columns
-    except (OSError, ValueError, KeyError):
-        return None
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None  # damaged: it is made again

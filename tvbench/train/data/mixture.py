@@ -21,7 +21,8 @@ FORK_NAMES = {"json_path": "path", "sampling_strategy": "sampling"}
 
 
 def read_mixture(path: Path) -> dict[str, dict[str, Any]]:
-    """The datasets of a mixture file by name, as a recipe's `datasets` are written; relative paths are the file's.
+    """The datasets of a mixture file by name, as a recipe's `datasets` are written; relative paths (`path`,
+    `options.images`) are the file's.
 
     A dataset without a name is called after its file. Raises UsageError.
     """
@@ -40,6 +41,9 @@ def read_mixture(path: Path) -> dict[str, dict[str, Any]]:
         entry = {FORK_NAMES.get(str(name), str(name)): value for name, value in given.items()}
         if "path" in entry:
             entry["path"] = str(path.parent / str(entry["path"]))
+        options = entry.get("options")
+        if isinstance(options, Mapping) and "images" in options:
+            entry["options"] = {**options, "images": str(path.parent / str(options["images"]))}
         name = str(entry.pop("name", None) or Path(str(entry.get("path", entry.get("hub", number)))).stem)
         if name in found:
             raise UsageError(f"{path}: two datasets are called {name}", "give one of them another name")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tvbench.train.data.corpora import open_corpus
+from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoded, Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.sample import BrokenSample
@@ -20,13 +20,13 @@ PROBED = 64
 
 @dataclass(frozen=True, slots=True)
 class EntryFacts:
-    """One dataset: how many `samples`; mean `tokens` and `learned` tokens of those probed, their languages by share,
-    how many of the probed were broken, and why."""
+    """One dataset: how many `samples` the stage takes of it; mean `tokens` and `learned` tokens of those probed (none
+    where there is no tokenizer), their languages by share, how many of the probed were broken, and why."""
 
     name: str
     samples: int
-    tokens: float
-    learned: float
+    tokens: float | None
+    learned: float | None
     languages: dict[str, float]
     broken: int
     probed: int
@@ -41,9 +41,13 @@ class Piece:
     learned: bool
 
 
-def facts(entry: Entry, encoder: Encoder, *, probed: int = PROBED) -> EntryFacts:
-    """Probe an entry. Raises UsageError where it cannot be opened."""
-    corpus = open_corpus(entry)
+def facts(entry: Entry, corpus: Corpus, encoder: Encoder | None, *, probed: int = PROBED) -> EntryFacts:
+    """Probe the samples that a stage takes of an entry; without an encoder, only count them and their languages."""
+    if encoder is None:
+        columns = corpus.columns()
+        codes = Counter(columns.languages[code] for code in columns.language.tolist())
+        shares = {code: number / max(1, len(columns)) for code, number in codes.most_common()}
+        return EntryFacts(entry.name, len(corpus), None, None, shares, 0, 0)
     good, reasons = [], []
     probed = min(probed, len(corpus))
     places = [spread(number, len(corpus)) for number in range(probed)]
@@ -66,9 +70,8 @@ def facts(entry: Entry, encoder: Encoder, *, probed: int = PROBED) -> EntryFacts
     )
 
 
-def examples(entry: Entry, encoder: Encoder, count: int) -> list[tuple[str, list[Piece]]]:
-    """The id and the pieces of `count` samples, spread over an entry; broken ones with the reason as their text."""
-    corpus = open_corpus(entry)
+def examples(corpus: Corpus, encoder: Encoder, count: int) -> list[tuple[str, list[Piece]]]:
+    """The id and the pieces of `count` samples, spread over a corpus; broken ones with the reason as their text."""
     shown = []
     for number in range(min(count, len(corpus))):
         try:

@@ -25,33 +25,35 @@ Mask = Literal["paper", "assistant_only"]
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """`text` without the leading bos; `learned` are the spans (start, end) of its characters that are trained;
-    `marks_too`: so is every token of MARKS."""
+    `marks_too`: so is every token of MARKS; `answers` are the spans of what is said, without headers and marks."""
 
     text: str
     learned: tuple[tuple[int, int], ...]
     marks_too: bool
+    answers: tuple[tuple[int, int], ...] = ()
 
 
 def instruct(turns: Sequence[Turn], mask: Mask) -> Rendered:
     """Gemma's turns, as the checkpoint's chat template writes them."""
-    text, learned = "", []
+    text, learned, answers = "", [], []
     for turn in turns:
         header = f"{START}{_ROLES[turn.role]}\n"
         content = turn.text.strip()
         start = len(text)
         text += f"{header}{content}{END}\n"
         if turn.role == "assistant":
-            whole = (start, len(text))
-            answer = (start + len(header), start + len(header) + len(content) + len(END))
-            learned.append(whole if mask == "paper" else answer)
-    return Rendered(text, tuple(learned), marks_too=mask == "paper")
+            said = start + len(header)
+            answers.append((said, said + len(content)))
+            learned.append((start, len(text)) if mask == "paper" else (said, said + len(content) + len(END)))
+    return Rendered(text, tuple(learned), marks_too=mask == "paper", answers=tuple(answers))
 
 
 def plain(turns: Sequence[Turn]) -> Rendered:
     """The picture's mark, the caption and a newline; the caption and the newline are trained, under either mask."""
     marks = "".join(mark * turn.text.count(mark) for turn in turns for mark in (IMAGE_MARK, VIDEO_MARK))
     caption = next(turn.text.strip() for turn in turns if turn.role == "assistant")
-    return Rendered(f"{marks}{caption}\n", ((len(marks), len(marks) + len(caption) + 1),), marks_too=False)
+    end = len(marks) + len(caption)
+    return Rendered(f"{marks}{caption}\n", ((len(marks), end + 1),), marks_too=False, answers=((len(marks), end),))
 
 
 def placed(sample: TrainSample) -> tuple[Turn, ...]:
@@ -61,11 +63,14 @@ def placed(sample: TrainSample) -> tuple[Turn, ...]:
     or another number of marks than of media.
     """
     turns = [turn for turn in sample.turns if turn.text.strip() or turn.role == "user"]
-    answers = [turn for turn in turns if turn.role == "assistant"]
     if not sample.turns:
         raise BrokenSample(sample.id, "the conversation is empty")
-    if not answers:
+    if not any(turn.role == "assistant" for turn in turns):
         raise BrokenSample(sample.id, "nobody answers in the conversation")
+    if any(turn.role == "assistant" and not turn.text.strip() for turn in sample.turns[:-1]):
+        raise BrokenSample(sample.id, "an answer before the last one is empty")
+    if any(turn.role == "assistant" and mark in turn.text for turn in turns for mark in (IMAGE_MARK, VIDEO_MARK)):
+        raise BrokenSample(sample.id, "an image mark stands in an answer")
     turns = _marked_as_kind(turns, sample)
     found = sum(turn.text.count(mark) for turn in turns for mark in (IMAGE_MARK, VIDEO_MARK))
     if found == 0 and sample.media:
