@@ -33,7 +33,8 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
-from tvbench.media import Decoder, prepare
+from tvbench.media.preparing import prepare
+from tvbench.media.video import Decoder
 from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.session import RunSession, SessionOptions
 from tvbench.store import RunFolder, RunWriter

@@ -151,9 +151,10 @@ MAY_KNOW = {
     "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini"
     " places sources",
     "train.stages": "train.data.entries",
-    "train.recipe": "train.data.entries train.data.mixture train.stages",
+    "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
+    "train.ranges": "train.small_sizes",
     "train.data.mixture": "",
-    "train.plan": "train.data.entries train.schedule train.shapes train.stages",
+    "train.plan": "media.anyres train.data.corpora train.data.entries train.schedule train.shapes train.stages",
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from tvbench.errors import MediaError
-from tvbench.media import Decoder, open_image
 from tvbench.media.decode import decode_clip
+from tvbench.media.images import open_image
+from tvbench.media.video import Decoder
 
 
 def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:

@@ -21,7 +21,7 @@ from PIL import Image
 from tvbench import catalog
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.media import Decoder
+from tvbench.media.video import Decoder
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.render import ICONS, PALETTE
 from tvbench.mini.samples import Sample, Task, makers, samples

@@ -433,6 +433,16 @@ def test_what_is_wrong_with_a_later_stage_shows_before_the_first_one_and_can_be_
         train(recipe(first, replace(right, steps=2)), tmp_path / "run", resume=True)
 
 
+def test_what_a_machine_cannot_do_is_said_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match=r"flash_attention_2 needs a GPU(.|\n)*attention=auto"):
+        train(recipe(stage(steps=1, attention="flash_attention_2")), tmp_path / "run")
+    assert main(["train", "--recipe", "mini", "--threads", "-1", "--output", str(tmp_path / "run")]) == 2
+    assert "--threads -1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_stage_alone_needs_those_before_it(tmp_path: Path) -> None:
     both = recipe(stage(steps=1), stage(name="video", number=3, steps=1))
     with pytest.raises(UsageError, match=r"stage 3 goes on from stage 2 \(vision\)(.|\n)*--reuse"):

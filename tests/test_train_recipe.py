@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,20 @@ def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
     ("stage2.data=[nothing]", "unknown data of paper: stage 2"),
     ("seed", "KEY=VALUE"),
     ("seed=[", "not YAML"),
+    ("stages=1", "a list of stage numbers"),
+    ("stage1.data=", "stage 1 has no data"),
+    ("stage2.rates={}", "trains nothing"),
+    ("datasets.dvqa=3", "datasets.dvqa must be a mapping"),
+    ("datasets.dvqqa.path=x.json", "unknown dataset of recipe paper 'dvqqa'. Did you mean dvqa"),
+    ("datasets.dvqa.languages=[en, no]", "must be text, not False\n  YAML reads no"),
+    ("stage2.batch=0", "batch: 0 is not possible\n  it is 1 or more"), ("stage2.micro_batch=0", "1 or more"),
+    ("steps=0", "1 or more"), ("steps=-2", "1 or more"), ("epochs=0", "above 0"), ("epochs=.inf", "inf"),
+    ("warmup=3", "from 0 to below 1"), ("max_length=0", "2 or more"), ("clip=0", "above 0"), ("clip=.nan", "nan"),
+    ("eps=0", "above 0"), ("betas=[0.9, 1.5]", "from 0 to below 1"), ("stage2.rates.text=-1", r"rates.text: -1 is not"),
+    ("log_every=0", "1 or more"), ("seed=-1", "0 or more"), ("workers=-1", "0 or more"), ("save_every=2", "at most 1"),
+    ("model.patch_size=0", "1 or more"), ("model.max_tiles=0", "1 or more"), ("datasets.dvqa.weight=-1", "0 or more"),
+    ("model.sizes.hidden=abc", "must be a whole number"), ("model.sizes.hiden=3", "Did you mean hidden"),
+    ("model.sizes.languages=[xx]", "unknown language"), ("model.sizes.languages=en", "a list of languages"),
 ])
 def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
@@ -166,12 +181,26 @@ def test_a_recipe_file_may_extend_another(tmp_path: Path) -> None:
     ("stages: [", "not valid YAML"), ("- a", "no mapping"), ("name: x", "has no stages"),
     ("colour: red", "unknown key"),
     ("name: x\nstages: [{name: a, number: 1}]", "missing"), ("extends: papr", "Did you mean paper"),
+    ("stages: {a: 1}", "stages must be a list"), ("stages: [a]", "stages must be a list"),
+    ("datasets: [a]", "datasets must be a mapping"), ("datasets: {a: 1}", "datasets.a must be a mapping"),
+    ("model: big", "model must be a mapping"), ("variants: {a: 3}", "variants.a must be a mapping"),
 ])
 def test_a_broken_recipe_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         load_recipe(str(path))
+
+
+def test_a_recipe_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(UsageError, match="not valid YAML"):
+        load_recipe(str(tmp_path / "x.yaml"))
+
+
+def test_the_backbone_of_a_variant_goes_with_the_size() -> None:
+    assert paper("2b", variants=["text=gemma2-it"]).model.text == "google/gemma-2-2b-it"
+    assert paper("9b", variants=["text=gemma2-pt"]).model.text == "google/gemma-2-9b"
 
 
 def test_the_recipes_that_come_along() -> None:
@@ -197,7 +226,64 @@ def test_the_plan_as_a_table_names_our_decisions_and_both_sums(capsys: pytest.Ca
     assert "our decision on batch" in out
 
 
+def test_rows_follow_resolution_tiles_and_frames() -> None:
+    def tokens(*settings: str, variants: Sequence[str] = ()) -> list[int]:
+        plan = make_plan(paper(settings=settings, variants=variants), Machine(), Path("out"))
+        return [stage.tokens for stage in plan.stages]
+
+    usual = tokens()
+    assert tokens("model.max_tiles=1")[1] < 0.6 * usual[1]
+    finer = tokens(variants=["resolution=512-16-4"])
+    assert finer[0] / usual[0] == pytest.approx((32**2 + 240) / (27**2 + 240))
+    assert finer[2] / usual[2] == pytest.approx((32 * 16**2 + 1 + 347) / 6620, rel=1e-3) or finer[2] == 1_395_200 * 8192
+    assert tokens("stage3.frames=8")[2] == 1_395_200 * (8 * 196 + 1 + 347)
+    assert tokens("max_length=1000")[2] == 1_395_200 * 1000
+
+
+def test_samples_of_files_are_counted_and_those_of_the_hub_are_named(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    (tmp_path / "x.jsonl").write_text(f"{json.dumps({'conversations': turns})}\n" * 600)
+    own = paper(settings=[f"datasets.mine.path={tmp_path / 'x.jsonl'}", "datasets.far.hub=org/name",
+                          "datasets.mine.sampling=first:512", "stage1.data=[mine, far]"])
+    projector = make_plan(own, Machine(), Path("out"), only=1).stages[0]
+    assert (projector.samples, projector.steps) == (512, 2)
+    assert any(note.startswith("far: its samples are counted when they are fetched") for note in projector.notes)
+
+
+def test_gpus_that_do_not_share_a_batch_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--recipe", "paper", "--size", "2b", "--dry-run", "--gpus", "5"]) == 2
+    assert "does not divide into 5 GPUs with micro-batches of 16" in capsys.readouterr().err
+    assert main(["train", "--recipe", "mini", "--dry-run", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["machine"]["gpus"] == 1
+
+
+def test_the_recipe_of_train_data_may_stand_without_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "data", "mini", "--stage", "1", "--examples", "0", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["datasets"][0]["name"] == "captions"
+    assert main(["train", "data", "mini", "--recipe", "paper"]) == 2
+    assert "two recipes" in capsys.readouterr().err
+    assert main(["train", "mini"]) == 2
+    assert "tvbench train --recipe mini" in capsys.readouterr().err
+
+
+def test_data_without_a_tokenizer_are_counted_without_tokens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    turns = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    (tmp_path / "x.jsonl").write_text(f"{json.dumps({'conversations': turns, 'language': 'de'})}\n" * 6)
+    (tmp_path / "mix.yaml").write_text("datasets: [{name: pixmo-cap, json_path: x.jsonl}, {name: more, hub: a/b}]")
+    words = ["train", "data", "paper", "--size", "2b", "--stage", "1", "--data", str(tmp_path / "mix.yaml")]
+    assert main([*words, "--set", f"model.text={tmp_path / 'nowhere'}", "--format", "json"]) == 0
+    said = capsys.readouterr()
+    (dataset,) = json.loads(said.out)[0]["datasets"]
+    assert (dataset["samples"], dataset["tokens"], dataset["languages"]) == (6, None, {"de": 1.0})
+    assert "tokens are not counted" in said.err
+    assert "no stage learns from more" in said.err
+
+
 @pytest.mark.parametrize("words", [
+    "--recipe mini --price nan", "--recipe mini --gpus 0", "--recipe mini --mfu nan", "--recipe mini --price -1",
     "--recipe papr", "--recipe paper", "--recipe paper --size 3b", "--recipe paper --size 2b --variant encoder=clip",
     "--recipe paper --size 2b --stage 7", "--recipe mini --mfu 2", "", "--recipe mini --size 2b",
 ])

@@ -16,7 +16,8 @@ from typing import Any
 from tvbench import __version__
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
-from tvbench.media import Decoder, prepare
+from tvbench.media.preparing import prepare
+from tvbench.media.video import Decoder
 from tvbench.plan import Plan
 from tvbench.runner import Outcome, Watch, answer_items
 from tvbench.store import RunFolder, RunWriter

@@ -20,7 +20,8 @@ from engine_requests import ListFeed, ask, card_for, picture, serve
 from tvbench.engines.openai import OpenAIEngine
 from tvbench.engines.protocol import Prepared
 from tvbench.engines.transformers import TransformersEngine
-from tvbench.media import Decoder, prepare
+from tvbench.media.preparing import prepare
+from tvbench.media.video import Decoder
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.mini.samples import samples
 from tvbench.types import Message, Request, Sampling

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,9 @@ SKIPPED = "skipped.jsonl"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tvbench train` and of `tvbench train data`."""
-    parser.add_argument("action", nargs="?", choices=("run", "data"), default="run",
-                        help="`data` shows what a recipe is trained on, and examples of it")
+    parser.add_argument("action", nargs="?", metavar="data", default="run",
+                        help="show what a recipe is trained on, and examples of it")
+    parser.add_argument("named", nargs="?", metavar="RECIPE", help="with `data`: the same as --recipe")
     parser.add_argument("--recipe", metavar="NAME|FILE", help="mini, paper, paper-packed, or a YAML file")
     parser.add_argument("--size", help="where the recipe has several: 2b, 9b")
     parser.add_argument("--variant", action="append", default=[], metavar="KIND=CHOICE",
@@ -46,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads for torch (default: all cores)")
     plan = parser.add_argument_group("the plan")
     plan.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes, and stop")
-    plan.add_argument("--gpus", type=int, default=8, metavar="N", help="default %(default)s")
+    plan.add_argument("--gpus", type=int, metavar="N", help="default 8, or as many as share the batches evenly")
     plan.add_argument("--gpu-peak", type=float, default=989e12, metavar="FLOPS",
                       help="of one GPU in bfloat16; default an H100's %(default)g; the MFU is measured against it too")
     plan.add_argument("--mfu", type=float, default=0.40, metavar="PART",
@@ -60,11 +63,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.train.recipe import load_recipe, recipe_names
 
+    if args.action not in ("run", "data") or (args.action == "run" and args.named):
+        word = args.named if args.action == "run" else args.action
+        raise UsageError(f"what is '{word}'? Training a recipe is `tvbench train --recipe {word}`",
+                         f"`tvbench train data {word}` shows what it is trained on")
+    if args.named and args.recipe and args.named != args.recipe:
+        raise UsageError(f"two recipes are named: {args.named} and {args.recipe}", "leave out one of them")
+    args.recipe = args.recipe or args.named
     if not args.recipe:
         raise UsageError("say what to train: --recipe NAME", f"recipes: {', '.join(recipe_names())}, or a YAML file")
     settings = [*args.settings, *([f"seed={args.seed}"] if args.seed is not None else [])]
     recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings,
                          mixtures=args.data)
+    _remark_unused(recipe, args.data)
     for number in (args.stage, args.until):
         if number is not None and number not in {stage.number for stage in recipe.stages}:
             numbers = ", ".join(f"{stage.number} {stage.name}" for stage in recipe.stages)
@@ -81,12 +92,26 @@ def main(args: argparse.Namespace) -> int:
     return run(recipe, output, args)
 
 
+def _remark_unused(recipe: Recipe, mixtures: Sequence[Path]) -> None:
+    """Say which datasets of mixture files no stage learns from: they may be misspelt, or for another recipe."""
+    from tvbench.train.data.mixture import read_mixture
+
+    used = {entry.name for stage in recipe.stages for entry in stage.data}
+    for path in mixtures:
+        left = [name for name in read_mixture(path) if name not in used]
+        if left:
+            remark(f"no stage learns from {', '.join(left)} of {path}; --set "
+                   f"stage{recipe.stages[-1].number}.data={left[0]} would (train data shows what each stage has)")
+
+
 def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
     """Train, and say where the model lies."""
     import torch
 
     from tvbench.train.session import train
 
+    if args.threads is not None and args.threads < 1:
+        raise UsageError(f"--threads {args.threads} is not possible", "1 or more; leave it out for all cores")
     if args.threads:
         torch.set_num_threads(args.threads)
     peak = args.gpu_peak * torch.cuda.device_count() if torch.cuda.is_available() else None
@@ -183,12 +208,15 @@ def time_text(seconds: float) -> str:
 
 def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
     """Print what training would take."""
-    from tvbench.train.plan import Machine, make_plan
+    from tvbench.train.plan import Machine, even_gpus, make_plan
 
-    for name, value in (("--gpus", args.gpus), ("--mfu", args.mfu), ("--gpu-peak", args.gpu_peak)):
-        if value <= 0 or (name == "--mfu" and value > 1):
+    for name, value in (("--gpus", args.gpus), ("--mfu", args.mfu), ("--gpu-peak", args.gpu_peak),
+                        ("--price", args.price)):
+        least = value is None or value > 0 or (name == "--price" and value == 0)
+        if not least or (value is not None and not math.isfinite(value)) or (name == "--mfu" and value > 1):
             raise UsageError(f"{name} {value:g} is not possible", "it is above 0, and --mfu at most 1")
-    plan = make_plan(recipe, Machine(args.gpus, args.gpu_peak, args.mfu, args.price), output, only=args.stage)
+    gpus = args.gpus or even_gpus(recipe)
+    plan = make_plan(recipe, Machine(gpus, args.gpu_peak, args.mfu, args.price), output, only=args.stage)
     if args.format == "json":
         print_json({**asdict(plan), "gpu_hours": plan.gpu_hours})
         return EXIT_GOOD
@@ -207,10 +235,15 @@ def _cells(stage: StagePlan) -> tuple[str, ...]:
         f"{stage.number} {stage.name}", f"{stage.samples:,}", f"{stage.steps:,}",
         f"{stage.batch} = {stage.batch // (stage.micro_batch * stage.accumulation)} x {stage.micro_batch} x "
         f"{stage.accumulation}",
-        f"{stage.tokens / 1e9:.2f} B", f"{stage.trained_parameters / 1e9:.3f} B", f"{stage.operations:.2g}",
+        _amount(stage.tokens), _amount(stage.trained_parameters), f"{stage.operations:.2g}",
         f"{stage.gpu_hours:,.0f}", f"{stage.wall_hours:,.1f}",
         f"{stage.dollars:,.0f}" if stage.dollars is not None else "", f"{stage.memory_gb:.0f} GB",
     )
+
+
+def _amount(count: float) -> str:
+    """`15.90 B`, `1.33 M`."""
+    return f"{count / 1e9:.2f} B" if count >= 1e9 else f"{count / 1e6:.2f} M"
 
 
 def _notes(plan: Plan) -> list[str]:
@@ -219,8 +252,8 @@ def _notes(plan: Plan) -> list[str]:
     notes = [
         f"{plan.recipe} {plan.size}: {count.total:,} weights (text {count.text:,}, vision {count.vision:,}, projector "
         f"{count.projector:,}); variants: {', '.join(plan.variants) or 'none'}",
-        f"estimates for {machine.gpus} GPUs of {machine.peak:.3g} FLOP/s at {machine.mfu:.0%}, counted and not "
-        f"measured: {plan.gpu_hours:,.0f} GPU hours in all; {dollars}",
+        f"estimates for {machine.gpus} GPU{'s' * (machine.gpus > 1)} of {machine.peak:.3g} FLOP/s at "
+        f"{machine.mfu:.0%}, counted and not measured: {plan.gpu_hours:,.0f} GPU hours in all; {dollars}",
         "batch = GPUs x micro-batch x accumulation; memory is without fragmentation",
     ]
     for stage in plan.stages:

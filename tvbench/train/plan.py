@@ -9,15 +9,18 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvbench.errors import UsageError
+from tvbench.media.anyres import clip_rows
 from tvbench.train.data.entries import Entry
 from tvbench.train.schedule import steps_of
 from tvbench.train.shapes import Parameters, forward_operations, parameters
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 
-MEAN_TOKENS = {"image": 3950, "text": 700, "video": 6620, "mixed": 3950}
-"""Input rows of a sample where the recipe does not state them: the paper's mix (AnyRes up to 6 tiles, 32 frames)."""
-MEAN_TEXT = 240
-"""Of these, the rows that are text in a sample with a picture or a clip."""
+MEAN_TEXT = {"image": 240, "text": 700, "video": 347, "mixed": 240}
+"""Text rows of a sample where the recipe does not state its `tokens`: the paper's mix. With pictures of up to 6 tiles
+of 729 rows that makes 3,952 rows a picture, and with 32 frames 6,620 a clip."""
+TILES_USED = 0.682
+"""The share of a tile budget that pictures of the paper's mix use, without the thumbnail."""
 TRAINED_SHARE = 0.05
 """Rows that are supervised, and go through the head."""
 BYTES_PER_WEIGHT = 16
@@ -85,6 +88,11 @@ def make_plan(recipe: Recipe, machine: Machine, output: Path, *, only: int | Non
 
 def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> StagePlan:
     """One stage's figures."""
+    if not _even(stage, machine.gpus):
+        raise UsageError(f"stage {stage.number} ({stage.name}): a batch of {stage.batch} samples does not divide into "
+                         f"{machine.gpus} GPUs with micro-batches of {stage.micro_batch}",
+                         f"--set stage{stage.number}.batch=N with N a multiple of {stage.micro_batch * machine.gpus}, "
+                         "another micro_batch, or other --gpus")
     entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
     rows = sum(taken(entry) for entry in entries)
     samples = stage.stated_samples if stage.stated_samples is not None else rows
@@ -101,7 +109,7 @@ def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Mac
         steps=steps,
         batch=stage.batch,
         micro_batch=stage.micro_batch,
-        accumulation=max(1, math.ceil(stage.batch / (stage.micro_batch * machine.gpus))),
+        accumulation=stage.batch // (stage.micro_batch * machine.gpus),
         tokens=round(tokens),
         trained_parameters=sum(getattr(counted, part) for part in stage.rates),
         operations=operations,
@@ -117,13 +125,21 @@ def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Mac
 
 def _unknown(stage: Stage) -> tuple[str, ...]:
     """What cannot be told before the data are read."""
-    if not (stage.keep_languages or stage.equal_size_as):
-        return ()
-    return ("languages: how many samples are left is known when the data are read; the plan counts all of them",)
+    found = []
+    if stage.keep_languages or stage.equal_size_as:
+        found.append("languages: how many samples are left is known when the data are read; the plan counts all")
+    found += [f"{entry.name}: its samples are counted when they are fetched; none of them is in this plan"
+              for entry in stage.data if entry.samples is None and not entry.path and not entry.generated]
+    return tuple(found)
 
 
 def taken(entry: Entry) -> int:
-    """Samples that an entry gives an epoch, as far as it states them; `sampling` and `weight` applied."""
+    """Samples that an entry gives an epoch: those of its files where it has a path, else what it states, with
+    `sampling` and `weight` applied. Raises UsageError for files that cannot be read."""
+    if entry.path is not None:
+        from tvbench.train.data.corpora import open_corpus
+
+        return len(open_corpus(entry))
     count = entry.samples or 0
     if entry.sampling != "all":
         amount = entry.sampling.partition(":")[2]
@@ -134,21 +150,36 @@ def taken(entry: Entry) -> int:
 
 def sample_tokens(entry: Entry, stage: Stage, model: ModelPlan) -> int:
     """Mean input rows of a sample in this stage."""
-    if entry.tokens is not None:
-        return min(entry.tokens, stage.max_length)
-    if stage.images == "square" and entry.modality == "image":
-        return (model.image_size // model.patch_size) ** 2 + MEAN_TEXT
-    return min(MEAN_TOKENS[entry.modality], stage.max_length)
+    given = entry.tokens if entry.tokens is not None else MEAN_TEXT[entry.modality] + shown_rows(entry, stage, model)
+    return min(given, stage.max_length)
+
+
+def shown_rows(entry: Entry, stage: Stage, model: ModelPlan) -> int:
+    """Mean input rows of a sample's picture or clip."""
+    side = model.image_size // model.patch_size
+    if entry.modality == "text":
+        return 0
+    if entry.modality == "video":
+        return clip_rows(stage.frames, side, newline=stage.newline == "one_token")
+    return side**2 if stage.images == "square" else round(side**2 * (1 + TILES_USED * model.max_tiles))
+
+
+def even_gpus(recipe: Recipe) -> int:
+    """The most GPUs, up to 8, that share every stage's batch evenly."""
+    return max(count for count in range(1, 9) if all(_even(stage, count) for stage in recipe.stages) or count == 1)
+
+
+def _even(stage: Stage, gpus: int) -> bool:
+    return stage.batch % (stage.micro_batch * gpus) == 0
 
 
 def sample_operations(entry: Entry, stage: Stage, model: ModelPlan) -> float:
     """Operations of one sample: forward, gradients of rows, gradients of weights, each as much as a forward pass, and
     one more forward where layers are recomputed. A frozen text model needs no gradients of its weights."""
-    tokens = sample_tokens(entry, stage, model)
     side = model.image_size // model.patch_size
-    patches = {"text": 0, "video": stage.frames * side**2}.get(entry.modality, tokens - MEAN_TEXT)
+    patches = stage.frames * side**2 if entry.modality == "video" else shown_rows(entry, stage, model)
     times = 2 + (stage.recompute == "full") + ("text" in stage.rates)
-    return times * forward_operations(model, tokens, max(0, patches))
+    return times * forward_operations(model, sample_tokens(entry, stage, model), patches)
 
 
 def memory(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> float:

@@ -28,9 +28,11 @@ import yaml
 from tvbench.errors import UsageError, unknown_name
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
+from tvbench.train.ranges import check_ranges, check_sizes
 from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
+MAPPINGS = ("sizes", "model", "datasets", "defaults", "variants")
 TOP = ("name", "about", "extends", "sizes", "model", "datasets", "defaults", "stages", "variants")
 Built = TypeVar("Built", ModelPlan, Stage, Entry)
 Raw = dict[str, Any]
@@ -55,17 +57,21 @@ def load_recipe(
     where = str(raw.get("name", name))
     _apply_all(raw, _size(raw, size, where), where)
     for variant in variants:
-        _apply_all(raw, _variant(raw, variant, where), where)
+        _apply_all(raw, _variant(raw, variant, size, where), where)
     for path in mixtures:
         for dataset, fields_given in read_mixture(path).items():
-            raw.setdefault("datasets", {}).setdefault(dataset, {}).update(fields_given)
+            raw["datasets"] = dict(raw.get("datasets") or {})
+            raw["datasets"][dataset] = {**(raw["datasets"].get(dataset) or {}), **fields_given}
+    known = tuple(raw.get("datasets") or {})
     for setting in settings:
         key, value = _split(setting, "--set")
         try:
             _apply_all(raw, {key: yaml.safe_load(value)}, where)
         except yaml.YAMLError as error:
             raise UsageError(f"--set {setting}: the value is not YAML", "quote it; a list is [a, b]") from error
-    return _recipe(raw, size or "", tuple(variants), where)
+    recipe = _recipe(raw, size or "", tuple(variants), where)
+    _check_used(raw, recipe, known)
+    return recipe
 
 
 def known_variants(name: str) -> dict[str, tuple[str, ...]]:
@@ -88,15 +94,29 @@ def _read(name: str, seen: tuple[str, ...] = ()) -> Raw:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(raw, dict):
         raise UsageError(f"{path} is not a recipe: it holds no mapping")
-    for key in raw:
-        if key not in TOP:
-            raise unknown_name(f"key of {path.name}", str(key), TOP)
+    _check_shape(raw, path.name)
     base = raw.pop("extends", None)
     return raw if base is None else _merged(_read(str(base), (*seen, name)), raw)
+
+
+def _check_shape(raw: Raw, where: str) -> None:
+    """Raises UsageError unless mappings are mappings, and stages a list of them."""
+    for key, value in raw.items():
+        if key not in TOP:
+            raise unknown_name(f"key of {where}", str(key), TOP)
+        if key in MAPPINGS and value is not None and not isinstance(value, dict):
+            raise UsageError(f"{where}: {key} must be a mapping, not {value!r}")
+    for key in ("datasets", "sizes", "variants"):
+        for name, value in (raw.get(key) or {}).items():
+            if value is not None and not isinstance(value, dict):
+                raise UsageError(f"{where}: {key}.{name} must be a mapping, not {value!r}")
+    stages = raw.get("stages")
+    if stages is not None and not (isinstance(stages, list) and all(isinstance(one, dict) for one in stages)):
+        raise UsageError(f"{where}: stages must be a list of mappings", "- {name: vision, number: 2, data: [...], ...}")
 
 
 def _merged(base: Raw, over: Raw) -> Raw:
@@ -141,14 +161,22 @@ def _size(raw: Raw, size: str | None, where: str) -> Raw:
     return dict(sizes[size] or {})
 
 
-def _variant(raw: Raw, variant: str, where: str) -> Raw:
+def _variant(raw: Raw, variant: str, size: str | None, where: str) -> Raw:
+    """The overrides of a choice; one that is another for each size has the sizes' names as its keys."""
     kind, choice = _split(variant, "--variant")
     kinds = raw.get("variants") or {}
     if kind not in kinds:
         raise unknown_name(f"variant of recipe {where}", kind, kinds)
     if choice not in kinds[kind]:
         raise unknown_name(f"choice of variant {kind}", choice, kinds[kind])
-    return dict(kinds[kind][choice] or {})
+    given = kinds[kind][choice] or {}
+    by_size = bool(given) and set(given) <= set(raw.get("sizes") or {})
+    if not by_size:
+        return dict(given)
+    if size not in given:
+        raise UsageError(f"recipe {where}: {kind}={choice} comes in sizes {', '.join(given)}",
+                         f"--size {next(iter(given))}")
+    return dict(given[size] or {})
 
 
 def _split(text: str, option: str) -> tuple[str, str]:
@@ -176,6 +204,8 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
         for stage in found:
             _put(stage, rest, copy.deepcopy(value))
     elif head == "stages" and not rest:
+        if not isinstance(value, list):
+            raise UsageError(f"stages: must be a list of stage numbers, not {value!r}", "for example stages=[1, 2]")
         raw["stages"] = [stage for stage in raw.get("stages", []) if stage.get("number") in value]
     elif head in _names(Stage):
         for stage in raw.get("stages", []):
@@ -205,6 +235,7 @@ def _put(target: Raw, path: list[str], value: Any) -> None:
 
 
 def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recipe:
+    _check_shape(raw, where)
     datasets = {name: _build(Entry, {"name": name, **(value or {})}, f"{where}: datasets.{name}")
                 for name, value in (raw.get("datasets") or {}).items()}
     stages = []
@@ -213,15 +244,34 @@ def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recip
         merged = {**(raw.get("defaults") or {}), **given}
         names = merged.get("data") or []
         merged["data"] = tuple(_entry(datasets, name, place) for name in _listed(names))
-        stage = _build(Stage, merged, place)
-        for part in stage.rates:
-            if part not in PARTS:
-                raise unknown_name(f"part in {place}: rates", part, PARTS)
-        stages.append(stage)
+        stages.append(_checked(_build(Stage, merged, place), place))
     if not stages:
         raise UsageError(f"recipe {where} has no stages")
     model = _build(ModelPlan, raw.get("model") or {}, f"{where}: model")
+    check_sizes(model.sizes, f"{where}: model.sizes")
     return Recipe(where, str(raw.get("about", "")).strip(), size, model, tuple(stages), variants)
+
+
+def _checked(stage: Stage, place: str) -> Stage:
+    """Raises UsageError for a stage that has nothing to train, or nothing to train it on."""
+    for part in stage.rates:
+        if part not in PARTS:
+            raise unknown_name(f"part in {place}: rates", part, PARTS)
+    if not stage.rates:
+        raise UsageError(f"{place} trains nothing", "rates: {text: 1e-5, ...} says what is trained")
+    if not stage.data and stage.objective == "language":
+        raise UsageError(f"{place} has no data", f"--set stage{stage.number}.data=NAME,NAME")
+    return stage
+
+
+def _check_used(raw: Raw, recipe: Recipe, known: Sequence[str]) -> None:
+    """Raises UsageError for a dataset that --set has added and that no stage learns from: it is misspelt."""
+    used = {entry.name for stage in recipe.stages for entry in stage.data}
+    for name in raw.get("datasets") or {}:
+        if name not in used and name not in known:
+            last = recipe.stages[-1].number
+            raise unknown_name(f"dataset of recipe {recipe.name}", name, {*known, *used},
+                               f"to learn from a new one: --set stage{last}.data={name}")
 
 
 def _listed(names: Any) -> Iterable[str]:
@@ -240,6 +290,7 @@ def _build(kind: type[Built], values: Mapping[str, Any], place: str) -> Built:
         if name not in hints:
             raise unknown_name(f"key of {place}", str(name), hints)
     made = {name: _fitted(value, hints[name], f"{place}.{name}") for name, value in values.items()}
+    check_ranges(made, place)
     try:
         return kind(**made)
     except TypeError as error:

@@ -12,6 +12,7 @@ A stage that is done is not done again; one that was interrupted goes on from it
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import signal
 import threading
@@ -131,6 +132,7 @@ def _nobody(event: Event) -> None:
 def _corpus(stage: Stage, here: World) -> Corpus | None:
     """What a stage learns from; None where it draws its own pictures. Raises UsageError where it cannot begin."""
     check_shares(stage, here.size)
+    attention_of(stage, here)
     if stage.objective == "patches":
         if stage.steps is None:
             raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
@@ -140,6 +142,22 @@ def _corpus(stage: Stage, here: World) -> Corpus | None:
     if not len(corpus):
         raise UsageError(f"stage {stage.number} ({stage.name}) has no samples", "`tvbench train data` shows its data")
     return corpus
+
+
+def attention_of(stage: Stage, here: World) -> str:
+    """The attention that a stage is trained with here. SDPA has no soft-cap, and is none of the choices. Raises
+    UsageError where the stage's own is not to be had."""
+    gpu = here.device.type == "cuda"
+    flash = importlib.util.find_spec("flash_attn") is not None
+    if stage.attention == "auto":
+        return "eager" if not gpu else "flash_attention_2" if flash else "flex_attention"
+    if stage.attention != "eager" and not gpu:
+        raise UsageError(f"stage {stage.number}: attention {stage.attention} needs a GPU",
+                         f"--set stage{stage.number}.attention=auto takes eager on a CPU")
+    if stage.attention == "flash_attention_2" and not flash:
+        raise UsageError(f"stage {stage.number}: attention flash_attention_2 needs the package flash-attn",
+                         f"pip install flash-attn, or --set stage{stage.number}.attention=auto")
+    return stage.attention
 
 
 def _start(recipe: Recipe, output: Path, stage: Stage) -> Path:
@@ -187,7 +205,7 @@ class _StageRun:
 
     def train(self) -> bool:
         stage, here = self.stage, self.world
-        model = open_model(self.source, attention=self._attention())
+        model = open_model(self.source, attention=attention_of(stage, here))
         torch.manual_seed(stage.seed)
         trainee = self._trainee(model).to(here.device)
         if stage.recompute == "full":
@@ -214,11 +232,6 @@ class _StageRun:
             picture = plot(self.folder, f"{stage.number} {stage.name}") if here.first else None
         self.on_event(Ended(stage, self.folder, done, loop.progress.samples, loop.progress.skipped, picture))
         return done
-
-    def _attention(self) -> str:
-        if self.stage.attention != "auto":
-            return self.stage.attention
-        return "flash_attention_2" if self.world.device.type == "cuda" else "eager"
 
     def _trainee(self, model: Any) -> Any:
         if self.stage.objective == "patches":
