@@ -124,6 +124,30 @@ def test_each_trap_of_the_configuration(folder: Path, code: str) -> None:
     assert found[0].fix and (found[0].severity == "warning") == (code == "vision-head")
 
 
+@pytest.mark.parametrize("edits", [
+    {"text_config__dtype": "float16"}, {"text_config__dtype": None, "text_config__torch_dtype": "float16"},
+    {"vision_config__dtype": "float16"},
+])
+def test_float16_is_found_wherever_it_is_named(folder: Path, edits: dict[str, Any]) -> None:
+    edit(folder / "config.json", **edits)
+    assert [finding.code for finding in static(folder)] == ["float16"]
+
+
+def test_a_checkpoint_from_the_future(folder: Path) -> None:
+    edit(folder / "config.json", transformers_version="99.1.0.dev0")
+    (finding,) = static(folder)
+    assert (finding.severity, finding.code) == ("warning", "newer-transformers") and "99.1.0" in finding.fix
+    edit(folder / "config.json", transformers_version="4.51.3")
+    assert static(folder) == []
+
+
+def test_a_video_class_of_other_pooling_names_the_command(tmp_path: Path) -> None:
+    folder = build_tiny(tmp_path / "model", architecture="llava_next")
+    edit(folder / "config.json", model_type="llava_next_video")
+    finding = next(finding for finding in static(folder) if finding.code == "video-class")
+    assert finding.fix.startswith("tvbench models import ") and "--as onevision" in finding.fix
+
+
 def test_two_names_of_the_image_token_that_differ(folder: Path) -> None:
     edit(folder / "config.json", image_token_id=32000)
     (finding,) = static(folder)

@@ -237,6 +237,19 @@ def test_onevision_answers_as_llava_next_and_takes_clips(good: Path, tmp_path: P
     assert answer.error is None and (answer.tokens_in or 0) > 8 * 4
 
 
+def test_llava_next_video_becomes_onevision_with_the_same_weights(good: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(good, source)
+    edit(source / "config.json", model_type="llava_next_video",
+         architectures=["LlavaNextVideoForConditionalGeneration"], spatial_pool_mode="average", spatial_pool_stride=2, torch_dtype="float32")
+    done = imported(source, tmp_path / "new", onevision=True)
+    config = read_config(done.folder)
+    assert config["model_type"] == "llava_onevision"
+    assert not {"spatial_pool_mode", "spatial_pool_stride", "torch_dtype"} & config.keys()
+    before, after = stored(source), stored(done.folder)
+    assert all(torch.equal(after[name], held) for name, held in before.items())
+
+
 def test_onevision_keeps_a_video_token_and_spare_rows(good: Path, tmp_path: Path) -> None:
     done = imported(good, tmp_path / "new", onevision=True)
     assert read_config(done.folder)["video_token_index"] == 7

@@ -6,12 +6,14 @@ configuration, names and shapes; no weights but the head.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tvbench.doctor.findings import Finding, importing
-from tvbench.engines.checkpoint import scale_state, token_id
+from tvbench.engines.checkpoint import asks_float16, scale_state, token_id
 from tvbench.engines.layout import misfit
 from tvbench.engines.small_files import tower_sides
 from tvbench.engines.tensors import HEAD, Weights, check_head
@@ -34,10 +36,20 @@ def check_configuration(folder: Path, config: dict[str, Any], card: ModelCard) -
         yield from _tiles(config)
     if config["model_type"] == "llava_next_video":
         yield Finding("warning", "video-class", "llava_next_video pools clips before the projector, training did it "
-                      "after; vLLM's takes no pictures", "export it as llava_onevision, which does as in training")
-    if "float16" in (config.get("dtype"), config.get("torch_dtype")):
+                      "after; vLLM's takes no pictures", f"{importing(folder)} --as onevision does as in training")
+    if asks_float16(config):
         yield Finding("error", "float16", "the checkpoint asks for float16, in which Gemma2 overflows",
                       importing(folder))
+    yield from _newer(str(config.get("transformers_version", "")))
+
+
+def _newer(saved_by: str) -> Iterator[Finding]:
+    here = version("transformers")
+    saved, installed = (re.findall(r"\d+", text)[:2] for text in (saved_by, here))
+    if list(map(int, saved)) > list(map(int, installed)):
+        yield Finding("warning", "newer-transformers", f"it was saved by transformers {saved_by}, and {here} is "
+                      "installed: what is new in its files is not understood",
+                      f"pip install 'transformers>={saved_by}'")
 
 
 def check_tensors(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:

@@ -61,7 +61,8 @@ def is_gemma2_llava(config: dict[str, Any]) -> bool:
 def choose_dtype(config: dict[str, Any], asked: str | None) -> str:
     """The dtype to compute in: the one asked for, else the stored one. Gemma2 overflows in float16, so it gets
     bfloat16 instead."""
-    stored = config.get("dtype") or config.get("torch_dtype") or (config.get("text_config") or {}).get("dtype")
+    named = (part.get(key) for part in (config, config.get("text_config") or {}) for key in ("dtype", "torch_dtype"))
+    stored = next(filter(None, named), None)
     gemma2 = is_gemma2_llava(config) or config.get("model_type") == "gemma2"
     chosen = asked or stored or "bfloat16"
     if chosen == "float16" and gemma2:
@@ -69,6 +70,12 @@ def choose_dtype(config: dict[str, Any], asked: str | None) -> str:
             raise EngineError("Gemma2 overflows in float16", "use --dtype bfloat16 or float32")
         return "bfloat16"
     return str(chosen)
+
+
+def asks_float16(config: dict[str, Any]) -> bool:
+    """Whether a configuration, or its text or vision part, names float16."""
+    parts = (config, config.get("text_config") or {}, config.get("vision_config") or {})
+    return any("float16" in (part.get("dtype"), part.get("torch_dtype")) for part in parts)
 
 
 def inspect(folder: Path, card: ModelCard) -> Inspection:
@@ -167,11 +174,15 @@ def corrected_config(folder: Path, config: dict[str, Any]) -> tuple[dict[str, An
         needs.append("image-token")
     fixed.pop("image_token_id", None)
     fixed["image_token_index"] = image_token
-    if "float16" in (config.get("dtype"), config.get("torch_dtype")):
+    overflows = asks_float16(config)
+    if overflows:
         needs.append("dtype")
-        for part in (fixed, text, vision):
-            part.pop("torch_dtype", None)
+    for part in (fixed, text, vision):
+        stored = part.pop("torch_dtype", None)  # the name before transformers 4.56
+        if overflows:
             part["dtype"] = "bfloat16"
+        elif stored is not None:
+            part.setdefault("dtype", stored)
     return fixed | {"text_config": text, "vision_config": vision}, needs
 
 

@@ -112,8 +112,8 @@ def _check_family(source: Path, config: dict[str, Any], *, onevision: bool) -> N
     if not is_gemma2_llava(config):
         raise UsageError(f"{source} holds a {kind} model; only LLaVA-type models around Gemma2 need to be put right",
                          "use it as it is")
-    if onevision and kind != "llava_next":
-        raise UsageError(f"--as onevision is for llava_next, and this is {kind}", "leave --as out")
+    if onevision and kind not in ("llava_next", "llava_next_video"):
+        raise UsageError(f"--as onevision is for llava_next and llava_next_video, and this is {kind}", "leave --as out")
 
 
 def _plan(source: Path, card: ModelCard, config: dict[str, Any], target: Target) -> tuple[float, list[str]]:

@@ -68,8 +68,13 @@ def stop_ids(folder: Path) -> set[int]:
     return set()
 
 
+NEXT_VIDEO_ALONE = ("spatial_pool_mode", "spatial_pool_stride", "spatial_pool_out_channels")
+"""Settings of LLaVA-NeXT-Video's own pooling, which no other class has."""
+
+
 def as_onevision(folder: Path, config: dict[str, Any]) -> None:
-    """Turn `config` (of llava_next, in place) and the small files of `folder` into those of LLaVA-OneVision.
+    """Turn `config` (in place) and the small files of `folder` into those of LLaVA-OneVision, from llava_next or
+    llava_next_video.
 
     `<video>` becomes the next token id; without any change of weights the picture path stays what it was, as long as
     there are at most nine tiles. Raises EngineError for a tokenizer that cannot take the token.
@@ -83,7 +88,8 @@ def as_onevision(folder: Path, config: dict[str, Any]) -> None:
     config["architectures"] = [CLASSES["llava_onevision"]]
     config["video_token_index"] = _add_token(folder, VIDEO)
     config["vision_aspect_ratio"] = f"anyres_max_{max(9, most_tiles)}"
-    config.pop("image_seq_length", None)
+    for name in ("image_seq_length", "video_seq_length", "video_token_id", *NEXT_VIDEO_ALONE):
+        config.pop(name, None)
     write_processors(folder, "llava_onevision", tile=tile, patch=patch, most_tiles=most_tiles)
 
 
