@@ -241,7 +241,8 @@ def test_llava_next_video_becomes_onevision_with_the_same_weights(good: Path, tm
     source = tmp_path / "source"
     shutil.copytree(good, source)
     edit(source / "config.json", model_type="llava_next_video",
-         architectures=["LlavaNextVideoForConditionalGeneration"], spatial_pool_mode="average", spatial_pool_stride=2, torch_dtype="float32")
+         architectures=["LlavaNextVideoForConditionalGeneration"], spatial_pool_mode="average", spatial_pool_stride=2,
+         torch_dtype="float32")
     done = imported(source, tmp_path / "new", onevision=True)
     config = read_config(done.folder)
     assert config["model_type"] == "llava_onevision"

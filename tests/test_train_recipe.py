@@ -158,7 +158,7 @@ def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
     ("steps=0", "1 or more"), ("steps=-2", "1 or more"), ("epochs=0", "above 0"), ("epochs=.inf", "inf"),
     ("warmup=3", "from 0 to below 1"), ("max_length=0", "2 or more"), ("clip=0", "above 0"), ("clip=.nan", "nan"),
     ("eps=0", "above 0"), ("betas=[0.9, 1.5]", "from 0 to below 1"), ("stage2.rates.text=-1", r"rates.text: -1 is not"),
-    ("log_every=0", "1 or more"), ("seed=-1", "0 or more"), ("workers=-1", "0 or more"), ("save_every=2", "at most 1"),
+    ("log_every=0", "1 or more"), ("seed=-1", "0 or more"), ("workers=-1", "0 or more"), ("save_every=0", "above 0"),
     ("model.patch_size=0", "1 or more"), ("model.max_tiles=0", "1 or more"), ("datasets.dvqa.weight=-1", "0 or more"),
     ("model.sizes.hidden=abc", "must be a whole number"), ("model.sizes.hiden=3", "Did you mean hidden"),
     ("model.sizes.languages=[xx]", "unknown language"), ("model.sizes.languages=en", "a list of languages"),

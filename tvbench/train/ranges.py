@@ -22,14 +22,13 @@ AT_LEAST_0 = Range(lambda value: value >= 0, "0 or more")
 AT_LEAST_1 = Range(lambda value: value >= 1, "1 or more")
 PART = Range(lambda value: 0 <= value <= 1, "0 to 1")
 PART_BELOW_1 = Range(lambda value: 0 <= value < 1, "from 0 to below 1")
-PART_ABOVE_0 = Range(lambda value: 0 < value <= 1, "above 0 and at most 1")
 
 RANGES: Mapping[str, Range] = {
     # a stage
     "number": AT_LEAST_0, "batch": AT_LEAST_1, "micro_batch": AT_LEAST_1, "epochs": ABOVE_0, "steps": AT_LEAST_1,
     "stated_samples": AT_LEAST_1, "warmup": PART_BELOW_1, "final_rate": PART, "betas": PART_BELOW_1, "eps": ABOVE_0,
     "weight_decay": AT_LEAST_0, "clip": ABOVE_0, "max_length": Range(lambda value: value >= 2, "2 or more"),
-    "frames": AT_LEAST_1, "save_every": PART_ABOVE_0, "log_every": AT_LEAST_1, "workers": AT_LEAST_0,
+    "frames": AT_LEAST_1, "save_every": ABOVE_0, "log_every": AT_LEAST_1, "workers": AT_LEAST_0,
     "seed": AT_LEAST_0, "rates": AT_LEAST_0,
     # a dataset
     "weight": AT_LEAST_0, "most_per_language": AT_LEAST_1, "samples": AT_LEAST_1, "tokens": AT_LEAST_1,
