@@ -152,7 +152,7 @@ MAY_KNOW = {
     " places sources",
     "train.stages": "train.data.entries",
     "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
-    "train.ranges": "train.small_sizes",
+    "train.ranges": "train.data.entries train.small_sizes train.stages",
     "train.data.mixture": "",
     "train.plan": "media.anyres train.data.corpora train.data.entries train.schedule train.shapes train.stages",
     "train.data.entries": "",

@@ -158,14 +158,66 @@ def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
     ("steps=0", "1 or more"), ("steps=-2", "1 or more"), ("epochs=0", "above 0"), ("epochs=.inf", "inf"),
     ("warmup=3", "from 0 to below 1"), ("max_length=0", "2 or more"), ("clip=0", "above 0"), ("clip=.nan", "nan"),
     ("eps=0", "above 0"), ("betas=[0.9, 1.5]", "from 0 to below 1"), ("stage2.rates.text=-1", r"rates.text: -1 is not"),
-    ("log_every=0", "1 or more"), ("seed=-1", "0 or more"), ("workers=-1", "0 or more"), ("save_every=0", "above 0"),
+    ("log_every=0", "1 or more"), ("seed=-1", "from 0 to 2"), ("workers=-1", "0 or more"), ("save_every=0", "above 0"),
     ("model.patch_size=0", "1 or more"), ("model.max_tiles=0", "1 or more"), ("datasets.dvqa.weight=-1", "0 or more"),
     ("model.sizes.hidden=abc", "must be a whole number"), ("model.sizes.hiden=3", "Did you mean hidden"),
+    ("stages=[7]", "not .7.(.|\n)*there are 1, 2, 3"), ("stages=[]", "a list of stage numbers"),
+    ("seed=2024-13-45", "not YAML"), ("stage2.data=3", "data: must be a list"),
+    ("stage2.data=[no]", "not False\n  YAML reads no"), ("stage2.name=a/../b", "cannot name a folder"),
+    ("betas=0.9", r"must be a list, not 0.9\n  for example \[1e-5, 1e-5\]"), (f"eps={10**400}", "must be a number"),
+    ("datasets.dvqa.sampling=some", "'some' cannot be read\n  all, first:N"),
+    ("datasets.dvqa.sampling='first:-1'", "cannot be read"), ("datasets.dvqa.sampling='end:nan'", "cannot be read"),
+    ("model.patch_size=385", "do not fit into 384"), ("model.text=''", "model.text is empty"),
+    ("model.sizes.head_dim=15", "an even number"), ("model.sizes.heads=", "must be a whole number, not None"),
     ("model.sizes.languages=[xx]", "unknown language"), ("model.sizes.languages=en", "a list of languages"),
 ])
 def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         paper(settings=[setting])
+
+
+@pytest.mark.parametrize("setting", [
+    "datasets.captions.languages=[xx]", "datasets.captions.options.level=5", "datasets.captions.options.branches=0",
+    "datasets.captions.options.more=a", "model.sizes.tokenizer_level=7",
+])
+def test_the_generated_world_has_languages_and_levels_of_its_own(setting: str) -> None:
+    with pytest.raises(UsageError, match=setting.partition("=")[0].rpartition(".")[2]):
+        load_recipe("mini", settings=[setting])
+
+
+@pytest.mark.parametrize("setting", [
+    "warmup=0", "clip=1e9", "workers=0", "steps=null", "datasets.dvqa.sampling='random:10%'",
+    "datasets.dvqa.sampling='end:7'", "datasets.dvqa.weight=0", "stage2.data='dvqa, chartqa'", "stages=[2, 1]",
+])
+def test_the_edges_of_what_can_be_are_taken(setting: str) -> None:
+    paper(settings=[setting])
+
+
+@pytest.mark.parametrize("variant", ["text=gemma2-it-2b", "text=llama"])
+def test_an_unknown_choice_lists_all_of_its_kind(variant: str) -> None:
+    with pytest.raises(UsageError, match="its choices: towerp-it, towerp-pt, gemma2-it, gemma2-pt"):
+        paper(variants=[variant])
+
+
+def test_a_misspelt_dataset_of_a_variant_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: paper\nvariants: {a: {b: {datasets.dvqqa.weight: 2}}}\n")
+    with pytest.raises(UsageError, match="Did you mean dvqa"):
+        load_recipe(str(path), size="2b", variants=["a=b"])
+
+
+def test_two_stages_of_one_folder_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("extends: paper\nvariants: {a: {b: {stage3.name: vision, stage3.number: 2}}}\n")
+    with pytest.raises(UsageError, match="two stages 2-vision"):
+        load_recipe(str(path), size="2b", variants=["a=b"])
+
+
+def test_a_recipe_without_a_name_is_called_after_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("stages: [{name: a, number: 1, data: [x], rates: {text: 1e-3}, batch: 1, micro_batch: 1}]\n"
+                    "datasets: {x: }\nmodel: {text: a/b, vision: a/b}\n")
+    assert load_recipe(str(path)).name == "mine"
 
 
 def test_a_recipe_file_may_extend_another(tmp_path: Path) -> None:
@@ -184,6 +236,9 @@ def test_a_recipe_file_may_extend_another(tmp_path: Path) -> None:
     ("stages: {a: 1}", "stages must be a list"), ("stages: [a]", "stages must be a list"),
     ("datasets: [a]", "datasets must be a mapping"), ("datasets: {a: 1}", "datasets.a must be a mapping"),
     ("model: big", "model must be a mapping"), ("variants: {a: 3}", "variants.a must be a mapping"),
+    ("variants: {a: {b: 3}}", "variants.a.b must be a mapping"), ("variants: {a: {off: {}}}", "False is no text"),
+    ("sizes: {1: {}}", "1 is no text\n  quote it"), ("stages: [{1: 2}]", "1 is no text"), ("stages:", "has no stages"),
+    ("name: 2024-13-45", "not valid YAML"), ("name: ../x", "cannot name a folder"),
 ])
 def test_a_broken_recipe_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "broken.yaml"
@@ -280,6 +335,12 @@ def test_data_without_a_tokenizer_are_counted_without_tokens(
     assert (dataset["samples"], dataset["tokens"], dataset["languages"]) == (6, None, {"de": 1.0})
     assert "tokens are not counted" in said.err
     assert "no stage learns from more" in said.err
+
+
+def test_examples_are_not_fewer_than_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["train", "data", "mini", "--examples", "-1"])
+    assert done.value.code == 2 and "--examples" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format
+from tvbench.cli.arguments import add_format, not_negative
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -55,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--mfu", type=float, default=0.40, metavar="PART",
                       help="utilisation, 0 to 1; default %(default)s")
     plan.add_argument("--price", type=float, metavar="DOLLARS", help="of one GPU for an hour")
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="with `data`: so many of each dataset")
+    parser.add_argument("--examples", type=not_negative, default=3, metavar="N",
+                        help="with `data`: so many of each dataset")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_format(parser)
 

@@ -1,13 +1,19 @@
-"""Which values a recipe's fields may have, beside being of the right kind. One table; no file, no tensor."""
+"""Which values a recipe's fields may have, beside being of the right kind. Tables; no file, no tensor."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tvbench.errors import UsageError, unknown_name
+from tvbench.train.data.entries import Entry
 from tvbench.train.small_sizes import DEFAULTS
+from tvbench.train.stages import ModelPlan
+
+FOLDER_NAME = re.compile(r"\w[\w.-]*")
+SAMPLING = re.compile(r"all|(first|end|random):\d+(\.\d+)?%?")
 
 
 class Range(NamedTuple):
@@ -29,7 +35,7 @@ RANGES: Mapping[str, Range] = {
     "stated_samples": AT_LEAST_1, "warmup": PART_BELOW_1, "final_rate": PART, "betas": PART_BELOW_1, "eps": ABOVE_0,
     "weight_decay": AT_LEAST_0, "clip": ABOVE_0, "max_length": Range(lambda value: value >= 2, "2 or more"),
     "frames": AT_LEAST_1, "save_every": ABOVE_0, "log_every": AT_LEAST_1, "workers": AT_LEAST_0,
-    "seed": AT_LEAST_0, "rates": AT_LEAST_0,
+    "seed": Range(lambda value: 0 <= value < 2**63, "from 0 to 2**63 - 1"), "rates": AT_LEAST_0,
     # a dataset
     "weight": AT_LEAST_0, "most_per_language": AT_LEAST_1, "samples": AT_LEAST_1, "tokens": AT_LEAST_1,
     # a model
@@ -37,31 +43,70 @@ RANGES: Mapping[str, Range] = {
 }
 """By field; of a list or a mapping, every value. Every number is finite besides."""
 
+SIZES: Mapping[str, Range] = {
+    **dict.fromkeys(DEFAULTS, AT_LEAST_1),
+    "head_dim": Range(lambda value: value >= 2 and value % 2 == 0, "an even number of 2 or more"),
+    "tokenizer_level": Range(lambda value: 1 <= value <= 4, "a level of the mini world, 1 to 4"),
+}
+OPTIONS: Mapping[str, Range] = {"level": SIZES["tokenizer_level"], "branches": AT_LEAST_1, "more": AT_LEAST_0}
+"""Of generated data. Those of files are their readers' matter."""
+
 
 def check_ranges(values: Mapping[str, Any], place: str) -> None:
     """Raises UsageError for the first number that cannot be."""
     for name, value in values.items():
         for where, number in _numbers(f"{place}.{name}", value):
             if not math.isfinite(number):
-                raise UsageError(f"{where}: {number} is not possible")
+                raise UsageError(f"{where}: {number} is not possible", "it is a finite number")
             known = RANGES.get(name)
             if known is not None and not known.holds(number):
                 raise UsageError(f"{where}: {number:g} is not possible", f"it is {known.said}")
 
 
-def check_sizes(sizes: Mapping[str, Any], place: str) -> None:
-    """Raises UsageError for a size of a model's parts that is not known, or no count."""
-    for name, value in sizes.items():
-        if name not in DEFAULTS:
-            raise unknown_name(f"size in {place}", str(name), DEFAULTS)
+def check_entry(entry: Entry, place: str) -> None:
+    """Raises UsageError for a sampling that cannot be read, and for what the generated world does not have."""
+    if not SAMPLING.fullmatch(entry.sampling):
+        raise UsageError(f"{place}.sampling: '{entry.sampling}' cannot be read",
+                         "all, first:N, end:N or random:N; N may be 10%")
+    if entry.generated is not None:
+        _check_languages(entry.languages, f"{place}.languages")
+        _check_counts({name: value for name, value in entry.options.items() if name in OPTIONS}, OPTIONS,
+                      f"{place}.options")
+
+
+def check_model(model: ModelPlan, place: str) -> None:
+    """Raises UsageError for parts without a name, for a tile without a patch, and for a size of generated parts that is
+    not known, or not possible."""
+    for name in ("text", "vision"):
+        if not getattr(model, name):
+            raise UsageError(f"{place}.{name} is empty", f"--set model.{name}=ORG/NAME, or a folder")
+    if model.patch_size > model.image_size:
+        raise UsageError(f"{place}: patches of {model.patch_size} pixels do not fit into {model.image_size}",
+                         "--set model.patch_size=14")
+    for name, value in model.sizes.items():
+        if name not in SIZES:
+            raise unknown_name(f"size in {place}.sizes", str(name), SIZES)
         if name == "languages":
             if not isinstance(value, list | tuple) or not value:
-                raise UsageError(f"{place}.languages: must be a list of languages, not {value!r}", "such as [en, de]")
-            for language in value:
-                if language not in DEFAULTS["languages"]:
-                    raise unknown_name(f"language in {place}", str(language), DEFAULTS["languages"])
-        elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"{place}.{name}: must be a whole number of 1 or more, not {value!r}")
+                raise UsageError(f"{place}.sizes.languages: must be a list of languages, not {value!r}",
+                                 "such as [en, de]")
+            _check_languages(value, f"{place}.sizes.languages")
+    _check_counts({name: value for name, value in model.sizes.items() if name != "languages"}, SIZES,
+                  f"{place}.sizes")
+
+
+def _check_languages(languages: Sequence[Any], place: str) -> None:
+    for language in languages:
+        if language not in DEFAULTS["languages"]:
+            raise unknown_name(f"language in {place}", str(language), DEFAULTS["languages"])
+
+
+def _check_counts(values: Mapping[str, Any], ranges: Mapping[str, Range], place: str) -> None:
+    for name, value in values.items():
+        if type(value) is not int:
+            raise UsageError(f"{place}.{name}: must be a whole number, not {value!r}", f"it is {ranges[name].said}")
+        if not ranges[name].holds(value):
+            raise UsageError(f"{place}.{name}: {value} is not possible", f"it is {ranges[name].said}")
 
 
 def _numbers(place: str, value: Any) -> list[tuple[str, float]]:

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import copy
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -28,12 +29,14 @@ import yaml
 from tvbench.errors import UsageError, unknown_name
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
-from tvbench.train.ranges import check_ranges, check_sizes
+from tvbench.train.ranges import FOLDER_NAME, check_entry, check_model, check_ranges
 from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
-MAPPINGS = ("sizes", "model", "datasets", "defaults", "variants")
+MAPPINGS = {"sizes": 2, "model": 1, "datasets": 2, "defaults": 1, "variants": 3}
+"""Keys of a recipe that hold mappings, and how many of them inside of each other."""
 TOP = ("name", "about", "extends", "sizes", "model", "datasets", "defaults", "stages", "variants")
+QUOTE = "YAML reads no, yes, on and off as true or false: quote it"
 Built = TypeVar("Built", ModelPlan, Stage, Entry)
 Raw = dict[str, Any]
 
@@ -54,21 +57,23 @@ def load_recipe(
     """The recipe of that name or YAML file, with a size, `variants` (KIND=CHOICE), mixture files and `settings`
     (KEY=VALUE) applied in this order. Raises UsageError naming what is wrong and what is known."""
     raw = _read(name)
-    where = str(raw.get("name", name))
+    where = _named(raw, name)
+    known = list(raw.get("datasets", {}))
     _apply_all(raw, _size(raw, size, where), where)
     for variant in variants:
         _apply_all(raw, _variant(raw, variant, size, where), where)
     for path in mixtures:
         for dataset, fields_given in read_mixture(path).items():
-            raw["datasets"] = dict(raw.get("datasets") or {})
-            raw["datasets"][dataset] = {**(raw["datasets"].get(dataset) or {}), **fields_given}
-    known = tuple(raw.get("datasets") or {})
+            raw["datasets"] = dict(raw.get("datasets", {}))
+            raw["datasets"][dataset] = {**raw["datasets"].get(dataset, {}), **fields_given}
+            known.append(dataset)
     for setting in settings:
-        key, value = _split(setting, "--set")
+        key, value = _split(setting, "--set", "stage2.batch=64")
         try:
-            _apply_all(raw, {key: yaml.safe_load(value)}, where)
-        except yaml.YAMLError as error:
+            read = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
             raise UsageError(f"--set {setting}: the value is not YAML", "quote it; a list is [a, b]") from error
+        _apply_all(raw, {key: read}, where)
     recipe = _recipe(raw, size or "", tuple(variants), where)
     _check_used(raw, recipe, known)
     return recipe
@@ -94,29 +99,52 @@ def _read(name: str, seen: tuple[str, ...] = ()) -> Raw:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: other bytes than UTF-8, a date that does not exist
         raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(raw, dict):
         raise UsageError(f"{path} is not a recipe: it holds no mapping")
-    _check_shape(raw, path.name)
+    raw = _shaped(raw, path.name)
     base = raw.pop("extends", None)
     return raw if base is None else _merged(_read(str(base), (*seen, name)), raw)
 
 
-def _check_shape(raw: Raw, where: str) -> None:
-    """Raises UsageError unless mappings are mappings, and stages a list of them."""
-    for key, value in raw.items():
+def _named(raw: Raw, given: str) -> str:
+    """The recipe's name, which is its file's where it has none. Raises UsageError unless it can name a folder."""
+    name = raw.get("name")
+    if name is None:
+        return Path(given).stem
+    if not isinstance(name, str) or not FOLDER_NAME.fullmatch(name):
+        raise UsageError(f"{given}: name: {name!r} cannot name a folder", "letters, digits, `-`, `_` and `.`")
+    return name
+
+
+def _shaped(raw: Raw, where: str) -> Raw:
+    """`raw` with a mapping wherever one belongs, empty where it is left open. Raises UsageError for anything else, and
+    for a key that is no text."""
+    for key in raw:
         if key not in TOP:
             raise unknown_name(f"key of {where}", str(key), TOP)
-        if key in MAPPINGS and value is not None and not isinstance(value, dict):
-            raise UsageError(f"{where}: {key} must be a mapping, not {value!r}")
-    for key in ("datasets", "sizes", "variants"):
-        for name, value in (raw.get(key) or {}).items():
-            if value is not None and not isinstance(value, dict):
-                raise UsageError(f"{where}: {key}.{name} must be a mapping, not {value!r}")
-    stages = raw.get("stages")
-    if stages is not None and not (isinstance(stages, list) and all(isinstance(one, dict) for one in stages)):
-        raise UsageError(f"{where}: stages must be a list of mappings", "- {name: vision, number: 2, data: [...], ...}")
+    shaped = {key: _mapping(value, MAPPINGS[key], f"{where}: {key}") if key in MAPPINGS else value
+              for key, value in raw.items()}
+    if "stages" in raw:
+        stages = raw["stages"] or []
+        if not (isinstance(stages, list) and all(isinstance(one, dict) for one in stages)):
+            raise UsageError(f"{where}: stages must be a list of mappings",
+                             "- {name: vision, number: 2, data: [...], ...}")
+        shaped["stages"] = [_mapping(stage, 1, f"{where}: stages") for stage in stages]
+    return shaped
+
+
+def _mapping(value: Any, depth: int, place: str) -> Raw:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UsageError(f"{place} must be a mapping, not {value!r}", "write {KEY: VALUE}")
+    for name in value:
+        if not isinstance(name, str):
+            raise UsageError(f"{place}: the key {name!r} is no text",
+                             QUOTE if isinstance(name, bool) else f"quote it: '{name}'")
+    return value if depth == 1 else {name: _mapping(one, depth - 1, f"{place}.{name}") for name, one in value.items()}
 
 
 def _merged(base: Raw, over: Raw) -> Raw:
@@ -149,7 +177,7 @@ def _merged_stages(base: list[Raw], over: list[Raw]) -> list[Raw]:
 
 
 def _size(raw: Raw, size: str | None, where: str) -> Raw:
-    sizes = raw.get("sizes") or {}
+    sizes = raw.get("sizes", {})
     if not sizes:
         if size:
             raise UsageError(f"recipe {where} has one size only", "leave out --size")
@@ -158,31 +186,31 @@ def _size(raw: Raw, size: str | None, where: str) -> Raw:
         raise UsageError(f"recipe {where} comes in sizes {', '.join(sizes)}", f"add --size {next(iter(sizes))}")
     if size not in sizes:
         raise unknown_name(f"size of recipe {where}", size, sizes)
-    return dict(sizes[size] or {})
+    return dict(sizes[size])
 
 
 def _variant(raw: Raw, variant: str, size: str | None, where: str) -> Raw:
     """The overrides of a choice; one that is another for each size has the sizes' names as its keys."""
-    kind, choice = _split(variant, "--variant")
-    kinds = raw.get("variants") or {}
+    kind, choice = _split(variant, "--variant", "encoder=siglip1")
+    kinds = raw.get("variants", {})
     if kind not in kinds:
-        raise unknown_name(f"variant of recipe {where}", kind, kinds)
+        raise unknown_name(f"variant of recipe {where}", kind, kinds, f"its variants: {', '.join(kinds) or 'none'}")
     if choice not in kinds[kind]:
-        raise unknown_name(f"choice of variant {kind}", choice, kinds[kind])
-    given = kinds[kind][choice] or {}
-    by_size = bool(given) and set(given) <= set(raw.get("sizes") or {})
+        raise unknown_name(f"choice of variant {kind}", choice, kinds[kind], f"its choices: {', '.join(kinds[kind])}")
+    given = kinds[kind][choice]
+    by_size = bool(given) and set(given) <= set(raw.get("sizes", {}))
     if not by_size:
         return dict(given)
     if size not in given:
         raise UsageError(f"recipe {where}: {kind}={choice} comes in sizes {', '.join(given)}",
                          f"--size {next(iter(given))}")
-    return dict(given[size] or {})
+    return _mapping(given[size], 1, f"recipe {where}: {kind}={choice}.{size}")
 
 
-def _split(text: str, option: str) -> tuple[str, str]:
+def _split(text: str, option: str, example: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"{option} {text}: write KEY=VALUE", "for example --set stage2.batch=64")
+        raise UsageError(f"{option} {text}: write KEY=VALUE", f"for example {option} {example}")
     return key.strip(), value.strip()
 
 
@@ -204,15 +232,22 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
         for stage in found:
             _put(stage, rest, copy.deepcopy(value))
     elif head == "stages" and not rest:
-        if not isinstance(value, list):
-            raise UsageError(f"stages: must be a list of stage numbers, not {value!r}", "for example stages=[1, 2]")
-        raw["stages"] = [stage for stage in raw.get("stages", []) if stage.get("number") in value]
+        raw["stages"] = _kept(raw.get("stages", []), value, where)
     elif head in _names(Stage):
         for stage in raw.get("stages", []):
             _put(stage, path, value)
     else:
         raise unknown_name("setting", ".".join(path), [*_names(Stage), "model.max_tiles", "stage1.batch", "datasets"],
                            "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage")
+
+
+def _kept(stages: list[Raw], numbers: Any, where: str) -> list[Raw]:
+    """The stages of these numbers. Raises UsageError for what is no list of them."""
+    known = [stage.get("number") for stage in stages]
+    if not isinstance(numbers, list) or not numbers or any(type(one) is not int or one not in known for one in numbers):
+        raise UsageError(f"recipe {where}: stages: must be a list of stage numbers, not {numbers!r}",
+                         f"for example stages=[{known[-1] if known else 1}]; there are {', '.join(map(str, known))}")
+    return [stage for stage in stages if stage.get("number") in numbers]
 
 
 def _stages_called(raw: Raw, head: str) -> list[Raw] | None:
@@ -235,21 +270,29 @@ def _put(target: Raw, path: list[str], value: Any) -> None:
 
 
 def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recipe:
-    _check_shape(raw, where)
-    datasets = {name: _build(Entry, {"name": name, **(value or {})}, f"{where}: datasets.{name}")
-                for name, value in (raw.get("datasets") or {}).items()}
+    datasets = {name: _dataset(name, given, where) for name, given in raw.get("datasets", {}).items()}
     stages = []
-    for given in raw.get("stages") or []:
+    for given in raw.get("stages", []):
         place = f"{where}: stage {given.get('number', given.get('name', '?'))}"
-        merged = {**(raw.get("defaults") or {}), **given}
-        names = merged.get("data") or []
-        merged["data"] = tuple(_entry(datasets, name, place) for name in _listed(names))
+        merged = {**raw.get("defaults", {}), **given}
+        names = _listed(merged.get("data"), f"{place}.data")
+        merged["data"] = tuple(_entry(datasets, name, place) for name in names)
         stages.append(_checked(_build(Stage, merged, place), place))
     if not stages:
-        raise UsageError(f"recipe {where} has no stages")
-    model = _build(ModelPlan, raw.get("model") or {}, f"{where}: model")
-    check_sizes(model.sizes, f"{where}: model.sizes")
+        raise UsageError(f"recipe {where} has no stages", "stages: [{name: vision, number: 2, data: [...], ...}]")
+    folders = [f"{stage.number}-{stage.name}" for stage in stages]
+    if twice := next((one for one in folders if folders.count(one) > 1), None):
+        raise UsageError(f"recipe {where} has two stages {twice}", "give one of them another name or number")
+    model = _build(ModelPlan, raw.get("model", {}), f"{where}: model")
+    check_model(model, f"{where}: model")
     return Recipe(where, str(raw.get("about", "")).strip(), size, model, tuple(stages), variants)
+
+
+def _dataset(name: str, given: Any, where: str) -> Entry:
+    place = f"{where}: datasets.{name}"
+    entry = _build(Entry, {"name": name, **_mapping(given, 1, place)}, place)
+    check_entry(entry, place)
+    return entry
 
 
 def _checked(stage: Stage, place: str) -> Stage:
@@ -261,21 +304,26 @@ def _checked(stage: Stage, place: str) -> Stage:
         raise UsageError(f"{place} trains nothing", "rates: {text: 1e-5, ...} says what is trained")
     if not stage.data and stage.objective == "language":
         raise UsageError(f"{place} has no data", f"--set stage{stage.number}.data=NAME,NAME")
+    if not FOLDER_NAME.fullmatch(stage.name):
+        raise UsageError(f"{place}: name: {stage.name!r} cannot name a folder", "letters, digits, `-`, `_` and `.`")
     return stage
 
 
 def _check_used(raw: Raw, recipe: Recipe, known: Sequence[str]) -> None:
-    """Raises UsageError for a dataset that --set has added and that no stage learns from: it is misspelt."""
+    """Raises UsageError for a dataset that a variant or --set has added, and no stage learns from: it is misspelt."""
     used = {entry.name for stage in recipe.stages for entry in stage.data}
-    for name in raw.get("datasets") or {}:
+    for name in raw.get("datasets", {}):
         if name not in used and name not in known:
             last = recipe.stages[-1].number
             raise unknown_name(f"dataset of recipe {recipe.name}", name, {*known, *used},
                                f"to learn from a new one: --set stage{last}.data={name}")
 
 
-def _listed(names: Any) -> Iterable[str]:
-    return [name.strip() for name in names.split(",")] if isinstance(names, str) else [str(name) for name in names]
+def _listed(names: Any, place: str) -> list[str]:
+    """Names of datasets: a list, or text with commas."""
+    if isinstance(names, str):
+        return [name.strip() for name in names.split(",") if name.strip()]
+    return list(_fitted([] if names is None else names, tuple[str, ...], place))
 
 
 def _entry(datasets: Mapping[str, Entry], name: str, place: str) -> Entry:
@@ -319,33 +367,36 @@ def _fitted(value: Any, hint: Any, place: str) -> Any:
         return _fitted(value, next(one for one in inner if one is not type(None)), place)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{place}: must be a list, not {value!r}", "for example [en, de]")
+            raise UsageError(f"{place}: must be a list, not {_shortly(value)}",
+                             f"for example [{', '.join(_SPOKEN[kind][1] for kind in inner if kind in _SPOKEN)}]")
         kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
         if len(kinds) != len(value):
-            raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}")
+            raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}", "a list is [a, b]")
         return tuple(_fitted(one, kind, place) for one, kind in zip(value, kinds, strict=True))
     if hint in (int, float, bool, str):
         return _scalar(value, hint, place)
     if origin is not None and not isinstance(value, Mapping):
-        raise UsageError(f"{place}: must be a mapping, not {value!r}")
+        raise UsageError(f"{place}: must be a mapping, not {_shortly(value)}", "for example {KEY: VALUE}")
     if origin is not None and inner and inner[-1] is float:
         return {name: _scalar(one, float, f"{place}.{name}") for name, one in value.items()}
     return value
 
 
 def _scalar(value: Any, kind: type, place: str) -> Any:
-    if kind is float and isinstance(value, str):
-        try:
+    if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
             return float(value)  # YAML reads 1e-3 as text
-        except ValueError:
-            pass
-    right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not right:
-        quoted = "YAML reads no, yes, on and off as true or false: quote it" if isinstance(value, bool) else ""
-        raise UsageError(f"{place}: must be {_SPOKEN[kind]}, not {value!r}", quoted)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        said, example = _SPOKEN[kind]
+        hint = QUOTE if kind is str and isinstance(value, bool) else f"for example {example}"
+        raise UsageError(f"{place}: must be {said}, not {_shortly(value)}", hint)
     return value
 
 
-_SPOKEN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+def _shortly(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= 60 else f"{said[:57]}..."
+
+
+_SPOKEN = {int: ("a whole number", "64"), float: ("a number", "1e-5"), bool: ("true or false", "true"),
+           str: ("text", "en")}
