@@ -154,7 +154,8 @@ MAY_KNOW = {
     "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
     "train.ranges": "train.data.entries train.small_sizes train.stages",
     "train.data.mixture": "",
-    "train.plan": "media.anyres train.data.corpora train.data.entries train.schedule train.shapes train.stages",
+    "train.plan": "train.data.entries train.estimates train.schedule train.shapes train.stages",
+    "train.estimates": "media.anyres mini.world train.data train.stages",
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",

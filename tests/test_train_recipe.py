@@ -69,6 +69,90 @@ def test_hours_and_dollars_follow_from_the_machine() -> None:
     assert plan.stages[1].accumulation == 1
 
 
+def tokens_each(*settings: str, **options: object) -> list[float]:
+    """Mean rows of a sample in each stage of the 2B plan."""
+    plan = make_plan(paper(settings=settings, **options), Machine(), Path("out"))
+    return [stage.tokens / (stage.steps * stage.batch) for stage in plan.stages if stage.tokens and stage.steps]
+
+
+def test_rows_of_the_paper_are_those_of_the_facts() -> None:
+    square, _, clips = tokens_each()
+    pictures = tokens_each("stage2.data=[dvqa]", "stage2.stated_samples=null")[1]
+    assert (square, pictures, clips) == (729 + 240, 3950, 6620)
+
+
+def test_rows_follow_the_resolution_the_tiles_and_the_frames() -> None:
+    only_pictures = ("stage2.data=[dvqa]", "stage2.stated_samples=null")
+    usual = tokens_each(*only_pictures)[1]
+    assert tokens_each(*only_pictures, "model.max_tiles=1")[1] < 0.5 * usual
+    assert tokens_each(*only_pictures, variants=["resolution=224-16-20"])[1] < 0.85 * usual
+    square = tokens_each(variants=["resolution=512-16-4"])[0]
+    assert square == 32**2 + 240
+    assert tokens_each("stage3.frames=8")[2] == 8 * 14**2 + 1 + 347
+    assert tokens_each("stage3.newline=no_token")[2] == 6619
+    few = make_plan(paper(settings=["model.max_tiles=1"]), Machine(), Path("out")).stages[1]
+    many = make_plan(paper(), Machine(), Path("out")).stages[1]
+    assert few.operations and many.operations and few.operations < 0.6 * many.operations
+
+
+def test_what_is_longer_than_the_context_is_cut_and_named() -> None:
+    plan = make_plan(paper(settings=["stage3.frames=64"]), Machine(), Path("out")).stages[2]
+    assert plan.tokens == 10_900 * 128 * 8192
+    assert any("llava-video: 12,545 rows" in note and "skips" in note for note in plan.notes)
+    assert tokens_each("max_length=500")[0] == 500
+    assert not make_plan(paper(), Machine(), Path("out")).stages[2].notes
+
+
+def test_the_small_recipe_is_estimated_by_its_own_pictures() -> None:
+    plan = make_plan(load_recipe("mini"), Machine(gpus=1), Path("out"))
+    each = [(stage.tokens or 0) / ((stage.steps or 0) * stage.batch) for stage in plan.stages]
+    # What `tvbench train data` counts, by the shares of each stage; the tower's samples are 4 x 4 patches.
+    assert each == pytest.approx([149, 16, 139, 218, 233], rel=0.02)
+    assert (plan.stages[1].samples, plan.stages[1].name) == (128_000, "tower")
+    assert (plan.stages[1].operations or 0) < (plan.stages[0].operations or 0)
+    with pytest.raises(UsageError, match="without end"):
+        make_plan(load_recipe("mini", settings=["tower.steps=null"]), Machine(gpus=1), Path("out"))
+
+
+# ── What is counted and what is not known ─────────────────────────────────────────────────────────
+
+
+def jsonl(path: Path, count: int) -> Path:
+    turns = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    path.write_text(f"{json.dumps({'conversations': turns})}\n" * count)
+    return path
+
+
+def test_files_at_hand_are_counted_whatever_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TVBENCH_CACHE", str(tmp_path / "cache"))
+    place = jsonl(tmp_path / "x.jsonl", 600)
+    own = paper(settings=[f"datasets.pixmo-cap.path={place}", "datasets.pixmo-cap.sampling='first:512'",
+                          "stage2.data=[pixmo-cap]"])
+    projector, vision, _ = make_plan(own, Machine(), Path("out")).stages
+    assert (projector.samples, projector.steps) == (512, 2)
+    assert (vision.samples, vision.steps, vision.rows_add_up_to) == (512, 4, None)  # not the paper's total
+
+
+def test_what_nobody_has_counted_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--recipe", "paper", "--size", "2b", "--dry-run", "--price", "2",
+             "--set", "datasets.pixmo-cap.samples=null", "--set", f"datasets.pixmo-cap.path={tmp_path / 'none.json'}",
+             "--set", "stage2.stated_samples=null", "--set", "stage2.data=[pixmo-cap, vqav2]", "--set",
+             "datasets.vqav2.samples=null"]
+    assert main([*words, "--format", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["gpu_hours"] is None
+    for stage in plan["stages"][:2]:
+        assert {stage[name] for name in ("samples", "steps", "tokens", "operations", "dollars")} == {None}
+        assert stage["notes"][0].startswith("pixmo-cap: its samples are counted when they are fetched")
+    assert plan["stages"][2]["steps"] == 10_900
+    assert main(words) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "unknown" in out and "GPU hours in all is not known" in out
+    # Steps that are given, over one dataset: the work is known all the same.
+    single = paper(settings=["datasets.pixmo-cap.samples=null", "stage1.steps=10"])
+    assert make_plan(single, Machine(), Path("out"), only=1).stages[0].tokens == 10 * 256 * 969
+
+
 def test_the_stages_are_as_the_authors_code_has_them() -> None:
     projector, vision, video = paper().stages
     assert (projector.rates, projector.batch, projector.micro_batch) == ({"projector": 1e-3}, 256, 16)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 15.0
 SKIPPED = "skipped.jsonl"
+UNKNOWN = "unknown"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -233,13 +234,17 @@ def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
 
 def _cells(stage: StagePlan) -> tuple[str, ...]:
     return (
-        f"{stage.number} {stage.name}", f"{stage.samples:,}", f"{stage.steps:,}",
+        f"{stage.number} {stage.name}", _figure(stage.samples, ",d"), _figure(stage.steps, ",d"),
         f"{stage.batch} = {stage.batch // (stage.micro_batch * stage.accumulation)} x {stage.micro_batch} x "
         f"{stage.accumulation}",
-        _amount(stage.tokens), _amount(stage.trained_parameters), f"{stage.operations:.2g}",
-        f"{stage.gpu_hours:,.0f}", f"{stage.wall_hours:,.1f}",
+        UNKNOWN if stage.tokens is None else _amount(stage.tokens), _amount(stage.trained_parameters),
+        _figure(stage.operations, ".2g"), _figure(stage.gpu_hours, ",.0f"), _figure(stage.wall_hours, ",.1f"),
         f"{stage.dollars:,.0f}" if stage.dollars is not None else "", f"{stage.memory_gb:.0f} GB",
     )
+
+
+def _figure(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
 
 
 def _amount(count: float) -> str:
@@ -248,20 +253,25 @@ def _amount(count: float) -> str:
 
 
 def _notes(plan: Plan) -> list[str]:
-    machine, count = plan.machine, plan.parameters
-    dollars = "--price gives dollars" if machine.price is None else f"{plan.gpu_hours * machine.price:,.0f} dollars"
+    machine, count, hours = plan.machine, plan.parameters, plan.gpu_hours
+    if hours is None:
+        sums = "how many GPU hours in all is not known"
+    else:
+        dollars = "--price gives dollars" if machine.price is None else f"{hours * machine.price:,.0f} dollars"
+        sums = f"{hours:,.0f} GPU hours in all; {dollars}"
     notes = [
         f"{plan.recipe} {plan.size}: {count.total:,} weights (text {count.text:,}, vision {count.vision:,}, projector "
         f"{count.projector:,}); variants: {', '.join(plan.variants) or 'none'}",
         f"estimates for {machine.gpus} GPU{'s' * (machine.gpus > 1)} of {machine.peak:.3g} FLOP/s at "
-        f"{machine.mfu:.0%}, counted and not measured: {plan.gpu_hours:,.0f} GPU hours in all; {dollars}",
+        f"{machine.mfu:.0%}, counted and not measured: {sums}",
         "batch = GPUs x micro-batch x accumulation; memory is without fragmentation",
     ]
     for stage in plan.stages:
         if stage.rows_add_up_to is not None:
             notes.append(f"stage {stage.number}: the stated total is {stage.samples:,}; its datasets add up to "
                          f"{stage.rows_add_up_to:,}, which would be {stage.steps_by_rows:,} steps")
-        notes += [f"stage {stage.number}, our decision on {note}" for note in stage.notes]
+        notes += [f"stage {stage.number}: {note}" for note in stage.notes]
+        notes += [f"stage {stage.number}, our decision on {note}" for note in stage.ours]
     return [*notes, "writes " + ", ".join(plan.files)]
 
 

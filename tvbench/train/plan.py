@@ -1,28 +1,22 @@
 """What a recipe would do, before anything is loaded: steps, tokens, operations, memory, hours, dollars, files.
 
-Plain arithmetic on what the recipe states; every estimate says what it assumes. Imports no torch and touches no hub.
+Plain arithmetic on what the recipe states and what lies at hand (estimates.py); every estimate says what it assumes,
+and what cannot be told is None. Imports no torch and touches no hub.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.errors import UsageError
-from tvbench.media.anyres import clip_rows
 from tvbench.train.data.entries import Entry
+from tvbench.train.estimates import at_hand, sample_rows, taken, tower_patches, visual_rows
 from tvbench.train.schedule import steps_of
-from tvbench.train.shapes import Parameters, forward_operations, parameters
+from tvbench.train.shapes import Parameters, dimensions, forward_operations, parameters
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 
-MEAN_TEXT = {"image": 240, "text": 700, "video": 347, "mixed": 240}
-"""Text rows of a sample where the recipe does not state its `tokens`: the paper's mix. With pictures of up to 6 tiles
-of 729 rows that makes 3,952 rows a picture, and with 32 frames 6,620 a clip."""
-TILES_USED = 0.682
-"""The share of a tile budget that pictures of the paper's mix use, without the thumbnail."""
-TRAINED_SHARE = 0.05
-"""Rows that are supervised, and go through the head."""
 BYTES_PER_WEIGHT = 16
 """Mixed-precision AdamW: master weight, gradient and two moments in float32, shared over all processes."""
 
@@ -40,24 +34,26 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class StagePlan:
     """One stage, estimated. `operations` are floating-point operations of all processes together; hours are GPU hours.
-    `rows_add_up_to` and `steps_by_rows` are set where the stated total is not the sum of the datasets."""
+    None is what cannot be told before the data are there, `notes` say why. `rows_add_up_to` and `steps_by_rows` are set
+    where the stated total is not the sum of the datasets. `ours` are fields that the recipe's source does not state."""
 
     number: int
     name: str
-    samples: int
-    steps: int
+    samples: int | None
+    steps: int | None
     batch: int
     micro_batch: int
     accumulation: int
-    tokens: int
+    tokens: int | None
     trained_parameters: int
-    operations: float
-    gpu_hours: float
-    wall_hours: float
+    operations: float | None
+    gpu_hours: float | None
+    wall_hours: float | None
     dollars: float | None
     memory_gb: float
     rows_add_up_to: int | None = None
     steps_by_rows: int | None = None
+    ours: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -74,94 +70,19 @@ class Plan:
     files: tuple[str, ...]
 
     @property
-    def gpu_hours(self) -> float:
-        return sum(stage.gpu_hours for stage in self.stages)
+    def gpu_hours(self) -> float | None:
+        """Of all stages; None where one of them is not known."""
+        hours = [stage.gpu_hours for stage in self.stages]
+        return None if None in hours else sum(hour for hour in hours if hour is not None)
 
 
 def make_plan(recipe: Recipe, machine: Machine, output: Path, *, only: int | None = None) -> Plan:
-    """The plan of a recipe, or of its stage `only`. Raises UsageError where sizes or counts are missing."""
+    """The plan of a recipe, or of its stage `only`. Raises UsageError where sizes are missing, or a batch does not
+    divide among the GPUs."""
     chosen = [stage for stage in recipe.stages if only is None or stage.number == only]
     counted = parameters(recipe.model)
     stages = tuple(plan_stage(recipe.model, counted, stage, machine) for stage in chosen)
     return Plan(recipe.name, recipe.size, recipe.variants, machine, counted, stages, tuple(files(recipe, output, only)))
-
-
-def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> StagePlan:
-    """One stage's figures."""
-    if not _even(stage, machine.gpus):
-        raise UsageError(f"stage {stage.number} ({stage.name}): a batch of {stage.batch} samples does not divide into "
-                         f"{machine.gpus} GPUs with micro-batches of {stage.micro_batch}",
-                         f"--set stage{stage.number}.batch=N with N a multiple of {stage.micro_batch * machine.gpus}, "
-                         "another micro_batch, or other --gpus")
-    entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
-    rows = sum(taken(entry) for entry in entries)
-    samples = stage.stated_samples if stage.stated_samples is not None else rows
-    steps = steps_of(stage, samples)
-    share = steps * stage.batch / max(1, rows)
-    tokens = share * sum(taken(entry) * sample_tokens(entry, stage, model) for entry in entries)
-    operations = share * sum(taken(entry) * sample_operations(entry, stage, model) for entry in entries)
-    hours = operations / (machine.peak * machine.mfu) / 3600
-    differs = stage.stated_samples is not None and stage.stated_samples != rows
-    return StagePlan(
-        number=stage.number,
-        name=stage.name,
-        samples=samples,
-        steps=steps,
-        batch=stage.batch,
-        micro_batch=stage.micro_batch,
-        accumulation=stage.batch // (stage.micro_batch * machine.gpus),
-        tokens=round(tokens),
-        trained_parameters=sum(getattr(counted, part) for part in stage.rates),
-        operations=operations,
-        gpu_hours=hours,
-        wall_hours=hours / machine.gpus,
-        dollars=None if machine.price is None else hours * machine.price,
-        memory_gb=memory(model, counted, stage, machine) / 1e9,
-        rows_add_up_to=rows if differs else None,
-        steps_by_rows=steps_of(stage, rows) if differs else None,
-        notes=tuple(f"{field}: {reason}" for field, reason in stage.ours.items()) + _unknown(stage),
-    )
-
-
-def _unknown(stage: Stage) -> tuple[str, ...]:
-    """What cannot be told before the data are read."""
-    found = []
-    if stage.keep_languages or stage.equal_size_as:
-        found.append("languages: how many samples are left is known when the data are read; the plan counts all")
-    found += [f"{entry.name}: its samples are counted when they are fetched; none of them is in this plan"
-              for entry in stage.data if entry.samples is None and not entry.path and not entry.generated]
-    return tuple(found)
-
-
-def taken(entry: Entry) -> int:
-    """Samples that an entry gives an epoch: those of its files where it has a path, else what it states, with
-    `sampling` and `weight` applied. Raises UsageError for files that cannot be read."""
-    if entry.path is not None:
-        from tvbench.train.data.corpora import open_corpus
-
-        return len(open_corpus(entry))
-    count = entry.samples or 0
-    if entry.sampling != "all":
-        amount = entry.sampling.partition(":")[2]
-        part = count * float(amount.rstrip("%")) / 100 if amount.endswith("%") else float(amount)
-        count = min(count, math.ceil(part))
-    return round(count * entry.weight)
-
-
-def sample_tokens(entry: Entry, stage: Stage, model: ModelPlan) -> int:
-    """Mean input rows of a sample in this stage."""
-    given = entry.tokens if entry.tokens is not None else MEAN_TEXT[entry.modality] + shown_rows(entry, stage, model)
-    return min(given, stage.max_length)
-
-
-def shown_rows(entry: Entry, stage: Stage, model: ModelPlan) -> int:
-    """Mean input rows of a sample's picture or clip."""
-    side = model.image_size // model.patch_size
-    if entry.modality == "text":
-        return 0
-    if entry.modality == "video":
-        return clip_rows(stage.frames, side, newline=stage.newline == "one_token")
-    return side**2 if stage.images == "square" else round(side**2 * (1 + TILES_USED * model.max_tiles))
 
 
 def even_gpus(recipe: Recipe) -> int:
@@ -173,13 +94,102 @@ def _even(stage: Stage, gpus: int) -> bool:
     return stage.batch % (stage.micro_batch * gpus) == 0
 
 
+def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> StagePlan:
+    """One stage's figures. Raises UsageError where its batch does not divide among the GPUs."""
+    if not _even(stage, machine.gpus):
+        raise UsageError(f"stage {stage.number} ({stage.name}): a batch of {stage.batch} samples does not divide into "
+                         f"{machine.gpus} GPUs with micro-batches of {stage.micro_batch}",
+                         f"--set stage{stage.number}.batch=N with N a multiple of {stage.micro_batch * machine.gpus}, "
+                         "another micro_batch, or other --gpus")
+    entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
+    counts = [taken(entry) for entry in entries]
+    rows, samples, steps = _amounts(stage, entries, counts)
+    tokens = _over_all(stage, steps, counts, [sample_rows(entry, stage, model) for entry in entries])
+    operations = _over_all(stage, steps, counts, [sample_operations(entry, stage, model) for entry in entries])
+    hours = None if operations is None else operations / (machine.peak * machine.mfu) / 3600
+    differs = rows is not None and samples != rows and stage.objective == "language"
+    return StagePlan(
+        number=stage.number,
+        name=stage.name,
+        samples=samples,
+        steps=steps,
+        batch=stage.batch,
+        micro_batch=stage.micro_batch,
+        accumulation=stage.batch // (stage.micro_batch * machine.gpus),
+        tokens=None if tokens is None else round(tokens),
+        trained_parameters=sum(getattr(counted, part) for part in stage.rates),
+        operations=operations,
+        gpu_hours=hours,
+        wall_hours=None if hours is None else hours / machine.gpus,
+        dollars=None if hours is None or machine.price is None else hours * machine.price,
+        memory_gb=memory(model, counted, stage, machine) / 1e9,
+        rows_add_up_to=rows if differs else None,
+        steps_by_rows=steps_of(stage, rows) if differs and rows is not None else None,
+        ours=tuple(f"{field}: {reason}" for field, reason in stage.ours.items()),
+        notes=(*_unknown(stage, entries, counts), *_too_long(stage, entries, model)),
+    )
+
+
+def _amounts(
+    stage: Stage, entries: Sequence[Entry], counts: Sequence[int | None]
+) -> tuple[int | None, int | None, int | None]:
+    """The datasets' sum, the samples of an epoch, and the steps. What the recipe states of the whole stage counts as
+    long as none of its data are at hand."""
+    if stage.objective == "patches":
+        if stage.steps is None:
+            raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
+                             f"say when it ends: --set {stage.name}.steps=N")
+        return None, stage.steps * stage.batch, stage.steps
+    known = [count for count in counts if count is not None]
+    rows = sum(known) if known else None
+    stated = None if any(map(at_hand, entries)) else stage.stated_samples
+    samples = rows if stated is None else stated
+    return rows, samples, stage.steps if samples is None else steps_of(stage, samples)
+
+
+def _over_all(
+    stage: Stage, steps: int | None, counts: Sequence[int | None], each: Sequence[float]
+) -> float | None:
+    """What the samples of all steps come to, when one of each dataset comes to `each`. A single dataset need not be
+    counted for that, nor one beside others that are."""
+    shares = [1] if len(counts) == 1 else [count or 0 for count in counts]
+    if steps is None or not any(shares):
+        return None
+    return steps * stage.batch * sum(share * one for share, one in zip(shares, each, strict=True)) / sum(shares)
+
+
+def _unknown(stage: Stage, entries: Sequence[Entry], counts: Sequence[int | None]) -> tuple[str, ...]:
+    """What cannot be told before the data are read."""
+    if stage.objective == "patches":
+        return ()
+    found = []
+    if stage.keep_languages or stage.equal_size_as:
+        found.append("languages: how many samples are left is known when the data are read; the plan counts all")
+    for entry, count in zip(entries, counts, strict=True):
+        if count is None:
+            found.append(f"{entry.name}: its samples are counted when they are fetched; none of them is in this plan "
+                         f"(--set datasets.{entry.name}.samples=N states a number)")
+    return tuple(found)
+
+
+def _too_long(stage: Stage, entries: Sequence[Entry], model: ModelPlan) -> tuple[str, ...]:
+    """Datasets whose pictures or clips alone fill the context."""
+    if stage.objective == "patches":
+        return ()
+    long = [(entry, rows) for entry in entries
+            if entry.tokens is None and (rows := visual_rows(entry, stage, model)) >= stage.max_length]
+    return tuple(f"{entry.name}: {rows:,} rows of a picture or clip do not fit into a context of {stage.max_length:,}; "
+                 "training skips such samples" for entry, rows in long)
+
+
 def sample_operations(entry: Entry, stage: Stage, model: ModelPlan) -> float:
     """Operations of one sample: forward, gradients of rows, gradients of weights, each as much as a forward pass, and
     one more forward where layers are recomputed. A frozen text model needs no gradients of its weights."""
-    side = model.image_size // model.patch_size
-    patches = stage.frames * side**2 if entry.modality == "video" else shown_rows(entry, stage, model)
+    patches = tower_patches(entry, stage, model)
+    if stage.objective == "patches":
+        return (3 + (stage.recompute == "full")) * forward_operations(model, 0, patches)
     times = 2 + (stage.recompute == "full") + ("text" in stage.rates)
-    return times * forward_operations(model, sample_tokens(entry, stage, model), patches)
+    return times * forward_operations(model, sample_rows(entry, stage, model), patches)
 
 
 def memory(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> float:
@@ -188,14 +198,14 @@ def memory(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine
     Kept are the inputs of every layer where layers are recomputed, else about 16 times as much, and the logits of
     2,048 supervised rows three times in float32.
     """
-    sizes = model.sizes
+    sizes = dimensions(model)
     trained = sum(getattr(counted, part) for part in stage.rates)
     states = (BYTES_PER_WEIGHT * trained + 4 * (counted.total - trained)) / machine.gpus
     gathered = 2 * counted.embedding
-    longest = max((sample_tokens(entry, stage, model) for entry in stage.data), default=0)
+    longest = max((sample_rows(entry, stage, model) for entry in stage.data), default=0)
     rows = min(stage.max_length, 2 * longest) * (1 if stage.packing else stage.micro_batch)
-    kept = rows * sizes.get("hidden", 0) * 2 * sizes.get("layers", 0) * (1 if stage.recompute == "full" else 16)
-    logits = 3 * 4 * 2048 * sizes.get("vocabulary", 0)
+    kept = rows * sizes["hidden"] * 2 * sizes["layers"] * (1 if stage.recompute == "full" else 16)
+    logits = 3 * 4 * 2048 * sizes["vocabulary"]
     return float(states + gathered + kept + logits)
 
 
