@@ -437,6 +437,25 @@ def test_wrong_words_are_a_usage_error(words: str, capsys: pytest.CaptureFixture
     assert "tvbench: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("size", "gpus"), [("16", 16), (None, 1)])
+def test_the_mfu_is_of_the_gpus_that_train_on_all_machines(
+    size: str | None, gpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from tvbench.train import session
+
+    given: dict[str, object] = {}
+    monkeypatch.setattr(session, "train", lambda *_, **options: bool(given.update(options)) or True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if size is not None:
+        monkeypatch.setenv("WORLD_SIZE", size)
+    assert main(["train", "--recipe", "mini", "--quiet", "--gpu-peak", "1e15", "--output", str(tmp_path / "run")]) == 0
+    assert given["peak"] == gpus * 1e15
+
+
 def test_the_papers_data_must_be_given_a_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from training import PLAN  # the model's parts need no hub then
 

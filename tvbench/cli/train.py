@@ -116,13 +116,18 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
         raise UsageError(f"--threads {args.threads} is not possible", "1 or more; leave it out for all cores")
     if args.threads:
         torch.set_num_threads(args.threads)
-    peak = args.gpu_peak * torch.cuda.device_count() if torch.cuda.is_available() else None
+    peak = args.gpu_peak * processes() if torch.cuda.is_available() else None
     with TrainingProgress(quiet=args.quiet) as progress:
         whole = train(recipe, output, resume=args.resume, only=args.stage, reuse=args.reuse, wandb=args.wandb,
                       peak=peak, target=args.target, on_event=progress.show)
     if not whole and os.environ.get("RANK", "0") == "0":  # torchrun starts several of us
         remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
     return EXIT_GOOD if whole else EXIT_INCOMPLETE
+
+
+def processes() -> int:
+    """How many train together, on all machines: each has one GPU, however many this machine has."""
+    return int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun says it
 
 
 # ── While it trains ───────────────────────────────────────────────────────────────────────────────
