@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,28 @@ def test_published_parts_become_one_model(parts: Path, tmp_path: Path, family: s
         expected = whole(pixels, output_hidden_states=True).hidden_states[2]
         found = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("ends", "stops"), [([1, 5], [1, 5]), ([1], [1, 5]), (1, [1, 5]), ("", [1, 5]), ([], [5])])
+def test_a_text_model_may_name_several_ends(parts: Path, tmp_path: Path, ends: object, stops: list[int]) -> None:
+    """5 is <end_of_turn>, which ends an answer in any case; Gemma's instructed models list it, or name nothing ("")."""
+    shutil.copytree(parts / "text", tmp_path / "text")
+    path = tmp_path / "text" / "config.json"
+    config = {name: value for name, value in json.loads(path.read_text()).items() if name != "eos_token_id"}
+    path.write_text(json.dumps(config if ends == "" else {**config, "eos_token_id": ends}))
+    plan = ModelPlan(str(tmp_path / "text"), str(parts / "vision"), image_size=28)
+    folder = assemble(plan, tmp_path / "model", seed=0)
+    assert json.loads((folder / "generation_config.json").read_text())["eos_token_id"] == stops
+    if ends:
+        open_model(folder)
+
+
+def test_an_end_that_is_no_number_is_named(parts: Path, tmp_path: Path) -> None:
+    shutil.copytree(parts / "text", tmp_path / "text")
+    path = tmp_path / "text" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": None}))
+    with pytest.raises(EngineError, match="eos_token_id is None"):
+        assemble(ModelPlan(str(tmp_path / "text"), str(parts / "vision"), image_size=28), tmp_path / "model", seed=0)
 
 
 @pytest.mark.parametrize(("changes", "said"), [

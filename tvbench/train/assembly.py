@@ -95,10 +95,15 @@ def _all(*parts: Named) -> Named:
 
 
 def _generation(folder: Path, text: dict[str, Any]) -> dict[str, Any]:
-    given = text["eos_token_id"]
-    ends = [int(token) for token in given] if isinstance(given, list) else [int(given)]
+    """Ids of the text model's configuration, which may name one end or several, or leave all to Gemma2's own."""
+    given = text.get("eos_token_id", 1)
+    ends = given if isinstance(given, list) else [given]
+    if not all(type(token) is int for token in ends):
+        raise EngineError(f"the text model's eos_token_id is {given!r}", "a whole number or a list of them, in its "
+                          "config.json")
     stops = list(dict.fromkeys([*ends, token_of(folder, "<end_of_turn>")]))
-    return {"bos_token_id": text["bos_token_id"], "eos_token_id": stops, "pad_token_id": text["pad_token_id"]}
+    return {"bos_token_id": text.get("bos_token_id", 2), "eos_token_id": stops,
+            "pad_token_id": text.get("pad_token_id", 0)}
 
 
 # ── The bridge ────────────────────────────────────────────────────────────────────────────────────
