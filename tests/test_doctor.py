@@ -146,6 +146,8 @@ def test_a_video_class_of_other_pooling_names_the_command(tmp_path: Path) -> Non
     edit(folder / "config.json", model_type="llava_next_video")
     finding = next(finding for finding in static(folder) if finding.code == "video-class")
     assert finding.fix.startswith("tvbench models import ") and "--as onevision" in finding.fix
+    assert main(finding.fix.replace("DIR", str(tmp_path / "new")).split()[1:]) == 0  # as it stands
+    assert static(tmp_path / "new") == []
 
 
 def test_two_names_of_the_image_token_that_differ(folder: Path) -> None:

@@ -122,6 +122,12 @@ def test_a_published_checkpoint_is_put_right_and_says_what_was_wrong(good: Path,
         assert new[key].logprobs == pytest.approx(response.logprobs, abs=1e-5)
 
 
+def test_older_software_reads_the_dtype_by_its_older_name(good: Path, tmp_path: Path) -> None:
+    config = read_config(imported(break_layout(good, tmp_path / "source"), tmp_path / "old", target="legacy").folder)
+    for part in (config, config["text_config"], config["vision_config"]):
+        assert part["torch_dtype"] == "float32" and "dtype" not in part
+
+
 def test_importing_again_changes_nothing(good: Path, tmp_path: Path) -> None:
     once = imported(break_layout(good, tmp_path / "source"), tmp_path / "once")
     # A card that speaks of the published weights must not scale them twice.

@@ -36,7 +36,7 @@ def check_configuration(folder: Path, config: dict[str, Any], card: ModelCard) -
         yield from _tiles(config)
     if config["model_type"] == "llava_next_video":
         yield Finding("warning", "video-class", "llava_next_video pools clips before the projector, training did it "
-                      "after; vLLM's takes no pictures", f"{importing(folder)} --as onevision does as in training")
+                      "after; vLLM's takes no pictures", f"{importing(folder)} --as onevision")
     if asks_float16(config):
         yield Finding("error", "float16", "the checkpoint asks for float16, in which Gemma2 overflows",
                       importing(folder))

@@ -138,6 +138,8 @@ def _write(
     copy_small_files(source, work)
     config, _ = corrected_config(source, read_config(source))
     corrections = [*corrections, *correct_small_files(work)]
+    if target == "legacy":
+        _name_dtype_as_before(config)
     _complete(config, source)
     copied_row = None
     if onevision:
@@ -161,6 +163,13 @@ def _write(
         raise EngineError(f"the tensors of {source} are not those of its configuration: {found}",
                           "compare config.json with the weights; the download may be incomplete")
     return str(config["model_type"]), tuple(sorted(corrections))
+
+
+def _name_dtype_as_before(config: dict[str, Any]) -> None:
+    """`torch_dtype` in all parts: transformers before 4.56, and vLLM of that time, look for no other name."""
+    for part in (config, config["text_config"], config["vision_config"]):
+        if "dtype" in part:
+            part["torch_dtype"] = part.pop("dtype")
 
 
 def _tensors(
