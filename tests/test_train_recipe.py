@@ -250,7 +250,9 @@ def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
     ("stage2.data=[no]", "not False\n  YAML reads no"), ("stage2.name=a/../b", "cannot name a folder"),
     ("betas=0.9", r"must be a list, not 0.9\n  for example \[1e-5, 1e-5\]"), (f"eps={10**400}", "must be a number"),
     ("datasets.dvqa.sampling=some", "'some' cannot be read\n  all, first:N"),
-    ("datasets.dvqa.sampling='first:-1'", "cannot be read"), ("datasets.dvqa.sampling='end:nan'", "cannot be read"),
+    ("datasets.dvqa.sampling='first:-1'", "cannot be read"),
+    ("datasets.dvqa={path: a.json, hub: a/b}", "both path and hub are named"),
+    ("datasets.dvqa.sampling='end:nan'", "cannot be read"),
     ("model.patch_size=385", "do not fit into 384"), ("model.text=''", "model.text is empty"),
     ("model.sizes.head_dim=15", "an even number"), ("model.sizes.heads=", "must be a whole number, not None"),
     ("model.sizes.languages=[xx]", "unknown language"), ("model.sizes.languages=en", "a list of languages"),
@@ -261,7 +263,8 @@ def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("setting", [
-    "datasets.captions.languages=[xx]", "datasets.captions.options.level=5", "datasets.captions.options.branches=0",
+    "datasets.captions.languages=[xx]", "datasets.told-translation.languages=[en]", "datasets.captions.options.level=5",
+    "datasets.captions.options.branches=0",
     "datasets.captions.options.more=a", "model.sizes.tokenizer_level=7",
 ])
 def test_the_generated_world_has_languages_and_levels_of_its_own(setting: str) -> None:

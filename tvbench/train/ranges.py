@@ -64,12 +64,19 @@ def check_ranges(values: Mapping[str, Any], place: str) -> None:
 
 
 def check_entry(entry: Entry, place: str) -> None:
-    """Raises UsageError for a sampling that cannot be read, and for what the generated world does not have."""
+    """Raises UsageError for two places, a sampling that cannot be read, and what the generated world does not have."""
+    places = [name for name in ("path", "hub", "generated") if getattr(entry, name)]
+    if len(places) > 1:
+        raise UsageError(f"{place}: both {' and '.join(places)} are named, and data lie in one place",
+                         f"--set datasets.{entry.name}.{places[-1]}=null")
     if not SAMPLING.fullmatch(entry.sampling):
         raise UsageError(f"{place}.sampling: '{entry.sampling}' cannot be read",
                          "all, first:N, end:N or random:N; N may be 10%")
     if entry.generated is not None:
         _check_languages(entry.languages, f"{place}.languages")
+        if set(entry.languages) == {"en"} and str(entry.options.get("kind")).endswith("translation"):
+            raise UsageError(f"{place}.languages: translations are from English, and there is no other language",
+                             f"--set 'datasets.{entry.name}.languages=[de]'")
         _check_counts({name: value for name, value in entry.options.items() if name in OPTIONS}, OPTIONS,
                       f"{place}.options")
 
