@@ -43,6 +43,9 @@ def test_the_scale_is_folded_and_the_marker_says_so(folder: Path, tmp_path: Path
     legacy = export(model, tmp_path / "legacy", like=folder, scale=scale, dtype="float32", target="legacy")
     assert vision_scale(current) == 1.0
     assert vision_scale(legacy) == scale
+    named = json.loads((legacy / "config.json").read_text())
+    assert all((part.get("torch_dtype"), part.get("dtype")) == ("float32", None)
+               for part in (named, named["text_config"], named["vision_config"]))
     one, other = load_file(current / "model.safetensors"), load_file(legacy / "model.safetensors")
     assert one.keys() == other.keys()
     changed = {name for name in one if not torch.equal(one[name], other[name])}

@@ -33,6 +33,7 @@ from tvbench.engines.small_files import (
     as_onevision,
     check_readable,
     correct_small_files,
+    name_dtype_as_before,
     picture_settings,
     readable_by_4,
     tower_sides,
@@ -139,7 +140,7 @@ def _write(
     config, _ = corrected_config(source, read_config(source))
     corrections = [*corrections, *correct_small_files(work)]
     if target == "legacy":
-        _name_dtype_as_before(config)
+        name_dtype_as_before(config)
     _complete(config, source)
     copied_row = None
     if onevision:
@@ -163,13 +164,6 @@ def _write(
         raise EngineError(f"the tensors of {source} are not those of its configuration: {found}",
                           "compare config.json with the weights; the download may be incomplete")
     return str(config["model_type"]), tuple(sorted(corrections))
-
-
-def _name_dtype_as_before(config: dict[str, Any]) -> None:
-    """`torch_dtype` in all parts: transformers before 4.56, and vLLM of that time, look for no other name."""
-    for part in (config, config["text_config"], config["vision_config"]):
-        if "dtype" in part:
-            part["torch_dtype"] = part.pop("dtype")
 
 
 def _tensors(

@@ -93,6 +93,13 @@ def as_onevision(folder: Path, config: dict[str, Any]) -> None:
     write_processors(folder, "llava_onevision", tile=tile, patch=patch, most_tiles=most_tiles)
 
 
+def name_dtype_as_before(config: dict[str, Any]) -> None:
+    """`torch_dtype` in all parts of `config`: transformers before 4.56 and vLLM of that time look for no other name."""
+    for part in (config, config["text_config"], config["vision_config"]):
+        if "dtype" in part:
+            part["torch_dtype"] = part.pop("dtype")
+
+
 def readable_by_4(folder: Path) -> bool:
     """Processor and tokenizer as transformers 4.5x names and stores them. Whether anything was changed."""
     changed = False

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import torch
 
 from tvbench.checkpoint_files import write_json
-from tvbench.engines.small_files import readable_by_4
+from tvbench.engines.checkpoint import read_config
+from tvbench.engines.small_files import name_dtype_as_before, readable_by_4
 from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, canonical, write_tensors
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.train.assembly import open_model, vision_scale
@@ -59,6 +60,9 @@ def export(
         verify(model, work, scale=scale, tolerance=TOLERANCE[dtype])
         if target == "legacy":
             readable_by_4(work)
+            config = read_config(work)
+            name_dtype_as_before(config)
+            write_json(work / "config.json", config)
         _put_in_place(work, folder)
     except OSError as error:
         raise TvbenchError(f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"
