@@ -151,7 +151,8 @@ MAY_KNOW = {
     "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini"
     " places sources",
     "train.stages": "train.data.entries",
-    "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
+    "train.recipe": "train.data.entries train.data.mixture train.fitting train.ranges train.stages",
+    "train.fitting": "train.data.entries train.ranges train.stages",
     "train.ranges": "train.data.entries train.small_sizes train.stages",
     "train.data.mixture": "",
     "train.plan": "train.data.entries train.estimates train.schedule train.shapes train.stages",

@@ -17,27 +17,23 @@ stage by its name), `datasets.NAME.samples`; a bare field (`seed`, `batch`) is c
 from __future__ import annotations
 
 import copy
-import types
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
-from tvbench.train.ranges import FOLDER_NAME, check_entry, check_model, check_ranges
+from tvbench.train.fitting import QUOTE, build, fitted, names_of
+from tvbench.train.ranges import FOLDER_NAME, check_entry, check_model
 from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
 MAPPINGS = {"sizes": 2, "model": 1, "datasets": 2, "defaults": 1, "variants": 3}
 """Keys of a recipe that hold mappings, and how many of them inside of each other."""
 TOP = ("name", "about", "extends", "sizes", "model", "datasets", "defaults", "stages", "variants")
-QUOTE = "YAML reads no, yes, on and off as true or false: quote it"
-Built = TypeVar("Built", ModelPlan, Stage, Entry)
 Raw = dict[str, Any]
 
 
@@ -233,11 +229,11 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
             _put(stage, rest, copy.deepcopy(value))
     elif head == "stages" and not rest:
         raw["stages"] = _kept(raw.get("stages", []), value, where)
-    elif head in _names(Stage):
+    elif head in names_of(Stage):
         for stage in raw.get("stages", []):
             _put(stage, path, value)
     else:
-        raise unknown_name("setting", ".".join(path), [*_names(Stage), "model.max_tiles", "stage1.batch", "datasets"],
+        raise unknown_name("setting", ".".join(path), [*names_of(Stage), "model.max_tiles", "stage1.batch", "datasets"],
                            "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage")
 
 
@@ -277,20 +273,20 @@ def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recip
         merged = {**raw.get("defaults", {}), **given}
         names = _listed(merged.get("data"), f"{place}.data")
         merged["data"] = tuple(_entry(datasets, name, place) for name in names)
-        stages.append(_checked(_build(Stage, merged, place), place))
+        stages.append(_checked(build(Stage, merged, place), place))
     if not stages:
         raise UsageError(f"recipe {where} has no stages", "stages: [{name: vision, number: 2, data: [...], ...}]")
     folders = [f"{stage.number}-{stage.name}" for stage in stages]
     if twice := next((one for one in folders if folders.count(one) > 1), None):
         raise UsageError(f"recipe {where} has two stages {twice}", "give one of them another name or number")
-    model = _build(ModelPlan, raw.get("model", {}), f"{where}: model")
+    model = build(ModelPlan, raw.get("model", {}), f"{where}: model")
     check_model(model, f"{where}: model")
     return Recipe(where, str(raw.get("about", "")).strip(), size, model, tuple(stages), variants)
 
 
 def _dataset(name: str, given: Any, where: str) -> Entry:
     place = f"{where}: datasets.{name}"
-    entry = _build(Entry, {"name": name, **_mapping(given, 1, place)}, place)
+    entry = build(Entry, {"name": name, **_mapping(given, 1, place)}, place)
     check_entry(entry, place)
     return entry
 
@@ -323,80 +319,10 @@ def _listed(names: Any, place: str) -> list[str]:
     """Names of datasets: a list, or text with commas."""
     if isinstance(names, str):
         return [name.strip() for name in names.split(",") if name.strip()]
-    return list(_fitted([] if names is None else names, tuple[str, ...], place))
+    return list(fitted([] if names is None else names, tuple[str, ...], place))
 
 
 def _entry(datasets: Mapping[str, Entry], name: str, place: str) -> Entry:
     if name not in datasets:
         raise unknown_name(f"data of {place}", name, datasets)
     return datasets[name]
-
-
-def _build(kind: type[Built], values: Mapping[str, Any], place: str) -> Built:
-    hints = _hints(kind)
-    for name in values:
-        if name not in hints:
-            raise unknown_name(f"key of {place}", str(name), hints)
-    made = {name: _fitted(value, hints[name], f"{place}.{name}") for name, value in values.items()}
-    check_ranges(made, place)
-    try:
-        return kind(**made)
-    except TypeError as error:
-        raise UsageError(f"{place}: {str(error).partition('__init__() ')[2] or error}") from error
-
-
-def _hints(kind: type[ModelPlan] | type[Stage] | type[Entry]) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
-
-
-def _names(kind: type[ModelPlan] | type[Stage] | type[Entry]) -> tuple[str, ...]:
-    return tuple(_hints(kind))
-
-
-def _fitted(value: Any, hint: Any, place: str) -> Any:
-    """`value` as the annotation has it. Raises UsageError where it cannot be."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if value not in inner:
-            raise unknown_name(place, str(value), map(str, inner))
-        return value
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _fitted(value, next(one for one in inner if one is not type(None)), place)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise UsageError(f"{place}: must be a list, not {_shortly(value)}",
-                             f"for example [{', '.join(_SPOKEN[kind][1] for kind in inner if kind in _SPOKEN)}]")
-        kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
-        if len(kinds) != len(value):
-            raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}", "a list is [a, b]")
-        return tuple(_fitted(one, kind, place) for one, kind in zip(value, kinds, strict=True))
-    if hint in (int, float, bool, str):
-        return _scalar(value, hint, place)
-    if origin is not None and not isinstance(value, Mapping):
-        raise UsageError(f"{place}: must be a mapping, not {_shortly(value)}", "for example {KEY: VALUE}")
-    if origin is not None and inner and inner[-1] is float:
-        return {name: _scalar(one, float, f"{place}.{name}") for name, one in value.items()}
-    return value
-
-
-def _scalar(value: Any, kind: type, place: str) -> Any:
-    if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
-        with suppress(ValueError, OverflowError):
-            return float(value)  # YAML reads 1e-3 as text
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        said, example = _SPOKEN[kind]
-        hint = QUOTE if kind is str and isinstance(value, bool) else f"for example {example}"
-        raise UsageError(f"{place}: must be {said}, not {_shortly(value)}", hint)
-    return value
-
-
-def _shortly(value: Any) -> str:
-    said = repr(value)
-    return said if len(said) <= 60 else f"{said[:57]}..."
-
-
-_SPOKEN = {int: ("a whole number", "64"), float: ("a number", "1e-5"), bool: ("true or false", "true"),
-           str: ("text", "en")}
