@@ -81,13 +81,14 @@ def mixture(folder: Path) -> list:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("norm", ["microbatch", "global_tokens", "square_root"])
-def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path, norm: str) -> None:
+@pytest.mark.parametrize("passes", [1, 3])
+def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path, norm: str, passes: int) -> None:
     """Rows longer than the sliding window of 40, so that its mask is tested too."""
     samples = mixture(folder)
     groups = [samples[:5], samples[5:9], samples[9:]]
     padded = [pad(group, 0, number) for number, group in enumerate(groups)]
-    packed = [pack(groups, 0, 512)]
-    assert len(packed[0].input_ids) < len(samples) / 2
+    packed = pack(groups, 0, 512, passes)
+    assert len(packed) == passes and sum(len(batch.input_ids) for batch in packed) < len(samples) / 2
     found = {}
     for name, batches in (("padded", padded), ("packed", packed)):
         model = trainee(folder)
@@ -126,7 +127,7 @@ def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_sa
     found = {}
     for name, encoded_samples in (("together", together), ("apart", apart)):
         model = trainee(folder)
-        batch = pack([encoded_samples], 0, 512) if packed else pad(encoded_samples, 0)
+        batch = pack([encoded_samples], 0, 512, 1)[0] if packed else pad(encoded_samples, 0)
         everyone = total_weight([batch], "global_tokens")
         (ready,) = weighed([batch], "global_tokens", everyone=everyone, processes=1)
         loss = model(ready)
@@ -160,7 +161,7 @@ def test_under_square_root_an_answer_weighs_the_root_of_its_length() -> None:
 def test_flex_attention_sees_the_same_as_eager(folder: Path) -> None:
     encoder, corpus = Encoder(folder, stage()), GeneratedCorpus(entry("scene", samples=2, branches=4))
     samples = [*mixture(folder), *(encoder.encode(corpus.sample(index)) for index in range(2))]
-    batch = pack([samples], 0, 512)
+    (batch,) = pack([samples], 0, 512, 1)
     eager, flex = trainee(folder), trainee(folder)
     flex.model.model.language_model.set_attn_implementation("flex_attention")
     with torch.no_grad():

@@ -6,6 +6,7 @@ and what cannot be told is None. Imports no torch and touches no hub.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +204,9 @@ def memory(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine
     states = (BYTES_PER_WEIGHT * trained + 4 * (counted.total - trained)) / machine.gpus
     gathered = 2 * counted.embedding
     longest = max((sample_rows(entry, stage, model) for entry in stage.data), default=0)
-    rows = min(stage.max_length, 2 * longest) * (1 if stage.packing else stage.micro_batch)
+    rows = stage.micro_batch * min(stage.max_length, (1 if stage.packing else 2) * longest)
+    if stage.packing:  # in whole rows
+        rows = math.ceil(rows / stage.max_length) * stage.max_length
     kept = rows * sizes["hidden"] * 2 * sizes["layers"] * (1 if stage.recompute == "full" else 16)
     logits = 3 * 4 * 2048 * sizes["vocabulary"]
     return float(states + gathered + kept + logits)

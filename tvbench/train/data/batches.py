@@ -57,9 +57,11 @@ def pad(samples: Sequence[Encoded], pad_id: int, group: int = 0, skipped: Sequen
 
 
 def pack(
-    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, skipped: Sequence[BrokenSample] = ()
-) -> Batch:
-    """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first."""
+    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, passes: int,
+    skipped: Sequence[BrokenSample] = ()
+) -> list[Batch]:
+    """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first; the rows in
+    exactly `passes` batches, because all processes make as many."""
     listed = [(sample, number) for number, group in enumerate(groups) for sample in group]
     listed.sort(key=lambda one: -len(one[0].input_ids))
     rows: list[list[tuple[Encoded, int]]] = []
@@ -73,7 +75,7 @@ def pack(
             row = len(rows) - 1
         rows[row].append((sample, number))
         room[row] -= length
-    return _laid_out(rows, pad_id, skipped)
+    return [_laid_out(rows[number::passes], pad_id, () if number else skipped) for number in range(passes)]
 
 
 def weighed(batches: Sequence[Batch], norm: Norm, *, everyone: float, processes: int) -> list[Batch]:

@@ -36,7 +36,7 @@ class Steps(Dataset[list[Batch]]):
         pad_id = int(self.encoder.tokenizer.pad_token_id)
         if self.stage.packing:
             broken = [one for group in skipped for one in group]
-            return [pack(samples, pad_id, self.stage.max_length, broken)]
+            return pack(samples, pad_id, self.stage.max_length, len(samples), broken)
         if self.stage.grouping == "within_step":
             samples = _by_length(samples, micro)
         return [pad(group, pad_id, number, lost) for number, (group, lost) in
