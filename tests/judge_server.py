@@ -55,7 +55,7 @@ FAULTS: tuple[Fault, ...] = (
     status(429, "slow down", Retry_After="0"),
     status(500),
     reset,
-    hang(2.0),
+    hang(10.0),
     half,
     raw(b"<html><body>Bad gateway</body></html>", "text/html"),
     saying("对不起，我用中文回答：这个答案大致正确。"),

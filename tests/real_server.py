@@ -65,7 +65,7 @@ class RealServer:
     def kill(self) -> None:
         """As the out-of-memory killer does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def stop(self) -> None:
         """Closing its standard input ends it; so does the death of whoever started it."""
@@ -73,7 +73,7 @@ class RealServer:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -88,7 +88,7 @@ def start_server(port: int = 0, *, timeout_s: float = READY_TIMEOUT_S) -> RealSe
         url = _first_line(process.stdout, timeout_s)
         if not url.startswith("http"):
             process.kill()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
             log.seek(0)
             raise RuntimeError(f"the server did not start within {timeout_s:g} s:\n{log.read()[-2000:]}")
         return RealServer(url, process)

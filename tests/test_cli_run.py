@@ -212,7 +212,7 @@ def multi30k_folder(folder: Path, count: int = 12) -> Path:
 
 def test_a_server_that_dies_keeps_the_answers_and_the_run_goes_on(tmp_path: Path, capsys: Said) -> None:
     data = multi30k_folder(tmp_path / "data", 40)
-    ask = ["--tasks", "multi30k:de", "--no-image", "--data", str(data), "--concurrency", "2", "--timeout", "2"]
+    ask = ["--tasks", "multi30k:de", "--no-image", "--data", str(data), "--concurrency", "2"]
     with chat_server(die_after=10) as server:
         assert run(tmp_path / "out", "--model", server.model, *ask) == 1
         assert "same command" in capsys.readouterr().err
@@ -298,7 +298,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
                 assert running.poll() is None
                 time.sleep(0.02)
             running.send_signal(signal.SIGINT)
-            said = running.communicate(timeout=30)[1]
+            said = running.communicate(timeout=300)[1]
         assert running.returncode == 1
         assert "Traceback" not in said and "same command" in said
         (found,) = find_runs(tmp_path / "out")

@@ -255,8 +255,8 @@ def test_garbage_on_its_output_is_ignored_and_kept_for_the_message(bench: Bench)
 
 def test_a_silent_worker_is_stopped_with_its_children(bench: Bench) -> None:
     bench.plan(quiet_after=5, child=True, starts=1)
-    assert bench.score(silence_s=0.7).complete
-    assert "said nothing for 0.7 s" in bench.watch.notes[0]
+    assert bench.score(silence_s=3).complete
+    assert "said nothing for 3 s" in bench.watch.notes[0]
     assert ended(bench.log("pid")[0])
     assert ended(bench.log("child")[0])
 
@@ -373,11 +373,11 @@ def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, s
         # A shell starts its background jobs with SIGINT ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not (bench.sent() and len(bench.stored()) == 5):
         time.sleep(0.05)
     running.send_signal(stop)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == 1, said
     assert b"Ctrl-C" in said
     assert ended(bench.log("pid")[0])

@@ -55,7 +55,7 @@ def item(name: str, target: Target, language: str) -> Item:
 
 
 def judge(results: Path, server_model: str, *words: str) -> int:
-    return main(["judge", "run", "--results", str(results), "--judge", server_model, "--timeout", "1", "--quiet",
+    return main(["judge", "run", "--results", str(results), "--judge", server_model, "--timeout", "5", "--quiet",
                  "--format", "json", *words])
 
 

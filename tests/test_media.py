@@ -109,7 +109,7 @@ def test_a_cut_clip_gives_what_it_has_and_counts(tmp_path: Path) -> None:
 
 
 def test_the_process_answers_like_the_function_and_many_times() -> None:
-    decoder = Decoder(timeout_s=20)
+    decoder = Decoder(timeout_s=300)
     try:
         data = clip_bytes(9)
         for _ in range(2):
@@ -131,13 +131,13 @@ def test_a_hang_is_ended_and_the_next_clip_gets_a_new_process() -> None:
             started = time.monotonic()
             with pytest.raises(MediaError, match="longer than 0.5 s"):
                 decoder.decode(b"data", "c.mp4", 3)
-            assert time.monotonic() - started < 30
+            assert time.monotonic() - started < 50
     finally:
         decoder.close()
 
 
 def test_a_crash_costs_one_clip() -> None:
-    decoder = Decoder(timeout_s=20, workers=1, command=(sys.executable, "-c", "import sys; sys.exit(3)"))
+    decoder = Decoder(timeout_s=300, workers=1, command=(sys.executable, "-c", "import sys; sys.exit(3)"))
     try:
         with pytest.raises(MediaError, match="crashed"):
             decoder.decode(b"data", "c.mp4", 3)
