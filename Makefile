@@ -1,5 +1,6 @@
 # make setup   the environment (.venv), pinned versions
 # make demo    the main job on the embedded model: run the mini tasks, seeing and blind, show the tables
+# make check   lint, types and the quick tests of the core (under two minutes): for the inner loop
 # make test    lint, types and every test; vLLM, COMET and transformers 4 in environments of their own
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -18,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test lint test-core test-vllm test-comet test-legacy clean
+.PHONY: setup demo check test lint test-core test-vllm test-comet test-legacy clean
 
 setup: $(VENV)/.ready
 
@@ -34,6 +35,11 @@ demo: setup
 	$(BIN)/tvbench leaderboard --tasks mini --results $(DEMO_RESULTS)
 	$(BIN)/tvbench grounding tower-mini --results $(DEMO_RESULTS)
 
+CORE := tests --ignore=tests/vllm --ignore=tests/comet --ignore=tests/legacy -n 2 --dist loadfile
+
+check: lint
+	$(BIN)/pytest $(CORE) -m 'not slow and not server'
+
 test: lint test-core test-vllm test-comet test-legacy
 
 lint: setup
@@ -41,7 +47,7 @@ lint: setup
 	$(BIN)/mypy
 
 test-core: setup
-	$(BIN)/pytest tests --ignore=tests/vllm --ignore=tests/comet --ignore=tests/legacy -n 2 --dist loadfile
+	$(BIN)/pytest $(CORE)
 
 test-vllm: setup
 	VLLM_PYTHON=$$($(BIN)/python tools/vllm_env.py) && PYTHONPATH=. $$VLLM_PYTHON -m pytest tests/vllm

@@ -122,6 +122,7 @@ def spoil(name: str) -> Callable[[Path], None]:
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "message"), [("empty", "empty|zero"), ("text", "picture|image"), ("cut", "truncated|"
                          "broken|damaged|cut"), ("huge", r"20[,. _]?000")])
 def test_a_bad_picture_is_one_failed_item(tmp_path: Path, capsys: Said, name: str, message: str) -> None:
@@ -210,6 +211,7 @@ def multi30k_folder(folder: Path, count: int = 12) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_keeps_the_answers_and_the_run_goes_on(tmp_path: Path, capsys: Said) -> None:
     data = multi30k_folder(tmp_path / "data", 40)
     ask = ["--tasks", "multi30k:de", "--no-image", "--data", str(data), "--concurrency", "2"]
@@ -284,6 +286,7 @@ def test_a_disk_that_fills_up_keeps_the_answers_and_the_run_goes_on(tmp_path: Pa
     assert found.responses().items() >= kept.items() and len(found.responses()) == 12
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
     data = multi30k_folder(tmp_path / "data")
     with chat_server(delay=0.2) as server:

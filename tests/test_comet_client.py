@@ -261,6 +261,7 @@ def test_a_silent_worker_is_stopped_with_its_children(bench: Bench) -> None:
     assert ended(bench.log("child")[0])
 
 
+@pytest.mark.slow
 def test_an_output_that_a_child_holds_open_does_not_hide_the_death(bench: Bench) -> None:
     bench.plan(die_after=3, hold=True, starts=1)
     assert bench.score(silence_s=60).complete
@@ -416,6 +417,7 @@ def test_a_checkpoint_that_does_not_load(bench: Bench) -> None:
 # ── The hub ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fetched_before", [False, True])
 def test_a_known_name_comes_from_the_hub_and_stays_without_a_network(bench: Bench, fetched_before: bool) -> None:
     encoder = bench.folder / "encoder"

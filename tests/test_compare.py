@@ -131,6 +131,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: Said, words:
     assert "tvbench: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LOGS.is_dir(), reason=f"needs the logs in {LOGS} (set TVBENCH_SHARED)")
 def test_the_two_real_checkpoints(tmp_path: Path, capsys: Said) -> None:
     """On 532 questions ALM-Bench cannot tell the two apart; 3,000 captions can."""

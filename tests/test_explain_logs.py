@@ -75,6 +75,7 @@ def audited(results: Path, capsys: Said) -> dict[str, Any]:
 # ── The data ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_the_audit_gives_the_facts_about_alm(results: Path, capsys: Said) -> None:
     alm = audited(results, capsys)["alm"]
     parts = {part["language"]: part for part in alm["languages"]}
@@ -112,6 +113,7 @@ def test_the_audit_table_says_it_in_words(results: Path, capsys: Said) -> None:
 # ── Answers ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_loops_on_cc_ocr(explained: dict[str, dict[str, TaskExplanation]], model: str) -> None:
     parts = by_language(explained[model]["cc-ocr"])

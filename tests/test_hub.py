@@ -50,6 +50,7 @@ def commit(server: HubServer) -> str:
     return server.commits["org/tiny"]
 
 
+@pytest.mark.slow
 def test_a_fetched_model_and_task_run_without_a_network(folders: dict[str, Path], tmp_path: Path) -> None:
     with hub_server(folders) as server:
         fetched = tvbench(tmp_path, server.url, "fetch", "--model", "org/tiny", "--tasks", "multi30k")
@@ -61,6 +62,7 @@ def test_a_fetched_model_and_task_run_without_a_network(folders: dict[str, Path]
     assert revision(tmp_path / "out") == expected, "the commit, not the name of a branch that moves on"
 
 
+@pytest.mark.slow
 def test_a_branch_that_moves_on_is_another_model(folders: dict[str, Path], tmp_path: Path) -> None:
     with hub_server(folders) as server:
         done = tvbench(tmp_path, server.url, *RUN, "--results", str(tmp_path / "out"))

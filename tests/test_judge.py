@@ -99,6 +99,7 @@ def test_the_schema_and_the_answer_reach_the_server(tmp_path: Path) -> None:
         assert part in body["messages"][1]["content"]
 
 
+@pytest.mark.slow
 def test_faults_at_a_third_of_all_calls_change_no_score(tmp_path: Path) -> None:
     calm, stormy = open_run(tmp_path / "calm", 60), open_run(tmp_path / "stormy", 60)
     with judge_server() as server:

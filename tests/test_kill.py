@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from chat_server import chat_server
 
+pytestmark = pytest.mark.slow
+
 CONCURRENCY = 4
 KILLS = 10
 

@@ -150,6 +150,7 @@ def test_notes_of_the_media_are_kept(make: Make) -> None:
 # ── Trying again ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [status(code) for code in (408, 409, 429, 500, 502, 503, 504)]
@@ -230,6 +231,7 @@ def collect(engine: OpenAIEngine, items: list[Prepared]) -> tuple[dict[str, Resp
     return answers, None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(2.0)],
     ids=["reset", "gateway", "page", "hang"],

@@ -54,6 +54,7 @@ def test_p_is_the_exact_one_where_it_can_be_enumerated() -> None:
     assert drawn.p == pytest.approx(exact, abs=0.2) and drawn.p > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pictures", [20, 60])
 def test_intervals_and_tests_keep_their_promise_with_clusters(pictures: int) -> None:
     """95 % of the intervals hold the truth, and 5 % of the tests find a difference where there is none."""

@@ -187,6 +187,7 @@ GAPS = {
 """Ours minus published, from the published logs' own figures."""
 
 
+@pytest.mark.slow
 def test_the_gaps_of_the_two_logs_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not LOGS.is_dir():
         pytest.skip(f"needs the logs in {LOGS} (set TVBENCH_SHARED)")

@@ -412,6 +412,7 @@ def test_the_revision_changes_with_the_content(tmp_path: Path, change: str) -> N
     assert digest(tmp_path) != before
 
 
+@pytest.mark.slow
 def test_of_large_files_both_ends_and_the_size_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tvbench.sources.files.FULL_HASH_BYTES", 1 << 20)
     path = tmp_path / "test.jsonl"

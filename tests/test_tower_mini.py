@@ -11,6 +11,8 @@ import pytest
 from tvbench.cli.main import main
 from tvbench.local_models import trained_folder
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 LARGEST = 12_000_000
 """Bytes of the committed checkpoint."""

@@ -184,6 +184,7 @@ def test_a_batch_that_cannot_be_shared_evenly_says_what_to_set() -> None:
 # ── Checkpoints ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_stopped_and_continued_equals_one_that_was_not_bit_for_bit(tmp_path: Path) -> None:
     chosen = recipe(stage(steps=6, save_every=0.5), stage(name="video", number=3, steps=2, data=(entry("video"),)))
     assert train(chosen, tmp_path / "whole")
@@ -211,6 +212,7 @@ def test_a_stage_that_was_stopped_and_continued_equals_one_that_was_not_bit_for_
     assert list((tmp_path / "stopped" / "2-vision" / "tensorboard").glob("events*"))
 
 
+@pytest.mark.slow
 def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,6 +233,7 @@ def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
                  "--results", str(tmp_path / "results"), "--quiet"]) == 0
 
 
+@pytest.mark.slow
 def test_an_ablation_takes_over_the_stages_that_are_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,6 +283,7 @@ train(recipe(stage(steps=40, save_every=0.05)), Path(sys.argv[1]), resume=True)
 """
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     chosen = recipe(stage(steps=40, save_every=0.05))
     train(chosen, tmp_path / "whole")
@@ -302,6 +306,7 @@ def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tm
     assert [loss for _, loss in curves[1]] == pytest.approx([loss for _, loss in curves[0]], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_whole_job_ends_the_step_and_saves(tmp_path: Path) -> None:
     """Ctrl-C in a terminal, or a scheduler: the workers get it too, and must not take the step with them."""
     script = SCRIPT.replace("steps=40, save_every=0.05", "steps=4000, save_every=1.0, workers=2")

@@ -157,6 +157,7 @@ def test_under_square_root_an_answer_weighs_the_root_of_its_length() -> None:
     torch.testing.assert_close(found[1, 2:], torch.full((6,), 6**-0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="flex attention is compiled, and there is no C++ compiler")
 def test_flex_attention_sees_the_same_as_eager(folder: Path) -> None:
     encoder, corpus = Encoder(folder, stage()), GeneratedCorpus(entry("scene", samples=2, branches=4))

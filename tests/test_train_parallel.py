@@ -15,6 +15,8 @@ from training import entry, recipe, stage
 from tvbench.train.record import read_metrics
 from tvbench.train.session import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
 import os, signal, sys
