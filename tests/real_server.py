@@ -32,7 +32,7 @@ from typing import IO
 MODEL = "smollm2-135m"
 SLOTS = 4
 TOKENS_PER_SLOT = 1024
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 900.0
 
 
 def missing_packages() -> list[str]:

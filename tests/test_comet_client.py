@@ -82,7 +82,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def ended(pid: int) -> bool:
     """Whether a process is gone, or dead and not yet reaped by whoever inherited it."""
-    for _ in range(100):
+    for _ in range(2400):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return True

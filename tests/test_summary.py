@@ -211,6 +211,20 @@ def test_tokenizer_of_a_language_tag() -> None:
     assert tokenizer("km")[0] == "char"
 
 
+@pytest.mark.parametrize("language", ["ja", "ko-KR"])
+def test_a_tokenizer_that_is_not_installed_is_named_once_with_its_extra(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra `cjk` only Japanese and Korean change, and each says so in one sentence."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    copy = Translation("A dog", (SENTENCES[language[:2]],))
+    found = result([(item("1", language, copy), copy.references[0]), (item("2", "de", copy), "x")], "bleu")
+    assert [text for text in found.warnings if "cjk" in text] == [
+        f"BLEU for {language} counts characters, because its tokenizer {language[:2]}-mecab is not installed: "
+        f"pip install 'tvbench[cjk]'"]
+    assert "tok:char" in found.metric_signatures[f"bleu[{language}]"]
+
+
 def test_sentences_may_have_different_numbers_of_references() -> None:
     two = Translation("a", ("Der Hund schläft tief.", "Der Hund schlummert tief."))
     one = Translation("b", ("Die Katze trinkt Milch.",))

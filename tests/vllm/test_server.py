@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(_SPEC is None or _SPEC.origin is None, reason="vllm is not installed here"),
 ]
-READY_TIMEOUT_S = 240.0
+READY_TIMEOUT_S = 900.0
 
 
 @pytest.fixture(scope="module")
