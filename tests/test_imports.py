@@ -129,7 +129,7 @@ MAY_KNOW = {
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "session": "__version__ engines.open engines.protocol keys media plan runner store",
-    "assess": "comet.record judging.record scoring store",
+    "assess": "comet.record judging.record scoring signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
     "judging": "keys languages plan scoring signature statistics store",
     "judging.session": "engines.protocol judging plan runner session store",

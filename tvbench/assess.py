@@ -15,6 +15,7 @@ from typing import Any
 from tvbench.comet.record import side_scores as comet_scores
 from tvbench.judging.record import side_scores as judge_scores
 from tvbench.scoring import score_items, summarise
+from tvbench.signature import current
 from tvbench.store import RunFolder
 from tvbench.types import Item, Response, Score, SideScores, TaskResult
 
@@ -49,8 +50,8 @@ def assess_task(
     items = [item for _, item in pairs]
     scores = score_items(items, answers, sides)
     result = summarise(
-        entry["task"], entry["protocol"], entry["primary"], entry["signature"], items, answers, scores,
-        tuple(entry.get("metrics", ())),
+        entry["task"], entry["protocol"], entry["primary"], current(entry["signature"], items), items, answers,
+        scores, tuple(entry.get("metrics", ())),
     )
     warnings = tuple(entry.get("warnings", ())) + result.warnings
     signatures = {**result.metric_signatures, **{side.metric: side.definition for side in sides}}

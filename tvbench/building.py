@@ -33,7 +33,8 @@ def whole_number(task: str, settings: Mapping[str, str], key: str, default: int)
 
 
 def choose_languages(task: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Codes of the `wanted` languages (codes or names), each once; all `known` ones where none is wanted.
+    """Codes of the `wanted` languages (codes or names), each once, in the order of the `known` ones whatever order they
+    were named in; all `known` ones where none is wanted.
 
     Raises UsageError, with the nearest known ones, for a language that nobody has or that the task has not.
     """
@@ -41,7 +42,7 @@ def choose_languages(task: str, wanted: Sequence[str], known: Sequence[str]) -> 
     for code in codes:
         if code not in known:
             raise unknown_name(f"language of {task}", code, known, f"`tvbench tasks show {task}` lists its languages")
-    return codes
+    return tuple(code for code in known if code in codes)
 
 
 def choose_split(task: str, wanted: str | None, known: Sequence[str], aliases: Mapping[str, str] | None = None) -> str:

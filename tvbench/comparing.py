@@ -18,7 +18,7 @@ from tvbench.paired import Comparison, Pairs, compare, holm, means
 from tvbench.scoring import score_items
 from tvbench.scoring.names import metric_id
 from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.signature import comparable
+from tvbench.signature import comparable, current
 from tvbench.store import RunFolder
 from tvbench.types import Contrast, Item, Score, Translation
 
@@ -63,6 +63,10 @@ class Answered:
     scores: Mapping[str, Score]
     definitions: Mapping[str, str]
     entry: Mapping[str, Any]
+
+    @property
+    def signature(self) -> str:
+        return current(str(self.entry["signature"]), list(self.items.values()))
 
 
 def compare_runs(
@@ -127,7 +131,7 @@ def _compare_task(
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
     adjusted = holm([one.p for one in single])
     overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
-    same = comparable(str(first.entry["signature"])) == comparable(str(second.entry["signature"]))
+    same = comparable(first.signature) == comparable(second.signature)
     return TaskComparison(
         task,
         name,

@@ -90,7 +90,7 @@ class Plan:
     def run_name(self) -> str:
         """`model--task+task--protocol-1a2b3c4d`: readable, and one for each different ask."""
         canonical = json.dumps(self.ask, sort_keys=True, ensure_ascii=False, default=str)
-        names = "+".join(planned.task.name for planned in self.tasks)
+        names = "+".join(sorted(planned.task.name for planned in self.tasks))
         protocols = "+".join(sorted({planned.options.protocol for planned in self.tasks}))
         readable = f"{_file_name(self.card.name)[-60:]}--{_file_name(names)[:60]}--{_file_name(protocols)}"
         return f"{readable}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
@@ -121,6 +121,7 @@ def plan_task(task: Task, options: BuildOptions, card: ModelCard, overrides: Ove
     """Build one task for one model. Raises UsageError for an unknown protocol or unusable data."""
     if options.protocol not in task.protocols:
         raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
+    options = replace(options, languages=tuple(sorted(set(options.languages))))
     build = task.build(options)
     items, warnings = unique_ids(build.items)
     if not items:
@@ -191,7 +192,7 @@ def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
             }
-            for planned in tasks
+            for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],
         "sampling": {name: getattr(overrides, name) for name in Overrides.__slots__},
     }

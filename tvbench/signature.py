@@ -9,12 +9,15 @@ is what a leaderboard varies; everything else must be the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from tvbench import __version__
 from tvbench.types import Build, Item, ModelCard, Sampling, Task
 
 WHO_ANSWERED = frozenset({"model", "engine", "tvbench"})
+PROMPTS_FORMAT = "v2."
+"""How a hash of prompts begins that no order of the items can change. Earlier ones have no such beginning."""
 
 
 def sampling_text(sampling: Sampling) -> str:
@@ -43,8 +46,14 @@ def short_hash(texts: Iterable[str]) -> str:
 
 
 def prompts_hash(items: Iterable[Item]) -> str:
-    """A hash of every rendered prompt text of a task, in order, and of the continuations that are scored: another
-    prompt or another item set shows."""
+    """A hash of every rendered prompt text of a task, and of the continuations that are scored: another prompt or
+    another item set shows, another order of the same items does not."""
+    rows = sorted((item.language, item.id, *_texts(item)) for item in items)
+    return PROMPTS_FORMAT + short_hash(json.dumps(row) for row in rows)
+
+
+def ordered_prompts_hash(items: Iterable[Item]) -> str:
+    """The hash of runs before PROMPTS_FORMAT: over the texts in the order in which they were asked."""
     return short_hash(text for item in items for text in _texts(item))
 
 
@@ -66,9 +75,26 @@ def read_signature(signature: str) -> dict[str, str]:
     return dict(part.split(":", 1) for part in signature.split("|") if ":" in part)
 
 
+def is_current(signature: str) -> bool:
+    """Whether the signature's hash of the prompts, if it has one, is of today's format."""
+    return read_signature(signature).get("prompts", PROMPTS_FORMAT).startswith(PROMPTS_FORMAT)
+
+
+def current(signature: str, items: Sequence[Item]) -> str:
+    """A stored signature with today's hash of the prompts, so that it can be compared. `items` are the task's, in the
+    order in which they were asked; where its earlier hash is not theirs, it stays as it is."""
+    fields = read_signature(signature)
+    if is_current(signature) or fields["prompts"] != ordered_prompts_hash(items):
+        return signature
+    return write_signature(fields | {"prompts": prompts_hash(items)})
+
+
 def comparable(signature: str) -> str:
-    """The part that two figures must share to stand in one column."""
-    return write_signature({k: v for k, v in read_signature(signature).items() if k not in WHO_ANSWERED})
+    """The part that two figures must share to stand in one column. Data of several parts are the same in any order."""
+    fields = {k: v for k, v in read_signature(signature).items() if k not in WHO_ANSWERED}
+    if "data" in fields:
+        fields["data"] = "+".join(sorted(fields["data"].split("+")))
+    return write_signature(fields)
 
 
 def task_signature(

@@ -144,7 +144,7 @@ def _import_model(
     contents = _Contents()
     by_task: dict[str, list[TaskLog]] = {}
     unread: dict[str, list[TaskLog]] = {}
-    for log in model.tasks.values():
+    for log in sorted(model.tasks.values(), key=lambda log: log.name):
         task = adapter_for(log.name, tasks)
         if task is None:
             unread.setdefault(log.group or log.name, []).append(log)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tvbench.errors import TvbenchError
-from tvbench.signature import comparable
+from tvbench.errors import TvbenchError, UsageError
+from tvbench.signature import comparable, current, is_current
 from tvbench.store import RunFolder, find_runs
 from tvbench.types import Metric, TaskResult
 
@@ -66,9 +66,10 @@ class NotScored(Exception):
 
 def _entries_of(run: RunFolder) -> list[Entry]:
     manifest = run.manifest()
-    results = run.result()
-    if results is None:
+    found = run.result()
+    if found is None:
         raise NotScored
+    results = _signed_as_today(run, found)
     model, engine = manifest["model"], manifest["engine"]
     for result in results:
         _check(result)
@@ -83,6 +84,18 @@ def _entries_of(run: RunFolder) -> list[Entry]:
         )
         for result in results
     ]
+
+
+def _signed_as_today(run: RunFolder, results: list[TaskResult]) -> list[TaskResult]:
+    """Results of an earlier tvbench with signatures that can be compared with today's: its prompts are hashed anew."""
+    if all(is_current(result.signature) for result in results):
+        return results
+    try:
+        items = [item for _, item in run.requests()]
+    except UsageError:
+        return results
+    return [replace(result, signature=current(result.signature, [one for one in items if one.task == result.task]))
+            for result in results]
 
 
 def _check(result: TaskResult) -> None:
