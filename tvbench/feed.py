@@ -67,7 +67,7 @@ class DecodeAhead:
                 ready.append(future.result())
             except MediaError as error:
                 self._failed.append(Response(request.key, error=str(error)))
-            except (OSError, MemoryError) as error:
+            except Exception as error:  # noqa: BLE001 - any exception of decoding is one failed item
                 self._failed.append(Response(request.key, error=f"{type(error).__name__}: {error}"))
         waiting.extend(self._pending)
         self._pending = waiting

@@ -149,6 +149,8 @@ def plan_item(item: Item, card: ModelCard) -> PlannedItem:
             digests = tuple(media_digest(media) for media in media_of(item.messages))
         except (TvbenchError, OSError) as error:
             item = replace(item, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a reader raises for one picture is that item's problem
+            item = replace(item, problem=f"a picture or clip cannot be read ({type(error).__name__}: {error})")
     if item.problem is not None:
         digests = ()
     return PlannedItem(content_key(item, model_identity(card), card.revision, digests), item, digests)

@@ -24,7 +24,7 @@ from tvbench.engines.openai_messages import Dialect, VideoAs, chat_messages, rea
 from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
 from tvbench.engines.openai_server import base_url, look_at, uses_proxy
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
-from tvbench.errors import EngineError, UsageError
+from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.types import Response
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ class OpenAIEngine:
             started = time.monotonic()
             try:
                 response = await self._ask(prepared)
-            except Refused as error:
+            except (Refused, MediaError) as error:
                 return Response(key, error=str(error), notes=prepared.notes)
             except Unanswered as error:
                 failed = Response(key, error=str(error), notes=prepared.notes, extra={"attempts": error.attempts})

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import Image
-
 from tvbench.engines.openai_retry import Json, Reply, Trouble
 from tvbench.engines.prompt import cut
 from tvbench.engines.protocol import Clip, Decoded, Prepared
+from tvbench.errors import MediaError
+from tvbench.media.images import as_picture, png, read_header
 from tvbench.types import Media, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 """The formats that every server reads. Others are sent as PNG."""
 CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
-EXIF_ORIENTATION = 0x0112
 NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
 OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed",
             "stop", "top_p", "temperature")
@@ -161,10 +159,10 @@ def _medium(decoded: Decoded, encoded: bytes, video: VideoAs) -> list[Json]:
     if isinstance(decoded, Clip):
         if video == "video_url" and encoded:
             return [_data_url("video_url", clip_mime(encoded), encoded)]
-        return [_data_url("image_url", "image/png", _png(Image.fromarray(frame))) for frame in decoded.frames]
+        return [_data_url("image_url", "image/png", png(as_picture(frame))) for frame in decoded.frames]
     mime = faithful_mime(encoded)
     if mime is None:
-        return [_data_url("image_url", "image/png", _png(decoded))]
+        return [_data_url("image_url", "image/png", png(decoded))]
     return [_data_url("image_url", mime, encoded)]
 
 
@@ -175,21 +173,16 @@ def faithful_mime(encoded: bytes) -> str | None:
     """
     if not encoded:
         return None
-    with Image.open(io.BytesIO(encoded)) as image:
-        plain = image.mode in ("RGB", "L") and getattr(image, "n_frames", 1) == 1
-        upright = image.getexif().get(EXIF_ORIENTATION, 1) == 1
-        return MIME.get(image.format or "") if plain and upright and "transparency" not in image.info else None
+    try:
+        header = read_header(encoded, "the picture")
+    except MediaError:
+        return None
+    return MIME.get(header.format) if header.plain else None
 
 
 def clip_mime(encoded: bytes) -> str:
     """The type of a video file by its first bytes; mp4 where they say nothing."""
     return next((mime for at, mark, mime in CLIPS if encoded[at : at + len(mark)] == mark), "video/mp4")
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _data_url(kind: str, mime: str, data: bytes) -> Json:

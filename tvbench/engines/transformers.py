@@ -97,6 +97,8 @@ class TransformersEngine:
             return self.inputs.encode(prepared)
         except (MediaError, ValueError) as error:
             return failed(prepared, str(error))
+        except Exception as error:  # noqa: BLE001 - what a processor raises on one picture is that item's failure
+            return failed(prepared, _reason(error))
 
     def _answer(self, batch: list[Encoded]) -> list[Response]:
         """Answer a batch; where it breaks, its items are asked one by one, and only the bad ones fail."""

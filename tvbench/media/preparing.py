@@ -31,8 +31,12 @@ def load(media: Media) -> bytes:
     """The encoded bytes. Raises MediaError where there are none."""
     try:
         data = media.load()
+    except MediaError:
+        raise
     except OSError as error:
         raise MediaError(f"{media.name} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # whatever a reader raises is this medium's failure
+        raise MediaError(f"{media.name} cannot be read ({type(error).__name__}: {error})") from error
     if not data:
         raise MediaError(f"{media.name} is empty (zero bytes)")
     return data
