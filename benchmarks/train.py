@@ -30,6 +30,7 @@ from tvbench.train.optimizer import make_optimizer
 from tvbench.train.parallel import World
 from tvbench.train.recipe import load_recipe
 from tvbench.train.record import Record
+from tvbench.train.session import attention_of
 from tvbench.train.stages import Stage
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -62,7 +63,7 @@ def main() -> None:
 
 def trainee_of(model: Path, stage: Stage) -> tuple[VisionLanguageTrainee, torch.optim.Optimizer]:
     """The model and its optimizer."""
-    trainee = VisionLanguageTrainee(open_model(model), vision_scale(model))
+    trainee = VisionLanguageTrainee(open_model(model, attention=attention_of(stage, ALONE)), vision_scale(model))
     return trainee, make_optimizer(stage, freeze_all_but(trainee, stage.rates))
 
 

@@ -11,10 +11,13 @@ from training import assembled, encoded, entry, mean_loss, stage, trainee
 
 from tvbench.errors import UsageError
 from tvbench.train.attention import additive_mask, attention_arguments
+from tvbench.train.by_sample import sample_places, side_by_side
 from tvbench.train.data.batches import pack, pad, token_weights, total_weight, weighed
 from tvbench.train.data.encode import Encoder, alone
 from tvbench.train.data.generated import GeneratedCorpus
 from tvbench.train.loss import soft_capped_loss, supervised
+from tvbench.train.parallel import World
+from tvbench.train.session import attention_of
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,10 @@ def mixture(folder: Path) -> list:  # type: ignore[type-arg]
 
 @pytest.mark.parametrize("norm", ["microbatch", "global_tokens", "square_root"])
 @pytest.mark.parametrize("passes", [1, 3])
-def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path, norm: str, passes: int) -> None:
+@pytest.mark.parametrize("attention", ["eager", "eager_by_sample"])
+def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(
+    folder: Path, norm: str, passes: int, attention: str
+) -> None:
     """Rows longer than the sliding window of 40, so that its mask is tested too."""
     samples = mixture(folder)
     groups = [samples[:5], samples[5:9], samples[9:]]
@@ -91,7 +97,7 @@ def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(folder: Path,
     assert len(packed) == passes and sum(len(batch.input_ids) for batch in packed) < len(samples) / 2
     found = {}
     for name, batches in (("padded", padded), ("packed", packed)):
-        model = trainee(folder)
+        model = trainee(folder, attention if name == "packed" else "eager")
         everyone = total_weight(batches, norm)  # type: ignore[arg-type]
         losses = [model(batch) for batch in weighed(batches, norm, everyone=everyone, processes=1)]  # type: ignore[arg-type]
         sum(losses).backward()  # type: ignore[union-attr]
@@ -113,9 +119,10 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
 
 
 @pytest.mark.parametrize("kind", ["scene", "told-scene", "clip"])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("packed", "attention"), [
+    (False, "eager"), (True, "eager"), (False, "eager_by_sample"), (True, "eager_by_sample")])
 def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_samples(
-    folder: Path, kind: str, packed: bool
+    folder: Path, kind: str, packed: bool, attention: str
 ) -> None:
     encoder = Encoder(folder, stage())
     corpus = GeneratedCorpus(entry(kind, samples=3, branches=4))
@@ -126,7 +133,7 @@ def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_sa
     assert sum(len(one.input_ids) for one in together) < sum(len(one.input_ids) for one in apart)
     found = {}
     for name, encoded_samples in (("together", together), ("apart", apart)):
-        model = trainee(folder)
+        model = trainee(folder, attention if name == "together" else "eager")
         batch = pack([encoded_samples], 0, 512, 1)[0] if packed else pad(encoded_samples, 0)
         everyone = total_weight([batch], "global_tokens")
         (ready,) = weighed([batch], "global_tokens", everyone=everyone, processes=1)
@@ -137,6 +144,28 @@ def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_sa
     for key, gradient in found["apart"][1].items():
         if gradient is not None:
             torch.testing.assert_close(found["together"][1][key], gradient, rtol=1e-3, atol=1e-6, msg=key)
+
+
+def test_samples_are_found_in_packed_rows() -> None:
+    places = sample_places(torch.tensor([[1, 1, 2, 2, 2, 0], [2, 2, 2, 2, 0, 0], [1, 1, 1, 1, 1, 1]]))
+    none = -1
+    assert places.tolist() == [
+        [0, 1, none, none, none, none], [2, 3, 4, none, none, none], [6, 7, 8, 9, none, none], [12, 13, 14, 15, 16, 17]]
+    column = torch.arange(18).view(3, 6)
+    assert side_by_side(column + 1, places)[1].tolist() == [3, 4, 5, 0, 0, 0]
+    assert sample_places(torch.zeros(2, 3, dtype=torch.long)).shape == (0, 0)
+
+
+def test_the_attention_is_chosen_by_what_is_here_and_what_it_must_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, cpu = World(0, 1, torch.device("cuda")), World(0, 1, torch.device("cpu"))
+    plain, packed = stage(data=(entry("captions"),)), stage(packing=True)
+    branched = stage(data=(entry("captions"), entry("scene", branches=4)))
+    assert [attention_of(one, cpu) for one in (plain, packed, branched)] == ["eager", "eager_by_sample", "eager"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert [attention_of(one, gpu) for one in (plain, packed, branched)] == [
+        "flash_attention_2", "flash_attention_2", "flex_attention"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert attention_of(plain, gpu) == "flex_attention"
 
 
 def test_flash_attention_refuses_branches() -> None:

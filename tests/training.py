@@ -51,9 +51,9 @@ def assembled(folder: Path, **changes: Any) -> Path:
     return assemble(replace(PLAN, **changes), folder / "assembled", seed=0)
 
 
-def trainee(folder: Path) -> VisionLanguageTrainee:
+def trainee(folder: Path, attention: str = "eager") -> VisionLanguageTrainee:
     """The checkpoint as the loop sees it."""
-    return VisionLanguageTrainee(open_model(folder), vision_scale(folder))
+    return VisionLanguageTrainee(open_model(folder, attention=attention), vision_scale(folder))
 
 
 def encoded(folder: Path, kind: str, count: int, *, using: Stage | None = None, **options: Any) -> list[Encoded]:

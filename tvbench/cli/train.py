@@ -86,6 +86,8 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(f"--until {args.until} leaves stage {args.stage} out", "leave out --until, or --stage")
     if args.until is not None:
         recipe = replace(recipe, stages=tuple(stage for stage in recipe.stages if stage.number <= args.until))
+    if args.threads is not None and args.threads < 1:
+        raise UsageError(f"--threads {args.threads} is not possible", "1 or more; leave it out for all cores")
     output = args.output or Path("training") / "-".join(filter(None, (recipe.name, recipe.size)))
     if args.action == "data":
         return show_data(recipe, args)
@@ -112,8 +114,6 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
 
     from tvbench.train.session import train
 
-    if args.threads is not None and args.threads < 1:
-        raise UsageError(f"--threads {args.threads} is not possible", "1 or more; leave it out for all cores")
     if args.threads:
         torch.set_num_threads(args.threads)
     peak = args.gpu_peak * processes() if torch.cuda.is_available() else None

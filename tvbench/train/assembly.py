@@ -252,7 +252,9 @@ def open_model(folder: Path, *, dtype: torch.dtype = torch.float32, attention: s
                          "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")
     onevision = _config(folder)["model_type"] == "llava_onevision"
     kind = LlavaOnevisionForConditionalGeneration if onevision else LlavaNextForConditionalGeneration
-    model, report = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention, local_files_only=True,
+    tower = "eager" if attention.startswith("eager") else attention
+    each = {"": tower, "vision_config": tower, "text_config": attention}
+    model, report = kind.from_pretrained(folder, dtype=dtype, attn_implementation=each, local_files_only=True,
                                          output_loading_info=True)
     for name in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         found = sorted(map(str, report.get(name) or ()))

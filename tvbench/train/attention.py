@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from tvbench.errors import UsageError
+from tvbench.train import by_sample
 
 
 def attention_arguments(
@@ -25,13 +26,18 @@ def attention_arguments(
     columns = (segments, branches, positions)
     if implementation == "eager":
         return {"attention_mask": _masks(config, lambda window: additive_mask(*columns, window, dtype))}
+    if implementation == by_sample.NAME:
+        places = by_sample.sample_places(segments)
+        own_segments, own_branches, own_positions = (by_sample.side_by_side(column, places) for column in columns)
+        masks = _masks(config, lambda window: additive_mask(own_segments, own_branches, own_positions, window, dtype))
+        return {"attention_mask": masks, "places": places}
     if implementation == "flex_attention":
         return {"attention_mask": _masks(config, lambda window: _block_mask(*columns, window))}
     if implementation == "flash_attention_2" and not bool(branches.any()):
         return {"attention_mask": _masks(config, lambda window: None), **_lengths(segments, positions)}
     raise UsageError(
         f"attention '{implementation}' cannot train this: it ignores Gemma2's soft-cap, packed rows or branches",
-        "use eager (CPU), flex_attention, or flash_attention_2 for data without branches (GPU)",
+        "use eager or eager_by_sample (CPU), flex_attention, or flash_attention_2 for data without branches (GPU)",
     )
 
 

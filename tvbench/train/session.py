@@ -150,14 +150,21 @@ def attention_of(stage: Stage, here: World) -> str:
     gpu = here.device.type == "cuda"
     flash = importlib.util.find_spec("flash_attn") is not None
     if stage.attention == "auto":
-        return "eager" if not gpu else "flash_attention_2" if flash else "flex_attention"
-    if stage.attention != "eager" and not gpu:
+        if not gpu:
+            return "eager_by_sample" if stage.packing else "eager"
+        return "flash_attention_2" if flash and not _branches(stage) else "flex_attention"
+    if not stage.attention.startswith("eager") and not gpu:
         raise UsageError(f"stage {stage.number}: attention {stage.attention} needs a GPU",
                          f"--set stage{stage.number}.attention=auto takes eager on a CPU")
     if stage.attention == "flash_attention_2" and not flash:
         raise UsageError(f"stage {stage.number}: attention flash_attention_2 needs the package flash-attn",
                          f"pip install flash-attn, or --set stage{stage.number}.attention=auto")
     return stage.attention
+
+
+def _branches(stage: Stage) -> bool:
+    """Whether several conversations of a sample share its picture, which FlashAttention cannot be told."""
+    return any(int(entry.options.get("branches", 1)) > 1 for entry in stage.data)
 
 
 def _start(recipe: Recipe, output: Path, stage: Stage) -> Path:

@@ -95,7 +95,7 @@ class Stage:
     packing: bool = False
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     recompute: Literal["none", "full"] = "full"
-    attention: Literal["auto", "eager", "flash_attention_2", "flex_attention"] = "auto"
+    attention: Literal["auto", "eager", "eager_by_sample", "flash_attention_2", "flex_attention"] = "auto"
     save_every: float = 1.0
     log_every: int = 10
     workers: int = 8
