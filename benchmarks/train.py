@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from tvbench.train.assembly import assemble, open_model, vision_scale
+from tvbench.train.attention_choice import attention_of
 from tvbench.train.data.corpora import Mixed
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import feed
@@ -30,7 +31,6 @@ from tvbench.train.optimizer import make_optimizer
 from tvbench.train.parallel import World
 from tvbench.train.recipe import load_recipe
 from tvbench.train.record import Record
-from tvbench.train.session import attention_of
 from tvbench.train.stages import Stage
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -63,7 +63,9 @@ def main() -> None:
 
 def trainee_of(model: Path, stage: Stage) -> tuple[VisionLanguageTrainee, torch.optim.Optimizer]:
     """The model and its optimizer."""
-    trainee = VisionLanguageTrainee(open_model(model, attention=attention_of(stage, ALONE)), vision_scale(model))
+    attention = attention_of(stage, ALONE.device)
+    opened = open_model(model, attention=attention.text, tower=attention.tower)
+    trainee = VisionLanguageTrainee(opened, vision_scale(model))
     return trainee, make_optimizer(stage, freeze_all_but(trainee, stage.rates))
 
 

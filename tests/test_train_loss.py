@@ -16,8 +16,6 @@ from tvbench.train.data.batches import pack, pad, token_weights, total_weight, w
 from tvbench.train.data.encode import Encoder, alone
 from tvbench.train.data.generated import GeneratedCorpus
 from tvbench.train.loss import soft_capped_loss, supervised
-from tvbench.train.parallel import World
-from tvbench.train.session import attention_of
 
 
 @pytest.fixture(scope="module")
@@ -154,18 +152,6 @@ def test_samples_are_found_in_packed_rows() -> None:
     column = torch.arange(18).view(3, 6)
     assert side_by_side(column + 1, places)[1].tolist() == [3, 4, 5, 0, 0, 0]
     assert sample_places(torch.zeros(2, 3, dtype=torch.long)).shape == (0, 0)
-
-
-def test_the_attention_is_chosen_by_what_is_here_and_what_it_must_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpu, cpu = World(0, 1, torch.device("cuda")), World(0, 1, torch.device("cpu"))
-    plain, packed = stage(data=(entry("captions"),)), stage(packing=True)
-    branched = stage(data=(entry("captions"), entry("scene", branches=4)))
-    assert [attention_of(one, cpu) for one in (plain, packed, branched)] == ["eager", "eager_by_sample", "eager"]
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert [attention_of(one, gpu) for one in (plain, packed, branched)] == [
-        "flash_attention_2", "flash_attention_2", "flex_attention"]
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert attention_of(plain, gpu) == "flex_attention"
 
 
 def test_flash_attention_refuses_branches() -> None:

@@ -238,8 +238,11 @@ def vision_scale(folder: Path) -> float:
     return math.sqrt(int(config["text_config"]["hidden_size"])) if marker == "unfolded" else 1.0
 
 
-def open_model(folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "eager") -> Any:
-    """The transformers model of an assembled or exported checkpoint, every key accounted for.
+def open_model(
+    folder: Path, *, dtype: torch.dtype = torch.float32, attention: str = "eager", tower: str = "eager"
+) -> Any:
+    """The transformers model of an assembled or exported checkpoint, every key accounted for. `attention` is the text
+    model's, `tower` the vision tower's.
 
     Raises UsageError for an attention that ignores Gemma2's soft-cap, EngineError for missing or unexpected tensors.
     """
@@ -252,7 +255,6 @@ def open_model(folder: Path, *, dtype: torch.dtype = torch.float32, attention: s
                          "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")
     onevision = _config(folder)["model_type"] == "llava_onevision"
     kind = LlavaOnevisionForConditionalGeneration if onevision else LlavaNextForConditionalGeneration
-    tower = "eager" if attention.startswith("eager") else attention
     each = {"": tower, "vision_config": tower, "text_config": attention}
     model, report = kind.from_pretrained(folder, dtype=dtype, attn_implementation=each, local_files_only=True,
                                          output_loading_info=True)

@@ -12,7 +12,6 @@ A stage that is done is not done again; one that was interrupted goes on from it
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import signal
 import threading
@@ -28,6 +27,7 @@ from torch import nn
 from tvbench.engines.importing import import_checkpoint
 from tvbench.errors import UsageError
 from tvbench.train.assembly import assemble, open_model, vision_scale
+from tvbench.train.attention_choice import attention_of
 from tvbench.train.checkpoint import newest
 from tvbench.train.data.corpora import has_clips, stage_corpus
 from tvbench.train.data.corpus import Corpus
@@ -132,7 +132,7 @@ def _nobody(event: Event) -> None:
 def _corpus(stage: Stage, here: World) -> Corpus | None:
     """What a stage learns from; None where it draws its own pictures. Raises UsageError where it cannot begin."""
     check_shares(stage, here.size)
-    attention_of(stage, here)
+    attention_of(stage, here.device)
     if stage.objective == "patches":
         if stage.steps is None:
             raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
@@ -142,29 +142,6 @@ def _corpus(stage: Stage, here: World) -> Corpus | None:
     if not len(corpus):
         raise UsageError(f"stage {stage.number} ({stage.name}) has no samples", "`tvbench train data` shows its data")
     return corpus
-
-
-def attention_of(stage: Stage, here: World) -> str:
-    """The attention that a stage is trained with here. SDPA has no soft-cap, and is none of the choices. Raises
-    UsageError where the stage's own is not to be had."""
-    gpu = here.device.type == "cuda"
-    flash = importlib.util.find_spec("flash_attn") is not None
-    if stage.attention == "auto":
-        if not gpu:
-            return "eager_by_sample" if stage.packing else "eager"
-        return "flash_attention_2" if flash and not _branches(stage) else "flex_attention"
-    if not stage.attention.startswith("eager") and not gpu:
-        raise UsageError(f"stage {stage.number}: attention {stage.attention} needs a GPU",
-                         f"--set stage{stage.number}.attention=auto takes eager on a CPU")
-    if stage.attention == "flash_attention_2" and not flash:
-        raise UsageError(f"stage {stage.number}: attention flash_attention_2 needs the package flash-attn",
-                         f"pip install flash-attn, or --set stage{stage.number}.attention=auto")
-    return stage.attention
-
-
-def _branches(stage: Stage) -> bool:
-    """Whether several conversations of a sample share its picture, which FlashAttention cannot be told."""
-    return any(int(entry.options.get("branches", 1)) > 1 for entry in stage.data)
 
 
 def _start(recipe: Recipe, output: Path, stage: Stage) -> Path:
@@ -212,7 +189,8 @@ class _StageRun:
 
     def train(self) -> bool:
         stage, here = self.stage, self.world
-        model = open_model(self.source, attention=attention_of(stage, here))
+        attention = attention_of(stage, here.device)
+        model = open_model(self.source, attention=attention.text, tower=attention.tower)
         torch.manual_seed(stage.seed)
         trainee = self._trainee(model).to(here.device)
         if stage.recompute == "full":
