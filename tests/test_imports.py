@@ -104,6 +104,7 @@ MAY_KNOW = {
     "languages": "",
     "true_false": "",
     # Files.
+    "addresses": "",
     "places": "",
     "store": "codec",
     "hub": "",
@@ -119,7 +120,7 @@ MAY_KNOW = {
     "cards": "",
     "local_models": "places",
     "task_files": "",
-    "catalog": "cards languages local_models places task_files",
+    "catalog": "addresses cards languages local_models places task_files",
     "mini": "languages",
     "mini.exchanges": "building languages mini",
     "mini.prompts": "building languages mini",
@@ -128,6 +129,7 @@ MAY_KNOW = {
     "plan": "keys signature",
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
+    "serving": "engines.open store",
     "session": "__version__ engines.open engines.protocol keys media plan runner store",
     "assess": "comet.record judging.record scoring signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
@@ -167,7 +169,7 @@ MAY_KNOW = {
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
     " engines.open explaining grounding hub interop"
     " languages plan report scoring"
-    " session store judging train workers",
+    " serving session store judging train workers",
     "__main__": "cli.main",
     "__version__": "",
     # Task files, outside of the package.

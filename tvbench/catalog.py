@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from tvbench.addresses import server_address
 from tvbench.cards import find_cards
 from tvbench.errors import UsageError, unknown_name
 from tvbench.local_models import builtin_card, content_digest, folder_card
@@ -215,6 +216,8 @@ def _made_ready(card: ModelCard) -> ModelCard:
         if not (folder / "config.json").is_file():
             raise UsageError(f"card {card.name}: there is no checkpoint in {folder}")
         return replace(card, revision=content_digest(folder))
+    if card.kind == "server":
+        return replace(card, url=server_address(card.url))
     return card
 
 
@@ -224,11 +227,11 @@ def _server_card(text: str) -> ModelCard:
         raise UsageError(
             f"'{text}' is not of the form openai:NAME@URL", "for example openai:my-model@http://127.0.0.1:8000/v1"
         )
-    if "@" in parts["url"]:
-        raise UsageError("the URL holds a password, which would be stored with the run",
-                         "put the key into the environment variable OPENAI_API_KEY")
+    if "://" in parts["name"]:
+        raise UsageError("a model's name holds no address", "use openai:NAME@http://HOST:PORT/v1")
     return ModelCard(
-        parts["name"], "server", parts["name"], revision="served", url=parts["url"], modalities=("image", "multi-image")
+        parts["name"], "server", parts["name"], revision="served", url=server_address(parts["url"]),
+        modalities=("image", "multi-image"),
     )
 
 

@@ -144,6 +144,10 @@ class RunFolder:
                     found[response.key] = response
         return found
 
+    def answered(self) -> set[str]:
+        """The keys that have an answer; none where there is no run."""
+        return {key for key, response in self.responses().items() if response.error is None}
+
     def response_files(self) -> list[Path]:
         """`responses.jsonl` and its shards `responses.N.jsonl`."""
         return sorted(self.path.glob("responses*.jsonl"))

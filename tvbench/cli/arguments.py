@@ -23,6 +23,13 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_naming(parser: argparse.ArgumentParser) -> None:
+    """What the person knows of the model that no file or server tells."""
+    parser.add_argument("--label", metavar="NAME", help="what runs and tables call the model (default: its own name)")
+    parser.add_argument("--revision", metavar="TEXT", help="which version of the model it is: a hub revision; for a "
+                        "server your own word, which then stands in for its software's version")
+
+
 def check_results(results: Path) -> None:
     """Before anything is read or asked: raises UsageError where runs cannot lie."""
     if results.exists() and not results.is_dir():

@@ -104,13 +104,16 @@ def plan_judging(
     from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
     from tvbench.hub import pinned, pinned_if_here
+    from tvbench.judging.record import judge_folders
     from tvbench.judging.rubric import choose_rubric
     from tvbench.judging.session import Judging
     from tvbench.languages import code_of
+    from tvbench.serving import identified
 
     card = resolve_model(args.judge)
     engine = choose_engine(card, args.engine)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
+    who = identified(card, judge_folders(run))
     codes = {code_of(name) for name in languages}
     entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
     for name in tasks:
@@ -124,10 +127,12 @@ def plan_judging(
             by_rubric.setdefault(rubric.label, (rubric, {}))[1][task] = answered.get(task, [])
     options = judge_options(args, card)
     sittings = [made for rubric, answers in by_rubric.values()
-                if (made := Judging(run, answers, card, rubric, engine, options)).cases]
+                if (made := Judging(run, answers, who.card, rubric, engine, options)).cases]
     if not sittings:
         raise UsageError(f"{run.name} has no answers that a judge could grade",
                          "open-ended, multiple-choice and short answers can be judged; translations have COMET")
+    if not args.dry_run and any(one.missing() for one in sittings):
+        who.require()
     return sittings
 
 

@@ -12,7 +12,16 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from tvbench.cli import judge
-from tvbench.cli.arguments import add_format, add_results, check_results, names, not_negative, positive, settings_of
+from tvbench.cli.arguments import (
+    add_format,
+    add_naming,
+    add_results,
+    check_results,
+    names,
+    not_negative,
+    positive,
+    settings_of,
+)
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
@@ -20,6 +29,7 @@ from tvbench.plan import Overrides, Plan, PlannedTask, make_ask, plan_task
 from tvbench.types import BuildOptions, ModelCard, TaskResult
 
 if TYPE_CHECKING:
+    from tvbench.serving import Identified
     from tvbench.session import SessionOptions
     from tvbench.store import RunFolder
 
@@ -34,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     parser.add_argument("--model", required=True, help="a card's name, a folder, a hub id, or openai:NAME@URL")
+    add_naming(parser)
     parser.add_argument("--tasks", required=True, help="such as alm,multi30k:de+fr,mini (`tvbench tasks` lists them)")
     what = parser.add_argument_group("what is asked")
     what.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
@@ -77,21 +88,26 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
     from tvbench.hub import pinned, pinned_if_here
+    from tvbench.serving import identified, named
+    from tvbench.store import find_runs
 
     check_results(args.results)
-    card = resolve_model(args.model)
+    card = named(resolve_model(args.model), args.label, args.revision)
     engine = choose_engine(card, args.engine)
     _check_scorers(args)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
-    plan = make_plan(args, card, engine)
+    who = identified(card, (run.path for run in find_runs(args.results)))
+    plan = make_plan(args, who.card, engine)
     for planned in plan.tasks:
         for warning in planned.warnings:
             remark(f"warning: {planned.task.name}: {warning}")
     if args.dry_run:
         from tvbench.report.estimate import print_estimate
 
+        if who.problem is not None:
+            remark(f"warning: {who.problem.message}: taken for the model that was met there last")
         return print_estimate(plan, args.results, as_json=args.format == "json")
-    return _run(args, plan, engine)
+    return _run(args, plan, engine, who)
 
 
 def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
@@ -129,13 +145,15 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
     return Plan(card, tuple(planned), make_ask(card, planned, overrides, how))
 
 
-def _run(args: argparse.Namespace, plan: Plan, engine: str) -> int:
+def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
     from tvbench.assess import assess
     from tvbench.session import RunSession
     from tvbench.store import RunFolder
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     folder = args.results / plan.run_name
+    if plan.requests(without=RunFolder(folder).answered()):
+        who.require()
     with Progressing(quiet=args.quiet) as watch, RunSession(
         folder, plan, engine, session_options(args)
     ) as session:

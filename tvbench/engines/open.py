@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
@@ -84,6 +84,28 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
 
     return TransformersEngine(checkpoint, card, dtype=options.dtype, batch_size=options.batch_size,
                               max_model_len=options.max_model_len)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a server says of a model: its revision (engines/openai_identity.py), and the facts behind it."""
+
+    revision: str
+    facts: Mapping[str, Any]
+
+
+def ask_server(card: ModelCard, said: str | None = None) -> Told:
+    """Ask the server of `card` which model it serves; `said` is the person's own word for its revision.
+
+    Raises EngineError where nobody answers or the key is refused.
+    """
+    from tvbench.engines.openai import look
+    from tvbench.engines.openai_identity import facts_of, served_revision
+
+    server = look(card.url)
+    facts = facts_of(card.location, server.told)
+    revision = served_revision(card.url, facts, server.label(), said)
+    return Told(revision, {"server": server.label(), **facts})
 
 
 def local_checkpoint(card: ModelCard, *, offline: bool = False) -> Path:

@@ -22,7 +22,7 @@ import httpx
 from tvbench.engines.openai_logprobs import OFFERED_BY, not_offered, score
 from tvbench.engines.openai_messages import Dialect, VideoAs, chat_messages, read_chat, to_response
 from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
-from tvbench.engines.openai_server import base_url, look_at, uses_proxy
+from tvbench.engines.openai_server import ServerFacts, base_url, look_at, uses_proxy
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.types import Response
@@ -223,6 +223,13 @@ class OpenAIEngine:
         await asyncio.gather(*others, return_exceptions=True)
         await self._client.aclose()
         await self._loop.shutdown_default_executor()
+
+
+def look(url: str) -> ServerFacts:
+    """What the server at `url` says of itself, asked with the key that the engine would use. Raises as the engine."""
+    url = base_url(url)
+    key = clean_key(next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None))
+    return look_at(url, {"Authorization": f"Bearer {key}"} if key else {}, key)
 
 
 def engine_settings(model: str, models: tuple[str, ...], video: VideoAs) -> dict[str, Any]:

@@ -101,11 +101,14 @@ def settle(
 
 def find_judges(run: RunFolder) -> list[Judge]:
     """Every judge of the run, the first one that was asked first. Damaged folders raise UsageError."""
-    folder = run.path / FOLDER
-    if not folder.is_dir():
-        return []
-    stores = [RunFolder(path) for path in sorted(folder.iterdir()) if RunFolder(path).exists()]
+    stores = [RunFolder(path) for path in judge_folders(run) if RunFolder(path).exists()]
     return sorted((read_judge(run, store) for store in stores), key=lambda judge: (judge.created, judge.name))
+
+
+def judge_folders(run: RunFolder) -> list[Path]:
+    """What lies where the run's judges are kept, by name."""
+    folder = run.path / FOLDER
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def read_judge(run: RunFolder, store: RunFolder) -> Judge:

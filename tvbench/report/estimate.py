@@ -53,7 +53,7 @@ class Estimate:
 def estimate(plan: Plan, results: Path) -> Estimate:
     """Count `plan`, less what its run folder already holds."""
     run = RunFolder(results / plan.run_name)
-    answered = {key for key, response in run.responses().items() if response.error is None} if run.exists() else set()
+    answered = run.answered()
     requests = plan.requests(without=answered)
     tasks = tuple(_task(planned, plan.card) for planned in plan.tasks)
     total = sum(task.items for task in tasks)

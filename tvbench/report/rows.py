@@ -64,17 +64,35 @@ def own_rows(entries: Sequence[Entry]) -> list[Row]:
             rows.append(row)
         row.entries |= {entry.result.task: entry for entry in some}
     for row in rows:
-        twins = [other for other in rows if other.model == row.model and other is not row]
-        first = next(iter(row.entries.values()))
-        if any(next(iter(twin.entries.values())).engine != first.engine for twin in twins):
-            row.source = f"run {first.engine}"
-        elif twins:
-            row.source = f"run …{first.run[-8:]}"
+        row.source = _source(row, [other for other in rows if other.model == row.model and other is not row])
     return rows
 
 
+def _source(row: Row, twins: Sequence[Row]) -> str:
+    """What tells a row from others of its name: engine and revision where they differ, else the run itself."""
+    first, others = _first(row), [_first(twin) for twin in twins]
+    words = ["run"]
+    if any(other.engine != first.engine for other in others):
+        words.append(first.engine)
+    if any(other.revision != first.revision for other in others):
+        words.append(f"@{short_revision(first.revision)}")
+    if any((other.engine, other.revision) == (first.engine, first.revision) for other in others):
+        words.append(f"…{first.run[-8:]}")
+    return " ".join(words)
+
+
+def short_revision(revision: str) -> str:
+    """The person's own word for a served model where there is one; of a long digest its beginning."""
+    text = revision.rpartition("+served-")[0] or revision
+    return text if len(text) <= 24 else f"{text[:12]}…"
+
+
+def _first(row: Row) -> Entry:
+    return next(iter(row.entries.values()))
+
+
 def _same_model(row: Row, entry: Entry) -> bool:
-    other = next(iter(row.entries.values()))
+    other = _first(row)
     return (other.model, other.revision, other.engine) == (entry.model, entry.revision, entry.engine)
 
 
