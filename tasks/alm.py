@@ -1,12 +1,15 @@
 """ALM-Bench: questions on culturally diverse pictures in 100 languages (arXiv 2411.16508).
 
 Data: `MBZUAI/ALM-Bench`, one split `test`, language in the column `Language`, four question types. With
-`--split per-language` the multiple-choice copy of the TowerVision authors, one split per language (`German`, ...).
+`--split per-language` the multiple-choice copy of the TowerVision authors, one split per language (`German`, ...);
+protocol `paper` takes that one where no split is named.
 
 Protocols:
 - `tvbench`: options shuffled by item and seed, shown with letters. As published, the right option stands first in
   97 % of the rows that the TowerVision authors asked, so an unshuffled run rewards the habit of taking the first.
-- `paper`: prompt and target of the TowerVision authors (arXiv 2510.21849), wrong splits at commas included.
+- `paper`: prompt and target of the TowerVision authors (arXiv 2510.21849), wrong splits at commas included. Where their
+  pattern knows no keyword (`Možnosti: ...`), their prompt shows `None` instead of options, and no answer can be right.
+  Such rows are asked in the languages of their logs, as they did, and left out in others, or as `alm.unparsed` says.
 - `official`: prompts of the ALM-Bench authors. They cut at the first bracket: the right answer is what stands before
   it, and the options are what stands in it, which is wrong where the answer itself has brackets.
 
@@ -17,9 +20,10 @@ data and has 101 entries, so at least one of them has no rows; rows in any other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tvbench.building import (
     check_settings,
@@ -44,6 +48,9 @@ from tvbench.types import Build, BuildOptions, Choice, HubData, Item, Open, Samp
 REPO = "MBZUAI/ALM-Bench"
 SPLIT_REPO = "sonalsannigrahi/alm-bench-lang-split"
 PER_LANGUAGE = "per-language"
+LOGGED = frozenset({"de", "en", "es", "fr", "it", "ko", "nl", "pt", "ru"})
+"""The languages of the TowerVision authors' code and logs."""
+ASK_UNPARSED, LEAVE_OUT = "ask", "leave-out"
 COLUMNS = ("ID", "Language", "Question_Type", "Translated_Question", "Translated_Answer")
 PICTURE_COLUMNS = ("file_name", "image")
 LONGEST_PATH = 200
@@ -120,6 +127,10 @@ class Question:
     def answered(self) -> Answered:
         """The right answer as the parser of true and false takes it."""
         return Answered(self.code, self.answer, self.english_answer)
+
+
+Row: TypeAlias = tuple[Question, Mapping[str, Any], Rows]
+"""A question, the row of the data that it was read from, and the table of that row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +254,11 @@ ASK = {"tvbench": ask_tvbench, "paper": ask_paper, "official": ask_official}
 
 def build(options: BuildOptions) -> Build:
     """All questions of the chosen languages. Raises UsageError for unknown names and data of another shape."""
-    check_settings("alm", options.settings, ("variant",))
+    check_settings("alm", options.settings, ("variant", "unparsed"))
     wanted = choose_languages("alm", options.languages, LANGUAGES) if options.languages else ()
-    tables = _per_language(options, wanted) if _variant(options) == PER_LANGUAGE else [_whole(options)]
-    asked = [
+    variant = _variant(options)
+    tables = _per_language(options, wanted) if variant == PER_LANGUAGE else [_whole(options)]
+    asked: list[Row] = [
         (question, row, rows)
         for rows in tables
         for row in rows
@@ -256,25 +268,31 @@ def build(options: BuildOptions) -> Build:
     words = learn_words(question.answered for question, _, _ in asked if question.kind == "true-false")
     warnings = _unknown_languages(question for question, _, _ in asked)
     if options.protocol == "paper":
-        others = len(asked)
-        asked = [one for one in asked if one[0].kind == "multiple-choice"]
-        others -= len(asked)
-        if others:
-            warnings.append(f"protocol paper asks multiple choice only: {others} rows of other types are left out")
+        asked, more = _paper_rows(asked, options)
+        warnings += more
+        if variant != PER_LANGUAGE:
+            warnings.append(f"asked of {tables[0].dataset}; the TowerVision authors asked {SPLIT_REPO}")
     items = (_item(question, row, rows, options, words) for question, row, rows in asked)
     return made(items, options, "+".join(dict.fromkeys(rows.dataset for rows in tables)), warnings)
 
 
 def _variant(options: BuildOptions) -> str:
-    """`full` or `per-language`, from `--split` or `--set alm.variant=`."""
+    """`full` or `per-language`, from `--split` or `--set alm.variant=`, else what the protocol was made for."""
     known = {"full": "test", PER_LANGUAGE: PER_LANGUAGE}
     variant = options.settings.get("variant")
+    if variant is None and options.split is None and options.protocol == "paper":
+        return PER_LANGUAGE if options.data is None or _has_languages(options) else "full"
     if variant is not None and variant not in known:
         raise unknown_name("variant of alm", variant, known)
     split = choose_split("alm", options.split or known.get(variant or ""), ("test", PER_LANGUAGE))
     if variant is not None and known[variant] != split:
         raise UsageError(f"--split {split} and --set alm.variant={variant} contradict each other", "give only one")
     return PER_LANGUAGE if split == PER_LANGUAGE else "full"
+
+
+def _has_languages(options: BuildOptions) -> bool:
+    """Whether the local data have splits that are named after languages."""
+    return any(map(is_language, available_splits(SPLIT_REPO, data=options.data, offline=options.offline)))
 
 
 def _whole(options: BuildOptions) -> Rows:
@@ -299,6 +317,58 @@ def _per_language(options: BuildOptions, wanted: Sequence[str]) -> list[Rows]:
     for rows in tables:
         require_columns("alm", rows.columns, COLUMNS, rows.dataset)
     return tables
+
+
+def _paper_rows(rows: list[Row], options: BuildOptions) -> tuple[list[Row], list[str]]:
+    """The rows that protocol paper asks, and what is to be said of the others. Raises UsageError for an unknown value
+    of `unparsed`, and where it leaves out every row."""
+    asked = [row for row in rows if row[0].kind == "multiple-choice"]
+    said = []
+    if others := len(rows) - len(asked):
+        said.append(f"protocol paper asks multiple choice only: {others} rows of other types are left out")
+    unparsed = [row[0] for row in asked if _unparsed(row[0])]
+    left_out = _left_out(options, {question.code for question in unparsed})
+    dropped = {question for question in unparsed if question.code in left_out}
+    kept = [row for row in asked if row[0] not in dropped]
+    lost = _counted((question for question in unparsed if question.code in left_out), asked)
+    shown = _counted((question for question in unparsed if question.code not in left_out), asked)
+    if asked and not kept:
+        raise UsageError(
+            f"protocol paper: the authors' pattern finds the options in no row ({lost})",
+            "--protocol tvbench reads them; --set alm.unparsed=ask asks them with `None` in place of the options",
+        )
+    start = "the authors' pattern does not find the options in some rows"
+    if lost:
+        said.append(f"{start}, which are left out: {lost} (--set alm.unparsed=ask asks them)")
+    if shown:
+        said.append(f"{start}, which are asked with `None` in place of the options, so that no answer counts as right: "
+                    f"{shown} (--set alm.unparsed=leave-out leaves them out)")
+    return kept, said
+
+
+def _unparsed(question: Question) -> bool:
+    """Whether the row has options which the authors' pattern does not find."""
+    if not paper_options(question.answer).unparsed:
+        return False
+    try:
+        return bool(parse_options(question.answer).options)
+    except ValueError:
+        return False
+
+
+def _left_out(options: BuildOptions, codes: Collection[str]) -> frozenset[str]:
+    """The languages whose unparsed rows are not asked."""
+    value = options.settings.get("unparsed")
+    if value not in (None, ASK_UNPARSED, LEAVE_OUT):
+        raise unknown_name("value of alm.unparsed", value, (ASK_UNPARSED, LEAVE_OUT))
+    return frozenset(codes) - LOGGED if value is None else frozenset(codes if value == LEAVE_OUT else ())
+
+
+def _counted(questions: Iterable[Question], rows: Sequence[Row]) -> str:
+    """`cs 70 of 70, ro 3 of 56`: how many of a language's rows."""
+    part = Counter(question.code for question in questions)
+    whole = Counter(question.code for question, _, _ in rows)
+    return ", ".join(f"{code} {part[code]} of {whole[code]}" for code in sorted(part))
 
 
 def _unknown_languages(questions: Iterable[Question]) -> list[str]:
@@ -380,13 +450,17 @@ TASK = Task(
     splits=("test", PER_LANGUAGE),
     data=(
         HubData(REPO, licence="CC-BY-NC-4.0; pictures for academic research only", note="split test, 22,763 rows"),
-        HubData(SPLIT_REPO, note="--split per-language: multiple choice, one split a language; no licence stated"),
+        HubData(SPLIT_REPO, note="protocol paper, or --split per-language: multiple choice, one split a language; no "
+                "licence stated"),
     ),
     group="image",
     paper="arXiv 2411.16508",
     notes=(
         "Protocol paper is reported by its strict accuracy, official by a judge (`tvbench judge`). "
-        "Settings: alm.variant=full or per-language."
+        "Settings: alm.variant=full or per-language (default in paper: per-language); alm.unparsed=ask or leave-out, "
+        "for rows whose options the TowerVision authors' pattern does not find, so that their prompt shows `None` and "
+        "no answer is right (default: asked in the nine languages of their logs, left out in others; a run says how "
+        "many in each language)."
     ),
     primaries={"paper": "strict", "official": "judge"},
     log_names=("alm-bench-*", "alm_bench-*"),

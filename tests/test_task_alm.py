@@ -10,11 +10,14 @@ import pytest
 from task_data import build, choice, items, png, prompt, write_jsonl, write_parquet
 
 from tasks import alm
+from tvbench.cli.main import main
 from tvbench.errors import MediaError, UsageError
 from tvbench.keys import media_of
+from tvbench.plan import Overrides, plan_task
 from tvbench.scoring import score_item
+from tvbench.sources import Rows
 from tvbench.true_false import Answered, first_words, learn_words
-from tvbench.types import Choice, Open, Response
+from tvbench.types import BuildOptions, Choice, ModelCard, Open, Response
 
 MCQ, TRUE_FALSE = "Multiple Choice Questions", "True False Question"
 
@@ -144,6 +147,104 @@ def test_alm_paper_shows_what_the_authors_show(alm_data: Path) -> None:
     assert prompt(french) == f"{alm.PAPER_PROMPT}  Quelle époque\u00a0?\nNone" and choice(french).target == "None"
     assert found["de/1_1_01_001"].sampling.max_new_tokens == 128
     assert found["de/1_1_01_009"].problem
+
+
+UNREAD = {"Czech": "Možnosti", "Danish": "Valgmuligheder", "Finnish": "Vaihtoehdot", "Hindi": "विकल्प",
+          "Romanian": "Opțiuni", "Hungarian": "Lehetőségek", "Icelandic": "Valkostir", "Japanese": "選択肢",
+          "Swedish": "Alternativ", "Chinese (Traditional)": "選項"}
+"""Keywords that the authors' pattern does not know."""
+
+
+@pytest.fixture
+def unread_data(tmp_path: Path) -> Path:
+    """Two rows that the authors' pattern does not read and one that it reads, in ten languages; German and French."""
+    rows = [alm_row(f"{number}_1_01_00{place}", f"a ({word}: a, b, c, d)", language=name, file_name=None)
+            for number, (name, keyword) in enumerate(UNREAD.items())
+            for place, word in enumerate((keyword, keyword, "Options"))]
+    rows += [alm_row("20_1_01_001", "a (choix\u00a0: a, b, c, d)", language="French", file_name=None),
+             alm_row("20_1_01_002", "a (choix : a, b, c, d)", language="French", file_name=None),
+             alm_row("21_1_01_001", "a (Optionen: a, b, c, d)", file_name=None),
+             alm_row("22_1_01_001", "keine", language="Czech", file_name=None)]
+    write_jsonl(tmp_path / "test.jsonl", rows)
+    return tmp_path
+
+
+def test_alm_paper_leaves_out_what_the_authors_pattern_cannot_read_and_counts_it(unread_data: Path) -> None:
+    built = build(alm, unread_data, "paper", with_media=False)
+    asked = Counter(item.language for item in built.items)
+    others = dict.fromkeys(("da", "fi", "hi", "hu", "is", "ja", "ro", "sv", "zh-Hant"), 1)
+    assert asked == {"fr": 2, "de": 1, "cs": 2} | others
+    shown = [item.id for item in built.items if item.problem is None and prompt(item).endswith("\nNone")]
+    assert shown == ["fr/20_1_01_001"]  # asked in French, as in the authors' logs
+    (left_out,) = (warning for warning in built.warnings if "left out: " in warning)
+    assert "cs 2 of 4, da 2 of 3, fi 2 of 3, hi 2 of 3" in left_out and "zh-Hant 2 of 3" in left_out
+    assert "fr" not in left_out and "alm.unparsed=ask" in left_out
+    (kept,) = (warning for warning in built.warnings if "in place of the options" in warning)
+    assert "fr 1 of 2" in kept and "no answer counts as right" in kept
+
+
+@pytest.mark.parametrize(("unparsed", "count", "shown"), [("ask", 34, 21), ("leave-out", 13, 0)])
+def test_alm_paper_asks_unread_rows_as_set(unread_data: Path, unparsed: str, count: int, shown: int) -> None:
+    built = build(alm, unread_data, "paper", with_media=False, settings={"unparsed": unparsed})
+    texts = [prompt(item) for item in built.items if item.problem is None]
+    assert len(built.items) == count and sum(text.endswith("\nNone") for text in texts) == shown
+    assert any("cs 2 of 4" in warning and "fr 1 of 2" in warning for warning in built.warnings)
+
+
+def test_alm_limit_counts_what_is_asked(unread_data: Path) -> None:
+    (item,) = items(alm, unread_data, "paper", with_media=False, languages=("ja",), limit=1)
+    assert prompt(item).endswith("\na\nb\nc\nd")
+
+
+def test_alm_paper_of_unread_rows_only_says_what_to_type(tmp_path: Path) -> None:
+    row = alm_row("1_1_01_001", "a (Možnosti: a, b)", language="Czech", file_name=None)
+    write_jsonl(tmp_path / "test.jsonl", [row])
+    with pytest.raises(UsageError, match=r"in no row \(cs 1 of 1\)") as refused:
+        build(alm, tmp_path, "paper")
+    assert "--protocol tvbench" in str(refused.value) and "--set alm.unparsed=ask" in str(refused.value)
+    with pytest.raises(UsageError, match="value of alm.unparsed"):
+        build(alm, tmp_path, "paper", settings={"unparsed": "yes"})
+    assert len(items(alm, tmp_path, with_media=False)) == 1
+
+
+def test_alm_warnings_reach_the_screen_and_the_manifest(unread_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--model", "tower-mini", "--tasks", "alm:cs", "--protocol", "paper", "--data", str(unread_data),
+             "--no-image", "--dry-run"]
+    assert main(words) == 0
+    assert "cs 2 of 4" in capsys.readouterr().err
+    options = BuildOptions(protocol="paper", data=unread_data, languages=("cs",), with_media=False)
+    card = ModelCard("m", "folder", "m")
+    entry = plan_task(alm.TASK, options, card, Overrides()).manifest(card, "transformers@5")
+    assert any("cs 2 of 4" in warning for warning in entry["warnings"])
+
+
+def test_alm_paper_asks_the_split_that_the_authors_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def open_rows(repo: str, split: str, **_: Any) -> Rows:
+        asked.append((repo, split))
+        return Rows((), Path(), alm.COLUMNS, "local", 0)
+
+    monkeypatch.setattr(alm, "available_splits", lambda repo, **_: ("German", "Korean"))
+    monkeypatch.setattr(alm, "open_rows", open_rows)
+    build(alm, None, "paper")
+    assert asked == [(alm.SPLIT_REPO, "German"), (alm.SPLIT_REPO, "Korean")]
+    asked.clear()
+    build(alm, None)
+    build(alm, None, "paper", split="test")
+    build(alm, None, "paper", settings={"variant": "full"})
+    assert asked == [(alm.REPO, "test")] * 3
+
+
+def test_alm_paper_of_local_data_says_that_they_are_not_the_authors(tmp_path: Path) -> None:
+    row = alm_row("1_1_01_001", "a (Options: a, b, c, d)", file_name=None)
+    write_jsonl(tmp_path / "whole" / "test.jsonl", [row])
+    write_jsonl(tmp_path / "split" / "German.jsonl", [row])
+    whole = build(alm, tmp_path / "whole", "paper", with_media=False)
+    split = build(alm, tmp_path / "split", "paper", with_media=False)
+    assert len(whole.items) == len(split.items) == 1
+    assert any(alm.SPLIT_REPO in warning for warning in whole.warnings) and not split.warnings
+    assert split.dataset.startswith(alm.SPLIT_REPO)
 
 
 def test_alm_official_cuts_at_the_first_bracket(alm_data: Path) -> None:

@@ -64,6 +64,11 @@ class PaperOptions:
     target: str
     shown: tuple[str, ...]
 
+    @property
+    def unparsed(self) -> bool:
+        """Whether their pattern failed: the model is shown no option, and no answer can equal the target."""
+        return self.shown == _UNPARSED
+
 
 # ── The careful parser ────────────────────────────────────────────────────────────────────────────
 
@@ -176,11 +181,12 @@ _PAPER = re.compile(
     re.IGNORECASE,
 )
 """The first line is published; the second is proven by the published logs, made with a later version."""
+_UNPARSED = ("None",)
 
 
 def paper_options(answer: str) -> PaperOptions:
     """What the TowerVision authors' code makes of `answer`: the text `None`, twice, where its pattern fails."""
     match = _PAPER.match(answer.strip())
     if match is None:
-        return PaperOptions("None", ("None",))
+        return PaperOptions("None", _UNPARSED)
     return PaperOptions(match[1], tuple(re.split(r"\s*,\s*", match[2])))
