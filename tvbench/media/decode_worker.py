@@ -1,32 +1,83 @@
 """The decoding process: `python -m tvbench.media.decode_worker`.
 
 Reads jobs (a JSON line, then the clip's bytes) from standard input and answers (a JSON line, then the frames' bytes) on
-a duplicate of standard output, so that nothing a library prints can damage the protocol.
+a duplicate of standard output, so that nothing a library prints can damage the protocol. From the first job on the
+process can open no file and no socket, whatever a clip asks for, and its memory is limited.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from tvbench.errors import MediaError
 from tvbench.media.decode import decode_clip
 
-MEMORY_LIMIT = 8 << 30
-"""Address space of the process, bytes: a clip that wants more is a failed item, not a frozen machine."""
+WORKING_MEMORY = 768 << 20
+"""Bytes that one clip may take besides its file: decode.CLIP_BYTES, and a decoder's pictures. A clip that wants more is
+a failed item, not a frozen machine."""
+
+NOTHING = memoryview(b"")
 
 
 def main() -> None:
     """Answer jobs until standard input ends."""
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    warm_up()
+    mapped = address_space()
+    close_off(answers.fileno() + 1)
     while line := jobs.readline():
         job = json.loads(line)
+        if mapped:
+            limit_memory(mapped + job["bytes"] + WORKING_MEMORY)
         _answer(job, jobs.read(job["bytes"]), answers)
+
+
+def warm_up() -> None:
+    """Load everything that would be loaded from a file when it is first needed: decode a clip, and a broken one."""
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as file:
+        stream = file.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 16
+        for _ in range(2):
+            file.mux(stream.encode(av.VideoFrame(16, 16, "yuv420p")))
+        file.mux(stream.encode(None))
+    clip = buffer.getvalue()
+    for data, size in ((clip, None), (clip, 8), (clip[: len(clip) // 2], 8), (clip[:40], 8), (b"x", 8)):
+        with contextlib.suppress(MediaError):
+            decode_clip(data, "warm-up", 2, size)
+
+
+def close_off(files: int) -> None:
+    """Nothing more is opened than the first `files` descriptors, and no file grows."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def limit_memory(size: int) -> None:
+    """`size` bytes of address space, where the system has such a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def address_space() -> int:
+    """Bytes that are mapped before the first clip; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _answer(job: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
@@ -35,12 +86,15 @@ def _answer(job: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
         head: dict[str, Any] = {
             "shape": clip.frames.shape, "times": clip.times, "duration": clip.duration, "notes": notes
         }
-        body = clip.frames.tobytes()
-    except (MediaError, MemoryError) as error:
-        head, body = {"error": str(error) or "out of memory"}, b""
+        body = np.ascontiguousarray(clip.frames).data.cast("B")
+    except MediaError as error:
+        head, body = {"error": str(error)}, NOTHING
+    except MemoryError:
+        head, body = {"error": f"{job['name']} takes more than {WORKING_MEMORY >> 20} MB to decode"}, NOTHING
     except Exception as error:  # noqa: BLE001 - the process boundary: whatever a codec raises is this clip's failure
-        head, body = {"error": f"{job['name']} cannot be decoded ({type(error).__name__}: {error})"}, b""
-    answers.write(json.dumps(head).encode() + b"\n" + body)
+        head, body = {"error": f"{job['name']} cannot be decoded ({type(error).__name__}: {error})"}, NOTHING
+    answers.write(json.dumps(head).encode() + b"\n")
+    answers.write(body)
     answers.flush()
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +19,21 @@ import numpy as np
 from tvbench.engines.protocol import Clip
 from tvbench.errors import MediaError
 
-COMMAND = (sys.executable, "-m", "tvbench.media.decode_worker")
+COMMAND = (sys.executable, "-P", "-m", "tvbench.media.decode_worker")
 WORKERS = 2
+CLOSED = "the decoder of clips is closed"
 
 
 class Decoder:
-    """A few decoding processes, started when first needed. Safe to call from many threads."""
+    """A few decoding processes, started when first needed, in an empty folder. Safe to call from many threads."""
 
     def __init__(self, *, timeout_s: float = 60.0, workers: int = WORKERS, command: tuple[str, ...] = COMMAND) -> None:
         self.timeout_s = timeout_s
         self._command = command
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._started: set[subprocess.Popen[bytes]] = set()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._closed = False
         for _ in range(workers):
             self._idle.put(None)
@@ -37,14 +44,13 @@ class Decoder:
         return {"name": "pyav", "version": metadata.version("av")}
 
     def decode(self, data: bytes, name: str, frames: int, size: int | None = None) -> tuple[Clip, tuple[str, ...]]:
-        """See decode.decode_clip. Raises MediaError also when the process hangs or dies."""
+        """See decode.decode_clip. Raises MediaError also when the process hangs or dies, and after `close`."""
         process = self._idle.get()
         try:
-            if process is None or process.poll() is not None:
-                process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                           stderr=subprocess.DEVNULL, start_new_session=True)
+            process = self._running(process)
             answer = self._ask(process, data, name, frames, size)
         finally:
+            # After `close` too: whoever waits for a process finds one, and is then refused.
             self._idle.put(process)
         if "error" in answer:
             raise MediaError(answer["error"])
@@ -52,14 +58,36 @@ class Decoder:
         return clip, tuple(answer["notes"])
 
     def close(self) -> None:
-        """End the processes. A decode under way ends with a MediaError."""
-        self._closed = True
-        with contextlib.suppress(queue.Empty):
-            while True:
-                process = self._idle.get_nowait()
-                if process is not None:
-                    process.kill()
-                    process.wait()
+        """End the processes. A decode under way or still to come ends with a MediaError."""
+        with self._lock:
+            self._closed = True
+            started, self._started = self._started, set()
+            folder, self._folder = self._folder, None
+        for process in started:
+            _end(process)
+        if folder is not None:
+            folder.cleanup()
+
+    def _running(self, process: subprocess.Popen[bytes] | None) -> subprocess.Popen[bytes]:
+        """`process` if it lives, or a new one. Raises MediaError when there can be none."""
+        with self._lock:
+            if self._closed:
+                raise MediaError(CLOSED)
+            if process is not None and process.poll() is None:
+                return process
+            if process is not None:
+                self._started.discard(process)
+                _end(process)
+            try:
+                if self._folder is None:
+                    self._folder = tempfile.TemporaryDirectory(prefix="tvbench-", ignore_cleanup_errors=True)
+                process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                           stderr=subprocess.DEVNULL, start_new_session=True, cwd=self._folder.name,
+                                           env=environment())
+            except OSError as error:
+                raise MediaError(f"the decoder of clips cannot be started: {error}") from error
+            self._started.add(process)
+            return process
 
     def _ask(
         self, process: subprocess.Popen[bytes], data: bytes, name: str, frames: int, size: int | None
@@ -75,7 +103,8 @@ class Decoder:
         timer.start()
         try:
             job = {"name": name, "frames": frames, "size": size, "bytes": len(data)}
-            process.stdin.write(json.dumps(job).encode() + b"\n" + data)
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+            process.stdin.write(data)
             process.stdin.flush()
             answer: dict[str, Any] = json.loads(process.stdout.readline())
             if "shape" in answer:
@@ -86,8 +115,26 @@ class Decoder:
         except (OSError, ValueError) as error:
             process.kill()
             process.wait()
+            if self._closed:
+                raise MediaError(CLOSED) from error
             reason = f"took longer than {self.timeout_s:g} s" if late.is_set() else "crashed the decoder"
             raise MediaError(f"{name} {reason}", "--video-timeout SECONDS changes the limit" if late.is_set() else "") \
                 from error
         finally:
             timer.cancel()
+
+
+def environment() -> dict[str, str]:
+    """The process's variables: it finds this package from its empty folder."""
+    given = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    here = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, *given])}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()
