@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tvbench.building import (
     check_settings,
@@ -27,9 +27,9 @@ from tvbench.building import (
     text_of,
     user_message,
 )
-from tvbench.errors import UsageError
+from tvbench.errors import MediaError, UsageError
 from tvbench.languages import ENGLISH, language
-from tvbench.sources import available_splits, local_folder, open_rows, read_text_lines
+from tvbench.sources import available_splits, local_folder, open_rows, picture_file, read_text_lines
 from tvbench.types import Build, BuildOptions, HubData, Item, Media, Message, Sampling, Task, Translation
 
 REPO = "romrawinjp/multi30k"
@@ -180,7 +180,7 @@ def _text_file(folder: Path, split: str, code: str) -> Path | None:
 
 
 def _from_raw(options: BuildOptions, data: Path, folder: Path, split: str, codes: Sequence[str]) -> Build:
-    texts = {code: _lines(folder, split, code) for code in (ENGLISH, *codes)}
+    texts = {code: _lines(data, folder, split, code) for code in (ENGLISH, *codes)}
     for code in codes:
         if len(texts[code]) != len(texts[ENGLISH]):
             raise UsageError(
@@ -192,52 +192,58 @@ def _from_raw(options: BuildOptions, data: Path, folder: Path, split: str, codes
     def items() -> Iterator[Item]:
         for code in codes:
             for number, (source, reference) in enumerate(zip(texts[ENGLISH], texts[code], strict=True)):
-                media, problem = _picture(pictures[number]) if pictures is not None else (None, None)
+                media, problem = pictures[number] if pictures is not None else (None, None)
                 yield _item(Sentence(number, source, {code: reference}), code, split, options.protocol, media, problem)
 
-    return made(items(), options, f"{RAW_REPO}/{split}@local:{_digest(folder, split)}")
+    return made(items(), options, f"{RAW_REPO}/{split}@local:{_digest(data, folder, split)}")
 
 
-def _lines(folder: Path, split: str, code: str) -> list[str]:
+def _lines(data: Path, folder: Path, split: str, code: str) -> list[str]:
     path = _text_file(folder, split, code)
     if path is None:
         raise UsageError(f"{folder} has neither {split}.{code} nor {split}.{code}.gz", f"copy it there: {RAW_REPO}")
-    return list(read_text_lines(path))
+    return read_text_lines(path, data)
 
 
-def _digest(folder: Path, split: str) -> str:
+def _digest(data: Path, folder: Path, split: str) -> str:
     """Twelve hex digits over all texts of the split, whichever languages are asked: one data set, one name."""
     digest = hashlib.sha256()
     for code in (ENGLISH, *SPLIT_LANGUAGES[split]):
         path = _text_file(folder, split, code)
         if path is not None:
             digest.update(f"{code}\n".encode())
-            digest.update("\n".join(read_text_lines(path)).encode())
+            digest.update("\n".join(read_text_lines(path, data)).encode())
     return digest.hexdigest()[:12]
 
 
-def _pictures(data: Path, split: str, count: int) -> list[Path]:
-    """The path of each line's picture. Raises UsageError where there is no list, or none of its pictures."""
+Picture: TypeAlias = tuple[Media | None, str | None]
+
+
+def _pictures(data: Path, split: str, count: int) -> list[Picture]:
+    """Each line's (picture, None), or (None, what is wrong with it). Raises UsageError where there is no list, or none
+    of its pictures."""
     hint = "or leave the pictures out: --no-image"
     names = next((path for path in (data / name / f"{split}.txt" for name in LIST_FOLDERS) if path.is_file()), None)
     if names is None:
         raise UsageError(f"{data} has no list of pictures {split}.txt", f"copy it there, {hint}")
-    listed = [line.strip().partition("#")[0] for line in read_text_lines(names)]
+    listed = [line.strip().partition("#")[0] for line in read_text_lines(names, data)]
     if len(listed) != count:
         raise UsageError(f"{names.name} lists {len(listed)} pictures for {count} sentences", f"mend it, {hint}")
-    folders = [data / name for name in (f"images/{split}", *PICTURE_FOLDERS)]
+    folders = (f"images/{split}", *PICTURE_FOLDERS)
     for folder in folders:
-        if any((folder / name).is_file() for name in listed):
-            return [folder / name for name in listed]
-    looked = ", ".join(str(folder) for folder in folders)
+        found = [_picture(data, folder, name, f"{names.name}:{number}") for number, name in enumerate(listed, 1)]
+        if any(media is not None for media, _ in found):
+            return found
+    looked = ", ".join(str(data / folder) for folder in folders)
     examples = ", ".join(listed[:SHOWN_MISSING])
     raise UsageError(f"no pictures of {split} ({examples}, ...); looked in {looked}", f"put them there, {hint}")
 
 
-def _picture(path: Path) -> tuple[Media | None, str | None]:
-    if not path.is_file():
-        return None, f"no picture: {path.name} is not in {path.parent}"
-    return Media("image", path.name, path.read_bytes), None
+def _picture(data: Path, folder: str, name: str, where: str) -> Picture:
+    try:
+        return picture_file(data, str(Path(folder) / name), where), None
+    except MediaError as error:
+        return None, f"no picture: {error}"
 
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tvbench.building import (
@@ -319,15 +319,10 @@ def _clip(
 ) -> tuple[Media | None, str | None]:
     """(the clip, None), or (None, what is wrong). Nothing is decoded: a damaged clip fails when it is asked."""
     cell = row.get(table.columns.video)
-    # Paths may be meant from the top of the data set or from the config's own folder.
-    beside = replace(table.rows, folder=table.rows.files[0].parent)
-    problem = ""
-    for rows in (table.rows, beside):
-        try:
-            return media_from(cell, "video", rows, name=name, frames=frames, size=size), None
-        except MediaError as error:
-            problem = problem or f"no clip: {error}"
-    return None, problem
+    try:
+        return media_from(cell, "video", table.rows, name=name, frames=frames, size=size), None
+    except MediaError as error:
+        return None, f"no clip: {error}"
 
 
 def _clip_name(cell: Any) -> str:

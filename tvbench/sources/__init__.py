@@ -1,6 +1,7 @@
 """Rows of a data set, from the hub or from a local copy in the hub's layout (parquet or JSON lines).
 
     files.py: which files hold a split ──▶ tables.py: rows of a file ──▶ media.py: the picture or clip in a cell
+    paths.py: whether a path that data name may be read
 
 The hub's files are downloaded as they are and then read like a local copy: one code path to trust. The `datasets`
 package is not used: it would put a second copy of all pictures on disk and cost seconds at every start. Pictures and
@@ -17,10 +18,12 @@ from typing import Any, Literal
 from tvbench.errors import UsageError, unknown_name
 from tvbench.sources.files import commit_of, digest_of, folder_of, local_folder, read_text_lines, splits_of
 from tvbench.sources.media import Blob, media_in
+from tvbench.sources.paths import check_data_file, read_media, safe_path
 from tvbench.sources.tables import head, json_rows, parquet_rows
 from tvbench.types import Media
 
-__all__ = ["Blob", "Rows", "available_splits", "local_folder", "media_from", "open_rows", "read_text_lines"]
+__all__ = ["Blob", "Rows", "available_splits", "check_data_file", "local_folder", "media_from", "open_rows",
+           "picture_file", "read_text_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ class Rows:
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def beside(self) -> str:
+        """The folder of the files, from the top of the data: paths may be meant from there."""
+        parent = self.files[0].parent if self.files else self.folder
+        return parent.relative_to(self.folder).as_posix() if parent.is_relative_to(self.folder) else ""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for path in self.files:
@@ -67,6 +76,8 @@ def open_rows(
     if len({path.suffix for path in files}) > 1:
         found = ", ".join(path.relative_to(folder).as_posix() for path in files)
         raise UsageError(f"split {split} lies in {folder} in two forms: {found}", "remove or rename one of them")
+    for path in files:
+        check_data_file(folder, path)
     columns, count = head(files)
     if count == 0:
         raise UsageError(f"{files[0]} has no rows")
@@ -86,9 +97,19 @@ def media_from(
     value: Any, kind: Literal["image", "video"], rows: Rows, *, name: str, frames: int | None = None,
     size: int | None = None,
 ) -> Media:
-    """A Media for a cell: a Blob, {"bytes", "path"}, bytes, base64, or a path below the data folder.
+    """A Media for a cell: a Blob, {"bytes", "path"}, bytes, base64, or a path from the top of the data folder or from
+    the folder of the rows' own file.
 
     Raises MediaError when the cell is empty or names a file that is not there.
     """
-    label, load = media_in(value, rows.folder, name)
+    label, load = media_in(value, rows.folder, name, rows.beside)
     return Media(kind, label, load, frames=frames, size=size)
+
+
+def picture_file(folder: Path, relative: str, name: str) -> Media:
+    """The picture at `relative` below `folder`, as a list beside the data names it; `name` is that list and line.
+
+    Raises MediaError where it is not there or not to be read.
+    """
+    path = safe_path(folder, relative, name, folders=("",))
+    return Media("image", path.name, lambda: read_media(folder, path, name))

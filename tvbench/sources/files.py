@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
+from tvbench.sources.paths import check_data_file
 
 ENDINGS = (".parquet", ".jsonl", ".json")
 SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
 """The end of a shard's name; those that were pushed by older libraries carry a hash as well."""
 FULL_HASH_BYTES = 64 << 20
 """Files up to this size are hashed whole for the revision; of larger ones the two ends and the size."""
+
+MOST_TEXT = 256 << 20
+"""Bytes of a text file, unpacked: a benchmark's are below a megabyte."""
 
 
 def local_folder(data: Path, repo: str) -> Path:
@@ -82,7 +86,7 @@ def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
         if not isinstance(entry, Mapping) or (config is not None and entry.get("config_name") != config):
             continue
         for split, patterns in _declared_files(entry.get("data_files")):
-            matching = [path for path in sorted(folder.rglob("*")) if path.suffix in ENDINGS
+            matching = [path for path in sorted(folder.rglob("*")) if path.suffix in ENDINGS and path.is_file()
                         and any(fnmatch(path.relative_to(folder).as_posix(), pattern) for pattern in patterns)]
             if matching:
                 found.setdefault(split, []).extend(matching)
@@ -119,10 +123,18 @@ def digest_of(files: tuple[Path, ...]) -> str:
     return digest.hexdigest()[:12]
 
 
-def read_text_lines(path: Path) -> list[str]:
-    """Lines of a text file, gzipped or not, without line ends. Raises UsageError where it cannot be read."""
+def read_text_lines(path: Path, folder: Path | None = None) -> list[str]:
+    """Lines of a text file of the data in `folder`, gzipped or not, without line ends.
+
+    Raises UsageError where it cannot be read, is a link out of `folder` or more than MOST_TEXT bytes.
+    """
+    if folder is not None:
+        check_data_file(folder, path)
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            raw = file.read(MOST_TEXT + 1)
+        if len(raw) > MOST_TEXT:
+            raise UsageError(f"{path} holds more than {MOST_TEXT:,} bytes of text", "give the file of the data set")
         text = raw.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as text: {error}") from error

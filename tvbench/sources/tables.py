@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import MediaError, UsageError
-from tvbench.sources.media import Blob, safe_path
+from tvbench.sources.media import Blob
+from tvbench.sources.paths import read_media, safe_path
 
 
 def head(files: tuple[Path, ...]) -> tuple[tuple[str, ...], int]:
@@ -56,7 +57,8 @@ def parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
         if not plain:
             rows = [{} for _ in range(file.metadata.row_group(group).num_rows)]
         for index, row in enumerate(rows):
-            blobs = {name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index)) for name in media}
+            blobs = {name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index, number))
+                     for name in media}
             yield {name: blobs[name] if name in blobs else row[name] for name in schema.names}
             number += 1
 
@@ -81,26 +83,29 @@ class Cells:
         self._lock = threading.Lock()
         self._kept: tuple[int, str, Any] | None = None
 
-    def loader(self, group: int, name: str, index: int) -> Callable[[], bytes]:
-        return lambda: self._read(group, name, index)
+    def loader(self, group: int, name: str, index: int, number: int) -> Callable[[], bytes]:
+        """How to read the cell of column `name` that is `index` in its row group and `number` in the file."""
+        return lambda: self._read(group, name, index, f"{self._path.name}, row {number}, column {name}")
 
-    def _read(self, group: int, name: str, index: int) -> bytes:
-        where = f"{self._path.name}, column {name}"
+    def _read(self, group: int, name: str, index: int, where: str) -> bytes:
         with self._lock:
             if self._kept is None or self._kept[:2] != (group, name):
-                self._kept = (group, name, self._column(group, name, where))
+                self._kept = (group, name, self._column(group, name, f"{self._path.name}, column {name}"))
             value = self._kept[2][index].as_py()
         if isinstance(value, Mapping):
             if value.get("bytes") is None and value.get("path"):
-                beside = self._path.parent.relative_to(self._folder) / str(value["path"])
-                try:
-                    return safe_path(self._folder, str(beside), where).read_bytes()
-                except MediaError:
-                    return safe_path(self._folder, str(value["path"]), where).read_bytes()
+                return read_media(self._folder, self._named(str(value["path"]), where), where)
             value = value.get("bytes")
-        if not value:
-            raise MediaError(f"{where}: the cell is empty")
-        return bytes(value)
+        if not isinstance(value, bytes) or not value:
+            raise MediaError(f"{where}: the cell is empty" if not value else f"{where}: the cell holds no bytes")
+        return value
+
+    def _named(self, relative: str, where: str) -> Path:
+        beside = self._path.parent.relative_to(self._folder)
+        try:
+            return safe_path(self._folder, str(beside / relative), where)
+        except MediaError:
+            return safe_path(self._folder, relative, where)
 
     def _column(self, group: int, name: str, where: str) -> Any:
         import pyarrow
