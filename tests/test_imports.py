@@ -106,7 +106,9 @@ MAY_KNOW = {
     # Files.
     "addresses": "",
     "places": "",
-    "store": "codec",
+    "lines": "",
+    "manifests": "",
+    "store": "codec lines manifests",
     "hub": "",
     "sources": "hub",
     # Pictures and clips, into the form that the engines' protocol gives them.
@@ -130,8 +132,9 @@ MAY_KNOW = {
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "serving": "engines.open store",
-    "session": "__version__ engines.open engines.protocol keys media plan runner store",
-    "assess": "comet.record judging.record scoring signature store",
+    "session": "__version__ engines.open engines.protocol keys lines media plan runner store",
+    "assess": "checking comet.record judging.record scoring signature store",
+    "checking": "lines signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
     "judging": "keys languages plan scoring signature statistics store",
     "judging.session": "engines.protocol judging plan runner session store",
@@ -139,7 +142,7 @@ MAY_KNOW = {
     # Workers run in environments of their own: one side knows nothing of tvbench, the other nothing of its work.
     "workers": "places",
     "workers.comet_worker": "",
-    "comet": "hub local_models signature store workers",
+    "comet": "hub lines local_models signature store workers",
     "comparing": "assess paired scoring signature store",
     "grounding": "comparing paired scoring store",
     # Why a score is what it is, and what a benchmark is like.
@@ -164,7 +167,7 @@ MAY_KNOW = {
     "report.judges": "judging.calibration judging.record report.table",
     "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan scoring.names"
     " signature statistics store",
-    "interop": "assess codec keys languages signature store",
+    "interop": "assess codec keys languages lines signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
     " engines.open explaining grounding hub interop"

@@ -20,7 +20,7 @@ from tvbench.comparing import answered_tasks, compare_runs
 from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.report.entries import load_entries
 from tvbench.signature import comparable, ordered_prompts_hash, prompts_hash, read_signature, write_signature
-from tvbench.store import MANIFEST, RunFolder, find_runs
+from tvbench.store import MANIFEST, REQUESTS, RunFolder, find_runs
 from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Short, Task
 
 Said = pytest.CaptureFixture[str]
@@ -165,7 +165,10 @@ def test_a_log_that_begins_with_another_language_is_comparable(
 
 
 def as_of_before(run: RunFolder, *, data: str | None = None) -> None:
-    """Give the run the signatures that an earlier tvbench wrote: hashed in the order of the items."""
+    """Make the run one of an earlier tvbench: signatures hashed in the order of the items, lines without checksums."""
+    path = run.path / REQUESTS
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({"key": line["key"], "item": line["item"]}) + "\n" for line in lines))
     items = [one for _, one in run.requests()]
     manifest = json.loads((run.path / MANIFEST).read_text())
     for entry in manifest["tasks"]:

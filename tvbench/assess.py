@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tvbench.checking import read_contents
 from tvbench.comet.record import side_scores as comet_scores
 from tvbench.judging.record import side_scores as judge_scores
 from tvbench.scoring import score_items, summarise
@@ -25,20 +26,27 @@ def assess(run: RunFolder) -> list[TaskResult]:
 
     Raises UsageError for a damaged folder, StoreError when it cannot be written.
     """
-    manifest = run.manifest()
-    responses = run.responses()
-    by_task: dict[str, list[tuple[str, Item]]] = {}
-    for key, item in run.requests():
-        by_task.setdefault(item.task, []).append((key, item))
+    contents = read_contents(run)
     results: list[TaskResult] = []
     scores: dict[str, list[Score]] = {}
-    for entry in manifest["tasks"]:
+    for entry in run.manifest()["tasks"]:
         name = entry["task"]
-        pairs = by_task.get(name, [])
-        result, scores[name] = assess_task(entry, pairs, responses, side_scores(run, name, pairs, responses))
-        results.append(result)
+        asked = contents.tasks[name]
+        sides = side_scores(run, name, asked.pairs, contents.responses)
+        result, scores[name] = assess_task(entry, asked.pairs, contents.responses, sides)
+        results.append(_counted(result, asked.expected, asked.damaged, asked.warnings))
+    if contents.warnings and results:
+        place = next((place for place, result in enumerate(results) if not result.counts.complete), 0)
+        results[place] = _counted(results[place], 0, contents.damaged, contents.warnings)
     run.write_result(results, scores)
     return results
+
+
+def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence[str]) -> TaskResult:
+    """`result` with what the run folder should hold of it, and what is wrong with that."""
+    counts = replace(result.counts, expected=max(expected, result.counts.expected),
+                     damaged=result.counts.damaged + damaged)
+    return replace(result, counts=counts, warnings=result.warnings + tuple(warnings))
 
 
 def assess_task(

@@ -47,7 +47,7 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        return self.kept + self.answered == self.total
+        return 0 < self.total == self.kept + self.answered
 
 
 class _Ledger:

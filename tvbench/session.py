@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,6 +17,7 @@ from typing import Any
 from tvbench import __version__
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
+from tvbench.lines import in_words
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder
 from tvbench.plan import Plan
@@ -36,13 +38,15 @@ class SessionOptions:
 
 
 class RunSession:
-    """Use as a context manager. Raises UsageError when another process writes the run."""
+    """Use as a context manager. Raises UsageError when another process writes the run. `notes` say what was found
+    damaged in its folder."""
 
     def __init__(self, folder: Path, plan: Plan, engine: str, options: SessionOptions) -> None:
         self.folder = folder
         self.plan = plan
         self.engine = engine
         self.options = options
+        self.notes: list[str] = []
         self._info = EngineInfo(engine, "not started")
         self._created = now()
         self._speed: dict[str, float] = {}
@@ -62,6 +66,7 @@ class RunSession:
     def answer(self, watch: Watch) -> Outcome:
         """Ask what is missing. See runner.answer_items for what it raises."""
         kept = self._writer.start()
+        self.notes += [f"{text}: asked again" for text in in_words(self._writer.damaged)]
         items = list(self.plan.planned_items())
         outcome = answer_items(
             items, self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
@@ -74,11 +79,12 @@ class RunSession:
     def _write_plan(self) -> None:
         """Write down what is asked; what an earlier sitting knew of the engine and its speed stays."""
         run = RunFolder(self.folder)
-        if run.exists():
-            before = run.manifest()
-            self._created = before.get("created", self._created)
-            self._speed = before.get("speed") or {}
-            self._info = EngineInfo(**before["engine"]) if "engine" in before else self._info
+        before = run.earlier_manifest()
+        if run.exists() and not before:
+            self.notes.append("manifest.json was damaged, and is written anew; answers are kept")
+        self._created = before.get("created", self._created)
+        self._speed = before.get("speed") or {}
+        self._info = earlier_engine(before) or self._info
         self._writer.write_requests(
             (planned.key, planned.item, planned.digests) for planned in self.plan.planned_items()
         )
@@ -118,6 +124,12 @@ class RunSession:
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def earlier_engine(manifest: Mapping[str, Any]) -> EngineInfo | None:
+    """The engine that a manifest speaks of; None where it names none."""
+    engine = manifest.get("engine")
+    return None if engine is None else EngineInfo(engine["name"], engine["version"], engine.get("settings", {}))
 
 
 def engine_label(engine: EngineInfo) -> str:

@@ -6,8 +6,9 @@
     scores.jsonl       one line an item, written by scoring
     result.json        the figures
 
-A killed writer can leave a torn last line: readers drop it, the next writer removes it. A failure is a line with
-`error`; it is sent again, and its line replaced, when the run is continued. Knows types and the codec only.
+A killed writer can leave a torn last line: readers drop it, the next writer removes it. Every line has a checksum
+(lines.py): one that was damaged counts as missing. A failure is a line with `error`; it is sent again, and its line
+replaced, when the run is continued. Knows types, the codec and lines only.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from tvbench import codec
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.lines import Damage, checksum, json_line, read_lines
+from tvbench.manifests import shape_problem
 from tvbench.types import Item, Response, Score, TaskResult
 
 FORMAT = 1
@@ -35,6 +38,14 @@ MANIFEST, REQUESTS, RESPONSES, SCORES, RESULT, LOCK = (
     "result.json",
     ".lock",
 )
+
+
+AGAIN = ("run the same `tvbench run` command again (or `tvbench import`, or `tvbench judge`): it writes the file anew, "
+         "and answers are kept")
+
+
+class DamagedError(UsageError):
+    """A file of the run folder is not as it was written."""
 
 
 class StoreError(TvbenchError):
@@ -67,22 +78,6 @@ def write_atomically(path: Path, chunks: Iterable[str]) -> None:
         raise storage_error(error, path) from error
 
 
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Every readable line as (number, value). A torn or damaged line is left out: its key counts as missing."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield number, json.loads(line.decode("utf-8", "surrogatepass"))
-            except ValueError:
-                continue
-
-
 class RunFolder:
     """A run as it lies on disk. Reading never writes, and needs no lock."""
 
@@ -97,47 +92,65 @@ class RunFolder:
         return (self.path / MANIFEST).is_file()
 
     def manifest(self) -> dict[str, Any]:
-        """Raises UsageError where there is no run, or one of a later format."""
-        return self._read_json(MANIFEST)
+        """Raises UsageError where there is no run, or one of a later format, DamagedError where it is no manifest."""
+        hint = f"lost are dates, versions and the command that it held; {AGAIN}"
+        data = self._read_json(MANIFEST, hint)
+        if problem := shape_problem(data):
+            raise DamagedError(f"{self.path / MANIFEST} is damaged: {problem}", hint)
+        return data
+
+    def earlier_manifest(self) -> dict[str, Any]:
+        """The manifest for a writer that writes it anew: empty where there is none yet, or a damaged one."""
+        try:
+            return self.manifest() if self.exists() else {}
+        except DamagedError:
+            return {}
 
     def result(self) -> list[TaskResult] | None:
         """The figures as they were last computed; None before the first scoring. Raises UsageError if damaged."""
         if not (self.path / RESULT).is_file():
             return None
-        data = self._read_json(RESULT)
+        hint = f"`tvbench score {self.path}` writes it again"
+        data = self._read_json(RESULT, hint)
+        if data.get("sum", "") not in ("", checksum(data)):
+            raise DamagedError(f"{self.path / RESULT} is damaged: its checksum differs", hint)
         try:
             return [codec.result_from_json(task) for task in data["tasks"]]
         except (KeyError, TypeError, AttributeError) as error:
-            raise UsageError(
-                f"{self.path / RESULT} is not a result ({error})", f"`tvbench score {self.path}` writes it again"
-            ) from error
+            raise DamagedError(f"{self.path / RESULT} is not a result ({error})", hint) from error
 
-    def requests(self) -> list[tuple[str, Item]]:
-        """Every item with its key, in the order in which it was asked. Raises UsageError where a line is damaged."""
+    def requests(self, damaged: list[Damage] | None = None) -> list[tuple[str, Item]]:
+        """Every item with its key, in the order in which it was asked.
+
+        Damaged lines are added to `damaged`; without it they raise DamagedError. Raises UsageError without the file.
+        """
         path = self.path / REQUESTS
         if not path.is_file():
-            raise UsageError(f"{path} is missing", "run the same `tvbench run` command again: answers are kept")
+            raise UsageError(f"{path} is missing", AGAIN)
+        found: list[Damage] = []
         pairs: list[tuple[str, Item]] = []
-        with path.open(encoding="utf-8", errors="surrogatepass") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    data = json.loads(line)
-                    pairs.append((data["key"], codec.item_from_json(data["item"])))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UsageError(
-                        f"{path}:{number} is damaged ({type(error).__name__}: {error})",
-                        "run the same `tvbench run` command again: answers are kept",
-                    ) from error
+        for number, data in read_lines(path, found, appended=False):
+            try:
+                pairs.append((str(data["key"]), codec.item_from_json(data["item"])))
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                found.append(Damage(path, number, f"{type(error).__name__}: {error}"))
+        if found and damaged is None:
+            raise DamagedError(str(found[0]), AGAIN)
+        if damaged is not None:
+            damaged += found
         return pairs
 
-    def responses(self) -> dict[str, Response]:
-        """The answer for each key over all shards. An answer beats a failure; else the later line holds."""
+    def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
+        """The answer for each key over all shards. An answer beats a failure; else the later line holds. A damaged line
+        is left out, so that its key counts as missing; it is added to `damaged`."""
         found: dict[str, Response] = {}
+        faults = [] if damaged is None else damaged
         for path in self.response_files():
-            for _, data in _json_lines(path):
+            for number, data in read_lines(path, faults):
                 try:
                     response = codec.response_from_json(data)
-                except (KeyError, TypeError):
+                except (KeyError, TypeError) as error:
+                    faults.append(Damage(path, number, f"{type(error).__name__}: {error}"))
                     continue
                 before = found.get(response.key)
                 if before is None or before.error is not None or response.error is None:
@@ -154,24 +167,26 @@ class RunFolder:
 
     def write_result(self, results: Iterable[TaskResult], scores: Mapping[str, Iterable[Score]]) -> None:
         """Write scores.jsonl (by task) and result.json. Raises StoreError."""
-        write_atomically(
-            self.path / SCORES,
-            (_line({"task": task, **codec.score_to_json(score)}) for task, some in scores.items() for score in some),
-        )
+        lines = ({"task": task, **codec.score_to_json(score)} for task, some in scores.items() for score in some)
+        write_atomically(self.path / SCORES, map(json_line, lines))
         data = {"format": FORMAT, "run": self.name, "tasks": [codec.result_to_json(result) for result in results]}
+        data["sum"] = checksum(data)
         write_atomically(self.path / RESULT, [json.dumps(data, ensure_ascii=False, indent=1), "\n"])
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def _read_json(self, name: str, hint: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
         except FileNotFoundError:
-            raise UsageError(f"{self.path} holds no run ({name} is missing)", "`tvbench leaderboard` lists the runs") \
-                from None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from error
-        if not isinstance(data, dict) or not isinstance(data.get("format"), int):
-            raise UsageError(f"{path} is not a tvbench file")
+            raise UsageError(f"{self.path} holds no run ({name} is missing)",
+                             hint if self.response_files() else "`tvbench leaderboard` lists the runs") from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        except (ValueError, RecursionError) as error:
+            empty = path.stat().st_size == 0
+            raise DamagedError(f"{path} is damaged: {'it is empty' if empty else error}", hint) from error
+        if not isinstance(data, dict) or type(data.get("format")) is not int:
+            raise DamagedError(f"{path} is damaged: it is not a tvbench file", hint)
         if data["format"] > FORMAT:
             raise UsageError(f"{path} was written by a newer tvbench (format {data['format']})", "update tvbench")
         return data
@@ -181,10 +196,12 @@ class RunWriter:
     """The one writer of a run folder, under a lock that dies with its process.
 
     Use as a context manager. Raises UsageError when another process writes there, StoreError when it cannot write.
+    `damaged` are the lines of responses.jsonl that `start` found damaged, and took away.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damaged: list[Damage] = []
         self._lock: IO[str] | None = None
         self._responses: IO[str] | None = None
 
@@ -221,19 +238,21 @@ class RunWriter:
         """`requests`: (key, item, media digests)."""
         write_atomically(
             self.path / REQUESTS,
-            (_line({"key": key, "item": codec.item_to_json(item, digests)}) for key, item, digests in requests),
+            (json_line({"key": key, "item": codec.item_to_json(item, digests)}) for key, item, digests in requests),
         )
 
     def start(self) -> dict[str, Response]:
-        """Make responses.jsonl ready for appending: each key once, no torn line, no failures.
+        """Make responses.jsonl ready for appending: each key once, with its checksum, no torn or damaged line, no
+        failures.
 
-        Returns the answers that are kept. What failed before is thereby missing, and is asked again.
+        Returns the answers that are kept. What failed before, or was damaged, is thereby missing, and is asked again.
         """
-        kept = {key: response for key, response in RunFolder(self.path).responses().items() if response.error is None}
+        run = RunFolder(self.path)
+        kept = {key: response for key, response in run.responses(self.damaged).items() if response.error is None}
         path = self.path / RESPONSES
-        shards = [shard for shard in RunFolder(self.path).response_files() if shard != path]
-        if shards or not self._is_clean(path, len(kept)):
-            write_atomically(path, (_line(codec.response_to_json(response)) for response in kept.values()))
+        shards = [shard for shard in run.response_files() if shard != path]
+        if shards or self.damaged or not self._is_clean(path, len(kept)):
+            write_atomically(path, (json_line(codec.response_to_json(response)) for response in kept.values()))
             for shard in shards:
                 shard.unlink()
         try:
@@ -247,7 +266,7 @@ class RunWriter:
         if self._responses is None:
             raise RuntimeError("append before start")
         try:
-            self._responses.write(_line(codec.response_to_json(response)))
+            self._responses.write(json_line(codec.response_to_json(response)))
             self._responses.flush()
         except OSError as error:
             raise storage_error(error, self.path / RESPONSES) from error
@@ -256,7 +275,8 @@ class RunWriter:
         if not path.is_file():
             return answers == 0
         data = path.read_bytes()
-        return (not data or data.endswith(b"\n")) and data.count(b"\n") == answers
+        ends = data.count(b"\n")
+        return (not data or data.endswith(b"\n")) and ends == answers == data.count(b',"sum":"')
 
     def _note_owner(self) -> None:
         assert self._lock is not None
@@ -276,7 +296,7 @@ def find_runs(results: Path) -> list[RunFolder]:
 def find_run(results: Path, name: str) -> RunFolder:
     """A run by its path, its name below `results`, or an unambiguous beginning of that name. Raises UsageError."""
     for path in (Path(name), results / name):
-        if (path / MANIFEST).is_file():
+        if (path / MANIFEST).is_file() or (path / RESPONSES).is_file():
             return RunFolder(path)
     runs = {run.name: run for run in find_runs(results)}
     starting = [run for run_name, run in runs.items() if run_name.startswith(name)]

@@ -243,7 +243,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many items were asked, and what became of them. Complete means expected == answered == scored."""
+    """How many items were asked, and what became of them. Complete means expected == answered == scored, and not that
+    nothing was asked. `damaged` lines of the run folder are not as they were written."""
 
     expected: int = 0
     answered: int = 0
@@ -251,10 +252,16 @@ class Counts:
     scored: int = 0
     unscored: int = 0
     flags: Mapping[str, int] = field(default_factory=dict)
+    damaged: int = 0
 
     @property
     def complete(self) -> bool:
-        return self.expected == self.answered == self.scored
+        return self.all_answered and self.answered == self.scored
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether nothing failed or is missing; open answers may still wait for a judge."""
+        return 0 < self.expected == self.answered and not self.failed and not self.damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +270,10 @@ class Slice:
 
     counts: Counts
     metrics: Mapping[str, Metric]
+
+
+LOGGED = "logged"
+"""The protocol of a task whose figures were only copied from a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +297,11 @@ class TaskResult:
     metric_signatures: Mapping[str, str] = field(default_factory=dict)
     logged: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def copied(self) -> bool:
+        """Whether its figures were only copied from a foreign log: nothing was asked or scored here."""
+        return self.protocol == LOGGED
 
 
 # ── Tasks ─────────────────────────────────────────────────────────────────────────────────────────

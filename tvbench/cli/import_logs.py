@@ -64,7 +64,6 @@ def _remarks(imported: Imported, *, everything: bool) -> None:
 
 
 def _table(imported: Imported) -> Table:
-    from tvbench.interop.runs import LOGGED
     from tvbench.report.run_table import figure
     from tvbench.report.table import Cell, Column, Table
     from tvbench.scoring.names import label
@@ -80,7 +79,7 @@ def _table(imported: Imported) -> Table:
         rules.append(len(rows))
         for result in run.results:
             counts = result.counts
-            copied = result.protocol == LOGGED
+            copied = result.copied
             metric = result.metrics.get(result.primary)
             rows.append((
                 Cell(run.model), Cell(result.task),

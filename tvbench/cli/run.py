@@ -160,6 +160,8 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
         try:
             outcome = session.answer(watch)
         finally:
+            for note in session.notes:
+                remark(note)
             results = assess(RunFolder(folder))
     graded = True
     if args.judge is not None:
@@ -167,7 +169,7 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
     if args.comet is not None:
         scored, results = _comet(args, RunFolder(folder), results)
         graded = graded and scored
-    sound = all(result.counts.complete or _only_unscored(result) for result in results)
+    sound = bool(results) and all(result.counts.all_answered for result in results)
     complete = graded and outcome.complete and sound
     _report(args, folder, results, watch, complete, plan.card.revision)
     return EXIT_GOOD if complete else EXIT_INCOMPLETE
@@ -260,11 +262,6 @@ def _report(
         remark(f"failed {count}x: {reason}")
     if watch.failures:
         remark("the same command again asks only what failed")
-
-
-def _only_unscored(result: TaskResult) -> bool:
-    """Open-ended items wait for a judge: nothing failed, so the run itself is good."""
-    return result.counts.failed == 0 and result.counts.expected == result.counts.answered
 
 
 def _languages(text: str | None, tasks: list[str]) -> tuple[str, ...]:

@@ -1,17 +1,17 @@
 """What COMET has said of a run: RUN/comet/METRIC.jsonl, one line a segment, and METRIC.json, who said it.
 
-    METRIC.jsonl   {"key", "score", "error_spans" (where the model marks errors)}   or   {"key", "error"}
+    METRIC.jsonl   {"key", "score", "error_spans" (where the model marks errors), "sum"}   or   {"key", "error", "sum"}
     METRIC.json    {"format", "models": [{"name", "revision", "precision", "versions", ...}, ...]}, the current one last
 
 Scores are found by the content of their segments, so that an answer that was given anew is simply not scored yet. A
-torn last line is left out by readers, and ended by the next writer. Knows the store's errors; knows no worker.
+torn last line, and one whose checksum differs, are left out by readers and removed by the next writer. Knows the
+store's errors; knows no worker.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from tvbench.comet.segments import asked_of
 from tvbench.errors import UsageError
+from tvbench.lines import Damage, ends_torn, json_line, read_lines
 from tvbench.signature import write_signature
 from tvbench.store import RunFolder, storage_error, write_atomically
 from tvbench.types import Item, Response, SideScores
@@ -74,11 +75,10 @@ class Record:
         found: dict[str, Result] = {}
         if not self.scores.is_file():
             return found
-        with self.scores.open("rb") as file:
-            for line in file:
-                key, result = _read_line(line)
-                if result is not None and (result.score is not None or key not in found):
-                    found[key] = result
+        for _, line in read_lines(self.scores, []):
+            key, result = _result(line)
+            if result is not None and (result.score is not None or key not in found):
+                found[key] = result
         return found
 
     def models(self) -> dict[tuple[str, str], Model]:
@@ -121,10 +121,8 @@ class Appender:
 
     def __enter__(self) -> Appender:
         try:
-            torn = _is_torn(self.path)
+            _mend(self.path)
             self._file = self.path.open("ab")
-            if torn:
-                self._file.write(b"\n")
         except OSError as error:
             raise storage_error(error, self.path) from error
         return self
@@ -137,27 +135,27 @@ class Appender:
         """Raises StoreError when the disk is full."""
         assert self._file is not None
         try:
-            self._file.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            self._file.write(json_line(line).encode("utf-8", "surrogatepass"))
             self._file.flush()
         except OSError as error:
             raise storage_error(error, self.path) from error
 
 
-def _is_torn(path: Path) -> bool:
-    """Whether the last line has no end: its writer was killed."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+def _mend(path: Path) -> None:
+    """Take torn and damaged lines out of the file. Raises OSError, StoreError."""
+    if not path.is_file():
+        return
+    faults: list[Damage] = []
+    lines = [json_line(line) for _, line in read_lines(path, faults)]
+    if faults or ends_torn(path):
+        write_atomically(path, lines)
 
 
-def _read_line(line: bytes) -> tuple[str, Result | None]:
+def _result(line: Any) -> tuple[str, Result | None]:
     try:
-        data = json.loads(line.decode("utf-8", "surrogatepass"))
-        key, score = str(data["key"]), data.get("score")
+        key, score = str(line["key"]), line.get("score")
         if score is None:
-            return key, Result(None, str(data["error"]))
+            return key, Result(None, str(line["error"]))
         return key, Result(float(score)) if math.isfinite(score) else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return "", None

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
@@ -27,13 +26,12 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name
 from tvbench.keys import content_key, media_of
+from tvbench.lines import json_line
 from tvbench.signature import task_signature, write_signature
 from tvbench.store import RESPONSES, RunFolder, RunWriter, write_atomically
-from tvbench.types import Build, Item, ModelCard, Open, Response, Task, TaskResult
+from tvbench.types import LOGGED, Build, Item, ModelCard, Open, Response, Task, TaskResult
 
 PROTOCOL = "paper"
-LOGGED = "logged"
-"""The protocol of a task whose figures were only copied from the log."""
 IGNORES_UNTIL = frozenset({"llava_hf", "vllm"})
 
 
@@ -265,7 +263,7 @@ def _logged(log: TaskLog) -> dict[str, Any]:
 
 def _write(folder: Path, model: ModelLogs, shown: str, entries: list[dict[str, Any]], contents: _Contents) -> None:
     """Write the folder anew, whole files at a time: importing twice gives the same folder."""
-    before = RunFolder(folder).manifest() if RunFolder(folder).exists() else {}
+    before = RunFolder(folder).earlier_manifest()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with RunWriter(folder) as writer:
         writer.write_manifest({
@@ -278,12 +276,7 @@ def _write(folder: Path, model: ModelLogs, shown: str, entries: list[dict[str, A
             "tasks": entries,
         })
         writer.write_requests(contents.pairs)
-        write_atomically(folder / RESPONSES, _response_lines(contents.responses))
-
-
-def _response_lines(responses: Iterable[Response]) -> Iterator[str]:
-    for response in responses:
-        yield json.dumps(codec.response_to_json(response), ensure_ascii=False, separators=(",", ":")) + "\n"
+        write_atomically(folder / RESPONSES, (json_line(codec.response_to_json(one)) for one in contents.responses))
 
 
 def _card(model: ModelLogs, shown: str) -> ModelCard:

@@ -22,7 +22,7 @@ from tvbench.judging.rubric import Rubric
 from tvbench.judging.spend import Prices, Spend, most, spent
 from tvbench.plan import PlannedItem
 from tvbench.runner import Watch, answer_items
-from tvbench.session import engine_label, now, packages
+from tvbench.session import earlier_engine, engine_label, now, packages
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, ModelCard, Response
 
@@ -199,10 +199,10 @@ class Judging:
 
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:
         """The manifest, and every request that was or may be sent. What an earlier sitting began keeps its date."""
-        before = RunFolder(self.folder).manifest() if RunFolder(self.folder).exists() else {}
+        before = RunFolder(self.folder).earlier_manifest()
         asked = before.get("judging", {})
-        if info.version == "not started" and "engine" in before:
-            info = EngineInfo(**before["engine"])
+        if info.version == "not started":
+            info = earlier_engine(before) or info
         replies = RunFolder(self.folder).responses()
         writer.write_requests((one.key, one.item, ()) for one in _once(
             request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvbench.errors import UsageError
 from tvbench.keys import media_of
 from tvbench.plan import Plan, PlannedItem, PlannedTask
 from tvbench.report.table import Cell, Column, Table
@@ -147,7 +148,10 @@ def _earlier_rate(plan: Plan, results: Path) -> tuple[float, str] | None:
     wanted = (plan.ask.get("model"), dict(plan.ask.get("engine", {})).get("name"))
     found: tuple[str, float, str] | None = None
     for run in find_runs(results):
-        manifest: dict[str, Any] = run.manifest()
+        try:
+            manifest: dict[str, Any] = run.manifest()
+        except UsageError:
+            continue
         ask = manifest.get("ask") or {}
         speed = (manifest.get("speed") or {}).get("requests_per_second")
         if (ask.get("model"), (ask.get("engine") or {}).get("name")) != wanted or not speed:

@@ -213,7 +213,8 @@ def _notes(sheet: Sheet) -> tuple[str, ...]:
         notes.append("±: an upper bound for groups, since the languages share pictures")
     entries = [line.entry for line in sheet.lines if line.entry is not None]
     notes += [f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "
-              f"{entry.result.counts.scored} scored" for entry in entries if not entry.result.counts.complete]
+              f"{entry.result.counts.scored} scored" for entry in entries
+              if not (entry.result.counts.complete or entry.result.copied)]
     notes += [f"{entry.model} has random weights: its scores are at chance or below"
               for entry in entries if untrained(entry.revision)]
     groups = [f"{comparable(line.entry.result.signature)}|metric:{line.metric}" for line in sheet.lines if line.entry]

@@ -177,7 +177,7 @@ def _may_be_best(row: Row, place: Place, shown: Shown) -> bool:
     """Not what was copied, what lacks answers, or what describes the data instead of the model."""
     counts = row.entries[place.task].result.counts
     known = METRICS.get(shown.metric)
-    return not shown.logged and counts.expected == counts.answered and not (known is not None and known.baseline)
+    return not shown.logged and counts.all_answered and not (known is not None and known.baseline)
 
 
 def _counts_text(counts: Counts) -> str:
@@ -186,6 +186,8 @@ def _counts_text(counts: Counts) -> str:
         parts.append(f"{counts.failed} failed")
     if counts.unscored:
         parts.append(f"{counts.unscored} unscored")
+    if counts.damaged:
+        parts.append(f"{counts.damaged} lines damaged")
     return ", ".join(parts)
 
 

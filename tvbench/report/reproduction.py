@@ -149,7 +149,7 @@ def _against(
     if not logged and result.protocol != scored.protocol:
         yield f"our run asked by the protocol {result.protocol}, not {scored.protocol}"
     counts = result.counts
-    if counts.failed or counts.expected != counts.answered:
+    if not counts.all_answered and not result.copied:
         yield f"our run is incomplete: {counts.answered} of {counts.expected} items answered"
     coverage = guide.coverage.get(f"{figure.task}/{figure.part}")
     languages = len(_languages(result, figure.part))

@@ -88,6 +88,8 @@ def counts_text(counts: Counts) -> list[str]:
             f"INCOMPLETE: of {counts.expected} items {counts.answered} were answered, {counts.failed} failed, "
             f"{missing} were not asked"
         )
+    if counts.damaged:
+        texts.append(f"INCOMPLETE: {counts.damaged} lines of requests.jsonl are not as they were written")
     if counts.unscored:
         texts.append(f"{counts.unscored} answers are unscored")
     if counts.flags:

@@ -1,0 +1,127 @@
+"""JSON lines with a checksum each, so that a damaged line is told from a whole one and costs nobody else's.
+
+    {"key":"9c2e...","text":"...","sum":"1a2b3c4d"}
+
+`sum` is the CRC-32 of the line without it, written compactly. A line without `sum` is one of before, and is believed;
+one whose `sum` differs is left out and reported. Knows no run and no meaning of a line.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SUM = "sum"
+BEGINNING = b'{"key":'
+"""How every line begins that we write; after a damaged line end it shows where the next one begins."""
+SHOWN_LINES = 5
+TAIL = len(f',"{SUM}":"00000000"}}')
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A line that is not as it was written, and is left out."""
+
+    path: Path
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} is damaged ({self.reason})"
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """`value` as one line with its checksum."""
+    text = _compact({name: part for name, part in value.items() if name != SUM})
+    return f'{text[:-1]},"{SUM}":"{_crc(_encoded(text))}"}}\n'
+
+
+def checksum(value: Mapping[str, Any]) -> str:
+    """What `value`'s `sum` should be: 8 hex digits. The order of its fields counts."""
+    return _crc(_encoded(_compact({name: part for name, part in value.items() if name != SUM})))
+
+
+def read_lines(path: Path, damaged: list[Damage], *, appended: bool = True) -> Iterator[tuple[int, Any]]:
+    """Every whole line as (number, value); what is damaged is added to `damaged`.
+
+    In a file that is `appended` to, a last line without its end was being written when its writer was killed: it is
+    left out, and is no damage.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                if appended:
+                    return
+                line += b"\n"
+            value, reason = _read(line)
+            if reason is None:
+                yield number, value
+                continue
+            damaged.append(Damage(path, number, reason))
+            for saved in _saved(line):
+                yield number, saved
+
+
+def in_words(faults: Sequence[Damage]) -> list[str]:
+    """One sentence for each file with damaged lines, naming the first of them."""
+    by_file: dict[Path, list[Damage]] = {}
+    for fault in faults:
+        by_file.setdefault(fault.path, []).append(fault)
+    told: list[str] = []
+    for path, some in by_file.items():
+        if len(some) == 1:
+            told.append(str(some[0]))
+            continue
+        numbers = ", ".join(str(one.line) for one in some[:SHOWN_LINES]) + (", ..." if some[SHOWN_LINES:] else "")
+        told.append(f"{path}: {len(some)} lines are damaged ({numbers})")
+    return told
+
+
+def ends_torn(path: Path) -> bool:
+    """Whether the last line has no end."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"
+
+
+def _read(line: bytes) -> tuple[Any, str | None]:
+    try:
+        value = json.loads(line.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        return None, "not text"
+    except (ValueError, RecursionError):
+        return None, "not JSON"
+    if not isinstance(value, dict):
+        return None, "not a JSON object"
+    if SUM not in value:
+        return value, None
+    # The bytes as they were written tell without a second rendering; another writer's spaces change nothing.
+    whole = value[SUM] == _crc(line[: -TAIL - 1] + b"}") or value[SUM] == checksum(value)
+    return value, None if whole else "its checksum differs"
+
+
+def _saved(line: bytes) -> Iterator[Any]:
+    """Whole lines that stand in one because the end of another was damaged. Only a checksum is believed here."""
+    for part in line.split(BEGINNING)[1:]:
+        end = part.rfind(f',"{SUM}":"'.encode()) + TAIL
+        value, reason = _read(BEGINNING + part[:end] + b"\n")
+        if reason is None and SUM in value:
+            yield value
+
+
+def _compact(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _crc(data: bytes) -> str:
+    return f"{zlib.crc32(data):08x}"

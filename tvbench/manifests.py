@@ -1,0 +1,64 @@
+"""What manifest.json must look like before anybody reads it: which fields there are, and of which type.
+
+A file that was cut, mixed up or edited is told here, in one sentence, instead of by whoever stumbles over it. Fields
+that are not named here are free. Knows no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TEXT, NUMBER, LIST, OBJECT = (str,), (int,), (list,), (dict,)
+NAMES = {str: "text", int: "a whole number", list: "a list", dict: "an object", type(None): "null"}
+OPTIONAL = (dict, type(None))
+
+FIELDS: dict[str, tuple[type, ...]] = {
+    "tasks": LIST, "model": OBJECT, "engine": OBJECT, "ask": OPTIONAL, "speed": OPTIONAL, "created": TEXT,
+    "updated": TEXT, "judging": OBJECT,
+}
+TASK_FIELDS: dict[str, tuple[type, ...]] = {
+    "task": TEXT, "protocol": TEXT, "primary": TEXT, "signature": TEXT, "items": NUMBER, "warnings": LIST,
+    "metrics": LIST, "logged": OBJECT, "dataset": TEXT,
+}
+NEEDED = ("task", "protocol", "primary", "signature")
+MODEL_FIELDS: dict[str, tuple[type, ...]] = {"name": TEXT, "revision": TEXT}
+ENGINE_FIELDS: dict[str, tuple[type, ...]] = {"name": TEXT, "version": TEXT, "settings": OBJECT}
+ASK_FIELDS: dict[str, tuple[type, ...]] = {"tasks": LIST, "engine": OBJECT}
+
+
+def shape_problem(data: Mapping[str, Any]) -> str | None:
+    """What is wrong with a manifest, in words; None where it can be read."""
+    if "tasks" not in data:
+        return "it does not say which tasks were asked"
+    problem = _wrong(data, FIELDS, "")
+    if problem is None and "engine" in data and not {"name", "version"} <= data["engine"].keys():
+        return "it does not say which engine answered"
+    for name, fields in (("model", MODEL_FIELDS), ("engine", ENGINE_FIELDS), ("ask", ASK_FIELDS)):
+        problem = problem or _wrong(data.get(name) or {}, fields, f"{name}.")
+    problem = problem or _wrong_entries(data["tasks"], "tasks", NEEDED, TASK_FIELDS)
+    asked = (data.get("ask") or {}).get("tasks", []) if problem is None else []
+    return problem or _wrong_entries(asked, "ask.tasks", ("task",), {"task": TEXT, "settings": OBJECT})
+
+
+def _wrong_entries(
+    entries: list[Any], place: str, needed: tuple[str, ...], fields: Mapping[str, tuple[type, ...]]
+) -> str | None:
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            return f"{place}[{number}] is not an object"
+        missing = [name for name in needed if name not in entry]
+        if missing:
+            return f"{place}[{number}] has no {missing[0]}"
+        if problem := _wrong(entry, fields, f"{place}[{number}]."):
+            return problem
+        if entry.get("items", 0) < 0:
+            return f"{place}[{number}].items is below 0"
+    return None
+
+
+def _wrong(data: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]], place: str) -> str | None:
+    for name, types in fields.items():
+        if name in data and type(data[name]) not in types:
+            return f"{place}{name} is not {' or '.join(NAMES[one] for one in types)}"
+    return None
