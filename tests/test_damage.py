@@ -92,18 +92,20 @@ def test_shortened_requests_are_incomplete(bed: Bed, capsys: Said, kept: int) ->
     assert bed.complete() == [True]
 
 
+def test_no_command_reads_a_shortened_run(bed: Bed, capsys: Said) -> None:
+    bed.path(REQUESTS).write_bytes(b"".join(bed.lines(REQUESTS)[:10]))
+    path = str(bed.run.path)
+    for words in (["explain", path], ["compare", path, path], ["judge", path, "--judge", bed.server.model],
+                  ["audit", path]):
+        assert main([*words, "--results", str(bed.results)]) == 2, words
+        assert "of the 60 items" in capsys.readouterr().err, words
+
+
 def test_requests_cut_anywhere_are_incomplete(bed: Bed) -> None:
     whole = bed.files[REQUESTS]
     for place in random.Random(1).sample(range(len(whole) - 1), 12):
         bed.path(REQUESTS).write_bytes(whole[:place])
         assert bed.score() == 1 and bed.complete() == [False], place
-
-
-def other_run(bed: Bed, folder: Path) -> bytes:
-    """A line of requests.jsonl from a run of other sentences."""
-    other = Bed.__new__(Bed)
-    Bed.__init__(other, folder, bed.server, sentences(folder / "others", 20))
-    return other.lines(REQUESTS)[0]
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -18,6 +18,7 @@ import errno
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +123,8 @@ class RunFolder:
     def requests(self, damaged: list[Damage] | None = None) -> list[tuple[str, Item]]:
         """Every item with its key, in the order in which it was asked.
 
-        Damaged lines are added to `damaged`; without it they raise DamagedError. Raises UsageError without the file.
+        Damaged lines are added to `damaged`; without it they raise DamagedError, and so do fewer items than the
+        manifest speaks of. Raises UsageError without the file.
         """
         path = self.path / REQUESTS
         if not path.is_file():
@@ -134,11 +136,20 @@ class RunFolder:
                 pairs.append((str(data["key"]), codec.item_from_json(data["item"])))
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 found.append(Damage(path, number, f"{type(error).__name__}: {error}"))
-        if found and damaged is None:
-            raise DamagedError(str(found[0]), AGAIN)
         if damaged is not None:
             damaged += found
+        elif found:
+            raise DamagedError(str(found[0]), AGAIN)
+        else:
+            self._refuse_shortened(pairs)
         return pairs
+
+    def _refuse_shortened(self, pairs: list[tuple[str, Item]]) -> None:
+        held = Counter(item.task for _, item in pairs)
+        for entry in self.manifest()["tasks"] if self.exists() else ():
+            if held[entry["task"]] < entry.get("items", 0):
+                raise DamagedError(f"{self.path / REQUESTS} holds {held[entry['task']]} of the {entry['items']} items "
+                                   f"of {entry['task']} that were asked", AGAIN)
 
     def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
         """The answer for each key over all shards. An answer beats a failure; else the later line holds. A damaged line
