@@ -109,10 +109,12 @@ def test_what_the_logs_say_themselves_stands_beside(published: Path, model: str)
             assert close(ours["textvqa"].logged["textvqa_val"]["metrics"]["exact_match"], fact)
         elif parts[0] == "m3exam" and parts[-1] == "acc":
             assert close(ours["m3exam"].logged[f"m3exam_{parts[2]}"]["metrics"]["m3exam"], fact)
+        elif parts[0] == "m3exam" and parts[-1] == "empty":
+            assert ours["m3exam"].logged[f"m3exam_{parts[2]}"].get("empty", 0) == fact["value"], fact["id"]
         else:
             continue
         checked += 1
-    assert checked == 9 + 3 + 1 + 7
+    assert checked == 9 + 3 + 1 + 7 + 7
 
 
 @needs_logs
@@ -480,10 +482,11 @@ def test_a_task_that_nobody_here_reads_keeps_its_logged_figures(tmp_path: Path, 
 
 
 def test_empty_answers_are_wrong_answers_and_remarked(tmp_path: Path, importing: Any) -> None:
-    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Apfel", ""])})
+    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Apfel", "", " \n  \n", "\u3000"])})
     done = importing(tmp_path / "logs")
-    assert done.code == 0 and values(done.result())["strict"] == 0.5
-    assert any("1 answers are empty" in warning for warning in done.result().warnings)
+    assert done.code == 0 and values(done.result())["strict"] == 0.25
+    assert done.result().counts.flags["empty"] == done.result().logged["alm-bench-de"]["empty"] == 3
+    assert any("3 answers are empty" in warning for warning in done.result().warnings)
 
 
 def test_a_rerun_that_was_appended_counts_once_with_its_last_answer(tmp_path: Path, importing: Any) -> None:
@@ -499,7 +502,9 @@ def test_of_two_logs_of_one_task_the_later_is_used(tmp_path: Path, importing: An
     write_log(tmp_path / "logs" / "a", {"alm-bench-de": alm_rows(["Apfel"])}, stamp="20260101_000000")
     done = importing(tmp_path / "logs")
     assert done.code == 0 and values(done.result())["strict"] == 1.0
-    assert any("logged twice" in note and "with other answers" in note for note in done.notes)
+    (note,) = (note for note in done.notes if "logged twice" in note)
+    assert "with other answers" in note
+    assert f"{tmp_path / 'logs' / 'z'}" in note and f"{tmp_path / 'logs' / 'a'}" in note.partition("logged twice")[2]
 
 
 def test_equal_ids_are_told_apart(tmp_path: Path, importing: Any) -> None:

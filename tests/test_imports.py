@@ -167,7 +167,7 @@ MAY_KNOW = {
     "report.judges": "judging.calibration judging.record report.table",
     "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan scoring.names"
     " signature statistics store",
-    "interop": "assess codec keys languages lines signature store",
+    "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
     " engines.open explaining grounding hub interop"
@@ -189,7 +189,7 @@ MAY_IMPORT = {
     "matplotlib": "train.record",
     "wandb": "train.record",
     "jinja2": "engines",
-    "vllm": "engines.vllm",
+    "vllm": "engines.vllm engines.vllm_process",
     "httpx": "engines",
     "datasets": "",
     "evaluate": "scoring.hf_metrics",

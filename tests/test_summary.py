@@ -13,12 +13,16 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tvbench import codec
 from tvbench.errors import UsageError
+from tvbench.report.run_table import run_table
 from tvbench.scoring import score_item, summarise
 from tvbench.scoring.names import label, metric_id, percent_shown
 from tvbench.scoring.translation import tokenizer
 from tvbench.statistics import Observation, clustered_stderr, macro_stderr
 from tvbench.types import (
+    NEEDS_JUDGE,
+    NO_GOLD,
     Choice,
     Contains,
     Item,
@@ -48,6 +52,46 @@ def result(pairs: Sequence[tuple[Item, str | None]], primary: str = "aligned") -
 
 def value(target: Target, text: str, metric: str) -> float | None:
     return score_item(item("1", "de", target), Response("k", text=text)).values[metric]
+
+
+# ── What has no answer, and answers that say nothing ─────────────────────────────────────────────
+
+NO_GOLD_TARGETS = [OcrText(None), Contains(()), Short(()), Choice((), None, "None"), Translation("dog", ())]
+
+
+@pytest.mark.parametrize("target", NO_GOLD_TARGETS, ids=lambda target: type(target).__name__)
+def test_a_row_without_gold_says_so_and_waits_for_nobody(target: Target) -> None:
+    given = result([(item("1", "pt", target), "um texto")])
+    assert given.counts.unscored == 1 and given.counts.reasons == {NO_GOLD: 1}
+    notes = " ".join(run_table([given]).notes)
+    assert "1 answer is unscored (1 no gold" in notes and "judge" not in notes
+
+
+def test_open_answers_wait_for_a_judge_and_rows_without_gold_do_not() -> None:
+    given = result([(item("1", "pt", OcrText(None)), "x"), (item("2", "pt", Open("?", "!")), "y"),
+                    (item("3", "pt", Open("?", "!")), "z")])
+    assert given.counts.reasons == {NEEDS_JUDGE: 2, NO_GOLD: 1}
+    notes = run_table([given]).notes
+    assert any("3 answers are unscored (2 open-ended" in note and "1 no gold" in note for note in notes)
+    assert any("wait for a judge" in note for note in notes)
+    assert codec.result_from_json(codec.result_to_json(given)) == given
+
+
+def test_results_of_an_older_version_are_still_read() -> None:
+    written = codec.result_to_json(result([(item("1", "pt"), "red")]))
+    del written["counts"]["reasons"]
+    assert codec.result_from_json(written).counts.reasons == {}
+
+
+TARGETS = [*NO_GOLD_TARGETS, COLOURS, OcrText("red"), Contains(("red",)), Short(("red",)), Open("?", "!"),
+           Translation("dog", ("Hund",))]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n \n\t", "\u00a0\u3000", "\u200b\ufeff", "\u00ad \x00"], ids=ascii)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: type(target).__name__)
+def test_an_answer_without_a_visible_character_is_empty(target: Target, text: str) -> None:
+    assert score_item(item("1", "de", target), Response("k", text=text)).flags == ("empty",)
+    assert "empty" not in score_item(item("1", "de", target), Response("k", text=f"{text}.")).flags
 
 
 # ── Standard errors ───────────────────────────────────────────────────────────────────────────────

@@ -244,7 +244,8 @@ class Metric:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many items were asked, and what became of them. Complete means expected == answered == scored, and not that
-    nothing was asked. `damaged` lines of the run folder are not as they were written."""
+    nothing was asked. `damaged` lines of the run folder are not as they were written; `reasons` say why answers are
+    unscored, each with its number."""
 
     expected: int = 0
     answered: int = 0
@@ -253,6 +254,7 @@ class Counts:
     unscored: int = 0
     flags: Mapping[str, int] = field(default_factory=dict)
     damaged: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -381,6 +383,11 @@ class Task:
     def primary_of(self, protocol: str) -> str:
         """The metric by which runs of `protocol` are ranked."""
         return self.primaries.get(protocol, self.primary)
+
+
+NEEDS_JUDGE = "open-ended: needs a judge"
+NO_GOLD = "no gold: the data has no right answer"
+"""Reasons of `Score.unscored` that reports know apart."""
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from tvbench.errors import UsageError
 
 DEFAULT_RESULTS = "./results"
+YEAR = 365 * 24 * 3600
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -81,3 +83,45 @@ def positive(text: str) -> int:
 def not_negative(text: str) -> int:
     """An argparse type: a whole number, 0 or above."""
     return 0 if text.strip() == "0" else positive(text)
+
+
+def temperature(text: str) -> float:
+    """An argparse type: a finite number, 0 (greedy) or above."""
+    value = _number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 (greedy) or more")
+    return value
+
+
+def top_p(text: str) -> float:
+    """An argparse type: a share of the probability, above 0 and at most 1 (all tokens)."""
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """An argparse type: a time to wait, above 0; more than a year is longer than clocks here can count."""
+    value = _number(text)
+    if not 0 < value <= YEAR:
+        raise argparse.ArgumentTypeError(f"must be above 0 seconds, and at most a year ({YEAR:,})")
+    return value
+
+
+def dollars(text: str) -> float:
+    """An argparse type: an amount above 0."""
+    value = _number(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
+    return value

@@ -9,7 +9,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_results, positive
+from tvbench.cli.arguments import add_format, add_results, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="fp16 is what the command comet-score of 2.2.7 computes in, fp32 what the Python library does, and with "
         "it lmms-eval (default %(default)s)",
     )
-    parser.add_argument("--silence", type=positive, default=600, metavar="SECONDS",
+    parser.add_argument("--silence", type=seconds, default=600, metavar="SECONDS",
                         help="stop a worker that says nothing for so long (default %(default)s)")
     parser.add_argument("--offline", action="store_true", help="do not ask the hub (so does HF_HUB_OFFLINE=1)")
     parser.add_argument("--quiet", action="store_true", help="no progress")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from tvbench.cli.arguments import add_results, names, positive
+from tvbench.cli.arguments import add_results, names, not_negative, positive
 from tvbench.cli.output import print_json
 from tvbench.errors import EXIT_GOOD
 
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", metavar="NAMES", help="only these tasks")
     parser.add_argument("--languages", metavar="CODES", help="only these languages; the mean is then over them")
     parser.add_argument("--resamples", type=positive, default=10_000, metavar="N", help="default: 10,000")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling")
+    parser.add_argument("--seed", type=not_negative, default=0, help="of the resampling")
     parser.add_argument("--format", choices=("table", "markdown", "latex", "csv", "json"), default="table")
     add_results(parser)
 

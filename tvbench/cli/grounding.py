@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tvbench.cli.arguments import add_format, add_results, positive
+from tvbench.cli.arguments import add_format, add_results, not_negative, positive
 from tvbench.errors import EXIT_GOOD
 
 EPILOG = """\
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("blind", nargs="?", help="the run without sight (default: the newest one that fits)")
     parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
     parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling")
+    parser.add_argument("--seed", type=not_negative, default=0, help="of the resampling")
     add_format(parser, ("table", "markdown", "csv", "json"))
     add_results(parser)
 

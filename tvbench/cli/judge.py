@@ -9,7 +9,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive
+from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError, unknown_name
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
     parser.add_argument("--max-model-len", type=positive, metavar="TOKENS")
     parser.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only")
-    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="openai only: for one request")
+    parser.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="openai only: one request")
     parser.add_argument("--offline", action="store_true", help="never ask the hub")
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked and what it may cost, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -60,7 +60,7 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     judging.add_argument("--asks", type=positive, default=5, metavar="N",
                          help="how often an answer is asked about until the reply can be read (default 5)")
     judging.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens (default: the card's)")
-    judging.add_argument("--budget", type=float, metavar="DOLLARS", help="stop before this is spent; needs prices")
+    judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs prices")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -92,8 +92,6 @@ def judge_options(args: argparse.Namespace, card: ModelCard) -> JudgeOptions:
             checked = None if args.check == "all" else not_negative(args.check)
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"--check {args.check}: {error}", "a number of items of each language, or all") from error
-    if args.budget is not None and not args.budget > 0:
-        raise UsageError(f"--budget {args.budget:g} leaves nothing to ask with")
     return JudgeOptions(checked=checked, asks=args.asks, prices=prices_of(args.price, card), budget=args.budget)
 
 

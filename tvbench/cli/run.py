@@ -20,7 +20,10 @@ from tvbench.cli.arguments import (
     names,
     not_negative,
     positive,
+    seconds,
     settings_of,
+    temperature,
+    top_p,
 )
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
@@ -59,19 +62,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
     how.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
     how.add_argument("--max-new-tokens", type=positive, metavar="N")
-    how.add_argument("--temperature", type=float, metavar="T")
-    how.add_argument("--top-p", type=float, metavar="P")
+    how.add_argument("--temperature", type=temperature, metavar="T")
+    how.add_argument("--top-p", type=top_p, metavar="P")
     how.add_argument("--top-k", type=not_negative, metavar="K")
     how.add_argument("--sampling-seed", type=not_negative, metavar="SEED")
     how.add_argument("--repeats", type=positive, default=1, metavar="N", help="ask each item N times")
     how.add_argument("--batch-size", type=positive, metavar="N", help="transformers only")
     how.add_argument("--max-model-len", type=positive, metavar="TOKENS")
     how.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only: requests under way")
-    how.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="openai only: for one request")
+    how.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="openai only: for one request")
     how.add_argument("--send-video", choices=("frames", "video_url"), default="frames",
                      help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
                      "samples in its own way")
-    how.add_argument("--video-timeout", type=float, default=60.0, metavar="SECONDS", help="for decoding one clip")
+    how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")

@@ -13,7 +13,7 @@ from tvbench.diagnosis import texts
 from tvbench.diagnosis.causes import CAUSES
 from tvbench.scoring.choice import Verdict, judge
 from tvbench.scoring.names import METRICS
-from tvbench.scoring.normalise import contains_words, words, written_without_blanks
+from tvbench.scoring.normalise import contains_words, is_blank, words, written_without_blanks
 from tvbench.scoring.translation import metric_for
 from tvbench.types import Choice, Contains, Contrast, Item, OcrText, Open, Response, Score, Short, Translation
 
@@ -82,7 +82,7 @@ def diagnose(item: Item, response: Response, score: Score, metric: str) -> Answe
 def _signs(
     item: Item, response: Response, text: str, score: Score, loss: float | None, verdict: Verdict | None, metric: str
 ) -> Iterator[tuple[str, bool]]:
-    if not text.strip():
+    if is_blank(text):
         yield "empty", not isinstance(item.target, Contrast)
         return
     loops = texts.is_loop(text)

@@ -189,7 +189,7 @@ def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[Trouble]) -> Non
     kept, dropped = (log, before) if (bool(log.rows), log.date) >= (bool(before.rows), before.date) else (before, log)
     model.tasks[log.name] = kept
     same = "with the same answers" if kept.answers_digest() == dropped.answers_digest() else "with other answers"
-    what = f"{log.name} was logged twice for this model, {same}; {kept.results.name} ({kept.date}) is used"
+    what = f"{log.name} was logged twice for this model, {same}; {kept.results} ({kept.date}) is used"
     troubles.append(Trouble(str(dropped.results), what, lost=False))
 
 

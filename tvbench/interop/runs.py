@@ -27,6 +27,7 @@ from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name
 from tvbench.keys import content_key, media_of
 from tvbench.lines import json_line
+from tvbench.scoring.normalise import is_blank
 from tvbench.signature import task_signature, write_signature
 from tvbench.store import RESPONSES, RunFolder, RunWriter, write_atomically
 from tvbench.types import LOGGED, Build, Item, ModelCard, Open, Response, Task, TaskResult
@@ -172,7 +173,7 @@ def _join_task(
             if note not in notes:
                 notes.append(note)
     items = [item for _, item, _ in contents.pairs[first:]]
-    empty = sum(response.text == "" for response in contents.responses[first:])
+    empty = sum(response.text is not None and is_blank(response.text) for response in contents.responses[first:])
     if empty:
         notes.append(f"{empty} answers are empty; this harness also logs a failed generation as an empty answer")
     protocol = PROTOCOL if PROTOCOL in task.protocols else task.default_protocol
@@ -249,7 +250,7 @@ def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelL
 
 
 def _logged(log: TaskLog) -> dict[str, Any]:
-    """What is kept of a log beside our own figures. `empty` counts answers that are an empty string."""
+    """What is kept of a log beside our own figures. `empty` counts answers that show nothing."""
     kept: dict[str, Any] = {"metrics": dict(log.metrics), "date": log.date, "file": log.results.name}
     if (language := language_of(log.name)) is not None and language:
         kept["language"] = language
@@ -257,7 +258,7 @@ def _logged(log: TaskLog) -> dict[str, Any]:
         kept["samples"] = log.expected
     if log.rows:
         kept["answers"] = len(log.rows)
-        kept["empty"] = sum(row.text == "" for row in log.rows)
+        kept["empty"] = sum(row.text is not None and is_blank(row.text) for row in log.rows)
     return kept
 
 

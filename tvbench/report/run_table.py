@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
-from tvbench.types import RANDOM_WEIGHTS, Counts, Metric, TaskResult
+from tvbench.types import NEEDS_JUDGE, RANDOM_WEIGHTS, Counts, Metric, TaskResult
 
 COLUMNS = (
     Column("task", "task", "left"),
@@ -67,6 +67,7 @@ def figure(name: str, metric: Metric | None, *, bold: bool = False) -> Cell:
 
 NEXT_STEP = {"judge": "tvbench judge RUN --judge openai:NAME@URL"}
 """What gives a figure that is not there yet."""
+MOST_REASONS = 3
 
 
 def _notes(result: TaskResult) -> list[str]:
@@ -74,7 +75,7 @@ def _notes(result: TaskResult) -> list[str]:
     if result.primary not in result.metrics and result.primary.partition(":")[0] in NEXT_STEP:
         step = NEXT_STEP[result.primary.partition(":")[0]]
         notes.append(f"{result.task}: no {label(result.primary)} yet, the figure of protocol {result.protocol}: {step}")
-    elif result.counts.unscored and "judge" not in result.metrics:
+    elif NEEDS_JUDGE in result.counts.reasons and "judge" not in result.metrics:
         notes.append(f"{result.task}: open answers wait for a judge: {NEXT_STEP['judge']}")
     return notes + [f"{result.task}: {warning}" for warning in result.warnings]
 
@@ -91,7 +92,9 @@ def counts_text(counts: Counts) -> list[str]:
     if counts.damaged:
         texts.append(f"INCOMPLETE: {counts.damaged} lines of requests.jsonl are not as they were written")
     if counts.unscored:
-        texts.append(f"{counts.unscored} answers are unscored")
+        reasons = [f"{count} {reason}" for reason, count in list(counts.reasons.items())[:MOST_REASONS]]
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        texts.append(f"{counts.unscored} {'answer is' if counts.unscored == 1 else 'answers are'} unscored{why}")
     if counts.flags:
         texts.append(", ".join(f"{count} {flag}" for flag, count in sorted(counts.flags.items())))
     return texts

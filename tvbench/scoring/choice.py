@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from tvbench.scoring.letters import letter_before, named_letter
 from tvbench.scoring.normalise import (
     contains_words,
+    is_blank,
     is_number,
     normalise,
     without_markdown,
     words,
     written_without_blanks,
 )
-from tvbench.types import Choice, Item, Score
+from tvbench.scoring.text import empty_flag
+from tvbench.types import NO_GOLD, Choice, Item, Score
 
 NO_TARGET = "None"
 """What the authors' prompt and target say where their pattern found no options; no reply ever matches it."""
@@ -46,7 +48,7 @@ class Verdict:
 def score_choice(item: Item, choice: Choice, text: str) -> Score:
     """The Score of one reply. Without a right option the target alone decides; without either it is unscored."""
     if choice.gold is None and not usable_target(choice):
-        return Score(item.id, unscored="the right option is not known")
+        return Score(item.id, flags=empty_flag(text), unscored=NO_GOLD)
     verdict = judge(choice, text)
     values: dict[str, float | None] = {
         "strict": float(verdict.strict),
@@ -59,7 +61,7 @@ def score_choice(item: Item, choice: Choice, text: str) -> Score:
 
 def judge(choice: Choice, text: str) -> Verdict:
     """Read `text` as an answer to `choice`. Never raises."""
-    if not text.strip():
+    if is_blank(text):
         return Verdict(False, False, False, False, False, None, ("empty",))
     target = usable_target(choice)
     strict = target is not None and text == target

@@ -33,6 +33,11 @@ _WITHOUT_BLANKS = (
 )
 
 
+def is_blank(text: str) -> bool:
+    """Whether `text` shows nothing: blanks, line ends and invisible characters only. Such an answer is empty."""
+    return not any(_visible(character) and not character.isspace() for character in text)
+
+
 @lru_cache(maxsize=65536)
 def normalise(text: str) -> str:
     """NFKC, case folded, quotes unified, invisible characters dropped, blanks collapsed, edges trimmed.

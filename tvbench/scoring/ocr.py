@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tvbench.types import Contains, Item, OcrText, Score
+from tvbench.scoring.text import empty_flag
+from tvbench.types import NO_GOLD, Contains, Item, OcrText, Score
 
 _MASKS = ("###", "***")
 """How CC-OCR marks text that nobody can read; neither side is held to it."""
@@ -56,9 +57,9 @@ def overlap(target: OcrText, text: str) -> Overlap:
 
 def score_ocr(item: Item, target: OcrText, text: str) -> Score:
     """Precision, recall and F1 of one picture; their means are the macro figures. No gold text: unscored."""
-    flags = () if text.strip() else ("empty",)
+    flags = empty_flag(text)
     if target.text is None:
-        return Score(item.id, flags=flags, unscored="the data has no answer")
+        return Score(item.id, flags=flags, unscored=NO_GOLD)
     bags = overlap(target, text)
     values = {"macro_f1": bags.f1, "macro_precision": bags.precision, "macro_recall": bags.recall}
     return Score(item.id, values, flags)
@@ -80,14 +81,14 @@ def score_contains(item: Item, target: Contains, text: str) -> Score:
     a capital can be right: `ocrbench` keeps that, `ocrbench_hme` puts it right.
     """
     if not target.answers:
-        return Score(item.id, unscored="the data has no answer")
+        return Score(item.id, flags=empty_flag(text), unscored=NO_GOLD)
     reply = _one_line(text.lower(), target.formula)
     fixed = any(_one_line(answer.lower(), target.formula) in reply for answer in target.answers)
     as_run = fixed
     if target.formula:
         as_run = any(_one_line(answer, formula=True) in reply for answer in target.answers)
     values = {"ocrbench": float(as_run), "ocrbench_hme": float(fixed)}
-    return Score(item.id, values, () if text.strip() else ("empty",))
+    return Score(item.id, values, empty_flag(text))
 
 
 def _one_line(text: str, formula: bool) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tvbench.scoring.text import NEEDS_JUDGE
-from tvbench.types import Score, SideScores
+from tvbench.types import NEEDS_JUDGE, Score, SideScores
 
 REASONS = {
     "judge_refusal": "the judge refused",

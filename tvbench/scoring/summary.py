@@ -166,6 +166,7 @@ def _counts(records: Sequence[_Record]) -> Counts:
     answered = [record for record in records if record.text is not None]
     flags = Counter(flag for record in answered if record.score for flag in record.score.flags)
     scored = sum(record.scored for record in answered)
+    reasons = Counter(record.score.unscored for record in answered if record.score and record.score.unscored)
     return Counts(
         expected=len(records),
         answered=len(answered),
@@ -173,6 +174,7 @@ def _counts(records: Sequence[_Record]) -> Counts:
         scored=scored,
         unscored=len(answered) - scored,
         flags=dict(sorted(flags.items())),
+        reasons=dict(reasons.most_common()),
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tvbench.scoring.normalise import contains_words, words, written_without_blanks
-from tvbench.types import Item, Score, Translation
+from tvbench.scoring.text import empty_flag
+from tvbench.types import NO_GOLD, Item, Score, Translation
 
 CORPUS_METRICS = ("bleu", "chrfpp")
 _TOKENIZERS = {"zh": "zh", "yue": "zh", "wuu": "zh", "lzh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
@@ -33,9 +34,9 @@ class CorpusFigures:
 def score_translation(item: Item, target: Translation, text: str) -> Score:
     """`sense` of one translation: 1 where a word of the right sense stands in it and none of the wrong sense,
     None where the item is not ambiguous. BLEU and chrF++ come later, from the corpus."""
-    flags = () if text.strip() else ("empty",)
+    flags = empty_flag(text)
     if not target.references:
-        return Score(item.id, flags=flags, unscored="the data has no reference")
+        return Score(item.id, flags=flags, unscored=NO_GOLD)
     if not target.sense:
         return Score(item.id, {"sense": None}, flags)
     right = any(_has_word(text, word) for word in target.sense)
