@@ -150,7 +150,7 @@ MAY_KNOW = {
     "explaining": "assess diagnosis scoring store",
     "auditing": "scoring",
     # What is wrong with a checkpoint.
-    "doctor": "engines media.anyres",
+    "doctor": "engines media.anyres mini",
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
     "checkpoint_files": "media.anyres",
     "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini"
@@ -170,7 +170,7 @@ MAY_KNOW = {
     "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
-    " engines.open explaining grounding hub interop"
+    " engines.checkpoint engines.image_scale engines.open explaining grounding hub interop"
     " languages plan report scoring"
     " serving session store judging train workers",
     "__main__": "cli.main",
@@ -181,9 +181,10 @@ MAY_KNOW = {
 """Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
 
 MAY_IMPORT = {
-    "torch": "cli.train doctor.numerics engines mini.checkpoint train workers.comet_worker",
+    "torch": "cli.train doctor.memory doctor.numerics doctor.scale doctor.weights engines mini.checkpoint"
+    " train workers.comet_worker",
     "comet": "workers.comet_worker",
-    "transformers": "engines train",
+    "transformers": "doctor.scale engines train",
     "safetensors": "engines mini.checkpoint train",
     "tokenizers": "checkpoint_files",
     "matplotlib": "train.record",
@@ -197,7 +198,7 @@ MAY_IMPORT = {
     "pyarrow": "sources train.data.blocks",
     "sacrebleu": "scoring",
     "av": "media mini",
-    "PIL": "doctor.numerics engines media mini train",
+    "PIL": "doctor.numerics doctor.pictures engines media mini train",
     "numpy": "doctor.numerics engines media mini report.estimate paired scoring.sums train workers.comet_worker",
     "rich": "cli report",
     "pycld2": "diagnosis.language_id",

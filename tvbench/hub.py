@@ -19,6 +19,8 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tikt
 """What the engines read; not the same weights a second time in another format."""
 CODE_FILES = ("*.py",)
 COMMIT = re.compile("[0-9a-f]{40}")
+SCALE_SAID = "+image-rows="
+"""What a card's revision goes on with where --image-scale was given: the same files, read in another way."""
 
 
 def pinned(card: ModelCard, *, offline: bool = False) -> ModelCard:
@@ -44,7 +46,13 @@ def pinned_if_here(card: ModelCard) -> ModelCard:
 def model_folder(card: ModelCard, *, offline: bool = False) -> Path:
     """The local snapshot of a hub model, downloaded if it has to be. Raises what `snapshot` raises."""
     files = MODEL_FILES + CODE_FILES if needs_remote_code(card) else MODEL_FILES
-    return snapshot(card.location, kind="model", revision=card.revision, files=files, offline=offline)
+    revision = stored_revision(card)
+    return snapshot(card.location, kind="model", revision=revision, files=files, offline=offline)
+
+
+def stored_revision(card: ModelCard) -> str:
+    """The revision by which the model's files are found: what a person said of them left out."""
+    return card.revision.partition(SCALE_SAID)[0]
 
 
 def needs_remote_code(card: ModelCard) -> bool:

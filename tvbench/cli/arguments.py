@@ -43,6 +43,13 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table
     parser.add_argument("--format", choices=formats, default=formats[0], help="how to print (default %(default)s)")
 
 
+def add_image_scale(parser: argparse._ActionsContainer) -> None:
+    """`--image-scale`: a person's word on what a checkpoint does not say."""
+    parser.add_argument("--image-scale", choices=("folded", "unfolded"),
+                        help="whether a TowerVision-type checkpoint's image rows are scaled by sqrt(hidden) already "
+                        "(`tvbench doctor` measures it; default: what card and checkpoint say)")
+
+
 def names(text: str | None) -> tuple[str, ...]:
     """`a,b, c` as a tuple; nothing as an empty one."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())

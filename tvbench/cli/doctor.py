@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format
+from tvbench.cli.arguments import add_format, add_image_scale
 from tvbench.cli.fields import field
 from tvbench.cli.output import print_json
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EXIT_USAGE, TvbenchError, UsageError
@@ -22,22 +23,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=("transformers", "vllm"),
                         help="whose numbers are measured (default: transformers, and vllm where it is installed)")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="to measure in (default: the stored one)")
+    add_image_scale(parser)
+    parser.add_argument("--quick", action="store_true", help="look at files and weights only: load no whole model")
     parser.add_argument("--offline", action="store_true", help="never ask the hub")
     add_format(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     from tvbench import catalog
+    from tvbench.engines.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine, local_checkpoint
 
-    card = catalog.resolve_model(args.model)
+    card = with_image_scale(catalog.resolve_model(args.model), args.image_scale)
     if card.kind == "server":
         raise UsageError(f"{card.name} is served elsewhere; the doctor looks at files", "name the checkpoint itself")
     choose_engine(card, "transformers")  # everything is measured against it: says what to install
     from tvbench.doctor.examine import examine
 
     try:
-        found = examine(local_checkpoint(card, offline=args.offline), card, engine=args.engine, dtype=args.dtype)
+        folder = local_checkpoint(card, offline=args.offline)
+        found = examine(folder, card, engine=args.engine, dtype=args.dtype, quick=args.quick)
     except UsageError:
         raise
     except TvbenchError as error:
@@ -52,11 +57,16 @@ def main(args: argparse.Namespace) -> int:
 
 def _show(found: Examination) -> None:
     print(f"{found.model} ({found.folder})")
-    for finding in found.findings:
-        print("\n".join(field(f"{finding.severity} {finding.code}", finding.message)))
-        if finding.fix:
-            print("\n".join(field("fix", finding.fix)))
     if not found.findings:
         print("  no findings")
+    print("\n".join(lines_of(found)))
+
+
+def lines_of(found: Examination) -> Iterator[str]:
+    """Findings with their fixes, then remarks."""
+    for finding in found.findings:
+        yield from field(f"{finding.severity} {finding.code}", finding.message)
+        if finding.fix:
+            yield from field("fix", finding.fix)
     for remark in found.remarks:
-        print("\n".join(field("note", remark)))
+        yield from field("note", remark)

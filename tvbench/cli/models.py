@@ -8,13 +8,18 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format
+from tvbench.cli.arguments import add_format, add_image_scale
 from tvbench.cli.fields import field
 from tvbench.cli.output import print_json
-from tvbench.errors import EXIT_GOOD, UsageError
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EngineError, UsageError
 from tvbench.types import ModelCard
+
+if TYPE_CHECKING:
+    from tvbench.doctor.findings import Examination
+    from tvbench.engines.checkpoint import UnknownScale
+    from tvbench.engines.importing import Imported
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                           help="legacy: for transformers before 5.4 and vLLM of that time (default %(default)s)")
     imported.add_argument("--as", choices=("onevision",), dest="family",
                           help="the class that takes clips too, with the same weights")
+    add_image_scale(imported)
+    imported.add_argument("--quick", action="store_true", help="check the copy's weights only: load no whole model")
     imported.add_argument("--offline", action="store_true", help="never ask the hub")
     _add_own_format(imported)
 
@@ -61,24 +68,51 @@ def main(args: argparse.Namespace) -> int:
 
 
 def import_model(card: ModelCard, args: argparse.Namespace) -> int:
-    """`tvbench models import`: the corrected checkpoint, and what was corrected."""
-    from tvbench.engines.importing import MEANING, import_checkpoint
+    """`tvbench models import`: the corrected checkpoint, what was corrected, and what no correction could put right."""
+    from tvbench.doctor.examine import examine_weights
+    from tvbench.engines.checkpoint import UnknownScale
+    from tvbench.engines.image_scale import with_image_scale
+    from tvbench.engines.importing import import_checkpoint
     from tvbench.engines.open import local_checkpoint
 
     if card.kind == "server":
         raise UsageError(f"{card.name} is served elsewhere; there are no files to import",
                          "name a checkpoint folder or a hub id")
-    done = import_checkpoint(local_checkpoint(card, offline=args.offline), card, args.output, target=args.target,
-                             onevision=args.family == "onevision")
+    card = with_image_scale(card, args.image_scale)
+    source = local_checkpoint(card, offline=args.offline)
+    try:
+        done = import_checkpoint(source, card, args.output, target=args.target, onevision=args.family == "onevision")
+    except UnknownScale as error:
+        raise _measured(source, card, error, quick=args.quick) from error
+    copy = ModelCard(card.name, "folder", str(done.folder), modalities=card.modalities)
+    found = examine_weights(done.folder, copy, quick=args.quick)
     if args.format == "json":
-        print_json(asdict(done))
-        return EXIT_GOOD
+        print_json(asdict(done) | {"findings": [asdict(one) for one in found.findings], "remarks": found.remarks})
+    else:
+        _print_imported(card, done, found)
+    return EXIT_INCOMPLETE if found.wrong else EXIT_GOOD
+
+
+def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool) -> EngineError:
+    """The refusal of a checkpoint that says nothing of its scale, with all that could be measured."""
+    from tvbench.doctor.examine import examine_weights
+
+    found = examine_weights(source, card, quick=quick).findings
+    return next((EngineError(one.message, one.fix) for one in found if one.code == "image-scale-unknown"), error)
+
+
+def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None:
+    from tvbench.cli.doctor import lines_of
+    from tvbench.engines.importing import MEANING
+
     print(f"wrote {done.folder}: {card.name} as {done.family}, for {done.target} software")
     for name in done.corrections:
         print("\n".join(field(name, MEANING[name])))
-    if not done.corrections:
+    if not done.corrections and not found.findings:
         print("  nothing had to be corrected")
-    return EXIT_GOOD
+    if found.findings:
+        print("  no correction could put this right:")
+    print("\n".join(lines_of(found)))
 
 
 def record(card: ModelCard) -> dict[str, Any]:

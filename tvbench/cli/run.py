@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tvbench.cli import judge
 from tvbench.cli.arguments import (
     add_format,
+    add_image_scale,
     add_naming,
     add_results,
     check_results,
@@ -25,6 +26,7 @@ from tvbench.cli.arguments import (
     temperature,
     top_p,
 )
+from tvbench.cli.checkpoints import check_folder, measured_refusals
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
@@ -75,6 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
                      "samples in its own way")
     how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
+    add_image_scale(how)
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
@@ -89,6 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from tvbench.catalog import resolve_model
+    from tvbench.engines.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine
     from tvbench.hub import pinned, pinned_if_here
     from tvbench.serving import identified, named
@@ -99,6 +103,9 @@ def main(args: argparse.Namespace) -> int:
     engine = choose_engine(card, args.engine)
     _check_scorers(args)
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
+    card = with_image_scale(card, args.image_scale) if args.image_scale else card
+    if not args.dry_run:
+        check_folder(card)
     who = identified(card, (run.path for run in find_runs(args.results)))
     plan = make_plan(args, who.card, engine)
     for planned in plan.tasks:
@@ -110,7 +117,8 @@ def main(args: argparse.Namespace) -> int:
         if who.problem is not None:
             remark(f"warning: {who.problem.message}: taken for the model that was met there last")
         return print_estimate(plan, args.results, as_json=args.format == "json")
-    return _run(args, plan, engine, who)
+    with measured_refusals():
+        return _run(args, plan, engine, who)
 
 
 def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:

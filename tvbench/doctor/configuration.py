@@ -21,14 +21,22 @@ from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 
 LAYERS_OF_SO400M = 27
-SOFT_CAPS = (("final_logit_softcapping", "log-probabilities, losses and sampling"),
-             ("attn_logit_softcapping", "every answer"))
+SOFT_CAPS = (("final_logit_softcapping", 30.0, "log-probabilities, losses and sampling"),
+             ("attn_logit_softcapping", 50.0, "every answer"))
+QUERY_SCALARS = {2304: 256, 3584: 256, 4608: 144}
+"""Of Gemma2 2B, 9B and 27B, by hidden size."""
+GEMMA2 = {"rms_norm_eps": 1e-6, "hidden_activation": "gelu_pytorch_tanh"}
+SIGLIP = {"layer_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh"}
+ROPE_THETA = 10000.0
+DEFAULTS = {"head_dim": 256, "hidden_size": 2304, "num_attention_heads": 8, "query_pre_attn_scalar": 256}
+"""What transformers takes where a Gemma2 configuration is silent."""
 
 
 def check_configuration(folder: Path, config: dict[str, Any], card: ModelCard) -> Iterator[Finding]:
     """Findings in config.json. `config` is that of a LLaVA-type model around Gemma2."""
     yield from _image_scale(folder, config, card)
     yield from _text_part(folder, config["text_config"])
+    yield from check_constants(config)
     yield from _attention(config)
     yield from _vision_part(folder, config)
     yield from _tokens(folder, config)
@@ -67,7 +75,7 @@ def check_tensors(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
 
 def _image_scale(folder: Path, config: dict[str, Any], card: ModelCard) -> Iterator[Finding]:
     try:
-        state = scale_state(config, card)
+        state = scale_state(folder, config, card)
     except EngineError as error:
         yield Finding("error", "image-scale-unknown", error.message, error.hint)
         return
@@ -82,10 +90,41 @@ def _text_part(folder: Path, text: dict[str, Any]) -> Iterator[Finding]:
     if text.get("model_type") != "gemma2" or named not in (None, ["Gemma2ForCausalLM"]):
         yield Finding("error", "text-architecture", f"the text model is called {', '.join(named or [])} "
                       f"({text.get('model_type')}); vLLM takes that by its word and refuses it", importing(folder))
-    for name, moved in SOFT_CAPS:
-        if name in text and text[name] is None:
+
+
+def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
+    """Findings in numbers that every Gemma2 and SigLIP shares, or that follow from others: with another one the same
+    weights are another model, and nothing fails."""
+    text = config["text_config"]
+    for name, wanted, moved in SOFT_CAPS:
+        if text.get(name, wanted) is None:
             yield Finding("error", "soft-cap", f"{name} is switched off; Gemma2 is trained with it, and {moved} "
                           "would be others", f"take `{name}` out of text_config in config.json")
+        elif text.get(name, wanted) != wanted:
+            yield Finding("error", "soft-cap", f"{name} is {text[name]}; Gemma2 is trained with {wanted:g}, and "
+                          f"{moved} would be others", f"set it to {wanted:g} in text_config in config.json")
+    yield from _query_scalar(text)
+    for part, constants in (("text_config", GEMMA2), ("vision_config", SIGLIP)):
+        given = config.get(part) or {}
+        for name, value in constants.items():
+            if given.get(name, value) != value:
+                yield Finding("error", "constant", f"{name} of {part} is {given[name]}; the model is trained with "
+                              f"{value}", f"set it to {value} in config.json")
+    theta = (text.get("rope_parameters") or {}).get("rope_theta", text.get("rope_theta", ROPE_THETA))
+    if theta != ROPE_THETA:
+        yield Finding("error", "constant", f"rope_theta is {theta}; Gemma2 is trained with {ROPE_THETA:g}: every place "
+                      "in the prompt would be another", f"set it to {ROPE_THETA:g} in text_config in config.json")
+
+
+def _query_scalar(text: dict[str, Any]) -> Iterator[Finding]:
+    known = {name: text.get(name, value) for name, value in DEFAULTS.items()}
+    head, hidden, heads = known["head_dim"], known["hidden_size"], known["num_attention_heads"]
+    right = [QUERY_SCALARS[hidden]] if hidden in QUERY_SCALARS else sorted({head, hidden // heads})
+    if known["query_pre_attn_scalar"] not in right:
+        yield Finding("error", "query-scalar", f"query_pre_attn_scalar is {known['query_pre_attn_scalar']}; for heads "
+                      f"of {head} and a hidden size of {hidden} Gemma2 has {' or '.join(map(str, right))}: attention "
+                      "would be sharper or flatter than it was trained",
+                      f"set it to {right[-1]} in text_config in config.json")
 
 
 def _attention(config: dict[str, Any]) -> Iterator[Finding]:

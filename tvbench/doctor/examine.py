@@ -6,28 +6,46 @@ the files.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tvbench.doctor.configuration import check_configuration, check_tensors
+from tvbench.doctor.configuration import check_configuration, check_constants, check_tensors
 from tvbench.doctor.findings import Examination, Finding
 from tvbench.doctor.small_files import check_pictures, check_text
 from tvbench.engines.checkpoint import choose_dtype, is_gemma2_llava, read_config
+from tvbench.engines.image_scale import with_assumed_scale
 from tvbench.engines.small_files import check_readable
 from tvbench.errors import EngineError, UsageError
 from tvbench.types import ModelCard
 
-FATAL = frozenset({"image-scale-unknown", "image-token", "video-token", "tensors", "own-head", "no-processor",
-                   "no-grids", "template-refuses"})
+if TYPE_CHECKING:
+    from tvbench.doctor.sight import Sight
+
+FATAL = frozenset({"image-token", "video-token", "tensors", "own-head", "no-processor", "no-grids",
+                   "template-refuses", "not-finite"})
 """Errors after which a model cannot be asked, unless a corrected copy mends them."""
 VLLM_HINT = "pip install 'tvbench[vllm]' (on a GPU machine)"
 
 
-def examine(folder: Path, card: ModelCard, *, engine: str | None = None, dtype: str | None = None) -> Examination:
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How the whole model is measured: by whose numbers, in which dtype, `compared` with plain transformers' or only
+    looked at for what it sees."""
+
+    engine: str | None = None
+    dtype: str | None = None
+    compared: bool = True
+
+
+def examine(
+    folder: Path, card: ModelCard, *, engine: str | None = None, dtype: str | None = None, quick: bool = False
+) -> Examination:
     """Everything that is wrong with the checkpoint in `folder`.
 
-    `engine` is whose numbers are compared with plain transformers': None means vLLM too where it is installed.
-    Raises EngineError for a checkpoint that cannot be read, UsageError when `engine` is vllm and not installed.
+    `engine` is whose numbers are compared with plain transformers': None means vLLM too where it is installed. `quick`
+    loads no whole model. Raises EngineError for a checkpoint that cannot be read, UsageError when `engine` is vllm and
+    not installed.
     """
     config = read_config(folder)
     check_readable(folder)
@@ -40,13 +58,50 @@ def examine(folder: Path, card: ModelCard, *, engine: str | None = None, dtype: 
     findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
                 *check_pictures(folder, config)]
     remarks: list[str] = []
+    _check_weights(folder, config, card, findings, remarks, None if quick else Whole(engine, dtype))
+    return Examination(card.name, folder, tuple(findings), tuple(remarks))
+
+
+def examine_weights(folder: Path, card: ModelCard, *, quick: bool = False) -> Examination:
+    """What no import can put right: the numbers of the weights, and what the model sees (not with `quick`).
+
+    Raises EngineError for a checkpoint that cannot be read.
+    """
+    findings: list[Finding] = []
+    remarks: list[str] = []
+    config = read_config(folder)
+    findings += check_constants(config)
+    _check_weights(folder, config, card, findings, remarks, None if quick else Whole(compared=False))
+    return Examination(card.name, folder, tuple(findings), tuple(remarks))
+
+
+def _check_weights(
+    folder: Path, config: dict[str, Any], card: ModelCard, findings: list[Finding], remarks: list[str],
+    whole: Whole | None,
+) -> None:
+    """Findings in the numbers; `whole` is None where no whole model is loaded."""
+    from tvbench.doctor.scale import check_scale, measure_sizes
+    from tvbench.doctor.sight import findings_of
+    from tvbench.doctor.weights import check_numbers, look_through
+
+    numbers = look_through(folder)
+    findings += check_numbers(numbers)
     errors = {finding.code for finding in findings if finding.severity == "error"}
     hopeless = sorted(errors & FATAL - _mended(folder, config))
     if hopeless:
         remarks.append(f"no numbers were measured: first put right {', '.join(hopeless)}")
-    else:
-        _measure(folder, card, engine, choose_dtype(config, dtype), findings, remarks)
-    return Examination(card.name, folder, tuple(findings), tuple(remarks))
+        return
+    if numbers.untrained:
+        remarks.append("the text model holds random numbers: it was never trained, and its answers are by chance")
+    sizes = measure_sizes(folder)
+    sight = _measure(folder, card, config, findings, remarks, whole)
+    if sight is not None:
+        findings += findings_of(sight, numbers.untrained)
+    unknown = [finding for finding in findings if finding.code == "image-scale-unknown"]
+    scale, told = check_scale(folder, config, card, sizes, None if numbers.untrained else sight)
+    if unknown or scale is not None:
+        findings[:] = [*([scale] if scale is not None else []), *(one for one in findings if one not in unknown)]
+    remarks[:0] = told
 
 
 def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
@@ -61,25 +116,36 @@ def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
 
 
 def _measure(
-    folder: Path, card: ModelCard, engine: str | None, dtype: str, findings: list[Finding], remarks: list[str]
-) -> None:
-    from tvbench.doctor.numerics import measure, measure_vllm, vllm_is_installed
+    folder: Path, card: ModelCard, config: dict[str, Any], findings: list[Finding], remarks: list[str],
+    whole: Whole | None,
+) -> Sight | None:
+    """Everything that needs the whole model; what it sees, where that could be measured."""
+    from tvbench.doctor.memory import without_room
+    from tvbench.doctor.numerics import measure, measure_vllm, see, vllm_is_installed
 
+    dtype = choose_dtype(config, whole.dtype if whole else None)
+    reason = without_room(folder, dtype) if whole else "--quick"
+    if reason or whole is None:
+        remarks.append(f"nothing was asked of the whole model: {reason}")
+        return None
+    known = with_assumed_scale(folder, card)
     try:
-        measured = measure(folder, card, dtype=dtype)
+        if not whole.compared:
+            return see(folder, known, dtype=dtype)
+        measured = measure(folder, known, dtype=dtype)
+        sight, ours = measured.sight, measured.ours
         findings += measured.findings
         remarks += measured.remarks
-        if engine == "transformers":
-            return
-        if not vllm_is_installed():
+        if whole.engine != "transformers" and vllm_is_installed():
+            measured = measure_vllm(folder, known, ours, dtype=dtype)
+            findings += measured.findings
+            remarks += measured.remarks
+        elif whole.engine != "transformers":
             remarks.append(f"vLLM is not installed here, so that its numbers were not compared: {VLLM_HINT}")
-            return
-        measured = measure_vllm(folder, card, measured.ours, dtype=dtype)
+        return sight
     except EngineError as error:
         findings.append(Finding("error", "engine", error.message, error.hint))
-        return
-    findings += measured.findings
-    remarks += measured.remarks
+        return None
 
 
 def _need_vllm() -> None:

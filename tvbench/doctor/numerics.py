@@ -19,14 +19,16 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tvbench.doctor.asking import Scores, prepared_prompt, scores
 from tvbench.doctor.findings import Finding, importing
+from tvbench.doctor.sight import Sight, measure_sight
 from tvbench.engines.checkpoint import read_config
-from tvbench.engines.protocol import Clip, Decoded, Engine, Prepared
+from tvbench.engines.protocol import Clip, Prepared
 from tvbench.engines.sampling import soft_cap
 from tvbench.engines.small_files import tower_sides
 from tvbench.engines.transformers import TransformersEngine, append_right, load_model
 from tvbench.errors import EngineError
-from tvbench.types import Media, Message, ModelCard, Request, Response, Sampling
+from tvbench.types import ModelCard
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3}
 """How far log-probabilities of one token may differ between two right ways: bfloat16 keeps 8 bits."""
@@ -35,14 +37,12 @@ QUESTION = "What is in the middle?"
 ANSWER = "A red star, and a circle on its left."
 FRAMES = 4
 
-Scores = dict[str, tuple[float, ...]]
-"""Log-probabilities of the answer's tokens, by prompt."""
-
 
 @dataclass(slots=True)
 class Measured:
-    """What came out. `ours` are the scores of the transformers engine."""
+    """What came out. `ours` are the scores of the transformers engine; `sight` is None where it was not measured."""
 
+    sight: Sight | None = None
     findings: list[Finding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     ours: Scores = field(default_factory=dict)
@@ -51,19 +51,31 @@ class Measured:
 def prompts(config: dict[str, Any]) -> list[Prepared]:
     """The prompts for a model: the picture is cut into several tiles."""
     tile, _ = tower_sides(config)
-    made = [_prompt("text"), _prompt("picture", _picture(2 * tile, tile + tile // 3, 0))]
+    made = [prepared_prompt("text", QUESTION, ANSWER),
+            prepared_prompt("picture", QUESTION, ANSWER, _picture(2 * tile, tile + tile // 3, 0))]
     if config.get("video_token_index") is not None:
         frames = [np.asarray(_picture(tile, tile, shift)) for shift in range(FRAMES)]
-        made.append(_prompt("clip", Clip(np.stack(frames), tuple(map(float, range(FRAMES))), float(FRAMES))))
+        clip = Clip(np.stack(frames), tuple(map(float, range(FRAMES))), float(FRAMES))
+        made.append(prepared_prompt("clip", QUESTION, ANSWER, clip))
     return made
 
 
+def see(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Sight:
+    """What the model sees in our transformers engine. Raises EngineError when it cannot load the model."""
+    engine = TransformersEngine(folder, card, dtype=dtype)
+    sight = measure_sight(engine, tower_sides(read_config(folder))[0])
+    engine.close()
+    return sight
+
+
 def measure(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Measured:
-    """Our transformers engine against plain transformers. Raises EngineError when our engine cannot load the model."""
+    """Our transformers engine against plain transformers, and what it sees. Raises EngineError when our engine cannot
+    load the model."""
     config = read_config(folder)
     engine = TransformersEngine(folder, card, dtype=dtype, batch_size=1)
     asked = prompts(config)
     result = Measured(ours=scores(engine, asked))
+    result.sight = measure_sight(engine, tower_sides(config)[0])
     given = [_tensors(engine, prepared) for prepared in asked]
     wanted = engine.prompter.continuation(ANSWER)
     model = engine.model if engine.folder == folder else None
@@ -112,43 +124,11 @@ def vllm_is_installed() -> bool:
 # ── Prompts ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _prompt(key: str, *media: Decoded) -> Prepared:
-    shown = tuple(Media("video" if isinstance(one, Clip) else "image", key, lambda: b"") for one in media)
-    messages = (Message("user", (*shown, QUESTION)),)
-    return Prepared(Request(key, messages, Sampling(max_new_tokens=1), ANSWER), tuple(media))
-
-
 def _picture(width: int, height: int, shift: int) -> Image.Image:
     """Waves of three colours, which no resizing leaves as they were."""
     across, down = np.meshgrid(np.arange(width), np.arange(height))
     waves = [np.sin((across * (1 + band) + down * (3 - band)) / 9 + shift + band) for band in range(3)]
     return Image.fromarray((np.stack(waves, axis=-1) * 127 + 128).astype(np.uint8))
-
-
-class _Feed:
-    """A Feed over requests that are all ready."""
-
-    def __init__(self, prepared: Sequence[Prepared]) -> None:
-        self.rest = list(prepared)
-
-    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
-        taken, self.rest = self.rest[:limit], self.rest[limit:]
-        return taken
-
-    @property
-    def dry(self) -> bool:
-        return not self.rest
-
-
-def scores(engine: Engine, asked: Sequence[Prepared]) -> Scores:
-    """Log-probabilities of every prompt's answer. Raises EngineError when a prompt fails."""
-    return {response.key: _logs(response) for response in engine.serve(_Feed(asked))}
-
-
-def _logs(response: Response) -> tuple[float, ...]:
-    if response.error is not None or response.logprobs is None:
-        raise EngineError(f"the {response.key} prompt fails: {response.error}")
-    return tuple(response.logprobs)
 
 
 # ── Plain transformers ────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,9 @@ unless that factor is folded into the projector; and vLLM refuses several layout
 on disk, right for both engines, gives both the same weights. Every other model is left as it is.
 
 Whether the factor is folded already is decided by, in this order: the card (`numerics: {vision_embed_scale: folded |
-unfolded}`), the checkpoint's own marker (`"tvbench": {"vision_embed_scale": ...}` in config.json), and the
-`transformers_version` that saved it (before 5.4: unfolded). Without any of them nothing is guessed: EngineError.
+unfolded}`, which `--image-scale` sets), the checkpoint's own marker (`"tvbench": {"vision_embed_scale": ...}` in
+config.json), and the `transformers_version` that saved it (before 5.4: unfolded). Without any of them nothing is
+guessed: UnknownScale. The doctor can measure it (doctor/scale.py).
 
 Knows no engine. The soft-cap that transformers drops is no matter of weights: see engines/transformers.py.
 """
@@ -20,6 +21,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -36,6 +38,20 @@ CORRECTION_FORMAT = 1
 
 LLAVA_TYPES = frozenset({"llava", "llava_next", "llava_next_video", "llava_onevision"})
 FOLDED_SINCE = (5, 4)
+
+
+class UnknownScale(EngineError):
+    """Nobody said whether a checkpoint's image rows are scaled. `folder` is the checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        where = shlex.quote(str(folder))
+        super().__init__(
+            f"the checkpoint in {folder} does not say whether its image rows are scaled by sqrt(hidden), and a guess "
+            "could be wrong",
+            f"`tvbench doctor {where}` measures it; then say it: --image-scale unfolded (as before transformers 5.4), "
+            "or folded",
+        )
+        self.folder = folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ def inspect(folder: Path, card: ModelCard) -> Inspection:
     _, needs = corrected_config(folder, config)
     with Weights(folder) as weights:
         needs += _weight_needs(weights)
-    if scale_state(config, card) == "unfolded":
+    if scale_state(folder, config, card) == "unfolded":
         needs.append("folded-image-scale")
     return Inspection(family=True, needs=tuple(sorted(needs)))
 
@@ -121,8 +137,8 @@ def corrections_of(config: dict[str, Any]) -> tuple[str, ...]:
     return tuple((config.get("tvbench") or {}).get("corrections", ()))
 
 
-def scale_state(config: dict[str, Any], card: ModelCard) -> str:
-    """`folded` or `unfolded`: see the module's docstring for what decides. Raises EngineError when nothing does."""
+def scale_state(folder: Path, config: dict[str, Any], card: ModelCard) -> str:
+    """`folded` or `unfolded`: see the module's docstring for what decides. Raises UnknownScale when nothing does."""
     if "folded-image-scale" in corrections_of(config):
         return "folded"  # a copy that `corrected` made: a card that speaks of the original must not fold it twice
     marked = card.numerics.get("vision_embed_scale") or (config.get("tvbench") or {}).get("vision_embed_scale")
@@ -132,11 +148,7 @@ def scale_state(config: dict[str, Any], card: ModelCard) -> str:
         raise EngineError(f"vision_embed_scale is '{marked}'", "it must be `folded` or `unfolded`")
     version = re.match(r"(\d+)\.(\d+)", str(config.get("transformers_version", "")))
     if version is None:
-        raise EngineError(
-            "the checkpoint does not say whether its image rows are scaled by sqrt(hidden), and a guess could be wrong",
-            "set `numerics: {vision_embed_scale: unfolded}` in the model card (written before transformers 5.4), "
-            "or `folded`",
-        )
+        raise UnknownScale(folder)
     return "folded" if (int(version[1]), int(version[2])) >= FOLDED_SINCE else "unfolded"
 
 

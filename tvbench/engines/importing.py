@@ -120,7 +120,7 @@ def _check_family(source: Path, config: dict[str, Any], *, onevision: bool) -> N
 def _plan(source: Path, card: ModelCard, config: dict[str, Any], target: Target) -> tuple[float, list[str]]:
     """What image rows are multiplied by, and the corrections that `inspect` knows of."""
     needs = [need for need in inspect(source, card).needs if need != FOLDED]
-    state = scale_state(config, card)
+    state = scale_state(source, config, card)
     with Weights(source) as weights:
         root = math.sqrt(weights.hidden)
     if target == "current" and state == "unfolded":
@@ -176,6 +176,9 @@ def _tensors(
         if name == HEAD:
             continue
         tensor = weights.load(name)
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise EngineError(f"the tensor {weights.original[name]} holds NaN or infinite numbers: every answer would "
+                              "be garbage", "download the checkpoint again, or export it again from where it was right")
         if name in SCALED and factor != 1.0:
             tensor = tensor.float() * factor
         elif tensor.dtype == torch.float16:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
-from tvbench.hub import model_folder, needs_remote_code
+from tvbench.hub import model_folder, needs_remote_code, stored_revision
 from tvbench.local_models import trained_folder
 from tvbench.places import cache_root
 from tvbench.types import ModelCard
@@ -124,7 +124,7 @@ def built_checkpoint(card: ModelCard) -> Path:
     """The random model, built once for each revision. Another process may build it at the same time."""
     from tvbench.mini.checkpoint import build_tiny
 
-    target = cache_root() / "built" / f"{card.location}-{card.revision}"
+    target = cache_root() / "built" / f"{card.location}-{stored_revision(card)}"
     if target.is_dir():
         return target
     try:

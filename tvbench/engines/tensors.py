@@ -93,9 +93,20 @@ class Weights:
         self._where[target] = opened
 
     def load(self, name: str) -> torch.Tensor:
-        """The tensor of a canonical name, on the CPU, in its stored dtype."""
-        tensor: torch.Tensor = self._where[name].get_tensor(self.original[name])
+        """The tensor of a canonical name, on the CPU, in its stored dtype. Raises EngineError for a dtype that torch
+        does not have."""
+        try:
+            tensor: torch.Tensor = self._where[name].get_tensor(self.original[name])
+        except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+            raise EngineError(f"the tensor {self.original[name]} cannot be read: {error}", "copy it again") from error
         return tensor
+
+    def rows(self, name: str, numbers: Iterable[int]) -> torch.Tensor:
+        """Some rows of a tensor, the others not read."""
+        import torch
+
+        sliced = self._where[name].get_slice(self.original[name])
+        return torch.cat([sliced[number : number + 1] for number in numbers])
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a canonical name's tensor, without reading it."""

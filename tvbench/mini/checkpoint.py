@@ -101,7 +101,7 @@ def _text_config(dtype: str) -> dict[str, Any]:
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "head_dim": HEAD_DIM,
-        "query_pre_attn_scalar": 4,
+        "query_pre_attn_scalar": HEAD_DIM,
         "sliding_window": SLIDING_WINDOW,
         "max_position_embeddings": CONTEXT,
         "attn_logit_softcapping": 50.0,
@@ -167,7 +167,8 @@ def _shapes() -> Iterator[tuple[str, tuple[int, ...], float]]:
 def _text_layer(prefix: str) -> Iterator[tuple[str, tuple[int, ...], float]]:
     wide, narrow = 4 * HEAD_DIM, 2 * HEAD_DIM
     fan_in = 1 / math.sqrt(HIDDEN)
-    yield f"{prefix}.self_attn.q_proj.weight", (wide, HIDDEN), 1.5 * fan_in
+    # Three times sharper than usual, so that the attention's soft-cap matters.
+    yield f"{prefix}.self_attn.q_proj.weight", (wide, HIDDEN), 1.5 * fan_in * math.sqrt(HEAD_DIM / 4)
     yield f"{prefix}.self_attn.k_proj.weight", (narrow, HIDDEN), 1.5 * fan_in
     yield f"{prefix}.self_attn.v_proj.weight", (narrow, HIDDEN), fan_in
     yield f"{prefix}.self_attn.o_proj.weight", (HIDDEN, wide), 1 / math.sqrt(wide)

@@ -1,0 +1,45 @@
+"""Asks an engine for the log-probabilities of texts, outside of any run. Knows the engines' protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvbench.engines.protocol import Clip, Decoded, Engine, Prepared
+from tvbench.errors import EngineError
+from tvbench.types import Media, Message, Request, Response, Sampling
+
+Scores = dict[str, tuple[float, ...]]
+"""Log-probabilities of the answer's tokens, by prompt."""
+
+
+def prepared_prompt(key: str, question: str, answer: str, *media: Decoded) -> Prepared:
+    """Media and a question, and the answer that is scored."""
+    shown = tuple(Media("video" if isinstance(one, Clip) else "image", key, lambda: b"") for one in media)
+    messages = (Message("user", (*shown, question)),)
+    return Prepared(Request(key, messages, Sampling(max_new_tokens=1), answer), tuple(media))
+
+
+class _Feed:
+    """A Feed over requests that are all ready."""
+
+    def __init__(self, prepared: Sequence[Prepared]) -> None:
+        self.rest = list(prepared)
+
+    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
+        taken, self.rest = self.rest[:limit], self.rest[limit:]
+        return taken
+
+    @property
+    def dry(self) -> bool:
+        return not self.rest
+
+
+def scores(engine: Engine, asked: Sequence[Prepared]) -> Scores:
+    """Log-probabilities of every prompt's answer. Raises EngineError when a prompt fails."""
+    return {response.key: _logs(response) for response in engine.serve(_Feed(asked))}
+
+
+def _logs(response: Response) -> tuple[float, ...]:
+    if response.error is not None or response.logprobs is None:
+        raise EngineError(f"the {response.key} prompt fails: {response.error}")
+    return tuple(response.logprobs)
