@@ -97,8 +97,8 @@ def findings_of(sight: Sight, untrained: bool) -> Iterator[Finding]:
         return
     if not sight.known:
         yield Finding("error", "text-lost", f"captions cost {mean(sight.own):.3g} a token, {sight.chance:.3g} is "
-                      "chance: the text model does not know its language, so weights, their order or config.json are not those "
-                      "it was trained with",
+                      "chance: the text model does not know its language; weights, their order or config.json are not "
+                      "those that it was trained with",
                       "compare config.json and weights with the original, or download again")
     elif sight.blind:
         yield Finding("error", "blind", f"captions cost {mean(sight.own):.3g} a token with their own picture and "
