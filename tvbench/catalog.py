@@ -1,14 +1,17 @@
 """Finds tasks and model cards, and turns what a person typed into them.
 
-Searched in this order, the first of a name wins: `tasks/` and `models/` in the working directory, those of the checkout
-beside the package, those inside the wheel, and entry points `tvbench.tasks` / `tvbench.models`. One broken file never
-hides the others: it is warned of, and its error is raised when it is asked for. Reads no data and opens no engine.
+Searched in this order, the first of a name wins: `tasks/` and `models/` in the working directory, those of the user's
+own configuration, of the checkout beside the package, those inside the wheel, and entry points `tvbench.tasks` /
+`tvbench.models`. The working directory may be somebody else's: its Python files are named before they are executed,
+what it puts in another's place is named, and its cards get no key. One broken file never hides the others: it is warned
+of, and its error is raised when it is asked for. Reads no data and opens no engine.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,8 +22,8 @@ from tvbench.addresses import server_address
 from tvbench.cards import find_cards
 from tvbench.errors import UsageError, unknown_name
 from tvbench.local_models import builtin_card, content_digest, folder_card
-from tvbench.places import search_folders
-from tvbench.task_files import find_task_files, load_tasks, tasks_in
+from tvbench.places import nearby_folder, search_folders
+from tvbench.task_files import TaskFile, find_task_files, load_tasks, tasks_in
 from tvbench.types import ModelCard, Task
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 Entry = TypeVar("Entry", Task, ModelCard)
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
+SHOWN = 8
+"""Names in a note."""
 SERVER = re.compile(r"openai:(?P<name>.+)@(?P<url>https?://.+)", re.IGNORECASE)
 
 
@@ -37,10 +42,14 @@ class Shelf(Generic[Entry]):
 
     entries: dict[str, Entry] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    behind: dict[str, Entry] = field(default_factory=dict)
+    """What a nearer entry of the same name hides."""
 
     def add(self, name: str, entry: Entry) -> None:
-        if name not in self.problems:
-            self.entries.setdefault(name, entry)
+        if name in self.entries:
+            self.behind.setdefault(name, entry)
+        elif name not in self.problems:
+            self.entries[name] = entry
 
     def add_problem(self, name: str, problem: str) -> None:
         """Warn of `problem`, unless a nearer entry of that name makes it irrelevant."""
@@ -133,8 +142,13 @@ def language_of(task: Task, text: str) -> str:
 @cache
 def _tasks(working_directory: Path) -> Shelf[Task]:
     shelf: Shelf[Task] = Shelf()
+    nearby = nearby_folder("tasks")
+    own: list[str] = []
     for folder in search_folders("tasks"):
-        for file in find_task_files(folder):
+        files = list(find_task_files(folder))
+        if folder == nearby:
+            _say_executed(folder, files)
+        for file in files:
             try:
                 if file.problem is not None:
                     raise ValueError(file.problem)
@@ -143,13 +157,29 @@ def _tasks(working_directory: Path) -> Shelf[Task]:
             except ValueError as error:
                 for name in file.names:
                     shelf.add_problem(name, f"task file {file.path} cannot be used: {error}")
+        own = list(shelf.entries) if folder == nearby else own
     for point in entry_points(group="tvbench.tasks"):
         try:
             for one in tasks_in(point.load()):
                 shelf.add(one.name, one)
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is reported
             shelf.add_problem(point.name, f"task plug-in {point.value} cannot be used: {error}")
+    _say_hidden("task", nearby, [name for name in own if name in shelf.behind])
     return shelf
+
+
+def _say_executed(folder: Path, files: list[TaskFile]) -> None:
+    """Before it happens, and once a command."""
+    names = [file.path.name for file in files if file.problem is None]
+    if names:
+        shown = ", ".join(names[:SHOWN]) + (", ..." if names[SHOWN:] else "")
+        log.warning("note: runs the task files of the working directory as Python: %s in %s", shown, folder)
+
+
+def _say_hidden(kind: str, folder: Path | None, names: list[str]) -> None:
+    if names:
+        shown = ", ".join(names[:SHOWN]) + (", ..." if names[SHOWN:] else "")
+        log.warning("note: %s of the working directory (%s) in place of tvbench's own: %s", kind, folder, shown)
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────
@@ -198,7 +228,7 @@ def _known_card(text: str) -> ModelCard | None:
     for card in shelf.entries.values():
         by_name.setdefault(card.name.casefold(), card)
     for card in shelf.entries.values():
-        for other in (*card.aliases, *([card.location] if card.kind == "hub" else [])):
+        for other in _other_names(card):
             by_name.setdefault(other.casefold(), card)
     found = by_name.get(name.casefold())
     if found is None or not revision:
@@ -238,10 +268,11 @@ def _server_card(text: str) -> ModelCard:
 @cache
 def _models(working_directory: Path) -> Shelf[ModelCard]:
     shelf: Shelf[ModelCard] = Shelf()
+    nearby = nearby_folder("models")
     for folder in search_folders("models"):
         for file in find_cards(folder):
             if file.card is not None:
-                shelf.add(file.name, file.card)
+                shelf.add(file.name, replace(file.card, nearby=folder == nearby))
             else:
                 shelf.add_problem(file.name, f"model card {file.path}: {file.problem}")
     for point in entry_points(group="tvbench.models"):
@@ -250,7 +281,26 @@ def _models(working_directory: Path) -> Shelf[ModelCard]:
                 shelf.add(card.name, card)
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is reported
             shelf.add_problem(point.name, f"model plug-in {point.value} cannot be used: {error}")
+    _say_hidden("model", nearby, list(_hidden_models(shelf, nearby)))
     return shelf
+
+
+def _hidden_models(shelf: Shelf[ModelCard], nearby: Path | None) -> Iterator[str]:
+    """The names, other names and hub ids that cards and weights of the working directory take from others."""
+    cards = [card for card in shelf.entries.values() if not card.nearby] + list(shelf.behind.values())
+    names = {card.name.casefold() for card in cards}
+    others = {other.casefold() for card in cards for other in _other_names(card)}
+    for card in shelf.entries.values():
+        if card.nearby and card.name.casefold() in names | others:
+            yield card.name
+        yield from (other for other in _other_names(card) if card.nearby and other.casefold() in others - names)
+        weights = nearby / card.location / "config.json" if nearby is not None and card.kind == "builtin" else None
+        if weights is not None and weights.is_file():
+            yield f"the weights of {card.name}"
+
+
+def _other_names(card: ModelCard) -> tuple[str, ...]:
+    return (*card.aliases, *([card.location] if card.kind == "hub" else []))
 
 
 def _cards_in(value: object) -> tuple[ModelCard, ...]:

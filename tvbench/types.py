@@ -404,7 +404,8 @@ class ModelCard:
     the name of a `builtin` that tvbench makes itself. `revision` is a hub revision, or for a folder the digest
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
     right on loading (see engines/checkpoint.py); `engine["vllm"]` are constructor arguments for that engine. `prices`
-    are US dollars for a million tokens, by `input` and `output`.
+    are US dollars for a million tokens, by `input` and `output`. `nearby`: only the working directory names it, which
+    may be somebody else's, so its server gets no key.
     """
 
     name: str
@@ -424,3 +425,4 @@ class ModelCard:
     aliases: tuple[str, ...] = ()
     paper: str = ""
     notes: str = ""
+    nearby: bool = field(default=False, compare=False)

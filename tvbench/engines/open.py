@@ -6,6 +6,7 @@ three engines; knows no task.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -19,8 +20,10 @@ from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.hub import model_folder, needs_remote_code, stored_revision
 from tvbench.local_models import trained_folder
-from tvbench.places import cache_root
+from tvbench.places import cache_root, config_root
 from tvbench.types import ModelCard
+
+log = logging.getLogger(__name__)
 
 PACKAGES = {"vllm": ("vllm",), "transformers": ("torch", "transformers", "safetensors", "jinja2"), "openai": ("httpx",)}
 """What each engine imports."""
@@ -71,7 +74,7 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
         from tvbench.engines.openai import OpenAIEngine
 
         return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
-                            video=options.video)
+                            video=options.video, **key_argument(card))
     extra = _remote_code_arguments(name, card, options)
     from tvbench.engines.checkpoint import corrected
 
@@ -102,10 +105,25 @@ def ask_server(card: ModelCard, said: str | None = None) -> Told:
     from tvbench.engines.openai import look
     from tvbench.engines.openai_identity import facts_of, served_revision
 
-    server = look(card.url)
+    _say_no_key(card)
+    server = look(card.url, **key_argument(card))
     facts = facts_of(card.location, server.told)
     revision = served_revision(card.url, facts, server.label(), said)
     return Told(revision, {"server": server.label(), **facts})
+
+def key_argument(card: ModelCard) -> dict[str, Any]:
+    """Nothing: the server gets the key of the environment. {"api_key": ""}: a server that only a card of the working
+    directory names gets none."""
+    return {"api_key": ""} if card.nearby else {}
+
+
+def _say_no_key(card: ModelCard) -> None:
+    from tvbench.engines.openai import own_key
+
+    if card.nearby and own_key() is not None:
+        log.warning("note: no API key is sent to %s, which only a card of the working directory names; to send it, "
+                    "type --model 'openai:%s@%s', or move the card to %s",
+                    card.url, card.location, card.url, config_root() / "models")
 
 
 def local_checkpoint(card: ModelCard, *, offline: bool = False) -> Path:

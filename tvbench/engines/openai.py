@@ -53,9 +53,9 @@ Outcome: TypeAlias = Response | Held
 class OpenAIEngine:
     """See engines/protocol.py. `url` with or without `/v1`.
 
-    `api_key` None takes TVBENCH_API_KEY or OPENAI_API_KEY; the key is sent to the server and nowhere else. `timeout_s`
-    is for one try, `retries` follow the first one, with waits that double from `backoff_s` seconds. `video="video_url"`
-    sends clips as files, and the server chooses the frames; the default sends the frames as pictures.
+    `api_key` None takes TVBENCH_API_KEY or OPENAI_API_KEY, "" sends none; the key is sent to the server and nowhere
+    else. `timeout_s` is for one try, `retries` follow the first one, with waits that double from `backoff_s` seconds.
+    `video="video_url"` sends clips as files, and the server chooses the frames; the default sends frames as pictures.
 
     Raises UsageError for a bad address, EngineError when nobody answers there or the key is refused.
     """
@@ -75,7 +75,7 @@ class OpenAIEngine:
         if concurrency < 1 or retries < 0 or timeout_s <= 0:
             raise UsageError("concurrency and time-out must be above 0, retries 0 or more")
         self.url = base_url(url)
-        key = clean_key(api_key or next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None))
+        key = clean_key(own_key() if api_key is None else api_key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         facts = look_at(self.url, headers, key, pause_s=backoff_s)
         self.concurrency = concurrency
@@ -225,10 +225,10 @@ class OpenAIEngine:
         await self._loop.shutdown_default_executor()
 
 
-def look(url: str) -> ServerFacts:
+def look(url: str, api_key: str | None = None) -> ServerFacts:
     """What the server at `url` says of itself, asked with the key that the engine would use. Raises as the engine."""
     url = base_url(url)
-    key = clean_key(next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None))
+    key = clean_key(own_key() if api_key is None else api_key)
     return look_at(url, {"Authorization": f"Bearer {key}"} if key else {}, key)
 
 
@@ -240,6 +240,11 @@ def engine_settings(model: str, models: tuple[str, ...], video: VideoAs) -> dict
     if video != "frames":
         settings["video"] = video
     return settings
+
+
+def own_key() -> str | None:
+    """The key of the environment."""
+    return next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None)
 
 
 def clean_key(key: str | None) -> str | None:
