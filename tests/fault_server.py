@@ -99,13 +99,14 @@ class FaultServer(ThreadingHTTPServer):
         self.faults: list[Fault] = []
         self.always: dict[str, Fault] = {}
         self.everything: Fault | None = None
+        self.at_accept: Callable[[socket.socket], None] | None = None
         self.delay = 0.0
         self.bodies: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
         self.gets: list[str] = []
         self.tries: Counter[str] = Counter()
-        self.under_way = self.most_under_way = 0
+        self.under_way = self.most_under_way = self.sent = 0
         models = {"object": "list", "data": [{"id": "served-model", "owned_by": owner}]}
         self.pages: dict[str, Any] = {"/v1/models": models}
 
@@ -119,6 +120,13 @@ class FaultServer(ThreadingHTTPServer):
     @property
     def root(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """`at_accept` takes a connection before anything is read of it."""
+        if self.at_accept is not None:
+            self.at_accept(request)
+        else:
+            super().finish_request(request, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that hang up are part of the tests."""
@@ -159,6 +167,43 @@ def half(call: Call) -> None:
     call.end_headers()
     call.wfile.write(b'{"choices": [{"message"')
     call.close_connection = True
+
+
+def wire(*pieces: bytes) -> Fault:
+    """These bytes in the place of a reply, and the end of the connection."""
+    return _writing(lambda: iter(pieces))
+
+
+def drip(head: bytes, piece: bytes = b"x", every: float = 0.02) -> Fault:
+    """After `head` a piece now and then, for ever: no single read of it takes long."""
+    def pieces() -> Iterator[bytes]:
+        yield head
+        while True:
+            time.sleep(every)
+            yield piece
+
+    return _writing(pieces)
+
+
+def flood(head: bytes, piece: bytes) -> Fault:
+    """After `head` the same piece without end, as fast as it is taken."""
+    def pieces() -> Iterator[bytes]:
+        yield head
+        while True:
+            yield piece
+
+    return _writing(pieces)
+
+
+def _writing(pieces: Callable[[], Iterator[bytes]]) -> Fault:
+    def fault(call: Call) -> None:
+        call.close_connection = True
+        with contextlib.suppress(OSError):
+            for piece in pieces():
+                call.connection.sendall(piece)
+                call.server.sent += len(piece)
+
+    return fault
 
 
 @contextlib.contextmanager

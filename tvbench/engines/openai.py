@@ -17,12 +17,12 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
-import httpx
-
 from tvbench.engines.openai_logprobs import OFFERED_BY, not_offered, score
 from tvbench.engines.openai_messages import Dialect, VideoAs, chat_messages, read_chat, to_response
 from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
-from tvbench.engines.openai_server import ServerFacts, base_url, look_at, uses_proxy
+from tvbench.engines.openai_secret import Secret
+from tvbench.engines.openai_server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
+from tvbench.engines.openai_wire import NoReply, Wire
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.types import Response
@@ -76,8 +76,9 @@ class OpenAIEngine:
             raise UsageError("concurrency and time-out must be above 0, retries 0 or more")
         self.url = base_url(url)
         key = clean_key(own_key() if api_key is None else api_key)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        facts = look_at(self.url, headers, key, pause_s=backoff_s)
+        secret = Secret(key)
+        self._look_s = min(LOOK_TIMEOUT_S, timeout_s)
+        facts = look_at(self.url, secret, pause_s=backoff_s, timeout_s=self._look_s)
         self.concurrency = concurrency
         self.dialect = Dialect(model, facts.kind, video)
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
@@ -87,13 +88,8 @@ class OpenAIEngine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai", daemon=True)
         self._thread.start()
         # One connection more than slots: whether the server is there is asked while all others wait for it.
-        limits = httpx.Limits(max_connections=concurrency + 1, max_keepalive_connections=concurrency + 1)
-        timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None)
-        self._client = httpx.AsyncClient(
-            headers=headers, limits=limits, timeout=timeout, trust_env=uses_proxy(self.url)
-        )
-        patience = Patience(retries, backoff_s, timeout_s)
-        self._caller = Caller(self._client, patience, facts.model_hint(model), key)
+        self._wire = Wire(self.url, secret, connections=concurrency + 1, timeout_s=timeout_s)
+        self._caller = Caller(self._wire, Patience(retries, backoff_s), facts.model_hint(model))
         self._slots = asyncio.Semaphore(concurrency)
 
     def serve(self, feed: Feed) -> Iterator[Response]:
@@ -192,7 +188,13 @@ class OpenAIEngine:
             except Unanswered as error:
                 failed = Response(key, error=str(error), notes=prepared.notes, extra={"attempts": error.attempts})
                 return Held(failed, error.trouble.message, error.answers_before, error.trouble.timed_out)
-            return replace(response, seconds=round(time.monotonic() - started, 4))
+            except EngineError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever one request provokes, here or there, fails it alone
+                said = self._wire.secret.message(f"{type(error).__name__}: {error}")
+                return Response(key, error=f"the request or its reply cannot be handled: {said}", notes=prepared.notes)
+            seconds = round(time.monotonic() - started, 4)
+            return replace(without_key(response, self._wire.secret), seconds=seconds)
 
     async def _ask(self, prepared: Prepared) -> Response:
         request = prepared.request
@@ -211,17 +213,17 @@ class OpenAIEngine:
     async def _alive(self) -> bool:
         """Whether the server answers anything at all."""
         try:
-            reply = await self._client.get(f"{self.url}/models", timeout=10.0)
-        except httpx.TransportError:
+            reply = await self._wire.get(f"{self.url}/models", self._look_s)
+        except NoReply:
             return False
-        return reply.status_code < 500
+        return reply.status < 500
 
     async def _end(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await self._client.aclose()
+        await self._wire.close()
         await self._loop.shutdown_default_executor()
 
 
@@ -229,7 +231,7 @@ def look(url: str, api_key: str | None = None) -> ServerFacts:
     """What the server at `url` says of itself, asked with the key that the engine would use. Raises as the engine."""
     url = base_url(url)
     key = clean_key(own_key() if api_key is None else api_key)
-    return look_at(url, {"Authorization": f"Bearer {key}"} if key else {}, key)
+    return look_at(url, Secret(key))
 
 
 def engine_settings(model: str, models: tuple[str, ...], video: VideoAs) -> dict[str, Any]:
@@ -245,6 +247,15 @@ def engine_settings(model: str, models: tuple[str, ...], video: VideoAs) -> dict
 def own_key() -> str | None:
     """The key of the environment."""
     return next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None)
+
+
+def without_key(response: Response, secret: Secret) -> Response:
+    """The response as it may be stored: a server that repeats the key finds it nowhere in a run."""
+    text = secret.hide_in_answer(response.text or "") if response.text else response.text
+    noted = ("the server's answer held the API key, which is hidden",) if text != response.text else ()
+    extra = {name: secret.hide(value) if isinstance(value, str) else value for name, value in response.extra.items()}
+    notes = (*(secret.hide(note) for note in response.notes), *noted)
+    return replace(response, text=text, notes=notes, extra=extra)
 
 
 def clean_key(key: str | None) -> str | None:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from tvbench.engines.openai_messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
-from tvbench.engines.openai_retry import Caller, Json, Refused, Reply, Trouble
+from tvbench.engines.openai_retry import Answered, Caller, Json, Refused, Trouble
 from tvbench.engines.openai_server import root_url
 from tvbench.engines.protocol import Prepared
 from tvbench.types import Response
 
 OFFERED_BY = "vllm"
+LOWEST, HIGHEST = -1e6, 1e-3
+"""Of a log-probability; a rounding error above 0 is none of ours."""
 
 
 def not_offered(kind: str) -> str:
@@ -61,7 +63,7 @@ async def score(
 
     reply = await caller.post(f"{url}/chat/completions", body, read, dialect.adapt)
     answer, logprobs = reply.value
-    response = to_response(prepared, Reply(answer, reply.attempts), dialect)
+    response = to_response(prepared, Answered(answer, reply.attempts), dialect)
     prompt_tokens = None if answer.tokens_in is None else answer.tokens_in - len(scored)
     return replace(response, text=text, finish="stop", tokens_in=prompt_tokens, tokens_out=0, logprobs=logprobs,
                    notes=prepared.notes)
@@ -73,10 +75,17 @@ def pick(rows: tuple[Any, ...], tokens: list[int]) -> tuple[float, ...]:
         raise BrokenReply(f"{len(rows)} log-probabilities for {len(tokens)} tokens")
     try:
         return tuple(
-            float(row[str(token)]["logprob"]) for row, token in zip(rows[-len(tokens) :], tokens, strict=True)
+            _logprob(row[str(token)]["logprob"]) for row, token in zip(rows[-len(tokens) :], tokens, strict=True)
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         raise BrokenReply(f"the log-probabilities are those of other tokens ({error})") from error
+
+
+def _logprob(value: object) -> float:
+    """A log-probability. Raises BrokenReply for what is none: text, NaN, infinity, more than certain."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LOWEST <= value <= HIGHEST:
+        raise BrokenReply(f"{value} is no log-probability")
+    return float(value)
 
 
 def common_prefix(first: list[int], second: list[int]) -> int:
@@ -97,9 +106,9 @@ async def _tokens(caller: Caller, url: str, body: Json) -> list[int]:
 
     def read(reply: Json) -> list[int]:
         tokens = reply.get("tokens")
-        if not isinstance(tokens, list):
+        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
             raise BrokenReply(f"no tokens: {sorted(reply)}")
-        return [int(token) for token in tokens]
+        return tokens
 
     def never(trouble: Trouble, sent: Json) -> bool:
         return False

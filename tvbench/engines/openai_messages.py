@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tvbench.engines.openai_retry import Json, Reply, Trouble
+from tvbench.engines.openai_retry import Answered, Json, Trouble
 from tvbench.engines.prompt import cut
 from tvbench.engines.protocol import Clip, Decoded, Prepared
 from tvbench.errors import MediaError
@@ -31,6 +31,11 @@ OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_p
 EXTENSIONS = frozenset(OPTIONAL[1:6])
 REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
                      r"invalid|must be|no longer|deprecated", re.IGNORECASE)
+
+LONGEST_ANSWER = 1 << 20
+"""Characters. No request asks for so many."""
+LONGEST_NAME = 200
+MOST_TOKENS = 10**9
 
 VideoAs = Literal["frames", "video_url"]
 
@@ -209,30 +214,29 @@ def read_chat(reply: Json) -> ChatAnswer:
     """The answer in a chat reply. Raises BrokenReply for a shape that holds none, or an error sent with status 200."""
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise BrokenReply(f"no choices: {str(reply.get('error') or sorted(reply))[:300]}")
+        raise BrokenReply(f"no choices: {str(reply.get('error') or sorted(reply))}")
     choice = choices[0]
     message = choice.get("message")
     finish = choice.get("finish_reason")
     if not isinstance(message, dict) or finish in ("abort", "error"):
-        raise BrokenReply(f"generation was broken off ({finish}): {str(choice.get('error') or '')[:300]}")
+        raise BrokenReply(f"generation was broken off ({finish}): {str(choice.get('error') or '')}")
     notes = []
     if message.get("refusal"):
         notes.append(f"refused: {str(message['refusal'])[:200]}")
     if finish == "content_filter":
         notes.append("cut by the server's content filter")
-    usage = reply.get("usage") if isinstance(reply.get("usage"), dict) else {}
     return ChatAnswer(
         text=_text(message.get("content")),
-        finish=None if finish is None else "length" if finish in ("length", "max_tokens") else "stop",
-        tokens_in=_count(usage, "prompt_tokens"),
-        tokens_out=_count(usage, "completion_tokens"),
-        model=str(reply["model"]) if reply.get("model") else None,
+        finish=_finish(finish),
+        tokens_in=_count(reply.get("usage"), "prompt_tokens"),
+        tokens_out=_count(reply.get("usage"), "completion_tokens"),
+        model=name[:LONGEST_NAME] if isinstance(name := reply.get("model"), str) and name else None,
         notes=tuple(notes),
-        prompt_logprobs=tuple(reply.get("prompt_logprobs") or choice.get("prompt_logprobs") or ()),
+        prompt_logprobs=_rows(reply.get("prompt_logprobs") or choice.get("prompt_logprobs")),
     )
 
 
-def to_response(prepared: Prepared, reply: Reply[ChatAnswer], dialect: Dialect) -> Response:
+def to_response(prepared: Prepared, reply: Answered[ChatAnswer], dialect: Dialect) -> Response:
     """The Response of an answered request, `seconds` left open. Stop strings are cut here too: some servers leave them
     in."""
     answer = reply.value
@@ -249,11 +253,38 @@ def to_response(prepared: Prepared, reply: Reply[ChatAnswer], dialect: Dialect) 
 
 
 def _text(content: object) -> str:
-    if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return "" if content is None else str(content)
+    """The text of an answer: a string, or a list of parts with text. Raises BrokenReply for anything else."""
+    parts = content if isinstance(content, list) else [content]
+    text = "".join(_part(part) for part in parts if part is not None)
+    if len(text) > LONGEST_ANSWER:
+        raise BrokenReply(f"an answer of {len(text):,} characters")
+    return text
 
 
-def _count(usage: Json | None, name: str) -> int | None:
-    value = (usage or {}).get(name)
-    return value if isinstance(value, int) else None
+def _part(part: object) -> str:
+    text = part.get("text") if isinstance(part, dict) else part
+    if isinstance(text, str):
+        return text
+    if isinstance(part, dict) and part.get("type") not in (None, "text", "output_text"):
+        return ""  # thoughts, a picture: no part of the answer
+    raise BrokenReply(f"the answer is no text but a {type(text).__name__}")
+
+
+def _finish(reason: object) -> str | None:
+    """`length` or `stop`; None where the server does not say, or says nothing that can be read."""
+    if not isinstance(reason, str):
+        return None
+    return "length" if reason in ("length", "max_tokens") else "stop"
+
+
+def _rows(rows: object) -> tuple[Any, ...]:
+    if not isinstance(rows, list | None):
+        raise BrokenReply(f"the log-probabilities are a {type(rows).__name__}")
+    return tuple(rows or ())
+
+
+def _count(usage: object, name: str) -> int | None:
+    """A number of tokens; None for what no number of tokens can be."""
+    value = usage.get(name) if isinstance(usage, dict) else None
+    counts = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if counts else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import httpx
-
+from tvbench.engines.openai_secret import Secret
+from tvbench.engines.openai_wire import NoReply, Reply, Wire
 from tvbench.errors import EngineError
 
 Json: TypeAlias = dict[str, Any]
@@ -27,7 +28,10 @@ T = TypeVar("T")
 TRY_AGAIN = frozenset({408, 409, 425, 429})
 LONGEST_BACKOFF_S = 30.0
 LONGEST_RETRY_AFTER_S = 600.0
-"""A server that asks for more (a daily quota) ends the run instead of holding it."""
+"""A server that asks for more (a daily quota) ends the run instead of holding it, also bit by bit without an answer."""
+SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?")
+LONGEST_NAMED_S = 1e9
+"""What is longer is no different."""
 RATE_LIMIT_PATIENCE = 4
 """A rate limit is no fault of the request: it is tried so many times longer than a fault."""
 KEPT = "what was answered is stored; "
@@ -62,7 +66,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class Answered(Generic[T]):
     """A usable reply and the number of tries that it took."""
 
     value: T
@@ -71,11 +75,10 @@ class Reply(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`retries` after the first try; waits double from `backoff_s`, with jitter. `timeout_s` is for one try."""
+    """`retries` after the first try; waits double from `backoff_s`, with jitter."""
 
     retries: int = 5
     backoff_s: float = 0.5
-    timeout_s: float = 120.0
 
     def wait(self, failures: int) -> float:
         """Seconds before the try that follows the given number of failures (1 or more)."""
@@ -89,17 +92,17 @@ class Patience:
 class Caller:
     """Posts JSON to one server. For one event loop. `answers` counts the usable replies so far."""
 
-    def __init__(self, client: httpx.AsyncClient, patience: Patience, hint: str, secret: str | None) -> None:
-        self.client = client
+    def __init__(self, wire: Wire, patience: Patience, hint: str) -> None:
+        self.wire = wire
         self.patience = patience
         self.hint = hint
-        self.secret = secret
         self.answers = 0
         self._not_before = 0.0
+        self._waited_s = 0.0
 
     async def post(
         self, url: str, body: Callable[[], Json], read: Callable[[Json], T], adapt: Callable[[Trouble, Json], bool]
-    ) -> Reply[T]:
+    ) -> Answered[T]:
         """POST `body()` until `read` accepts the reply (it raises ValueError when it cannot).
 
         After a 400 or 422 `adapt` may change what `body` gives; when it says so, the request is sent again at once.
@@ -114,7 +117,8 @@ class Caller:
             result = await self._once(url, sent, read)
             if not isinstance(result, Trouble):
                 self.answers += 1
-                return Reply(result, attempts)
+                self._waited_s = 0.0
+                return Answered(result, attempts)
             if result.status in (400, 422) and adapt(result, sent):
                 continue
             self._stop_for_all(result)
@@ -124,24 +128,22 @@ class Caller:
             if failures > self.patience.limit(result):
                 raise Unanswered(result, attempts, before)
             before = self.answers
-            await self._wait(result, failures)
+            if not result.retry_after:
+                await asyncio.sleep(self.patience.wait(failures))
 
     async def _once(self, url: str, body: Json, read: Callable[[Json], T]) -> T | Trouble:
         # Pictures make bodies of megabytes: they are written down beside the event loop.
         content = await asyncio.to_thread(lambda: json.dumps(body).encode())
         try:
-            async with asyncio.timeout(self.patience.timeout_s):
-                reply = await self.client.post(url, content=content, headers={"Content-Type": "application/json"})
-        except (TimeoutError, httpx.TimeoutException):
-            return Trouble(f"no answer within {self.patience.timeout_s:g} s", timed_out=True)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            return Trouble(f"{type(error).__name__}: {error or 'the connection broke'}")
-        if not reply.is_success:
-            return refusal(reply, self.secret)
+            reply = await self.wire.post(url, content)
+        except NoReply as error:
+            return Trouble(str(error), timed_out=error.timed_out)
+        if not reply.good:
+            return refusal(reply, self.wire.secret)
         try:
             return read(json_object(reply))
-        except ValueError as error:
-            return Trouble(hidden(f"not the JSON asked for: {error}", self.secret))
+        except (ValueError, RecursionError) as error:
+            return Trouble(self.wire.secret.message(f"not the JSON asked for: {error}"))
 
     def _stop_for_all(self, trouble: Trouble) -> None:
         """Raises EngineError for what every other request would meet too."""
@@ -152,16 +154,19 @@ class Caller:
             raise EngineError(f"the server refuses the first request: {trouble.message}", self.hint)
         if trouble.parameter == "insufficient_quota":
             raise EngineError(f"the account is used up: {trouble.message}", KEPT + "run the same command again later")
-        if trouble.retry_after is not None and trouble.retry_after > LONGEST_RETRY_AFTER_S:
-            raise EngineError(f"the server asks to wait {trouble.retry_after / 60:.0f} minutes: {trouble.message}",
-                              KEPT + "run the same command again then")
+        if trouble.again and trouble.retry_after:
+            self._hold_back(trouble, trouble.retry_after)
 
-    async def _wait(self, trouble: Trouble, failures: int) -> None:
-        own = self.patience.wait(failures)
-        if not trouble.retry_after:
-            await asyncio.sleep(own)
-            return
-        self._not_before = max(self._not_before, time.monotonic() + trouble.retry_after)
+    def _hold_back(self, trouble: Trouble, seconds: float) -> None:
+        """Send nothing for so long. Raises EngineError when it is too long, at once or in all without any answer."""
+        now = time.monotonic()
+        held_until = max(self._not_before, now)
+        more = max(0.0, now + seconds - held_until)
+        if max(seconds, self._waited_s + more) > LONGEST_RETRY_AFTER_S:
+            raise EngineError(f"the server asks to wait {_minutes(self._waited_s + seconds)}: {trouble.message}",
+                              KEPT + "run the same command again then")
+        self._not_before = held_until + more
+        self._waited_s += more
 
     async def _hold(self) -> None:
         """Wait while the server wants peace; then not everybody in the same instant."""
@@ -169,14 +174,14 @@ class Caller:
             await asyncio.sleep(left + random.uniform(0, min(1.0, left / 4)))
 
 
-def refusal(reply: httpx.Response, secret: str | None) -> Trouble:
+def refusal(reply: Reply, secret: Secret) -> Trouble:
     """What a reply of 300 and more means."""
-    status = reply.status_code
-    message, parameter = error_text(reply)
-    if reply.is_redirect:
-        message = f"it redirects to {reply.headers.get('Location', 'nowhere')}"
+    status = reply.status
+    message, parameter = error_text(reply, secret)
+    if 300 <= status < 400 and "Location" in reply.headers:
+        message = f"it redirects to {secret.message(reply.headers['Location'])}"
     return Trouble(
-        hidden(f"HTTP {status}: {message}", secret),
+        f"HTTP {status}: {message}",
         status=status,
         parameter=parameter,
         again=status in TRY_AGAIN or status >= 500,
@@ -184,56 +189,60 @@ def refusal(reply: httpx.Response, secret: str | None) -> Trouble:
     )
 
 
-def error_text(reply: httpx.Response) -> tuple[str, str]:
-    """The server's own words, and the parameter or code that it blames (perhaps "")."""
+def error_text(reply: Reply, secret: Secret) -> tuple[str, str]:
+    """The server's own words, without the key, and the parameter or code that it blames (perhaps "")."""
     try:
-        value: Any = reply.json()
+        value = reply.json()
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        text = "a web page, not JSON" if is_page(reply) else reply.text
-        return " ".join(text.split())[:400] or reply.reason_phrase, ""
+        text = "a web page, not JSON" if reply.is_page() else reply.text
+        return secret.message(text) or secret.message(reply.reason), ""
     error = value.get("error", value)
     if not isinstance(error, dict):
-        return str(error)[:400], ""
-    words = error.get("message") or error.get("detail") or json.dumps(error)
-    return " ".join(str(words).split())[:400], str(error.get("param") or error.get("code") or error.get("type") or "")
+        return secret.message(_words(error)), ""
+    words = error.get("message") or error.get("detail") or error
+    blamed = next((name for field in ("param", "code", "type") if (name := error.get(field))), "")
+    return secret.message(_words(words)), blamed if isinstance(blamed, str) else ""
 
 
-def json_object(reply: httpx.Response) -> Json:
+def _words(value: object) -> str:
+    """A complaint of any form as text."""
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "a complaint that is nested too deep"
+
+
+def json_object(reply: Reply) -> Json:
     """The JSON object of a good reply. Raises ValueError that says what came instead."""
-    if is_page(reply):
+    if reply.is_page():
         raise ValueError("a web page came")
+    if not reply.body.strip():
+        raise ValueError("an empty reply came")
+    if "event-stream" in reply.headers.get("Content-Type", "").lower() or reply.body[:5] == b"data:":
+        raise ValueError("a stream of events came, though none was asked for")
     try:
         value = reply.json()
     except ValueError as error:
-        raise ValueError(f"{len(reply.content)} bytes that end or break early ({error})") from error
+        raise ValueError(f"{len(reply.body)} bytes that end or break early ({error})") from error
     if not isinstance(value, dict):
         raise ValueError(f"a {type(value).__name__} came, not an object")
     return value
 
 
-def is_page(reply: httpx.Response) -> bool:
-    """Whether a proxy or a web server answered in the API's place."""
-    return "html" in reply.headers.get("Content-Type", "") or reply.content.lstrip()[:1] == b"<"
-
-
 def retry_after(text: str | None, now: float) -> float | None:
     """Seconds from now, of a number of seconds or an HTTP date (RFC 9110, 10.2.3). None when absent or unreadable."""
     words = (text or "").strip()
-    if not words:
-        return None
-    if words.replace(".", "", 1).isdigit():
-        return float(words)
+    if SECONDS.fullmatch(words):
+        return min(float(words), LONGEST_NAMED_S)
     try:
         when = parsedate_to_datetime(words)
-    except ValueError:
+        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, when.timestamp() - now)
+    return min(max(0.0, seconds), LONGEST_NAMED_S)
 
 
-def hidden(text: str, secret: str | None) -> str:
-    """`text` without the key: some servers repeat it in their complaint."""
-    return text.replace(secret, "***") if secret else text
+def _minutes(seconds: float) -> str:
+    return "more than a day" if seconds > 86_400 else f"{seconds / 60:.0f} minutes"

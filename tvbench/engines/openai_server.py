@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from tvbench.engines.openai_identity import Facts, told_of
-from tvbench.engines.openai_retry import error_text, hidden, is_page
+from tvbench.engines.openai_retry import error_text
+from tvbench.engines.openai_secret import Secret
+from tvbench.engines.openai_wire import NoReply, Reply, get_once
 from tvbench.errors import EngineError, UsageError
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OWNERS = {"library": "ollama"}
 """What stands as a model's owner where it is not the server's kind."""
 PAGES = {"vllm": ("/version",), "llamacpp": ("/props",), "sglang": ("/get_server_info", "/get_model_info"),
@@ -25,6 +24,7 @@ VERSIONS = {"llamacpp": "build_info"}
 LOOKS = 3
 """How often a server that does not answer is looked at before the run is refused."""
 LOOK_TIMEOUT_S = 10.0
+LONGEST_NAME = 200
 NOT_READY = frozenset({429, 502, 503, 504})
 
 
@@ -74,35 +74,34 @@ def root_url(url: str) -> str:
     return re.sub(r"/v\d+\w*$", "", url)
 
 
-def uses_proxy(url: str) -> bool:
-    """Whether the proxy of the environment applies. A proxy cannot reach this machine's own loopback."""
-    return urlsplit(url).hostname not in LOOPBACK
+def look_at(url: str, secret: Secret, *, pause_s: float = 0.5, timeout_s: float = LOOK_TIMEOUT_S) -> ServerFacts:
+    """Ask the server what it is; `timeout_s` is for each question as a whole.
+
+    Raises EngineError when nobody answers, or the key is refused.
+    """
+    def get(page: str) -> Reply:
+        return _get(page, secret, pause_s, timeout_s)
+
+    reply = get(f"{url}/models")
+    if reply.status == 401:
+        raise EngineError(f"the server at {url} refuses the key: {error_text(reply, secret)[0]}",
+                          "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server")
+    if reply.good and reply.is_page():
+        raise EngineError(f"at {url} there is a web page, not an OpenAI-compatible server",
+                          "the address usually ends in /v1")
+    listed = {secret.message(name)[:LONGEST_NAME]: model for model in _listed(reply) if (name := _text(model, "id"))}
+    kinds = {OWNERS.get(owner, owner) for model in listed.values() if (owner := _text(model, "owned_by").lower())}
+    kind = next((one for one in sorted(kinds) if one in PAGES), "")
+    pages = {path: _object(get(root_url(url) + path)) for path in PAGES.get(kind, ())}
+    try:
+        told = {name: told_of(model, pages, secret.hide) for name, model in listed.items()}
+    except RecursionError:
+        raise EngineError(f"what the server at {url} says of itself is nested too deep", "is that the right address?"
+                          ) from None
+    return ServerFacts(kind, secret.message(_version(kind, pages))[:LONGEST_NAME], tuple(listed), told)
 
 
-def look_at(url: str, headers: Mapping[str, str], secret: str | None, *, pause_s: float = 0.5) -> ServerFacts:
-    """Ask the server what it is. Raises EngineError when nobody answers, or the key is refused."""
-    with httpx.Client(headers=headers, timeout=LOOK_TIMEOUT_S, trust_env=uses_proxy(url)) as client:
-        reply = _get(client, f"{url}/models", pause_s)
-        if reply.status_code == 401:
-            raise EngineError(
-                hidden(f"the server at {url} refuses the key: {error_text(reply)[0]}", secret),
-                "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server",
-            )
-        if reply.is_success and is_page(reply):
-            raise EngineError(f"at {url} there is a web page, not an OpenAI-compatible server",
-                              "the address usually ends in /v1")
-        listed = _listed(reply)
-        owners = {str(model.get("owned_by") or "").lower() for model in listed}
-        kinds = {OWNERS.get(owner, owner) for owner in owners}
-        kind = next((one for one in sorted(kinds) if one in PAGES), "")
-        names = tuple(str(model["id"]) for model in listed if model.get("id"))
-        pages = {path: _json(_get(client, root_url(url) + path, pause_s)) for path in PAGES.get(kind, ())}
-        told = {str(model["id"]): told_of(model, pages, lambda text: hidden(text, secret))
-                for model in listed if model.get("id")}
-        return ServerFacts(kind, _version(kind, pages), names, told)
-
-
-def _get(client: httpx.Client, url: str, pause_s: float) -> httpx.Response:
+def _get(url: str, secret: Secret, pause_s: float, timeout_s: float) -> Reply:
     """The reply to GET `url`, whatever its status. Raises EngineError when there is none, or the server lists no models
     yet: what it does not tell now it tells later, and would then seem to be another."""
     problem, reply = "", None
@@ -110,34 +109,39 @@ def _get(client: httpx.Client, url: str, pause_s: float) -> httpx.Response:
         if look:
             time.sleep(pause_s)
         try:
-            reply = client.get(url)
-        except httpx.TransportError as error:
-            problem = f"{type(error).__name__}: {error}"
+            reply = get_once(url, secret, timeout_s=timeout_s)
+        except NoReply as error:
+            problem = str(error)
             continue
-        if reply.status_code not in NOT_READY:
+        if reply.status not in NOT_READY:
             return reply
-        problem = f"HTTP {reply.status_code}"
+        problem = f"HTTP {reply.status}"
     if reply is not None and not url.endswith("/models"):
         return reply
     raise EngineError(f"no server answers at {url} ({problem})", "start it and run the same command again")
 
 
-def _listed(reply: httpx.Response) -> list[dict[str, Any]]:
+def _listed(reply: Reply) -> list[dict[str, Any]]:
     """The models of the list; none where the server keeps no list."""
-    listed = _json(reply).get("data")
+    listed = _object(reply).get("data")
     return [model for model in listed if isinstance(model, dict)] if isinstance(listed, list) else []
 
 
 def _version(kind: str, pages: Mapping[str, Mapping[str, Any]]) -> str:
     """The server's version, where its kind tells one."""
-    first = pages[PAGES[kind][0]] if kind else {}
-    return str(first.get(VERSIONS.get(kind, "version")) or "")
+    return _text(pages[PAGES[kind][0]], VERSIONS.get(kind, "version")) if kind else ""
 
 
-def _json(reply: httpx.Response) -> dict[str, Any]:
+def _text(value: Mapping[str, Any], name: str) -> str:
+    """A field that holds text; "" where it holds anything else."""
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _object(reply: Reply) -> dict[str, Any]:
     """The JSON object of a good reply; empty for anything else."""
     try:
-        value = reply.json() if reply.is_success else None
+        value = reply.json() if reply.good else None
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
