@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from training import entry, recipe, stage
+from training import PLAN, entry, recipe, stage
 
+from tvbench.train.memory import GRADIENT
 from tvbench.train.record import read_metrics
 from tvbench.train.session import train
+from tvbench.train.shapes import parameters
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +35,8 @@ def stop(event):
         os.kill(os.getpid(), signal.SIGTERM)
 
 fields = {"loss_norm": sys.argv[4], "packing": sys.argv[5] == "packed"}
+if sys.argv[5] == "small":  # 8 micro-batches a step
+    fields["micro_batch"] = 1
 if sys.argv[5] == "partial":  # 11 samples: 8 in a step, 3 in the next, of which one process has 1
     fields |= {"data": (entry("questions", samples=11),), "micro_batch": 2}
 train(recipe(stage(steps=4, save_every=0.25, **fields)), Path(sys.argv[1]), resume=True, on_event=stop)
@@ -38,10 +44,40 @@ train(recipe(stage(steps=4, save_every=0.25, **fields)), Path(sys.argv[1]), resu
 STEPS = 4
 
 
-def run(output: Path, processes: int, *, until: int = 0, norm: str = "microbatch", packing: str = "padded") -> None:
-    """Train with torchrun on loopback; `until`: stop after that step."""
+WATCHED = """
+import gc, json, os, sys
+from pathlib import Path
+import torch
+from tvbench.train.model import VisionLanguageTrainee
+
+held, forward = [], VisionLanguageTrainee.forward
+
+def living():
+    found = {}
+    for one in gc.get_objects():
+        if issubclass(type(one), torch.Tensor):
+            for tensor in (one, one.grad if one.is_leaf else None):
+                storage = None if tensor is None else getattr(tensor, "_local_tensor", tensor).untyped_storage()
+                if storage is not None:
+                    found[storage.data_ptr()] = storage.nbytes()
+    return sum(found.values())
+
+def counted(trainee, batch):
+    held.append(living())
+    Path(sys.argv[1]).joinpath(f"held-{os.environ['RANK']}.json").write_text(json.dumps(held))
+    return forward(trainee, batch)
+
+VisionLanguageTrainee.forward = counted
+"""
+"""Counts the bytes of all tensors at the beginning of each micro-batch."""
+
+
+def run(
+    output: Path, processes: int, *, until: int = 0, norm: str = "microbatch", packing: str = "padded", before: str = ""
+) -> None:
+    """Train with torchrun on loopback; `until`: stop after that step; `before`: run first in each process."""
     script = output.parent / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(before + SCRIPT)
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
              str(script), str(output), str(ROOT / "tests"), str(until), norm, packing]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
@@ -51,7 +87,9 @@ def run(output: Path, processes: int, *, until: int = 0, norm: str = "microbatch
 
 def alone(output: Path, norm: str = "microbatch", packing: str = "padded") -> None:
     """The same in this process."""
-    fields = {"loss_norm": norm, "packing": packing == "packed"}
+    fields: dict[str, Any] = {"loss_norm": norm, "packing": packing == "packed"}
+    if packing == "small":
+        fields["micro_batch"] = 1
     if packing == "partial":
         fields |= {"data": (entry("questions", samples=11),), "micro_batch": 2}
     assert train(recipe(stage(steps=STEPS, save_every=0.25, **fields)), output)
@@ -83,3 +121,14 @@ def test_what_two_began_one_finishes(tmp_path: Path) -> None:
     assert len(read_metrics(tmp_path / "mixed" / "2-vision")) == 2
     assert train(recipe(stage(steps=STEPS, save_every=0.25)), tmp_path / "mixed", resume=True)
     assert_alike(tmp_path / "one", tmp_path / "mixed")
+
+
+def test_nobody_holds_the_whole_gradient_between_micro_batches(tmp_path: Path) -> None:
+    """Four micro-batches a step and process: between them each has its shards of what was reduced, and nothing else."""
+    alone(tmp_path / "one", packing="small")
+    run(tmp_path / "two", 2, packing="small", before=WATCHED)
+    assert_alike(tmp_path / "one", tmp_path / "two")
+    for rank in (0, 1):
+        held = json.loads((tmp_path / "two" / f"held-{rank}.json").read_text())
+        begin, *between = held[4:8]  # of the second step: moments are there from the first
+        assert between == pytest.approx([begin + GRADIENT * parameters(PLAN).total / 2] * 3, rel=0.03)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
+from tvbench.train.memory import memory
 from tvbench.train.plan import Machine, make_plan
 from tvbench.train.recipe import known_variants, load_recipe, recipe_names
 from tvbench.train.schedule import steps_of
-from tvbench.train.shapes import parameters
-from tvbench.train.stages import ModelPlan
+from tvbench.train.shapes import Parameters, parameters
+from tvbench.train.stages import ModelPlan, Stage
 
 
 def paper(size: str = "2b", **options: object):  # type: ignore[no-untyped-def]
@@ -467,3 +469,24 @@ def test_the_papers_data_must_be_given_a_place(tmp_path: Path, capsys: pytest.Ca
                  "--set", "model.text=generated:mini", "--set", "model.vision=generated:mini", "--set",
                  "model.image_size=56", "--set", "model.vision_layers=null", "--set", f"model.sizes={sizes}"]) == 2
     assert "pixmo-cap" in capsys.readouterr().err
+
+
+def test_the_memory_of_a_gpu_counts_what_the_loop_holds() -> None:
+    """Shares of weights, gradients and moments; the largest unit's gradient before it is shared out, whoever else has
+    none; and the recipe's own default fits its GPUs."""
+    recipe = load_recipe("paper", size="9b")
+    counted = parameters(recipe.model)
+    projector, vision, video = (memory(recipe.model, counted, stage, 8) for stage in recipe.stages)
+    assert vision.states == 16 * counted.total / 8 - 12 * (counted.total - trained(counted, recipe.stages[1])) / 8
+    assert vision.reduced == (2 + 4) * (counted.embedding + counted.projector)
+    assert projector.reduced == (2 + 4) * counted.projector
+    assert max(one.total for one in (projector, vision, video)) < 80e9
+    alone = memory(recipe.model, counted, recipe.stages[1], 1)
+    assert alone.reduced == 0 and alone.states == 8 * vision.states
+    exact = memory(recipe.model, counted, replace(recipe.stages[1], precision="float32"), 8)
+    assert exact.kept == 2 * vision.kept and exact.gathered == 2 * vision.gathered
+
+
+def trained(counted: Parameters, stage: Stage) -> int:
+    """Weights of the parts that a stage trains."""
+    return sum(getattr(counted, part) for part in stage.rates)

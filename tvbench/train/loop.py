@@ -140,10 +140,13 @@ class Loop:
         self.on_step(StepDone(step, self.steps, loss, speed, left, mfu, self.progress.skipped))
 
     def _gradients(self, batches: list[Any]) -> float:
-        """Forward and backward over this process's share; the loss over everybody's."""
+        """Forward and backward over this process's share; the loss over everybody's.
+
+        Sharded gradients are reduced with each micro-batch. Waiting for the step's last would save messages, and each
+        process would hold the whole model's gradient in float32 meanwhile: 38.6 GB for 9B.
+        """
         total = torch.zeros((), device=self.world.device)
-        for number, batch in enumerate(batches, 1):
-            self._synchronise(number == len(batches))
+        for batch in batches:
             with self._precision():
                 loss = self.trainee(batch.to(self.world.device))
             loss.backward()
@@ -159,11 +162,6 @@ class Loop:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return float(norm)
-
-    def _synchronise(self, last: bool) -> None:
-        """Share gradients after the last micro-batch of a step only."""
-        if self.world.size > 1:
-            self.trainee.set_requires_gradient_sync(last)
 
     def _precision(self) -> AbstractContextManager[Any]:
         """bfloat16 by autocast in a single process; FSDP casts by itself."""

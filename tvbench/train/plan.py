@@ -6,7 +6,6 @@ and what cannot be told is None. Imports no torch and touches no hub.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,10 @@ from pathlib import Path
 from tvbench.errors import UsageError
 from tvbench.train.data.entries import Entry
 from tvbench.train.estimates import at_hand, sample_rows, taken, tower_patches, visual_rows
+from tvbench.train.memory import memory
 from tvbench.train.schedule import steps_of
-from tvbench.train.shapes import Parameters, dimensions, forward_operations, parameters
+from tvbench.train.shapes import Parameters, forward_operations, parameters
 from tvbench.train.stages import ModelPlan, Recipe, Stage
-
-BYTES_PER_WEIGHT = 16
-"""Mixed-precision AdamW: master weight, gradient and two moments in float32, shared over all processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Mac
         gpu_hours=hours,
         wall_hours=None if hours is None else hours / machine.gpus,
         dollars=None if hours is None or machine.price is None else hours * machine.price,
-        memory_gb=memory(model, counted, stage, machine) / 1e9,
+        memory_gb=memory(model, counted, stage, machine.gpus).total / 1e9,
         rows_add_up_to=rows if differs else None,
         steps_by_rows=steps_of(stage, rows) if differs and rows is not None else None,
         ours=tuple(f"{field}: {reason}" for field, reason in stage.ours.items()),
@@ -191,25 +188,6 @@ def sample_operations(entry: Entry, stage: Stage, model: ModelPlan) -> float:
         return (3 + (stage.recompute == "full")) * forward_operations(model, 0, patches)
     times = 2 + (stage.recompute == "full") + ("text" in stage.rates)
     return times * forward_operations(model, sample_rows(entry, stage, model), patches)
-
-
-def memory(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> float:
-    """Bytes on each GPU: sharded states, the largest unit gathered in bfloat16, what is kept of the micro-batch.
-
-    Kept are the inputs of every layer where layers are recomputed, else about 16 times as much, and the logits of
-    2,048 supervised rows three times in float32.
-    """
-    sizes = dimensions(model)
-    trained = sum(getattr(counted, part) for part in stage.rates)
-    states = (BYTES_PER_WEIGHT * trained + 4 * (counted.total - trained)) / machine.gpus
-    gathered = 2 * counted.embedding
-    longest = max((sample_rows(entry, stage, model) for entry in stage.data), default=0)
-    rows = stage.micro_batch * min(stage.max_length, (1 if stage.packing else 2) * longest)
-    if stage.packing:  # in whole rows
-        rows = math.ceil(rows / stage.max_length) * stage.max_length
-    kept = rows * sizes["hidden"] * 2 * sizes["layers"] * (1 if stage.recompute == "full" else 16)
-    logits = 3 * 4 * 2048 * sizes["vocabulary"]
-    return float(states + gathered + kept + logits)
 
 
 def files(recipe: Recipe, output: Path, only: int | None) -> list[str]:

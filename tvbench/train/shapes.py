@@ -46,14 +46,21 @@ def parameters(plan: ModelPlan) -> Parameters:
     of = dimensions(plan)
     hidden, wide = of["hidden"], of["vision_hidden"]
     embedding = of["vocabulary"] * hidden
-    attention = 2 * hidden * of["head_dim"] * (of["heads"] + of["kv_heads"])
-    text = embedding + of["layers"] * (attention + 3 * hidden * of["intermediate"] + 4 * hidden) + hidden
-    inner = of["vision_intermediate"]
-    layer = 4 * (wide * wide + wide) + 2 * wide * inner + inner + wide + 4 * wide
+    text_layer, vision_layer = layer_parameters(plan)
+    text = embedding + of["layers"] * text_layer + hidden
     patches = (plan.image_size // plan.patch_size) ** 2
-    vision = wide * (3 * plan.patch_size**2 + 1) + patches * wide + of["vision_layers"] * layer + 2 * wide
+    vision = wide * (3 * plan.patch_size**2 + 1) + patches * wide + of["vision_layers"] * vision_layer + 2 * wide
     projector = wide * hidden + hidden + hidden * hidden + hidden
     return Parameters(text, embedding, vision, projector, hidden)
+
+
+def layer_parameters(plan: ModelPlan) -> tuple[int, int]:
+    """Weights of one layer of the text model, and of the tower."""
+    of = dimensions(plan)
+    hidden, wide, inner = of["hidden"], of["vision_hidden"], of["vision_intermediate"]
+    attention = 2 * hidden * of["head_dim"] * (of["heads"] + of["kv_heads"])
+    text = attention + 3 * hidden * of["intermediate"] + 4 * hidden
+    return text, 4 * (wide * wide + wide) + 2 * wide * inner + inner + wide + 4 * wide
 
 
 def forward_operations(plan: ModelPlan, tokens: float, patches: float, *, head_tokens: float | None = None) -> float:
