@@ -1,4 +1,4 @@
-"""Media decoded ahead of the engine, in parallel, through a bounded window.
+"""Media decoded ahead of the engine, in parallel, through a window that is bounded in requests and in bytes.
 
 Hands the engine prepared requests in about the order in which they were asked. A request whose media cannot be
 used never reaches the engine: it becomes a failed Response. Knows no engine, no store and no task.
@@ -7,6 +7,7 @@ used never reaches the engine: it becomes a failed Response. Knows no engine, no
 from __future__ import annotations
 
 import collections
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -14,15 +15,25 @@ from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError
 from tvbench.types import Request, Response
 
+AHEAD_BYTES = 192 << 20
+"""Of decoded media that wait for the engine. What one request holds may come on top."""
+
 
 class DecodeAhead:
-    """A Feed (engines/protocol.py) over `requests`. `prepare` runs in `threads` threads, at most `window` ahead.
+    """A Feed (engines/protocol.py) over `requests`. `prepare` runs in `threads` threads, at most `window` requests
+    ahead, and no further while decoded media of `most_bytes` wait.
 
     Failures wait in `failures()` until somebody takes them.
     """
 
     def __init__(
-        self, requests: Iterable[Request], prepare: Callable[[Request], Prepared], *, threads: int, window: int
+        self,
+        requests: Iterable[Request],
+        prepare: Callable[[Request], Prepared],
+        *,
+        threads: int,
+        window: int,
+        most_bytes: int = AHEAD_BYTES,
     ) -> None:
         self._requests: Iterator[Request] = iter(requests)
         self._prepare = prepare
@@ -31,6 +42,12 @@ class DecodeAhead:
         self._pending: collections.deque[tuple[Request, Future[Prepared]]] = collections.deque()
         self._failed: list[Response] = []
         self._exhausted = False
+        self._most_bytes = most_bytes
+        self._changed = threading.Condition()
+        self._held = 0
+        self._busy = 0
+        self._typical = 0
+        self._closed = False
         self._refill()
 
     def take(self, limit: int, *, wait: bool) -> list[Prepared]:
@@ -53,24 +70,33 @@ class DecodeAhead:
 
     def close(self) -> None:
         """Stop decoding. What is under way ends on its own; nothing new is begun."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _collect(self, limit: int) -> list[Prepared]:
         ready: list[Prepared] = []
         waiting: collections.deque[tuple[Request, Future[Prepared]]] = collections.deque()
-        while self._pending and len(ready) < limit:
+        taken = 0
+        while self._pending and len(ready) < limit and taken < self._most_bytes // 2:
             request, future = self._pending.popleft()
             if not future.done():
                 waiting.append((request, future))
                 continue
             try:
-                ready.append(future.result())
+                prepared = future.result()
+                ready.append(prepared)
+                taken += prepared.memory
             except MediaError as error:
                 self._failed.append(Response(request.key, error=str(error)))
             except Exception as error:  # noqa: BLE001 - any exception of decoding is one failed item
                 self._failed.append(Response(request.key, error=f"{type(error).__name__}: {error}"))
         waiting.extend(self._pending)
         self._pending = waiting
+        with self._changed:
+            self._held -= taken
+            self._changed.notify_all()
         return ready
 
     def _refill(self) -> None:
@@ -79,7 +105,30 @@ class DecodeAhead:
             if request is None:
                 self._exhausted = True
                 return
-            self._pending.append((request, self._pool.submit(self._prepare, request)))
+            self._pending.append((request, self._pool.submit(self._prepared, request)))
+
+    def _prepared(self, request: Request) -> Prepared:
+        """In a thread of the pool: prepare when there is room for what it will hold, by the last one that was done."""
+        with self._changed:
+            self._changed.wait_for(self._has_room)
+            if self._closed:
+                raise MediaError("the run ended before this was decoded")
+            self._busy += 1
+        held = 0
+        try:
+            prepared = self._prepare(request)
+            held = prepared.memory
+            return prepared
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._held += held
+                self._typical = held or self._typical
+                self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        waiting = self._held + self._busy * self._typical
+        return self._closed or waiting < self._most_bytes or not self._held + self._busy
 
     def _wait_for_one(self) -> None:
         wait([future for _, future in self._pending], return_when=FIRST_COMPLETED)

@@ -16,7 +16,7 @@ from typing import Any
 
 from tvbench import __version__
 from tvbench.engines.open import EngineOptions, open_engine
-from tvbench.engines.protocol import Engine, EngineInfo, Prepared
+from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.lines import in_words
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder
@@ -52,6 +52,7 @@ class RunSession:
         self._speed: dict[str, float] = {}
         self._opened = 0.0
         self._writer = RunWriter(folder)
+        self._sight = ALL_OF_IT
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
 
     def __enter__(self) -> RunSession:
@@ -113,12 +114,13 @@ class RunSession:
     def _open(self) -> Engine:
         engine = open_engine(self.engine, self.plan.card, options=self.options.engine)
         self._info = engine.info
+        self._sight = getattr(engine, "sight", ALL_OF_IT)
         self._write_manifest()
         self._opened = time.monotonic()
         return engine
 
     def _prepare(self, request: Request) -> Prepared:
-        return prepare(request, self._decoder)
+        return prepare(request, self._decoder, self._sight)
 
 
 def now() -> str:

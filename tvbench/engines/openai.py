@@ -18,18 +18,20 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from tvbench.engines.openai_logprobs import OFFERED_BY, not_offered, score
-from tvbench.engines.openai_messages import Dialect, VideoAs, chat_messages, read_chat, to_response
+from tvbench.engines.openai_messages import MIME, Dialect, VideoAs, chat_messages, read_chat, to_response
 from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
 from tvbench.engines.openai_secret import Secret
 from tvbench.engines.openai_server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
 from tvbench.engines.openai_wire import NoReply, Wire
-from tvbench.engines.protocol import EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.types import Response
 
 T = TypeVar("T")
 WINDOW = 2
 """Requests handed over for each one under way, so that no connection waits for the feed."""
+HELD_BYTES = 256 << 20
+"""Of media in requests under way: pictures as files, clips mostly as frames."""
 POLL_S = 0.02
 """How often a feed that had nothing ready is asked again while answers are awaited."""
 MOST_HELD = 8
@@ -82,8 +84,9 @@ class OpenAIEngine:
         self.concurrency = concurrency
         self.dialect = Dialect(model, facts.kind, video)
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
+        self.sight = Sight(files=frozenset(MIME))
         self._closed = False
-        self._under_way: set[Future[Outcome]] = set()
+        self._under_way: dict[Future[Outcome], int] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai", daemon=True)
         self._thread.start()
@@ -127,11 +130,11 @@ class OpenAIEngine:
     def _hand_over(self, feed: Feed, finished: queue.SimpleQueue[Future[Outcome]]) -> None:
         """Fill the window; waits for the feed only when nothing is under way."""
         room = self.concurrency * WINDOW - len(self._under_way)
-        if room <= 0 or self._closed:
+        if room <= 0 or self._closed or sum(self._under_way.values()) > HELD_BYTES:
             return
         for prepared in feed.take(room, wait=not self._under_way):
             future = asyncio.run_coroutine_threadsafe(self._answer(prepared), self._loop)
-            self._under_way.add(future)
+            self._under_way[future] = prepared.memory
             future.add_done_callback(finished.put)
 
     def _next(self, finished: queue.SimpleQueue[Future[Outcome]], feed: Feed) -> Outcome | None:
@@ -141,7 +144,7 @@ class OpenAIEngine:
             future = finished.get(timeout=None if full or feed.dry else POLL_S)
         except queue.Empty:
             return None
-        self._under_way.discard(future)
+        self._under_way.pop(future, None)
         try:
             return future.result()
         except CancelledError:

@@ -17,8 +17,7 @@ from typing import Any, Literal
 from tvbench.engines.openai_retry import Answered, Json, Trouble
 from tvbench.engines.prompt import cut
 from tvbench.engines.protocol import Clip, Decoded, Prepared
-from tvbench.errors import MediaError
-from tvbench.media.images import as_picture, png, read_header
+from tvbench.media.images import as_picture, plain_format, png
 from tvbench.types import Media, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
@@ -178,11 +177,7 @@ def faithful_mime(encoded: bytes) -> str | None:
     """
     if not encoded:
         return None
-    try:
-        header = read_header(encoded, "the picture")
-    except MediaError:
-        return None
-    return MIME.get(header.format) if header.plain else None
+    return MIME.get(plain_format(encoded))
 
 
 def clip_mime(encoded: bytes) -> str:

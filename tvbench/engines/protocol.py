@@ -43,14 +43,40 @@ class Prepared:
     media: tuple[Decoded, ...] = ()
     encoded: tuple[bytes, ...] = ()
     notes: tuple[str, ...] = ()
+    pixels: int | None = None
+    """Bytes that the decoded media take, where some of them are not in memory."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds: encoded and decoded media (PIL takes four for a pixel)."""
+        pixels = sum(
+            medium.frames.nbytes if isinstance(medium, Clip) else 4 * medium.width * medium.height
+            for medium in self.media
+        )
+        return sum(map(len, self.encoded)) + (pixels if self.pixels is None else self.pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an engine takes of media, so that no more is kept. An engine may have one as its attribute `sight`.
+
+    `frame_size`: each frame of a clip is resized to a square of that side, bicubic (None: taken as it is). `files`:
+    pictures of these formats that all programs read alike are sent as encoded bytes, and nobody looks at their pixels.
+    """
+
+    frame_size: int | None = None
+    files: frozenset[str] = frozenset()
+
+
+ALL_OF_IT = Sight()
 
 
 class Feed(Protocol):
     """Where an engine gets its work. Safe to call from one thread."""
 
     def take(self, limit: int, *, wait: bool) -> list[Prepared]:
-        """Up to `limit` requests. With `wait` it blocks until there is at least one or the feed is dry;
-        without, it returns what is ready now, perhaps nothing. Empty after `wait=True` means dry."""
+        """Up to `limit` requests, fewer where they are large. With `wait` it blocks until there is at least one or the
+        feed is dry; without, it returns what is ready now, perhaps nothing. Empty after `wait=True` means dry."""
         ...
 
     @property

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.engines.checkpoint import LLAVA_TYPES, choose_dtype, corrected, corrections_of, read_config
-from tvbench.engines.inputs import Collated, Encoded, ProcessorInputs, has_vision, open_inputs
+from tvbench.engines.inputs import Collated, Encoded, LlavaInputs, ProcessorInputs, has_vision, open_inputs
 from tvbench.engines.prompt import Prompter
-from tvbench.engines.protocol import EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
 from tvbench.types import ModelCard, Response
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BATCH_SIZE = 8
 WINDOW_BATCHES = 4
 """How many batches are sorted together. More wastes less padding and holds more pictures in memory."""
+
+WINDOW_BYTES = 192 << 20
+"""Of media: large pictures are answered in smaller windows."""
 
 
 class TransformersEngine:
@@ -54,6 +57,7 @@ class TransformersEngine:
         self.attention = choose_attention(config, wanted.get("attention"))
         self.prompter = Prompter(self.folder, card)
         self.inputs = open_inputs(self.folder, config, self.prompter)
+        self.sight = Sight(self.inputs.tile if isinstance(self.inputs, LlavaInputs) else None)
         self.model: Any = load_model(self.folder, config, self.dtype, self.attention)
         self.context = context_length(config, max_model_len or wanted.get("max_model_len"))
         self.cap = dropped_cap(config)
@@ -88,8 +92,10 @@ class TransformersEngine:
     def _window(self, feed: Feed) -> list[Prepared]:
         size = self.batch_size * WINDOW_BATCHES
         window: list[Prepared] = []
-        while len(window) < size and (taken := feed.take(size - len(window), wait=True)):
+        held = 0
+        while len(window) < size and held < WINDOW_BYTES and (taken := feed.take(size - len(window), wait=True)):
             window.extend(taken)
+            held += sum(prepared.memory for prepared in taken)
         return window
 
     def _encode(self, prepared: Prepared) -> Encoded | Response:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, read_config
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
 from tvbench.engines.prompt import Prompter
-from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
 from tvbench.types import ModelCard, Response
 
@@ -32,6 +32,9 @@ CPU_ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPAC
 CPU_SEQUENCES = 32
 MANY_IMAGES = 8
 """Pictures a prompt may hold where the card says `multi-image` and no number."""
+
+POSTPONED_BYTES = 192 << 20
+"""Of clips that wait for those of another length to end."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class VllmEngine:
             wanted["max_model_len"] = max_model_len
         self.arguments = arguments(self.folder, config, card, wanted, on_cpu=on_cpu)
         self.frame_size = config["vision_config"]["image_size"] if config.get("model_type") in OWN_INPUTS else None
+        self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
         self._llm: Any = start(self.arguments)
         self._engine: Any = self._llm.llm_engine
@@ -91,6 +95,8 @@ class VllmEngine:
         postponed: list[Prepared] = []
         while True:
             room = self.window - len(self._flights) - len(postponed)
+            if sum(prepared.memory for prepared in postponed) > POSTPONED_BYTES:
+                room = 0
             idle = not self._flights and not postponed
             waiting = postponed + (feed.take(room, wait=idle) if room > 0 else [])
             if not waiting and not self._flights:
@@ -137,7 +143,8 @@ class VllmEngine:
         except Exception as error:  # noqa: BLE001 - vLLM's and the processors' refusals share no class; each is recorded
             reason = f"vLLM refused the request: {_first_line(error)}"
             return Response(prepared.request.key, error=reason, notes=prepared.notes)
-        self._flights[number] = _Flight(prepared, scored, frames, started)
+        # vLLM has its own copy of the media by now.
+        self._flights[number] = _Flight(replace(prepared, media=(), encoded=()), scored, frames, started)
         return None
 
     def _prompt(self, prepared: Prepared) -> tuple[dict[str, Any], list[int] | None]:

@@ -50,14 +50,16 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture says of itself before it is decoded. `memory`: bytes that decoding takes, about. `plain`: every
-    program shows the same pixels: RGB or grey, one frame, nothing transparent, not turned."""
+    """What a picture says of itself before it is decoded. `memory`: bytes that decoding takes, about."""
 
-    format: str
     width: int
     height: int
     memory: int
-    plain: bool
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether `open_image` makes it smaller."""
+        return self.width * self.height > SEEN_PIXELS
 
 
 def open_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS, seen: int = SEEN_PIXELS) -> Image.Image:
@@ -76,12 +78,28 @@ def open_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS, seen: in
 
 
 def read_header(data: bytes, name: str) -> Header:
-    """What the file says of the picture; no pixel is decoded. Raises MediaError."""
+    """No pixel is decoded. Raises MediaError."""
     with _opened(data, name) as image:
-        plain = image.mode in ("RGB", "L") and int(getattr(image, "n_frames", 1)) == 1
-        plain = plain and "transparency" not in image.info and not _turns_later(image, data)
-        upright = Image.Image.getexif(image).get(ORIENTATION, 1) == 1
-        return Header(image.format or "", image.width, image.height, _memory(image), plain and upright)
+        return Header(image.width, image.height, _memory(image))
+
+
+def plain_format(data: bytes) -> str:
+    """The format of a picture that every program shows with the same pixels: RGB or grey, one frame, nothing
+    transparent, not turned. "" for others and for what is no picture. No pixel is decoded."""
+    try:
+        with _opened(data, "the picture") as image:
+            plain = image.mode in ("RGB", "L") and int(getattr(image, "n_frames", 1)) == 1
+            plain = plain and "transparency" not in image.info and not _turns_later(image, data)
+            upright = Image.Image.getexif(image).get(ORIENTATION, 1) == 1
+            return image.format or "" if plain and upright else ""
+    except MediaError:
+        return ""
+
+
+def unread(data: bytes, name: str) -> Image.Image:
+    """The picture with its header read, its pixels left in `data` until somebody wants them. Raises MediaError."""
+    with _bounded(name, "is a broken or truncated picture"):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def png(image: Image.Image, name: str = "a picture") -> bytes:
