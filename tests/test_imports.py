@@ -160,7 +160,9 @@ MAY_KNOW = {
     "train.fitting": "train.data.entries train.ranges train.stages",
     "train.ranges": "train.data.entries train.small_sizes train.stages",
     "train.data.mixture": "",
-    "train.plan": "train.data.entries train.estimates train.memory train.schedule train.shapes train.stages",
+    "train.plan": "train.data.entries train.estimates train.memory train.operations train.schedule train.shapes"
+    " train.stages",
+    "train.operations": "train.shapes train.stages",
     "train.memory": "train.estimates train.shapes train.stages",
     "train.estimates": "media.anyres mini.world train.data train.stages",
     "train.data.entries": "",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tvbench.train.stages import Recipe
 
 SECONDS_BETWEEN_LINES = 15.0
+WORTH_SAYING = 0.05
+"""A share of a step's time from which on the wait for its data is told."""
 SKIPPED = "skipped.jsonl"
 UNKNOWN = "unknown"
 
@@ -196,11 +198,13 @@ class TrainingProgress:
 
 
 def step_text(event: Any) -> str:
-    """`loss 0.4321, 12,345 tokens/s, MFU 41 %, 3 skipped, about 12 min left`."""
+    """`loss 0.4321, 12,345 tokens/s, 63% of the time waiting for data, MFU 41%, 3 skipped, about 12 min left`."""
+    waiting = event.data_seconds / (event.data_seconds + event.step_seconds)
+    waited = f", {waiting:.0%} of the time waiting for data" if waiting >= WORTH_SAYING else ""
     mfu = f", MFU {event.mfu:.0%}" if event.mfu is not None else ""
     lost = f", {event.skipped} skipped" if event.skipped else ""
     left = time_text(event.seconds_left)
-    return f"loss {event.loss:.4f}, {event.tokens_per_second:,.0f} tokens/s{mfu}{lost}, about {left} left"
+    return f"loss {event.loss:.4f}, {event.tokens_per_second:,.0f} tokens/s{waited}{mfu}{lost}, about {left} left"
 
 
 def time_text(seconds: float) -> str:

@@ -33,6 +33,10 @@ class MicroBatch(Protocol):
     samples: int
     tokens: int
     """Positions that hold a token or an image row, padding not counted."""
+    lengths: Sequence[int]
+    """The same of each sample."""
+    tiles: int
+    """What the tower sees."""
     skipped: Sequence[Any]
     """BrokenSamples that would have been in it."""
 
@@ -48,7 +52,8 @@ Feed = Callable[[int], Iterator[list[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """What a finished step tells a person. `mfu` is None where the machine's peak is not known."""
+    """What a finished step tells a person. `data_seconds` it waited for its data, `step_seconds` it learned; the tokens
+    a second and the `mfu` are over both. `mfu` is None where the machine's peak is not known."""
 
     step: int
     steps: int
@@ -57,11 +62,25 @@ class StepDone:
     seconds_left: float
     mfu: float | None
     skipped: int
+    data_seconds: float
+    step_seconds: float
+
+
+class Clock:
+    """One clock for all that a step takes: each lap begins where the last one ended."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        before, self._last = self._last, time.perf_counter()
+        return self._last - before
 
 
 @dataclass(slots=True)
 class Loop:
-    """One stage's training. `flops_per_token` and `peak` (FLOP/s of all processes) are for the MFU."""
+    """One stage's training. `operations` of a micro-batch, and `peak` (FLOP/s of all processes), are for the MFU."""
 
     stage: Stage
     steps: int
@@ -74,7 +93,7 @@ class Loop:
     record: Record | None = None
     on_step: Callable[[StepDone], None] = lambda done: None
     stopping: Callable[[], bool] = lambda: False
-    flops_per_token: float = 0.0
+    operations: Callable[[Any], float] = lambda batch: 0.0
     peak: float | None = None
     progress: Progress = field(init=False)
 
@@ -90,13 +109,15 @@ class Loop:
         began, first = time.perf_counter(), self.progress.step
         every = max(1, round(self.stage.save_every * self.steps))
         self.trainee.train()
+        clock = Clock()
         for batches in self.feed(first):
-            self._step(batches, began, first)
+            self._step(batches, clock, began, first)
             done = self.progress.step
             stop = self._asked_to_stop()
             self._check_samples()
             if done == self.steps or stop or done % every == 0:
                 self.save()
+                clock.lap()  # no step's
             if done == self.steps:
                 break
             if stop:
@@ -115,8 +136,8 @@ class Loop:
 
     # ── One step ──────────────────────────────────────────────────────────────────────────────────
 
-    def _step(self, batches: list[Any], began: float, first: int) -> None:
-        started = time.perf_counter()
+    def _step(self, batches: list[Any], clock: Clock, began: float, first: int) -> None:
+        waited = clock.lap()
         factor = rate_factor(self.progress.step, self.steps, self.stage.warmup, self.stage.final_rate)
         rates = set_rates(self.optimizer, factor)
         loss = self._gradients(batches)
@@ -129,15 +150,19 @@ class Loop:
         tokens = self.world.sum(sum(batch.tokens for batch in batches))
         samples = int(self.world.sum(sum(batch.samples for batch in batches)))
         self.progress = Progress(step, self.digest, self.progress.samples + samples, self.progress.skipped + lost)
-        seconds = time.perf_counter() - started
-        speed = tokens / seconds
-        mfu = speed * self.flops_per_token / self.peak if self.peak else None
+        operations = self.world.sum(sum(self.operations(batch) for batch in batches))
+        learned = clock.lap()
+        seconds = waited + learned
+        mfu = operations / seconds / self.peak if self.peak else None
         if self.record is not None:
             self.record.skipped(step, [(broken.sample, broken.reason) for broken in skipped])
             self.record.step(step, {"loss": loss, "gradient_norm": norm, "rates": rates, "samples": samples,
-                                    "tokens": int(tokens), "seconds": seconds, "mfu": mfu, "skipped": lost})
+                                    "tokens": int(tokens), "data_seconds": waited, "step_seconds": learned,
+                                    "tokens_per_second": tokens / seconds, "operations": operations, "mfu": mfu,
+                                    "skipped": lost})
         left = (time.perf_counter() - began) / (step - first) * (self.steps - step)
-        self.on_step(StepDone(step, self.steps, loss, speed, left, mfu, self.progress.skipped))
+        self.on_step(StepDone(step, self.steps, loss, tokens / seconds, left, mfu, self.progress.skipped, waited,
+                              learned))
 
     def _gradients(self, batches: list[Any]) -> float:
         """Forward and backward over this process's share; the loss over everybody's.

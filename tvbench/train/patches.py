@@ -68,6 +68,14 @@ class PatchBatch:
     def tokens(self) -> int:
         return int(self.nouns.numel())
 
+    @property
+    def lengths(self) -> Sequence[int]:
+        return ()
+
+    @property
+    def tiles(self) -> int:
+        return len(self.pixels)
+
     def to(self, device: torch.device) -> PatchBatch:
         """The same on `device`."""
         return PatchBatch(self.pixels.to(device), self.nouns.to(device), self.colours.to(device))

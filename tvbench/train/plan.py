@@ -14,8 +14,9 @@ from tvbench.errors import UsageError
 from tvbench.train.data.entries import Entry
 from tvbench.train.estimates import at_hand, sample_rows, taken, tower_patches, visual_rows
 from tvbench.train.memory import memory
+from tvbench.train.operations import sample_operations
 from tvbench.train.schedule import steps_of
-from tvbench.train.shapes import Parameters, forward_operations, parameters
+from tvbench.train.shapes import Parameters, parameters
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 
 
@@ -103,7 +104,7 @@ def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Mac
     counts = [taken(entry) for entry in entries]
     rows, samples, steps = _amounts(stage, entries, counts)
     tokens = _over_all(stage, steps, counts, [sample_rows(entry, stage, model) for entry in entries])
-    operations = _over_all(stage, steps, counts, [sample_operations(entry, stage, model) for entry in entries])
+    operations = _over_all(stage, steps, counts, [_each(entry, stage, model) for entry in entries])
     hours = None if operations is None else operations / (machine.peak * machine.mfu) / 3600
     differs = rows is not None and samples != rows and stage.objective == "language"
     return StagePlan(
@@ -180,14 +181,9 @@ def _too_long(stage: Stage, entries: Sequence[Entry], model: ModelPlan) -> tuple
                  "training skips such samples" for entry, rows in long)
 
 
-def sample_operations(entry: Entry, stage: Stage, model: ModelPlan) -> float:
-    """Operations of one sample: forward, gradients of rows, gradients of weights, each as much as a forward pass, and
-    one more forward where layers are recomputed. A frozen text model needs no gradients of its weights."""
-    patches = tower_patches(entry, stage, model)
-    if stage.objective == "patches":
-        return (3 + (stage.recompute == "full")) * forward_operations(model, 0, patches)
-    times = 2 + (stage.recompute == "full") + ("text" in stage.rates)
-    return times * forward_operations(model, sample_rows(entry, stage, model), patches)
+def _each(entry: Entry, stage: Stage, model: ModelPlan) -> float:
+    """Operations of a sample of mean size."""
+    return sample_operations(model, stage, sample_rows(entry, stage, model), tower_patches(entry, stage, model))
 
 
 def files(recipe: Recipe, output: Path, only: int | None) -> list[str]:

@@ -1,6 +1,7 @@
 """What a stage leaves to be looked at: metrics by step (JSONL), TensorBoard, wandb where asked for, a plot.
 
-    metrics.jsonl   one object a step: step, loss, gradient norm, rates, tokens, seconds, ...
+    metrics.jsonl   one object a step: step, loss, gradient norm, rates, tokens, operations, seconds that it
+                    waited for data and learned, tokens a second and MFU over both, ...
     skipped.jsonl   one object a sample that could not be used: step, sample, reason
     tensorboard/    the same curves, where tensorboard is installed
     loss.png        drawn at the end, where matplotlib is installed

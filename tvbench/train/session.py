@@ -18,11 +18,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from tvbench.engines.importing import import_checkpoint
 from tvbench.errors import UsageError
@@ -36,6 +36,7 @@ from tvbench.train.data.steps import check_shares, feed
 from tvbench.train.export import Target, export
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
+from tvbench.train.operations import as_built, batch_operations
 from tvbench.train.optimizer import make_optimizer
 from tvbench.train.output import Output, room_for, stage_folder, stage_model
 from tvbench.train.parallel import World, shard, whole, world
@@ -115,7 +116,8 @@ def train(
         tell = on_event if here.first else _nobody
         for stage, corpus in work:
             source = _able(corpus, _start(recipe, output, stage), stage_folder(output, stage), here)
-            run = _StageRun(stage, corpus, source, stage_folder(output, stage), here, wandb, peak, tell, stopping)
+            run = _StageRun(recipe, stage, corpus, source, stage_folder(output, stage), here, wandb, peak, tell,
+                            stopping)
             if not run.train():
                 return False
         if here.first and (only is None or only == recipe.stages[-1].number):
@@ -177,6 +179,7 @@ def _export_last(recipe: Recipe, output: Path, folder: Path, target: Target) -> 
 
 @dataclass(slots=True)
 class _StageRun:
+    recipe: Recipe
     stage: Stage
     corpus: Corpus | None
     source: Path
@@ -201,7 +204,7 @@ class _StageRun:
         make_feed, steps, samples = self._feed()
         loop = Loop(stage, steps, trainee, make_optimizer(stage, trained), make_feed, self.folder, self._digest(), here,
                     on_step=self.on_event, stopping=self.stopping, peak=self.peak,
-                    flops_per_token=flops_per_token(trainee))
+                    operations=partial(batch_operations, as_built(self.recipe.model, model.config), stage))
         if newest(self.folder / "checkpoints") is not None:
             loop.resume()
             if loop.progress.digest != loop.digest:
@@ -256,11 +259,6 @@ class _StageRun:
             export(copy, self.folder / "model", like=self.source, scale=vision_scale(self.source), dtype="float32",
                    target="stage")
         self.world.wait()
-
-
-def flops_per_token(trainee: nn.Module) -> float:
-    """About 6 for each weight that a token meets: 2 forward, 4 backward (Kaplan et al. 2020, arXiv 2001.08361)."""
-    return float(6 * sum(parameter.numel() for parameter in trainee.parameters()))
 
 
 @contextmanager

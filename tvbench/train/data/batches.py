@@ -41,6 +41,16 @@ class Batch:
         """Positions that hold a token or an image row."""
         return int((self.segments > 0).sum())
 
+    @property
+    def lengths(self) -> list[int]:
+        """The same for each sample."""
+        return [count for row in self.segments for count in torch.bincount(row)[1:].tolist()]
+
+    @property
+    def tiles(self) -> int:
+        """Tiles and frames of all pictures and clips."""
+        return sum(len(visual.pixels) for visual in self.visuals)
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on `device`; pixels follow when they are used."""
         if self.input_ids.device == device:
