@@ -7,6 +7,7 @@ by the number of the call, so that every kind occurs and a repeated call meets o
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import threading
@@ -16,13 +17,28 @@ from collections.abc import Iterator, Sequence
 from fault_server import Call, Fault, FaultServer, half, hang, raw, reset, saying, status
 
 WORTH = re.compile(r"worth (\d+)")
+NONCE = re.compile(r'"nonce": "(\w+)"')
+
+
+def nonce_in(prompt: str) -> str:
+    """The code that the prompt asks for; "" where it asks for none."""
+    found = NONCE.findall(prompt)
+    return found[-1] if found else ""
+
+
+def grading(score: int, reason: str = "r", **more: object) -> Fault:
+    """Always that score, in the form that our rubrics ask for."""
+    return lambda call: call.answer(json.dumps(
+        {"reason": reason, **more, "score": score, "nonce": nonce_in(call.text)}, ensure_ascii=False))
+
+
+FORM = '{{"reason": "r", "score": {}, "nonce": "{}"}}'
 
 
 class JudgeServer(FaultServer):
     """`rate` of all calls meet one of `kinds`, in turn. `form` is how an honest reply is written."""
 
-    def __init__(self, rate: float = 0.0, kinds: Sequence[Fault] = (), form: str = '{{"reason": "r", "score": {}}}'
-                 ) -> None:
+    def __init__(self, rate: float = 0.0, kinds: Sequence[Fault] = (), form: str = FORM) -> None:
         super().__init__()
         self.rate = rate
         self.kinds = list(kinds)
@@ -43,7 +59,7 @@ class JudgeServer(FaultServer):
         with self.lock:
             self.graded[call.text] += 1
         found = WORTH.search(call.text)
-        call.answer(self.form.format(found[1] if found else 0), usage=self.usage)
+        call.answer(self.form.format(found[1] if found else 0, nonce_in(call.text)), usage=self.usage)
 
     @property
     def model(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fault_server import saying
-from judge_server import FAULTS, judge_server
+from judge_server import FAULTS, grading, judge_server
 
 from tvbench.cli.main import main
 from tvbench.store import RunFolder, RunWriter
@@ -83,7 +83,7 @@ def test_every_open_answer_gets_the_judges_score(tmp_path: Path) -> None:
     assert result["complete"]
     assert result["counts"]["unscored"] == 0
     assert result["metrics"]["judge"]["value"] == pytest.approx(0.5)
-    assert "rubric:tvbench@1-" in result["metric_signatures"]["judge"]
+    assert "rubric:tvbench@2-" in result["metric_signatures"]["judge"]
     assert "judge:judge@" in result["metric_signatures"]["judge"]
 
 
@@ -225,7 +225,7 @@ def test_a_generous_judge_is_found_out_and_its_averages_corrected(
     open_run(tmp_path, 40, exact=40)
     with judge_server() as server:
         # Every exact answer is called right, though half of them are wrong.
-        server.everything = saying('{"reason": "fine", "right_language": true, "score": 5}')
+        server.everything = grading(5, "fine", right_language=True)
         assert judge(tmp_path, server.model, "--check", "all") == 0
     quality = json.loads(capsys.readouterr().out)["judges"][0]["quality"]
     of_all = quality[0]
@@ -255,7 +255,7 @@ def test_a_second_opinion_changes_no_figure_and_is_compared(tmp_path: Path, caps
         judge(tmp_path, first.model)
         before = figures(folder)["metrics"]["judge"]
         time.sleep(1.1)  # judges are ordered by the second in which they were first asked
-        second.everything = saying('{"reason": "", "score": 0}')
+        second.everything = grading(0, "")
         judge(tmp_path, second.model.replace("judge@", "other@"))
     capsys.readouterr()
     result = figures(folder)

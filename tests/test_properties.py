@@ -135,8 +135,9 @@ def test_form_and_blanks_do_not_move_a_score(reply: str, rubric: object, form: s
 @examples(200)
 @given(st.integers(0, 5), st.text(max_size=60), BLANKS, st.sampled_from(["{}", "```json\n{}\n```", "Here it is:\n{}"]))
 def test_an_honest_reply_is_always_read(score: int, reason: str, blanks: str, frame: str) -> None:
-    reply = frame.format(json.dumps({"reason": reason, "score": score}, ensure_ascii=False))
-    assert read_reply(blanks + reply + blanks, known_rubrics()["tvbench"]).score == score / 5
+    reply = frame.format(json.dumps({"reason": reason, "score": score, "nonce": "abc"}, ensure_ascii=False))
+    assert read_reply(blanks + reply + blanks, known_rubrics()["tvbench"], "abc").score == score / 5
+    assert read_reply(blanks + reply + blanks, known_rubrics()["tvbench"], "abd").score is None
 
 
 @examples(200)

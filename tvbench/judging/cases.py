@@ -7,7 +7,9 @@ judges `every` answer they are judged all. Knows no engine and no file.
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Samp
 CHECKED = 20
 """Exact items of each language that are judged as a check, where nothing else is asked for."""
 EXACT_METRICS = ("aligned", "accuracy")
+NONCE_SALT = "tvbench judge"
+NONCE_LENGTH = 12
+"""Letters and digits of five bits each: too many to be found by trying, few enough to be copied."""
 AGAIN_TEMPERATURE = 0.5
 """How a question is put again after an unreadable reply: greedily it would bring the same reply."""
 
@@ -102,15 +107,30 @@ def _sample(cases: Sequence[Case], size: int | None, seed: int) -> list[Case]:
 # ── Requests ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def nonce_of(case: Case, rubric: Rubric, attempt: int = 0) -> str:
+    """The code that marks this request's tags and its reply; "" where the rubric's prompt has no place for one.
+
+    A hash of all that is judged, the answer included: the same again for the same case, so that a reply is found again,
+    and unknown to whoever wrote the answer, since no text can hold its own hash.
+    """
+    if not rubric.signed:
+        return ""
+    told = [NONCE_SALT, rubric.label, case.item.language, case.question, case.reference, case.answer, str(attempt)]
+    digest = hashlib.sha256(json.dumps(told).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:NONCE_LENGTH]
+
+
 def judge_request(case: Case, rubric: Rubric, card: ModelCard, attempt: int = 0) -> PlannedItem:
     """The judge's item for one case, with its key. Every `attempt` has a key of its own, so a reply that could not be
     read is kept, paid once, and asked again."""
     code = case.item.language
+    nonce = nonce_of(case, rubric, attempt)
     places = {
         "question": case.question,
         "reference": case.reference,
         "answer": case.answer,
         "language": language(code).name if is_language(code) else code,
+        "nonce": nonce,
     }
     messages = [Message("user", (rubric.prompt(case.kind, places),))]
     if rubric.system:
@@ -127,7 +147,7 @@ def judge_request(case: Case, rubric: Rubric, card: ModelCard, attempt: int = 0)
         sampling=sampling,
         cluster=case.item.cluster,
         tags={"judged_as": "score" if case.counts else "check"},
-        reply_schema=rubric.schema,
+        reply_schema=rubric.schema(nonce),
         repeat=attempt,
     )
     return PlannedItem(content_key(item, model_identity(card), card.revision, ()), item, ())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
-from tvbench.judging.cases import Case, gather, judge_request
+from tvbench.judging.cases import Case, gather, judge_request, nonce_of
 from tvbench.judging.reply import Reading, read_reply
 from tvbench.judging.rubric import Rubric, rubric_from
 from tvbench.plan import PlannedItem
@@ -90,7 +90,7 @@ def settle(
         response = replies.get(planned.key)
         if response is None or response.text is None:
             return Verdict(case, last, attempt, response.error if response else None), requests
-        last = read_reply(response.text, rubric)
+        last = read_reply(response.text, rubric, nonce_of(case, rubric, attempt))
         if last.score is not None:
             return Verdict(case, last, attempt + 1), requests
     return Verdict(case, last, MOST_ATTEMPTS), requests

@@ -1,8 +1,10 @@
 """What a judge's reply says: a score on the rubric's scale, or why there is none. Never raises, never guesses.
 
-A number is taken where the reply is one, where a line is `label: number`, or where it is written `8/10` or `8 out of
-10`. Two different numbers, a number outside of the scale, broken JSON or running text are no score: the reply is
-*unparsable*, and the item stays unscored when every further ask ends so too.
+Where the prompt holds a nonce (cases.py), the JSON object that carries it is the verdict, and nothing else is: a judge
+may quote an answer with a verdict in it before it gives its own. Where it holds none, a number is taken where the reply
+is one, where a line is `label: number`, or where it is written `8/10` or `8 out of 10`. Two different numbers, a number
+outside of the scale, broken JSON or running text are no score: the reply is *unparsable*, and the item stays unscored
+when every further ask ends so too.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +36,9 @@ NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
 LABEL = r"(?:[^\d\n:=：]{1,40}[:=：]\s*)?"
 BARE = re.compile(rf"^{LABEL}({NUMBER})(?:\s*(?:/|out of|von|de|sur|из)\s*({NUMBER}))?[.。]?$", re.IGNORECASE)
 OUT_OF = re.compile(rf"(?<![\d.,/])({NUMBER})\s*(?:/|out of)\s*({NUMBER})(?![\d/])", re.IGNORECASE)
+FENCE = re.compile(r"```\w*")
+LONGEST = 100_000
+"""A longer reply is none: reading takes time in proportion to its objects."""
 DECORATION = "*_`#> \t\r\n\"'“”«»()[]"
 
 
@@ -46,21 +52,36 @@ class Reading:
     right_language: bool | None = None
 
 
-def read_reply(text: str, rubric: Rubric) -> Reading:
-    """The score in `text`. Never raises."""
-    plain = _plain(text)
+def read_reply(text: str, rubric: Rubric, nonce: str = "") -> Reading:
+    """The score in `text`; with `nonce` the one that carries it. Never raises."""
+    plain = _plain(text[: LONGEST + 1])
     if not plain:
         return Reading(None, EMPTY)
-    objects = _objects(plain)
-    if objects or rubric.reply == "json":
-        reading = _from_objects(objects, rubric)
-        if reading is not None:
-            return reading
-    if not objects and "{" not in plain:
-        score = _only(_numbers(plain, rubric), rubric)
-        if score is not None:
-            return Reading(score)
-    return Reading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+    reading = None
+    if len(plain) <= LONGEST:
+        reading = _signed(plain, rubric, nonce) if nonce else _unsigned(plain, rubric)
+    return reading or Reading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+
+
+def _signed(text: str, rubric: Rubric, nonce: str) -> Reading | None:
+    """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
+    return _from_objects([one for one, _, _ in _objects(text, inner=True)
+                          if isinstance(said := one.get("nonce"), str) and said.strip().casefold() == nonce], rubric)
+
+
+def _unsigned(text: str, rubric: Rubric) -> Reading | None:
+    """The reading of a reply that nothing tells from what it quotes: all that it says must agree."""
+    found = list(_objects(text))
+    outside = _without(text, found)
+    if not found and "{" in text:
+        return None
+    numbers = _numbers(outside, rubric)
+    if not found:
+        score = _only(numbers, rubric)
+        return None if score is None else Reading(score)
+    if rubric.reply == "number" and FENCE.sub("", outside).strip(DECORATION):
+        return None
+    return _from_objects([one for one, _, _ in found], rubric, numbers)
 
 
 def _plain(text: str) -> str:
@@ -72,10 +93,9 @@ def _plain(text: str) -> str:
 # ── JSON ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
-    """The JSON objects in `text`, outermost ones, in order; whatever stands around them is passed over."""
-    found: list[dict[str, Any]] = []
-    decoder = json.JSONDecoder()
+def _objects(text: str, *, inner: bool = False) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """The JSON objects in `text` with their places, outermost ones in order, or with `inner` every one."""
+    decoder = json.JSONDecoder(object_pairs_hook=_each_once)
     at = text.find("{")
     while at >= 0:
         try:
@@ -83,21 +103,34 @@ def _objects(text: str) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            if isinstance(value, dict):
-                found.append(value)
-        at = text.find("{", end)
-    return found
+            yield value, at, end
+        at = text.find("{", at + 1 if inner else end)
 
 
-def _from_objects(objects: list[dict[str, Any]], rubric: Rubric) -> Reading | None:
-    """The reading of the one object with a score, None where there is none or they disagree."""
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one with a field twice is none: a quotation that is not escaped makes such."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a field stands twice")
+    return value
+
+
+def _without(text: str, found: list[tuple[dict[str, Any], int, int]]) -> str:
+    """What stands around the objects."""
+    starts = [0, *(end for _, _, end in found)]
+    ends = [*(start for _, start, _ in found), len(text)]
+    return "\n".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> Reading | None:
+    """The reading of the one object with a score, None where there is none or they, or `others`, disagree."""
     scored = [(one, score) for one in objects if (score := _number(one.get("score"))) is not None]
-    value = _only([score for _, score in scored], rubric)
+    value = _only([*(score for _, score in scored), *others], rubric) if scored else None
     if value is None:
         return None
     first = scored[0][0]
-    language = first.get("right_language")
-    return Reading(value, reason=str(first.get("reason") or "")[:1000],
+    reason, language = first.get("reason"), first.get("right_language")
+    return Reading(value, reason=reason[:1000] if isinstance(reason, str) else "",
                    right_language=language if isinstance(language, bool) else None)
 
 

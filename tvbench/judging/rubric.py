@@ -9,7 +9,9 @@
     max_new_tokens: 400
     system: text            # optional
     prompts:                # by question type; `default` must be there
-      default: "... {question} ... {reference} ... {answer} ... {language} ..."
+      default: "... {question} ... {reference} ... {answer} ... {language} ... {nonce} ..."
+
+`{nonce}` is a code of each request, in the tags around the answer and in the reply: see cases.py.
 
 Knows no engine and no run.
 """
@@ -28,7 +30,7 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.signature import short_hash
 
 FOLDER = Path(__file__).with_name("rubrics")
-PLACES = ("question", "reference", "answer", "language")
+PLACES = ("question", "reference", "answer", "language", "nonce")
 FALLBACK = "tvbench"
 
 ReplyForm = Literal["json", "number"]
@@ -64,7 +66,11 @@ class Rubric:
         return f"{self.name}@{self.version}-{self.digest}"
 
     @property
-    def schema(self) -> str:
+    def signed(self) -> bool:
+        """Whether a reply counts only with the request's nonce in it."""
+        return any("{nonce}" in prompt for prompt in self.prompts.values())
+
+    def schema(self, nonce: str = "") -> str:
         """The JSON schema of a reply, as text; "" where a number is asked for."""
         if self.reply == "number":
             return ""
@@ -76,6 +82,8 @@ class Rubric:
         if any("right_language" in prompt for prompt in self.prompts.values()):
             fields["right_language"] = {"type": "boolean"}
         fields["score"] = score
+        if nonce:
+            fields["nonce"] = {"type": "string", "enum": [nonce]}
         return json.dumps(
             {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
         )
@@ -144,6 +152,9 @@ def _problems(data: Mapping[str, Any]) -> Iterator[str]:
     for kind, text in prompts.items():
         if "{answer}" not in str(text):
             yield f"the prompt {kind} never shows the {{answer}}"
+    signed = ["{nonce}" in str(text) for text in prompts.values()]
+    if any(signed) and (data["reply"] != "json" or not all(signed)):
+        yield "{nonce} must stand in every prompt or in none, and needs reply: json"
 
 
 def _is_number(value: object) -> bool:
