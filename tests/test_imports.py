@@ -99,7 +99,8 @@ MAY_KNOW = {
     "statistics": "",
     "paired": "statistics",
     "keys": "",
-    "signature": "__version__",
+    "influence": "",
+    "signature": "__version__ influence",
     "codec": "statistics",
     "languages": "",
     "true_false": "",
@@ -114,7 +115,7 @@ MAY_KNOW = {
     # Pictures and clips, into the form that the engines' protocol gives them.
     "media": "keys engines.protocol",
     # The engines know no task, no score, no store, no report.
-    "engines": "checkpoint_files media hub local_models places mini.checkpoint",
+    "engines": "checkpoint_files influence media hub local_models places mini.checkpoint",
     "media.anyres": "",
     "engines.protocol": "",
     # Tasks and models, and how they are found.
@@ -128,7 +129,7 @@ MAY_KNOW = {
     "mini.prompts": "building languages mini",
     "mini.checkpoint": "checkpoint_files",
     # A run: a plan, an engine (by its protocol only) and a store. The session opens the real engine.
-    "plan": "keys signature",
+    "plan": "influence keys signature",
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "serving": "engines.open store",
@@ -136,8 +137,8 @@ MAY_KNOW = {
     "assess": "checking comet.record judging.record scoring signature store",
     "checking": "lines signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
-    "judging": "keys languages plan scoring signature statistics store",
-    "judging.session": "engines.protocol judging plan runner session store",
+    "judging": "influence keys languages plan scoring signature statistics store",
+    "judging.session": "engines.protocol influence judging plan runner session store",
     "judging.calibration": "judging.record statistics",
     # Workers run in environments of their own: one side knows nothing of tvbench, the other nothing of its work.
     "workers": "places",

@@ -12,7 +12,8 @@
     prices: {input: 2.5, output: 10}       # US dollars for a million tokens, where a model is paid for
 
 The keys of `engine` are the engines that can load the model, each with constructor arguments; where `engine` is absent,
-all are tried. A YAML file without one of the four locations is not a card and is passed over. Knows no engine.
+all are tried. What is said about the prompt is part of every key, and arguments that can move a score name the run
+(influence.py). A YAML file without one of the four locations is not a card and is passed over. Knows no engine.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
 """The content key: one SHA-256 that is the resume, the cache, the de-duplication and the merge of shards.
 
-It covers what determines an answer (model and revision, messages, media bytes, sampling, continuation,
-repeat index) and nothing of how it was computed: not the engine, the rank, the batch or the task. Two runs of
-one model through two engines have equal keys, and can be compared item by item.
+It covers what determines an answer (model and revision, what its card says about the prompt, messages, media bytes,
+sampling, continuation, repeat index) and nothing of how it was computed: not the engine, the rank, the batch or the
+task. Two runs of one model through two engines have equal keys, and can be compared item by item.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from tvbench.types import Item, Media, Message
 
@@ -46,8 +47,11 @@ def describe_messages(messages: Sequence[Message], digests: Sequence[str]) -> li
     return described
 
 
-def content_key(item: Item, model: str, revision: str, digests: Sequence[str]) -> str:
-    """The key of `item` for `model` at `revision`; `digests` are those of its media, in order.
+def content_key(
+    item: Item, model: str, revision: str, digests: Sequence[str], chat: Mapping[str, Any] | None = None
+) -> str:
+    """The key of `item` for `model` at `revision`; `digests` are those of its media, in order. `chat` is what the
+    model's card says about the prompt (influence.py), if anything.
 
     An item that cannot be asked (`item.problem`) gets a key of its own, so that its failure is stored too.
     """
@@ -60,9 +64,11 @@ def content_key(item: Item, model: str, revision: str, digests: Sequence[str]) -
         "continuation": item.continuation,
         "repeat": item.repeat,
     }
+    if chat:
+        content["chat"] = dict(chat)
     if item.reply_schema:
         content["reply_schema"] = item.reply_schema
     if item.problem is not None:
         content["unasked"] = [item.task, item.id]
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

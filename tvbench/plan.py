@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tvbench.errors import TvbenchError, UsageError, unknown_name
+from tvbench.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.keys import content_key, media_digest, media_of
 from tvbench.signature import task_signature
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
@@ -153,7 +154,12 @@ def plan_item(item: Item, card: ModelCard) -> PlannedItem:
             item = replace(item, problem=f"a picture or clip cannot be read ({type(error).__name__}: {error})")
     if item.problem is not None:
         digests = ()
-    return PlannedItem(content_key(item, model_identity(card), card.revision, digests), item, digests)
+    return PlannedItem(key_of(item, card, digests), item, digests)
+
+
+def key_of(item: Item, card: ModelCard, digests: Sequence[str] = ()) -> str:
+    """The item's key for the model of `card`."""
+    return content_key(item, model_identity(card), card.revision, digests, prompt_settings(card))
 
 
 def model_identity(card: ModelCard) -> str:
@@ -175,11 +181,23 @@ def unique_ids(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
     return unique, [f"{len(repeated)} ids occur more than once (such as {examples}); each row is kept and counted"]
 
 
+def engine_ask(card: ModelCard, engine: str, *, dtype: str | None = None, max_model_len: int | None = None,
+               **more: Any) -> dict[str, Any]:
+    """The part of an ask that says how it is computed: everything that can move a score, from the command line and,
+    where that is silent, from the card. Arguments without a value leave no trace, but for the two by name."""
+    given = argument_labels(score_arguments(card, engine))
+    how = {"name": engine, "dtype": dtype or given.pop("dtype", None),
+           "max_model_len": max_model_len or given.pop("max_model_len", None)}
+    arguments = {name: value for name, value in given.items() if name not in how}
+    found = {"arguments": arguments, "numerics": dict(card.numerics), **more}
+    return how | {name: value for name, value in found.items() if value}
+
+
 def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides, engine: Mapping[str, Any]
              ) -> dict[str, Any]:
     """Everything that makes one run differ from another. Paths are left out: data count by their revision."""
     return {
-        "model": [model_identity(card), card.name, card.revision],
+        "model": [model_identity(card), card.name, card.revision, *filter(None, [prompt_label(card)])],
         "engine": dict(engine),
         "tasks": [
             {

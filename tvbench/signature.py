@@ -13,9 +13,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from tvbench import __version__
+from tvbench.influence import prompt_label
 from tvbench.types import Build, Item, ModelCard, Sampling, Task
 
-WHO_ANSWERED = frozenset({"model", "engine", "tvbench"})
+WHO_ANSWERED = frozenset({"model", "chat", "engine", "tvbench"})
 PROMPTS_FORMAT = "v2."
 """How a hash of prompts begins that no order of the items can change. Earlier ones have no such beginning."""
 
@@ -115,5 +116,8 @@ def task_signature(
         fields["repeats"] = str(repeats)
     if not with_media:
         fields["media"] = "none"
-    fields |= {"model": f"{card.name}@{card.revision}", "engine": engine, "tvbench": __version__}
+    fields["model"] = f"{card.name}@{card.revision}"
+    if chat := prompt_label(card):
+        fields["chat"] = chat
+    fields |= {"engine": engine, "tvbench": __version__}
     return write_signature(fields)

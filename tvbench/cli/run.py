@@ -30,7 +30,7 @@ from tvbench.cli.checkpoints import check_folder, measured_refusals
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
-from tvbench.plan import Overrides, Plan, PlannedTask, make_ask, plan_task
+from tvbench.plan import Overrides, Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.types import BuildOptions, ModelCard, TaskResult
 
 if TYPE_CHECKING:
@@ -150,9 +150,8 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
             settings=settings[name],
         )
         planned.append(plan_task(task, options, card, overrides))
-    how = {"name": engine, "dtype": args.dtype, "max_model_len": args.max_model_len}
-    if args.send_video != "frames":
-        how["video"] = args.send_video
+    video = args.send_video if args.send_video != "frames" else None
+    how = engine_ask(card, engine, dtype=args.dtype, max_model_len=args.max_model_len, video=video)
     return Plan(card, tuple(planned), make_ask(card, planned, overrides, how))
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.hub import model_folder, needs_remote_code, stored_revision
+from tvbench.influence import prompt_settings
 from tvbench.local_models import trained_folder
 from tvbench.places import cache_root, config_root
 from tvbench.types import ModelCard
@@ -73,8 +74,9 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
     if name == "openai":
         from tvbench.engines.openai import OpenAIEngine
 
+        shaping: dict[str, Any] = {"card": card} if prompt_settings(card) else {}
         return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
-                            video=options.video, **key_argument(card))
+                            video=options.video, **shaping, **key_argument(card))
     extra = _remote_code_arguments(name, card, options)
     from tvbench.engines.checkpoint import corrected
 

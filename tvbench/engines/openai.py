@@ -23,9 +23,10 @@ from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unansw
 from tvbench.engines.openai_secret import Secret
 from tvbench.engines.openai_server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
 from tvbench.engines.openai_wire import NoReply, Wire
+from tvbench.engines.prompt import arranged
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError, UsageError
-from tvbench.types import Response
+from tvbench.types import ModelCard, Response
 
 T = TypeVar("T")
 WINDOW = 2
@@ -58,6 +59,8 @@ class OpenAIEngine:
     `api_key` None takes TVBENCH_API_KEY or OPENAI_API_KEY, "" sends none; the key is sent to the server and nowhere
     else. `timeout_s` is for one try, `retries` follow the first one, with waits that double from `backoff_s` seconds.
     `video="video_url"` sends clips as files, and the server chooses the frames; the default sends frames as pictures.
+    Of what a `card` says about the prompt, its system text and the place of media are sent; the template is the
+    server's.
 
     Raises UsageError for a bad address, EngineError when nobody answers there or the key is refused.
     """
@@ -73,6 +76,7 @@ class OpenAIEngine:
         retries: int = 5,
         backoff_s: float = 0.5,
         video: VideoAs = "frames",
+        card: ModelCard | None = None,
     ) -> None:
         if concurrency < 1 or retries < 0 or timeout_s <= 0:
             raise UsageError("concurrency and time-out must be above 0, retries 0 or more")
@@ -85,6 +89,7 @@ class OpenAIEngine:
         self.dialect = Dialect(model, facts.kind, video)
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
         self.sight = Sight(files=frozenset(MIME))
+        self._card = card
         self._closed = False
         self._under_way: dict[Future[Outcome], int] = {}
         self._loop = asyncio.new_event_loop()
@@ -205,7 +210,9 @@ class OpenAIEngine:
         if request.continuation is not None and dialect.kind != OFFERED_BY:
             raise Refused(not_offered(dialect.kind))
         # PNG and base64 of many frames take a while: beside the event loop.
-        messages = await asyncio.to_thread(chat_messages, prepared, dialect.video)
+        shown = prepared if self._card is None else replace(
+            prepared, request=replace(request, messages=tuple(arranged(request.messages, self._card))))
+        messages = await asyncio.to_thread(chat_messages, shown, dialect.video)
         if request.continuation is not None:
             return await score(self._caller, self.url, prepared, messages, dialect)
         reply = await self._caller.post(

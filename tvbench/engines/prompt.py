@@ -111,7 +111,7 @@ def render(
 
     if markers.image or markers.video:
         _refuse_markers(messages, markers)
-    turns = [_ordered(message, card) for message in _with_system(messages, card)]
+    turns = arranged(messages, card)
     if template is None:
         bos = tokenizer.bos_token or ""
         return bos + "\n".join(_string(turn, markers) for turn in turns) + "\n"
@@ -134,6 +134,11 @@ def render(
             "for a system turn, set `chat: {system_role: user}` in the model card",
         ) from error
     return text
+
+
+def arranged(messages: Sequence[Message], card: ModelCard) -> list[Message]:
+    """The conversation as the card wants it: its system text, and where media stand."""
+    return [_ordered(message, card) for message in _with_system(messages, card)]
 
 
 def _with_system(messages: Sequence[Message], card: ModelCard) -> list[Message]:

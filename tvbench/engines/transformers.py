@@ -18,6 +18,7 @@ from tvbench.engines.inputs import Collated, Encoded, LlavaInputs, ProcessorInpu
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
+from tvbench.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class TransformersEngine:
         self.model: Any = load_model(self.folder, config, self.dtype, self.attention)
         self.context = context_length(config, max_model_len or wanted.get("max_model_len"))
         self.cap = dropped_cap(config)
-        settings: dict[str, Any] = {"dtype": self.dtype, "attention": self.attention}
+        settings: dict[str, Any] = argument_labels(score_arguments(card, "transformers"))
+        settings |= {"dtype": self.dtype, "attention": self.attention}
         if corrections_of(config):
             settings["corrections"] = "+".join(corrections_of(config))
         if max_model_len:

@@ -20,6 +20,7 @@ from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_visi
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
+from tvbench.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:
@@ -83,12 +84,7 @@ class VllmEngine:
         self.window = 2 * int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._flights: dict[str, _Flight] = {}
         self._number = 0
-        settings = {"dtype": wanted["dtype"]}
-        if corrections_of(config):
-            settings["corrections"] = "+".join(corrections_of(config))
-        if max_model_len is not None:
-            settings["max_model_len"] = str(max_model_len)
-        self.info = EngineInfo("vllm", version(), settings)
+        self.info = EngineInfo("vllm", version(), recorded_settings(card, config, wanted))
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve. A step of the engine comes between any two look-ups for new work."""
@@ -291,6 +287,15 @@ def arguments(
     if on_cpu:
         chosen |= {"enforce_eager": True, "max_num_seqs": CPU_SEQUENCES, "skip_mm_profiling": has_vision(config)}
     return chosen | {name: value for name, value in wanted.items() if value is not None}
+
+
+def recorded_settings(card: ModelCard, config: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `wanted` can move a score: the card's arguments that can, the dtype and the context as they are used."""
+    used = score_arguments(replace(card, engine={"vllm": wanted}), "vllm")
+    settings = argument_labels({name: value for name, value in used.items() if name != "trust_remote_code"})
+    if corrections_of(config):
+        settings["corrections"] = "+".join(corrections_of(config))
+    return settings
 
 
 def media_limits(config: Mapping[str, Any], card: ModelCard) -> dict[str, int]:

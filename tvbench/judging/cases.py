@@ -15,9 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tvbench.judging.rubric import Rubric
-from tvbench.keys import content_key
 from tvbench.languages import is_language, language
-from tvbench.plan import PlannedItem, model_identity
+from tvbench.plan import PlannedItem, key_of
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import usable_target
 from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Sampling, Short
@@ -150,4 +149,4 @@ def judge_request(case: Case, rubric: Rubric, card: ModelCard, attempt: int = 0)
         reply_schema=rubric.schema(nonce),
         repeat=attempt,
     )
-    return PlannedItem(content_key(item, model_identity(card), card.revision, ()), item, ())
+    return PlannedItem(key_of(item, card), item, ())

@@ -7,11 +7,12 @@ answer that was given anew since is simply not judged yet; nothing can go stale.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
+from tvbench.influence import prompt_label, score_arguments
 from tvbench.judging.cases import Case, gather, judge_request, nonce_of
 from tvbench.judging.reply import Reading, read_reply
 from tvbench.judging.rubric import Rubric, rubric_from
@@ -63,6 +64,7 @@ class Judge:
         """The signature of its scores."""
         return write_signature({
             "judge": f"{self.card.name}@{self.card.revision}",
+            **({"chat": chat} if (chat := prompt_label(self.card)) else {}),
             "engine": self.engine,
             "rubric": self.rubric.label,
             "scale": f"{self.rubric.lowest:g}-{self.rubric.highest:g}",
@@ -119,7 +121,7 @@ def read_judge(run: RunFolder, store: RunFolder) -> Judge:
         return Judge(
             run,
             store,
-            card_from(manifest["model"]),
+            _asked_as(card_from(manifest["model"]), asked),
             rubric_from(asked["rubric"], str(store.path)),
             tuple(asked["tasks"]),
             asked["checked"],
@@ -141,13 +143,22 @@ def card_from(data: Mapping[str, Any]) -> ModelCard:
     return ModelCard(**values)
 
 
+def _asked_as(card: ModelCard, asked: Mapping[str, Any]) -> ModelCard:
+    """The card by which replies are found. Judgings of before knew nothing of the prompt in their keys."""
+    return card if "chat" in asked else replace(card, chat={})
+
+
 def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:
     """Where a judge's replies lie: one folder for each model and rubric."""
     import hashlib
+    import json
     import re
 
     name = re.sub(r"[^\w.+-]+", "-", card.name).strip("-.")[-60:] or "judge"
-    digest = hashlib.sha256(f"{card.kind}:{card.location}@{card.revision}|{rubric.label}".encode()).hexdigest()[:8]
+    arguments = {engine: moving for engine in card.engine if (moving := score_arguments(card, engine))}
+    said = [prompt_label(card), json.dumps(arguments, sort_keys=True, default=str) if arguments else ""]
+    who = "|".join([f"{card.kind}:{card.location}@{card.revision}", rubric.label, *filter(None, said)])
+    digest = hashlib.sha256(who.encode()).hexdigest()[:8]
     return run.path / FOLDER / f"{name}--{rubric.name}-{digest}"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.errors import UsageError
+from tvbench.influence import prompt_label
 from tvbench.judging.cases import CHECKED, Case, gather
 from tvbench.judging.record import Verdict, judge_folder, settle
 from tvbench.judging.rubric import Rubric
@@ -221,6 +222,7 @@ class Judging:
                 "checked": self.options.checked,
                 "seed": self.options.seed,
                 "engine": engine_label(info),
+                "chat": prompt_label(self.card),
             },
             "tasks": [],
             "packages": packages(),
