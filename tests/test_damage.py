@@ -13,12 +13,13 @@ import pytest
 from chat_server import ChatServer, chat_server
 from comet_runs import TASK, answered, write_translations
 from test_comet_client import ROWS, Bench
+from test_import_logs import alm_rows, write_log
 from test_kill import sentences
 
 from tvbench.cli.main import main
 from tvbench.comet.record import Record, side_scores
 from tvbench.lines import Damage, json_line, read_lines
-from tvbench.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, RunWriter, find_run
+from tvbench.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, RunWriter, find_run, find_runs
 from tvbench.types import Counts, Response
 
 Said = pytest.CaptureFixture[str]
@@ -143,6 +144,30 @@ def test_requests_in_another_order_are_the_same(bed: Bed) -> None:
     random.Random(2).shuffle(lines)
     bed.path(REQUESTS).write_bytes(b"".join(lines))
     assert bed.score() == 0 and bed.complete() == [True]
+
+
+def test_an_imported_run_is_imported_again(tmp_path: Path, capsys: Said) -> None:
+    write_log(tmp_path / "log", {"alm-bench-de": alm_rows(["Apfel"] * 4)})
+    words = ["import", "lmms-eval", str(tmp_path / "log"), "--results", str(tmp_path / "results")]
+    assert main(words) == 0
+    (run,) = find_runs(tmp_path / "results")
+    for name, said in ((REQUESTS, "3 of the 4 items"), (RESPONSES, "responses.jsonl:4 is damaged"),
+                       (MANIFEST, "is damaged")):
+        lines = (run.path / name).read_text().splitlines(keepends=True)
+        (run.path / name).write_text("".join(lines[:-1]) + ("{\n" if name == RESPONSES else ""))
+        assert main(["score", str(run.path)]) == (2 if name == MANIFEST else 1)
+        out = " ".join("".join(capsys.readouterr()).split())
+        assert said in out and ("tvbench import" in out if name == MANIFEST else "import the logs again" in out)
+        assert main(words) == 0 and main(["score", str(run.path)]) == 0
+
+
+def test_figures_that_were_copied_from_a_log_are_no_failure(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", {"a-task-that-nobody-reads": None})
+    main(["import", "lmms-eval", str(tmp_path / "log"), "--results", str(tmp_path / "results")])
+    (run,) = find_runs(tmp_path / "results")
+    assert main(["score", str(run.path)]) == 0
+    (result,) = run.result() or []
+    assert result.copied and not result.counts.complete
 
 
 def test_nothing_of_nothing_is_not_complete(tmp_path: Path) -> None:

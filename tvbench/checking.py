@@ -17,6 +17,8 @@ from tvbench.store import REQUESTS, RunFolder
 from tvbench.types import Item, Response
 
 AGAIN = "run the same `tvbench run` command again: answers are kept"
+IMPORTED = "import the logs again"
+ASKED_AGAIN = "the same command asks it again"
 
 Pairs = list[tuple[str, Item]]
 
@@ -45,7 +47,10 @@ class Contents:
 
 def read_contents(run: RunFolder) -> Contents:
     """Everything that scoring needs. Raises UsageError where the manifest, or the file of the requests, is gone."""
-    entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
+    manifest = run.manifest()
+    entries = {str(entry["task"]): entry for entry in manifest["tasks"]}
+    imported = manifest.get("source") == "lmms-eval"
+    again = IMPORTED if imported else AGAIN
     faults: list[Damage] = []
     by_task: dict[str, Pairs] = {name: [] for name in entries}
     foreign: Counter[str] = Counter()
@@ -54,21 +59,22 @@ def read_contents(run: RunFolder) -> Contents:
             by_task[item.task].append((key, item))
         else:
             foreign[item.task] += 1
-    told = [f"{text}; {AGAIN}" for text in in_words(faults)]
-    told += [f"requests.jsonl holds {count} items of {name}, which this run did not ask: left out; {AGAIN}"
+    told = [f"{text}; {again}" for text in in_words(faults)]
+    told += [f"requests.jsonl holds {count} items of {name}, which this run did not ask: left out; {again}"
              for name, count in foreign.items()]
-    tasks = {name: _asked(entries[name], some, len(faults)) for name, some in by_task.items()}
+    tasks = {name: _asked(entries[name], some, len(faults), again) for name, some in by_task.items()}
     broken: list[Damage] = []
     responses = run.responses(broken)
     if not told and not any(asked.warnings for asked in tasks.values()):
         keys = {key for asked in tasks.values() for key, _ in asked.pairs}
         unknown = sum(key not in keys for key in responses)
         told += [f"{unknown} answers belong to none of the items: not used"] * (unknown > 0)
-    told += _missing(broken) + _missing(_damaged_below(run))
+    told += [f"{text}: counted as missing; {IMPORTED if imported else ASKED_AGAIN}" for text in in_words(broken)]
+    told += [f"{text}: counted as missing; {ASKED_AGAIN}" for text in in_words(_damaged_below(run))]
     return Contents(tasks, responses, len(faults) + foreign.total(), tuple(told))
 
 
-def _asked(entry: Mapping[str, Any], pairs: Pairs, faults: int) -> Asked:
+def _asked(entry: Mapping[str, Any], pairs: Pairs, faults: int, again: str) -> Asked:
     """One task's items against its entry in the manifest; `faults` lines may have been its own."""
     kept: dict[str, tuple[str, Item]] = {}
     for key, item in pairs:
@@ -83,7 +89,7 @@ def _asked(entry: Mapping[str, Any], pairs: Pairs, faults: int) -> Asked:
         f"requests.jsonl holds {len(kept)} items, and {wanted} were asked": more > 0,
         "requests.jsonl holds other prompts than the signature stands for": other,
     }
-    warnings = tuple(f"{text}; {AGAIN}" for text, so in told.items() if so)
+    warnings = tuple(f"{text}; {again}" for text, so in told.items() if so)
     return Asked(list(kept.values()), max(wanted, len(kept)), twice + more + other, warnings)
 
 
@@ -101,7 +107,3 @@ def _damaged_below(run: RunFolder) -> list[Damage]:
             for _ in read_lines(path, faults):
                 pass
     return faults
-
-
-def _missing(faults: Sequence[Damage]) -> list[str]:
-    return [f"{text}: counted as missing; the same command asks it again" for text in in_words(faults)]

@@ -15,7 +15,7 @@ OPTIONAL = (dict, type(None))
 
 FIELDS: dict[str, tuple[type, ...]] = {
     "tasks": LIST, "model": OBJECT, "engine": OBJECT, "ask": OPTIONAL, "speed": OPTIONAL, "created": TEXT,
-    "updated": TEXT, "judging": OBJECT,
+    "updated": TEXT, "judging": OBJECT, "sessions": LIST,
 }
 TASK_FIELDS: dict[str, tuple[type, ...]] = {
     "task": TEXT, "protocol": TEXT, "primary": TEXT, "signature": TEXT, "items": NUMBER, "warnings": LIST,
