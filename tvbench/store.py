@@ -123,8 +123,8 @@ class RunFolder:
     def requests(self, damaged: list[Damage] | None = None) -> list[tuple[str, Item]]:
         """Every item with its key, in the order in which it was asked.
 
-        Damaged lines are added to `damaged`; without it they raise DamagedError, and so do fewer items than the
-        manifest speaks of. Raises UsageError without the file.
+        Damaged lines are added to `damaged`; without it they raise DamagedError, and so do fewer or more items than
+        the manifest speaks of. Raises UsageError without the file.
         """
         path = self.path / REQUESTS
         if not path.is_file():
@@ -141,15 +141,19 @@ class RunFolder:
         elif found:
             raise DamagedError(str(found[0]), AGAIN)
         else:
-            self._refuse_shortened(pairs)
+            self._refuse_others(pairs)
         return pairs
 
-    def _refuse_shortened(self, pairs: list[tuple[str, Item]]) -> None:
-        held = Counter(item.task for _, item in pairs)
+    def _refuse_others(self, pairs: list[tuple[str, Item]]) -> None:
+        """Raises DamagedError where these are not as many items as were asked, each once."""
+        lines = Counter(item.task for _, item in pairs)
+        held = Counter(task for task, _ in {(item.task, item.id) for _, item in pairs})
         for entry in self.manifest()["tasks"] if self.exists() else ():
-            if held[entry["task"]] < entry.get("items", 0):
-                raise DamagedError(f"{self.path / REQUESTS} holds {held[entry['task']]} of the {entry['items']} items "
-                                   f"of {entry['task']} that were asked", AGAIN)
+            task, asked = entry["task"], entry.get("items")
+            if asked is not None and not lines[task] == held[task] == asked:
+                twice = f", {lines[task] - held[task]} of them twice" if lines[task] > held[task] else ""
+                raise DamagedError(f"{self.path / REQUESTS} holds {held[task]} of the {asked} items of {task} that "
+                                   f"were asked{twice}", AGAIN)
 
     def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
         """The answer for each key over all shards. An answer beats a failure; else the later line holds. A damaged line
