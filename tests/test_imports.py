@@ -115,13 +115,14 @@ MAY_KNOW = {
     # Pictures and clips, into the form that the engines' protocol gives them.
     "media": "keys engines.protocol",
     # The engines know no task, no score, no store, no report.
-    "engines": "checkpoint_files influence media hub local_models places mini.checkpoint",
+    "engines": "checkpoint_files influence json_files media hub local_models places mini.checkpoint",
     "media.anyres": "",
     "engines.protocol": "",
     # Tasks and models, and how they are found.
     "building": "languages sources",
     "cards": "",
-    "local_models": "places",
+    "json_files": "",
+    "local_models": "json_files places",
     "task_files": "",
     "catalog": "addresses cards languages local_models places task_files",
     "mini": "languages",
@@ -174,8 +175,8 @@ MAY_KNOW = {
     "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
-    " engines.checkpoint engines.image_scale engines.open explaining grounding hub interop"
-    " languages plan report scoring"
+    " engines.checkpoint engines.hostile engines.image_scale engines.open engines.tensors"
+    " explaining grounding hub interop languages plan report scoring"
     " serving session store judging train workers",
     "__main__": "cli.main",
     "__version__": "",

@@ -7,13 +7,15 @@ today's, and a folder may be moved or copied without losing its answers. Reads c
 from __future__ import annotations
 
 import hashlib
-import json
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tvbench.errors import UsageError
+from tvbench.json_files import read_object
 from tvbench.places import search_folders
 from tvbench.types import RANDOM_WEIGHTS, ModelCard
 
@@ -24,6 +26,7 @@ CHUNKS = 64
 CONTENT_SUFFIXES = frozenset({".json", ".safetensors", ".bin", ".model", ".txt", ".jinja", ".tiktoken", ".py"})
 """What can move an answer; a README or a picture beside the weights cannot."""
 
+MODEL_TYPE = re.compile(r"[\w.+-]{0,100}")
 VIDEO_TYPES = frozenset(
     {"llava_onevision", "llava_next_video", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "video_llava", "video_llama_3"}
 )
@@ -33,11 +36,15 @@ def folder_card(folder: Path) -> ModelCard:
     """The card of a checkpoint folder. Raises UsageError where there is no readable config.json."""
     folder = folder.resolve()
     config = read_config(folder)
+    try:
+        revision = content_digest(folder)
+    except OSError as error:
+        raise UsageError(f"cannot read all files of {folder}: {error}") from error
     return ModelCard(
         name=folder.name,
         kind="folder",
         location=str(folder),
-        revision=content_digest(folder),
+        revision=revision,
         title=f"{folder.name} ({config.get('model_type', 'unknown architecture')})",
         modalities=modalities_of(config),
     )
@@ -54,11 +61,12 @@ def read_config(folder: Path) -> dict[str, Any]:
             else "give the folder that save_pretrained or `tvbench fetch` wrote",
         )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_object(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"{path} does not hold a JSON object")
+    kind = config.get("model_type") or ""
+    if not isinstance(kind, str) or not MODEL_TYPE.fullmatch(kind):
+        raise UsageError(f"{path}: model_type is not the name of a type", "compare it with the published config.json")
     return config
 
 
@@ -83,7 +91,7 @@ def content_digest(folder: Path, suffixes: frozenset[str] = CONTENT_SUFFIXES) ->
     digest = hashlib.sha256()
     for path in files:
         size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        digest.update(os.fsencode(path.relative_to(folder).as_posix()) + f"\0{size}\0".encode())
         with path.open("rb") as file:
             for chunk in _chunks(file, size, whole=whole):
                 digest.update(chunk)

@@ -6,16 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tvbench.errors import UsageError
 from tvbench.types import ModelCard
 
 
-def check_folder(card: ModelCard) -> None:
-    """Refuse a checkpoint that no engine would load rightly, before a run is begun."""
-    from tvbench.engines.checkpoint import inspect
+def check_folder(card: ModelCard, *, trusted: bool) -> None:
+    """Refuse a checkpoint that no engine would load rightly, before a run is begun. `trusted`: it may run programs."""
+    from tvbench.engines.checkpoint import inspect, read_config
+    from tvbench.engines.hostile import check_files, one_sentence, own_code
+    from tvbench.engines.tensors import weight_files
 
-    if card.kind == "folder":
-        with measured_refusals():
-            inspect(Path(card.location), card)
+    if card.kind != "folder":
+        return
+    folder = Path(card.location)
+    with measured_refusals(), one_sentence(folder):
+        check_files(folder)
+        weight_files(folder)
+        if not trusted and (programs := own_code(folder, read_config(folder))):
+            raise UsageError(f"{card.name} runs code of its own ({programs}), which tvbench does not allow by itself",
+                             "read the code, then add --engine vllm --trust-remote-code")
+        inspect(folder, card)
 
 
 @contextmanager

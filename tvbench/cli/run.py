@@ -105,7 +105,7 @@ def main(args: argparse.Namespace) -> int:
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
     card = with_image_scale(card, args.image_scale) if args.image_scale else card
     if not args.dry_run:
-        check_folder(card)
+        check_folder(card, trusted=args.trust_remote_code)
     who = identified(card, (run.path for run in find_runs(args.results)))
     plan = make_plan(args, who.card, engine)
     for planned in plan.tasks:

@@ -14,6 +14,7 @@ from tvbench.doctor.configuration import check_configuration, check_constants, c
 from tvbench.doctor.findings import Examination, Finding
 from tvbench.doctor.small_files import check_pictures, check_text
 from tvbench.engines.checkpoint import choose_dtype, is_gemma2_llava, read_config
+from tvbench.engines.hostile import check_files, one_sentence
 from tvbench.engines.image_scale import with_assumed_scale
 from tvbench.engines.small_files import check_readable
 from tvbench.errors import EngineError, UsageError
@@ -48,6 +49,7 @@ def examine(
     not installed.
     """
     config = read_config(folder)
+    check_files(folder)
     check_readable(folder)
     if engine == "vllm":
         _need_vllm()
@@ -55,10 +57,11 @@ def examine(
         kind = config.get("model_type")
         return Examination(card.name, folder, (), (f"a {kind} model: the doctor knows LLaVA-type models around Gemma2 "
                                                    "(TowerVision) only, and has checked nothing",))
-    findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
-                *check_pictures(folder, config)]
     remarks: list[str] = []
-    _check_weights(folder, config, card, findings, remarks, None if quick else Whole(engine, dtype))
+    with one_sentence(folder):
+        findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
+                    *check_pictures(folder, config)]
+        _check_weights(folder, config, card, findings, remarks, None if quick else Whole(engine, dtype))
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 
@@ -70,8 +73,9 @@ def examine_weights(folder: Path, card: ModelCard, *, quick: bool = False) -> Ex
     findings: list[Finding] = []
     remarks: list[str] = []
     config = read_config(folder)
-    findings += check_constants(config)
-    _check_weights(folder, config, card, findings, remarks, None if quick else Whole(compared=False))
+    with one_sentence(folder):
+        findings += check_constants(config)
+        _check_weights(folder, config, card, findings, remarks, None if quick else Whole(compared=False))
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 

@@ -28,8 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvbench.engines.hostile import DTYPES, check_config, check_llava_config
 from tvbench.engines.tensors import EMBEDDING, HEAD, Weights, check_head, rewrite, weight_files
 from tvbench.errors import EngineError
+from tvbench.json_files import read_object
 from tvbench.places import cache_root
 from tvbench.types import ModelCard
 
@@ -63,8 +65,13 @@ class Inspection:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a checkpoint. Raises EngineError where it is missing or broken."""
-    return _read_json(folder / "config.json")
+    """config.json of a checkpoint. Raises EngineError where it is missing, broken, or describes what cannot be."""
+    path = folder / "config.json"
+    config = _read_json(path)
+    check_config(path, config)
+    if is_gemma2_llava(config):
+        check_llava_config(path, config)
+    return config
 
 
 def is_gemma2_llava(config: dict[str, Any]) -> bool:
@@ -79,6 +86,9 @@ def choose_dtype(config: dict[str, Any], asked: str | None) -> str:
     bfloat16 instead."""
     named = (part.get(key) for part in (config, config.get("text_config") or {}) for key in ("dtype", "torch_dtype"))
     stored = next(filter(None, named), None)
+    if stored is not None and stored not in DTYPES:
+        raise EngineError(f"config.json names the dtype {stored!r}, which is none to compute in",
+                          "write bfloat16 or float32 there")
     gemma2 = is_gemma2_llava(config) or config.get("model_type") == "gemma2"
     chosen = asked or stored or "bfloat16"
     if chosen == "float16" and gemma2:
@@ -201,12 +211,14 @@ def corrected_config(folder: Path, config: dict[str, Any]) -> tuple[dict[str, An
 def token_id(folder: Path, token: str) -> int:
     """The id of an added token, from the tokenizer's own files. Raises EngineError where there is none."""
     path = folder / "tokenizer.json"
-    for entry in _read_json(path).get("added_tokens") or []:
-        if entry.get("content") == token:
-            return int(entry["id"])
-    vocabulary = _read_json(path).get("model", {}).get("vocab")
-    if isinstance(vocabulary, dict) and token in vocabulary:
-        return int(vocabulary[token])
+    tokenizer = _read_json(path)
+    added, model = tokenizer.get("added_tokens"), tokenizer.get("model")
+    known = {entry.get("content"): entry.get("id") for entry in added if isinstance(entry, dict)
+             and isinstance(entry.get("content"), str)} if isinstance(added, list) else {}
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    for place in (known, vocabulary):
+        if isinstance(place, dict) and isinstance(place.get(token), int):
+            return int(place[token])
     raise EngineError(f"{path} has no token '{token}'", "the tokenizer does not belong to this vision-language model")
 
 
@@ -282,9 +294,6 @@ def _no_room(folder: Path, root: Path, error: OSError) -> EngineError:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise EngineError(f"cannot read {path}: {error}", "is this a checkpoint folder?") from error
-    if not isinstance(value, dict):
-        raise EngineError(f"{path} is not a JSON object")
-    return value

@@ -28,6 +28,7 @@ from tvbench.engines.checkpoint import (
     read_config,
     scale_state,
 )
+from tvbench.engines.hostile import one_sentence
 from tvbench.engines.layout import misfit
 from tvbench.engines.small_files import (
     as_onevision,
@@ -89,17 +90,19 @@ def import_checkpoint(
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is not an empty folder", "choose another --output, or remove it first")
-    config = read_config(source)
-    check_readable(source)
-    _check_family(source, config, onevision=onevision)
-    factor, planned = _plan(source, card, config, target)
+    with one_sentence(source):
+        config = read_config(source)
+        check_readable(source)
+        _check_family(source, config, onevision=onevision)
+        factor, planned = _plan(source, card, config, target)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _check_room(source, output)
         work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
         try:
             work.chmod(0o755)  # a temporary folder is private; this one becomes the checkpoint
-            family, corrections = _write(source, work, factor, planned, target, onevision=onevision)
+            with one_sentence(source, but=OSError):
+                family, corrections = _write(source, work, factor, planned, target, onevision=onevision)
             work.rename(output)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -110,7 +110,8 @@ class LlavaInputs:
         onevision = config["model_type"] == "llava_onevision"
         ratio = str(config.get("vision_aspect_ratio", "anyres_max_9"))
         self.most_tiles = int(ratio.removeprefix("anyres_max_")) if onevision else None
-        self.images = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+        self.images = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True,
+                                                         trust_remote_code=False)
         self.clips = ClipProcessor(folder, self.tile)
 
     def encode(self, prepared: Prepared) -> Encoded:
@@ -180,7 +181,7 @@ class ProcessorInputs:
 
         self.prompter = prompter
         try:
-            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (ImportError, OSError, ValueError) as error:
             raise EngineError(
                 f"cannot open the model's processor: {error}", "use --engine vllm, or install what it asks for"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvbench.engines.hostile import first_line
 from tvbench.engines.tensors import HEAD, Weights, canonical
 from tvbench.errors import EngineError
 
@@ -39,11 +40,12 @@ def expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         with torch.device("meta"):
             model = AutoModelForImageTextToText.from_config(config)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise EngineError(f"transformers cannot build the model of {folder / 'config.json'}: {error}") from error
+    except Exception as error:  # a configuration may be wrong in any way, and transformers promises no classes
+        raise EngineError(f"transformers cannot build the model of {folder / 'config.json'}: {first_line(error)}"
+                          ) from error
     named = {canonical(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     return {name: shape for name, shape in named.items() if name not in (None, HEAD)}
 

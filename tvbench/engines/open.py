@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from tvbench.engines.hostile import one_sentence
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.hub import model_folder, needs_remote_code, stored_revision
@@ -80,15 +81,17 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
     extra = _remote_code_arguments(name, card, options)
     from tvbench.engines.checkpoint import corrected
 
-    checkpoint, _ = corrected(local_checkpoint(card, offline=options.offline), card)
-    if name == "vllm":
-        from tvbench.engines.vllm import VllmEngine
+    folder = local_checkpoint(card, offline=options.offline)
+    with one_sentence(folder):
+        checkpoint, _ = corrected(folder, card)
+        if name == "vllm":
+            from tvbench.engines.vllm import VllmEngine
 
-        return VllmEngine(checkpoint, card, dtype=options.dtype, max_model_len=options.max_model_len, extra=extra)
-    from tvbench.engines.transformers import TransformersEngine
+            return VllmEngine(checkpoint, card, dtype=options.dtype, max_model_len=options.max_model_len, extra=extra)
+        from tvbench.engines.transformers import TransformersEngine
 
-    return TransformersEngine(checkpoint, card, dtype=options.dtype, batch_size=options.batch_size,
-                              max_model_len=options.max_model_len)
+        return TransformersEngine(checkpoint, card, dtype=options.dtype, batch_size=options.batch_size,
+                                  max_model_len=options.max_model_len)
 
 
 @dataclass(frozen=True, slots=True)

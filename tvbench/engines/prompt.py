@@ -12,13 +12,15 @@ place of the checkpoint's; `none` for a base model that has no turns), `stop_tok
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvbench.engines.hostile import check_files, first_line, whole_numbers
+from tvbench.engines.template_trial import problem_of
 from tvbench.errors import EngineError, MediaError
+from tvbench.json_files import read_object
 from tvbench.types import Media, Message, ModelCard
 
 TURN_ENDS = ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<|END_OF_TURN_TOKEN|>")
@@ -50,7 +52,7 @@ class Prompter:
         self.folder = folder
         self.card = card
         self.tokenizer = load_tokenizer(folder)
-        self.template = _template(folder, self.tokenizer, card)
+        self.template = tried(_template(folder, self.tokenizer, card), folder)
         self.markers = _markers(folder, self.tokenizer)
         self.end_ids = end_token_ids(folder, self.tokenizer, card)
 
@@ -98,17 +100,27 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the tokenizers package raises nothing more special for a file that it cannot read
-        raise EngineError(f"cannot read the tokenizer in {folder}: {error}", "is the checkpoint complete?") from error
+        check_files(folder)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except BaseException as error:  # the tokenizers package raises nothing more special for a file that it cannot read
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # Rust's, of no class of ours
+            raise
+        raise EngineError(f"cannot read the tokenizer in {folder}: {first_line(error)}", "is the checkpoint complete?"
+                          ) from error
+
+
+def tried(template: str | None, folder: Path) -> str | None:
+    """`template`, which has come to an end in a trial. Raises EngineError for one that does not."""
+    if template is not None and (problem := problem_of(template)):
+        raise EngineError(f"the chat template of {folder} is not run: {problem}",
+                          "replace it, or set `chat: {template: ...}` in the model card")
+    return template
 
 
 def render(
     messages: Sequence[Message], tokenizer: Any, card: ModelCard, *, template: str | None, markers: Markers
 ) -> str:
     """The prompt text of a conversation. Without a template the turns' contents simply follow each other."""
-    import jinja2
-
     if markers.image or markers.video:
         _refuse_markers(messages, markers)
     turns = arranged(messages, card)
@@ -128,9 +140,9 @@ def render(
             add_generation_prompt=not prefilled,
             continue_final_message=prefilled,
         )
-    except (jinja2.TemplateError, ValueError, TypeError) as error:
+    except Exception as error:  # a template may fail in any way, as any program
         raise MediaError(
-            f"the model's chat template refuses the conversation: {error}",
+            f"the model's chat template refuses the conversation: {first_line(error)}",
             "for a system turn, set `chat: {system_role: user}` in the model card",
         ) from error
     return text
@@ -180,8 +192,6 @@ def _refuse_markers(messages: Sequence[Message], markers: Markers) -> None:
 
 def _takes_parts(tokenizer: Any, template: str, card: ModelCard, markers: Markers) -> bool:
     """Whether the template takes a list of parts. LLaVA's placeholders are put by us, so it gets strings."""
-    import jinja2
-
     if card.chat.get("content") in ("string", "parts"):
         return bool(card.chat["content"] == "parts")
     if markers.image or markers.video:
@@ -189,7 +199,7 @@ def _takes_parts(tokenizer: Any, template: str, card: ModelCard, markers: Marker
     probe = [{"role": "user", "content": [{"type": "text", "text": "probe"}]}]
     try:
         text = tokenizer.apply_chat_template(probe, chat_template=template, tokenize=False)
-    except (jinja2.TemplateError, TypeError, ValueError, AttributeError):
+    except Exception:  # noqa: BLE001 - a template may fail in any way, as any program
         return False
     return "probe" in text and "'text'" not in text
 
@@ -203,7 +213,7 @@ def _template(folder: Path, tokenizer: Any, card: ModelCard) -> str | None:
         return tokenizer.chat_template
     old = folder / "chat_template.json"
     if old.exists():
-        stored = json.loads(old.read_text(encoding="utf-8")).get("chat_template")
+        stored = _optional_json(old).get("chat_template")
         return stored if isinstance(stored, str) else None
     return None
 
@@ -227,7 +237,7 @@ def end_token_ids(folder: Path, tokenizer: Any, card: ModelCard) -> tuple[int, .
     found: set[int] = set()
     sources = (_optional_json(folder / "generation_config.json"), config, config.get("text_config") or {})
     for value in (source.get("eos_token_id") for source in sources):
-        found.update(value if isinstance(value, list) else [] if value is None else [value])
+        found.update([] if value is None else whole_numbers(value))
     if tokenizer.eos_token_id is not None:
         found.add(tokenizer.eos_token_id)
     vocabulary = tokenizer.get_vocab()
@@ -238,5 +248,7 @@ def end_token_ids(folder: Path, tokenizer: Any, card: ModelCard) -> tuple[int, .
 def _optional_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    value = json.loads(path.read_text(encoding="utf-8"))
-    return value if isinstance(value, dict) else {}
+    try:
+        return read_object(path)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"cannot read {path}: {error}", "copy the file again") from error

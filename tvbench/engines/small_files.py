@@ -6,17 +6,20 @@ importing.MEANING explains. Knows files; reads no weights.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tvbench.checkpoint_files import CHAT_TEMPLATE, CLASSES, write_json, write_processors
 from tvbench.engines.checkpoint import token_id
+from tvbench.engines.hostile import whole_numbers
 from tvbench.engines.probes import rendered
 from tvbench.engines.prompt import Prompter, load_tokenizer
 from tvbench.errors import EngineError
+from tvbench.json_files import read_object
 from tvbench.types import ModelCard
 
+READ = ("generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.json")
 BICUBIC = 3
 END_OF_TURN = "<end_of_turn>"
 VIDEO = "<video>"
@@ -33,9 +36,9 @@ def correct_small_files(folder: Path) -> list[str]:
 
 
 def check_readable(folder: Path) -> None:
-    """Raise EngineError unless every JSON file of `folder` can be read."""
-    for path in sorted(folder.glob("*.json")):
-        _read(path)
+    """Raise EngineError unless the JSON files of `folder` that engines read can be read."""
+    for name in READ:
+        _read(folder / name)
 
 
 def picture_settings(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -64,7 +67,7 @@ def stop_ids(folder: Path) -> set[int]:
     for source in (_read(folder / "generation_config.json"), config, config.get("text_config") or {}):
         value = source.get("eos_token_id")
         if value is not None:
-            return set(value) if isinstance(value, list) else {int(value)}
+            return whole_numbers(value)
     return set()
 
 
@@ -206,10 +209,9 @@ def _list_token(folder: Path, number: int, entry: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object, or nothing where there is no file. Raises EngineError for a broken one."""
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise EngineError(f"cannot read {path}: {error}", "copy the file again") from error
-    return value if isinstance(value, dict) else {}

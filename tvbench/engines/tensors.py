@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tvbench.errors import EngineError
+from tvbench.json_files import check_ordinary, read_object
 
 if TYPE_CHECKING:
     import torch
@@ -46,13 +48,42 @@ def canonical(name: str) -> str | None:
     return name
 
 
+INDEX = "model.safetensors.index.json"
+
+
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint, sorted. Raises EngineError where there is none."""
-    files = sorted(folder.glob("*.safetensors"))
+    """The safetensors files of a checkpoint, sorted: those of its index where it has one and no model.safetensors, as
+    transformers reads them. Raises EngineError where there is none, and for one that is no file of this folder."""
+    indexed = os.path.lexists(folder / INDEX) and not os.path.lexists(folder / "model.safetensors")
+    files = _indexed(folder) if indexed else sorted(folder.glob("*.safetensors"))
+    for path in files:
+        try:
+            check_ordinary(path)
+        except OSError as error:
+            raise EngineError(f"cannot read {path}: {error}", "copy it again") from error
     if not files:
         other = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
         found = f" (only {', '.join(other[:3])}, which tvbench does not unpickle)" if other else ""
         raise EngineError(f"no safetensors weights in {folder}{found}", "save the model with safe_serialization=True")
+    return files
+
+
+def _indexed(folder: Path) -> list[Path]:
+    path = folder / INDEX
+    try:
+        named = read_object(path).get("weight_map")
+    except (OSError, ValueError) as error:
+        raise EngineError(f"cannot read {path}: {error}", "copy it again") from error
+    if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+        raise EngineError(f"{path}: weight_map does not say in which file each tensor is", "copy it again")
+    for name in named.values():
+        if name in ("", ".", "..") or "/" in name or "\\" in name or not name.endswith(".safetensors"):
+            raise EngineError(f"{path} names {name!r}, which is no weight file of this folder", "copy it again")
+    files = sorted({folder / name for name in named.values()})
+    missing = [file.name for file in files if not os.path.lexists(file)]
+    if missing:
+        raise EngineError(f"{len(missing)} of {len(files)} weight files are not in {folder} (first {missing[0]})",
+                          "download the checkpoint again")
     return files
 
 
@@ -83,6 +114,8 @@ class Weights:
         self._stack.close()
 
     def _add(self, name: str, opened: Any, path: Path) -> None:
+        if not name.isprintable():
+            raise EngineError(f"{path} names a tensor {ascii(name)[:80]}", "copy the checkpoint again")
         target = canonical(name)
         if target is None:
             self.dropped.append(name)
@@ -114,8 +147,12 @@ class Weights:
 
     @property
     def hidden(self) -> int:
-        """The text model's hidden size, whether or not the configuration writes it out."""
-        return self.shape(EMBEDDING)[1]
+        """The text model's hidden size, whether or not the configuration writes it out. Raises EngineError for an
+        embedding that is no matrix."""
+        shape = self.shape(EMBEDDING)
+        if len(shape) != 2 or 0 in shape:
+            raise EngineError(f"the embedding is of shape {list(shape)}: it is no matrix", "copy the checkpoint again")
+        return shape[1]
 
     @property
     def renamed(self) -> bool:

@@ -13,10 +13,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.engines.checkpoint import LLAVA_TYPES, choose_dtype, corrected, corrections_of, read_config
+from tvbench.engines.checkpoint import (
+    LLAVA_TYPES,
+    choose_dtype,
+    corrected,
+    corrections_of,
+    is_gemma2_llava,
+    read_config,
+)
+from tvbench.engines.hostile import first_line
 from tvbench.engines.inputs import Collated, Encoded, LlavaInputs, ProcessorInputs, has_vision, open_inputs
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.tensors import weight_files
 from tvbench.errors import EngineError, MediaError
 from tvbench.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
@@ -307,6 +316,9 @@ def load_model(folder: Path, config: dict[str, Any], dtype: str, attention: str)
 
     logging.disable_progress_bar()
     kind = AutoModelForImageTextToText if has_vision(config) else AutoModelForCausalLM
+    weight_files(folder)  # says what is wrong with them; without any, pickled ones would be looked for
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()  # what it warns of is said below, in a sentence
     try:
         model, info = kind.from_pretrained(
             folder,
@@ -314,9 +326,13 @@ def load_model(folder: Path, config: dict[str, Any], dtype: str, attention: str)
             attn_implementation=attention,
             local_files_only=True,
             output_loading_info=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
-    except (OSError, ValueError, RuntimeError, ImportError, KeyError, AttributeError) as error:
-        raise EngineError(f"transformers cannot load {folder}: {error}", "try --engine vllm") from error
+    except Exception as error:  # a checkpoint may be wrong in any way, and transformers promises no classes
+        raise EngineError(f"transformers cannot load {folder}: {_unfit(folder, error)}", "try --engine vllm") from error
+    finally:
+        logging.set_verbosity(said)
     missing = sorted({*info["missing_keys"], *(entry[0] for entry in info["mismatched_keys"])})
     if missing:
         shown = ", ".join(missing[:3])
@@ -325,6 +341,19 @@ def load_model(folder: Path, config: dict[str, Any], dtype: str, attention: str)
     model.generation_config = GenerationConfig()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval()
+
+
+def _unfit(folder: Path, error: Exception) -> str:
+    """Why a model did not load: what does not fit between tensors and configuration says more than most errors."""
+    from tvbench.engines.layout import misfit
+
+    try:
+        found = str(misfit(folder)) if is_gemma2_llava(read_config(folder)) else ""
+    except EngineError:
+        found = ""
+    if not found and "ignore_mismatched_sizes" not in str(error):
+        return first_line(error)
+    return f"tensors and configuration do not fit: {found or 'some are of another shape'}"
 
 
 def choose_attention(config: dict[str, Any], asked: str | None) -> str:
