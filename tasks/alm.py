@@ -439,6 +439,7 @@ TASK = Task(
     version="1",
     title="ALM-Bench: questions on pictures from many cultures, 100 languages",
     build=build,
+    second_bos=("paper",),
     protocols={
         "tvbench": "options shuffled by item and seed, letters shown; true/false likewise; open questions for a judge",
         "paper": "prompt and strict target of the TowerVision authors: multiple choice, options unshuffled, no letters",

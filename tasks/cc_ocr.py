@@ -100,6 +100,7 @@ TASK = Task(
     version="1",
     title="CC-OCR: text read from pictures in ten languages",
     build=build,
+    second_bos=("paper",),
     protocols={
         "tvbench": "one prompt for all languages",
         "paper": "prompts of the TowerVision authors, the German one with its own wording (they use seven languages)",

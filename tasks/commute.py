@@ -126,6 +126,7 @@ TASK = Task(
     version="1",
     title="CoMMuTE: ambiguous sentences, of which the picture decides the translation",
     build=build,
+    second_bos=("paper",),
     protocols={
         "tvbench": "how probable each translation is as the answer to our own prompt",
         "paper": "the same, with the prompt of the TowerVision authors; their scoring is not repeated",

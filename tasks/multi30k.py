@@ -263,6 +263,7 @@ TASK = Task(
     version="1",
     title="Multi30K: captions of pictures translated from English",
     build=build,
+    second_bos=("paper",),
     protocols={
         "tvbench": "asks for the translation and nothing else",
         "paper": "prompt of the TowerVision authors",

@@ -76,6 +76,7 @@ TASK = Task(
     version="1",
     title="OCRBench: questions on text in pictures",
     build=build,
+    second_bos=("paper",),
     protocols={
         "tvbench": "the question alone; formulas compared without regard to case (metric ocrbench_hme)",
         "paper": "the same prompt; formulas compared as the TowerVision authors do (metric ocrbench)",

@@ -507,6 +507,18 @@ def test_of_two_logs_of_one_task_the_later_is_used(tmp_path: Path, importing: An
     assert f"{tmp_path / 'logs' / 'z'}" in note and f"{tmp_path / 'logs' / 'a'}" in note.partition("logged twice")[2]
 
 
+@pytest.mark.parametrize(("backend", "second"), [("llava_hf", True), ("vllm", False), ("qwen2_5_vl", False)])
+def test_logs_of_llava_hf_say_that_prompts_began_with_two_bos(
+    tmp_path: Path, importing: Any, backend: str, second: bool
+) -> None:
+    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Apfel"])}, model_source=backend,
+              config={"model": backend, "model_args": f"pretrained={MODEL},"})
+    done = importing(tmp_path / "logs")
+    (run,) = find_runs(done.results)
+    assert [item.second_bos for _, item in run.requests()] == [second]
+    assert ("bos:two" in done.result().signature) == second
+
+
 def test_equal_ids_are_told_apart(tmp_path: Path, importing: Any) -> None:
     rows = alm_rows(["Apfel", "Birne"])
     rows[1]["doc"]["ID"] = rows[0]["doc"]["ID"]

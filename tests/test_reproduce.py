@@ -67,6 +67,25 @@ def cells(capsys: pytest.CaptureFixture[str], results: Path, *words: str) -> lis
     return found
 
 
+@pytest.mark.parametrize(("bos", "named"), [("bos:two|", False), ("", True)])
+def test_one_bos_where_the_paper_had_two_is_a_reason(
+    results: Path, capsys: pytest.CaptureFixture[str], bos: str, named: bool
+) -> None:
+    publish(results, 52.0, 50.0)
+    path = results / "published" / "towervision.yaml"
+    path.write_text(path.read_text() + "second_bos: prompts of the paper begin with two <bos>\n")
+    result = paper_result(0.5, 0.6)
+    signature = f"task:alm@1|protocol:paper|{bos}model:alpha@main|engine:vllm@1"
+    write_run(results, "run", "alpha", replace(result, signature=signature))
+    whole, _ = cells(capsys, results)
+    assert any("two <bos>" in reason for reason in whole["against"]) == named
+
+
+def test_the_shipped_figures_say_how_their_prompts_began() -> None:
+    (path,) = (path for path in published_files(ROOT / "nowhere") if path.name == "towervision.yaml")
+    assert "--bos two" in read_guide(path).second_bos
+
+
 def test_difference_interval_and_verdict(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish(results, 52.0, 50.0)
     write_run(results, "run", "alpha", paper_result(0.5, 0.6))

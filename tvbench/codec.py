@@ -55,6 +55,7 @@ def item_to_json(item: Item, digests: Sequence[str] = ()) -> Json:
             "reply_schema": item.reply_schema or None,
             "repeat": item.repeat,
             "problem": item.problem,
+            "second_bos": item.second_bos or None,
         }
     )
 
@@ -77,6 +78,7 @@ def item_from_json(data: Json) -> Item:
         reply_schema=data.get("reply_schema", ""),
         repeat=data.get("repeat", 0),
         problem=data.get("problem"),
+        second_bos=data.get("second_bos", False),
     )
 
 

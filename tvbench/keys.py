@@ -68,6 +68,8 @@ def content_key(
         content["chat"] = dict(chat)
     if item.reply_schema:
         content["reply_schema"] = item.reply_schema
+    if item.second_bos:
+        content["second_bos"] = True
     if item.problem is not None:
         content["unasked"] = [item.task, item.id]
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)

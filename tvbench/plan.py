@@ -16,7 +16,7 @@ from typing import Any
 from tvbench.errors import TvbenchError, UsageError, unknown_name
 from tvbench.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.keys import content_key, media_digest, media_of
-from tvbench.signature import task_signature
+from tvbench.signature import TWO_BOS, task_signature
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
 
 HASHING_THREADS = 4
@@ -114,12 +114,17 @@ def requests_of(items: Iterable[PlannedItem], *, without: Iterable[str] = ()) ->
         if planned.key not in seen and planned.item.problem is None:
             seen.add(planned.key)
             item = planned.item
-            requests.append(Request(planned.key, item.messages, item.sampling, item.continuation, item.reply_schema))
+            requests.append(Request(planned.key, item.messages, item.sampling, item.continuation, item.reply_schema,
+                                    item.second_bos))
     return requests
 
 
-def plan_task(task: Task, options: BuildOptions, card: ModelCard, overrides: Overrides) -> PlannedTask:
-    """Build one task for one model. Raises UsageError for an unknown protocol or unusable data."""
+def plan_task(
+    task: Task, options: BuildOptions, card: ModelCard, overrides: Overrides, bos: str | None = None
+) -> PlannedTask:
+    """Build one task for one model. `bos`: `one` or `two` at the beginning of a prompt; None: as the protocol has it.
+
+    Raises UsageError for an unknown protocol or unusable data, and for `two` where a server renders the prompt."""
     if options.protocol not in task.protocols:
         raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
     options = replace(options, languages=tuple(sorted(set(options.languages))))
@@ -131,15 +136,28 @@ def plan_task(task: Task, options: BuildOptions, card: ModelCard, overrides: Ove
             f" and split {options.split or 'default'}",
             f"`tvbench tasks show {task.name}` lists what there is",
         )
+    second, more = _second_bos(task, options.protocol, card, bos)
     asked = [
-        replace(item, sampling=overrides.apply(item.sampling), repeat=repeat, id=item.id if not repeat
-                else f"{item.id}@{repeat}")
+        replace(item, second_bos=second, sampling=overrides.apply(item.sampling), repeat=repeat,
+                id=item.id if not repeat else f"{item.id}@{repeat}")
         for item in items
         for repeat in range(overrides.repeats)
     ]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         planned = tuple(pool.map(lambda item: plan_item(item, card), asked))
-    return PlannedTask(task, options, build.dataset, planned, (*build.warnings, *warnings))
+    return PlannedTask(task, options, build.dataset, planned, (*build.warnings, *warnings, *more))
+
+
+def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> tuple[bool, list[str]]:
+    """Whether prompts begin with a second `<bos>`, and what to warn of. A server renders its prompts itself."""
+    wanted = protocol in task.second_bos if bos is None else bos == "two"
+    if not wanted or card.kind != "server":
+        return wanted, []
+    if bos is not None:
+        raise UsageError("--bos two: a server renders the prompt itself, and cannot be told to begin it with two <bos>",
+                         "leave it out, or use --engine transformers or vllm with the checkpoint")
+    return False, [f"the software of protocol {protocol} begins prompts with two <bos> where the template and the "
+                   "tokenizer each add one; a server renders them in its own way, mostly with one"]
 
 
 def plan_item(item: Item, card: ModelCard) -> PlannedItem:
@@ -211,7 +229,7 @@ def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides
                 "media": planned.options.with_media,
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
-            }
+            } | ({"bos": TWO_BOS} if any(one.item.second_bos for one in planned.items) else {})
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],
         "sampling": {name: getattr(overrides, name) for name in Overrides.__slots__},

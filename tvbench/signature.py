@@ -16,6 +16,8 @@ from tvbench import __version__
 from tvbench.influence import prompt_label
 from tvbench.types import Build, Item, ModelCard, Sampling, Task
 
+TWO_BOS = "two"
+"""Field `bos` of a signature: the prompts begin with `<bos>` as lmms-eval's llava_hf makes it; no field: with one."""
 WHO_ANSWERED = frozenset({"model", "chat", "engine", "tvbench"})
 PROMPTS_FORMAT = "v2."
 """How a hash of prompts begins that no order of the items can change. Earlier ones have no such beginning."""
@@ -114,6 +116,8 @@ def task_signature(
     }
     if repeats > 1:
         fields["repeats"] = str(repeats)
+    if any(item.second_bos for item in items):
+        fields["bos"] = TWO_BOS
     if not with_media:
         fields["media"] = "none"
     fields["model"] = f"{card.name}@{card.revision}"

@@ -147,7 +147,8 @@ class Item:
     cluster are not independent. `tags` are the breakdowns (`question_type`, `category`, `split`, ...).
     `problem` says why the row cannot be asked (no options, no picture): it is counted as failed, never
     dropped. With `continuation` the engine returns log-probabilities of that text instead of an answer. `reply_schema`
-    is a JSON schema, as text, that the engine holds the answer to where it can (openai, vllm).
+    is a JSON schema, as text, that the engine holds the answer to where it can (openai, vllm). `second_bos`: the prompt
+    begins as lmms-eval's `llava_hf` makes it begin (see engines/prompt.py), with two `<bos>` where others have one.
     """
 
     id: str
@@ -162,6 +163,7 @@ class Item:
     reply_schema: str = ""
     repeat: int = 0
     problem: str | None = None
+    second_bos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class Request:
     sampling: Sampling
     continuation: str | None = None
     reply_schema: str = ""
+    second_bos: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +356,8 @@ class Task:
 
     `protocols` maps a protocol's name to one sentence on what it does; the first is the default. `languages`
     are the codes that the task knows (empty: whatever the data has). `primary` is the metric that a
-    leaderboard shows first, unless `primaries` names another one for the protocol. `from_log` turns one row
+    leaderboard shows first, unless `primaries` names another one for the protocol. `second_bos` are the protocols whose
+    prompts begin as `Item.second_bos` says. `from_log` turns one row
     of an lmms-eval sample log into an Item.
     """
 
@@ -375,6 +379,7 @@ class Task:
     from_log: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Item] | None = None
     tokens_per_answer: int = 16
     primaries: Mapping[str, str] = field(default_factory=dict)
+    second_bos: tuple[str, ...] = ()
 
     @property
     def default_protocol(self) -> str:

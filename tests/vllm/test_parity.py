@@ -92,6 +92,20 @@ def test_the_same_tokens(vllm_engine: VllmEngine, embedded: TransformersEngine) 
     assert len({text for text, *_ in expected.values()}) > len(expected) // 2
 
 
+def test_the_same_tokens_behind_two_bos(
+    vllm_engine: VllmEngine, embedded: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a tokenizer that puts a `<bos>` before the template's own, as Gemma's does."""
+    one = serve(embedded, requests())
+    for engine in (vllm_engine, embedded):
+        monkeypatch.setattr(engine.prompter, "adds_bos", True)
+    asked = [replace(item, request=replace(item.request, second_bos=True)) for item in requests()]
+    two = serve(embedded, asked)
+    assert shown(serve(vllm_engine, asked)) == shown(two)
+    assert all(two[key].tokens_in == (one[key].tokens_in or 0) + 1 for key in one)
+    assert any(two[key].text != one[key].text for key in one)
+
+
 def test_the_same_log_probabilities(vllm_engine: VllmEngine, embedded: TransformersEngine) -> None:
     asked = scored(requests())
     expected, got = serve(embedded, asked), serve(vllm_engine, asked)

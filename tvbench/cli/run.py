@@ -60,6 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--no-image", action="store_true", help="leave pictures and clips out (text-only ablation)")
     what.add_argument("--set", action="append", default=[], metavar="TASK.KEY=VALUE", help="a setting of one task")
     what.add_argument("--seed", type=not_negative, default=0, help="for option shuffling and generated data")
+    what.add_argument("--bos", choices=("one", "two"), help="how a prompt begins where template and tokenizer each add "
+                      "<bos>: two is what lmms-eval's llava_hf does (default: two in protocol paper, else one)")
     how = parser.add_argument_group("how it is answered")
     how.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
     how.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
@@ -149,7 +151,7 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
             offline=args.offline,
             settings=settings[name],
         )
-        planned.append(plan_task(task, options, card, overrides))
+        planned.append(plan_task(task, options, card, overrides, args.bos))
     video = args.send_video if args.send_video != "frames" else None
     how = engine_ask(card, engine, dtype=args.dtype, max_model_len=args.max_model_len, video=video)
     return Plan(card, tuple(planned), make_ask(card, planned, overrides, how))

@@ -85,7 +85,7 @@ class TextInputs:
     def encode(self, prepared: Prepared) -> Encoded:
         if prepared.media:
             raise MediaError("this model takes text only; run the task with --no-image")
-        ids = self.prompter.encode(prepared.request.messages)
+        ids = self.prompter.encode(prepared.request.messages, second_bos=prepared.request.second_bos)
         return Encoded(prepared, len(ids), (), tuple(ids))
 
     def collate(self, batch: Sequence[Encoded]) -> Collated:
@@ -115,7 +115,7 @@ class LlavaInputs:
         self.clips = ClipProcessor(folder, self.tile)
 
     def encode(self, prepared: Prepared) -> Encoded:
-        ids = self.prompter.encode(prepared.request.messages)
+        ids = self.prompter.encode(prepared.request.messages, second_bos=prepared.request.second_bos)
         images = [medium for medium in prepared.media if not isinstance(medium, Clip)]
         clips = [medium for medium in prepared.media if isinstance(medium, Clip)]
         counts = {
@@ -188,7 +188,7 @@ class ProcessorInputs:
             ) from error
 
     def encode(self, prepared: Prepared) -> Encoded:
-        text = self.prompter.render(prepared.request.messages)
+        text = self.prompter.render(prepared.request.messages, second_bos=prepared.request.second_bos)
         clips = sum(isinstance(medium, Clip) for medium in prepared.media)
         length = len(self.prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
         length += sum(_pixels(medium) for medium in prepared.media) // 784

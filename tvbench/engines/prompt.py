@@ -4,6 +4,10 @@ The text comes from the model's own chat template; the same ids go to transforme
 never differ because of a template, a second `<bos>` or a special token. Also turns generated ids back into text, for
 the same reason. Knows tokenizers and model cards; knows no model and no pixels.
 
+A request may ask for `second_bos`. lmms-eval's `llava_hf`, with which the TowerVision authors made their figures,
+renders the chat template to text, `<bos>` included, and has the processor tokenise that text with special tokens: a
+Gemma tokenizer then puts another `<bos>` before it. So it is here, where template and tokenizer each have one.
+
 `card.chat` may set: `system` (a system text for conversations that have none), `system_role: user` (for templates
 without a system turn: the text goes before the first question), `image_placement: first` (media moved before the
 text), `content: string | parts` (what the template takes; found out by a probe when silent), `template` (Jinja, in
@@ -25,6 +29,10 @@ from tvbench.types import Media, Message, ModelCard
 
 TURN_ENDS = ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<|END_OF_TURN_TOKEN|>")
 """Tokens that end an answer in some family, whether or not the checkpoint's configuration lists them."""
+
+
+ADD_BOS = ("GemmaTokenizer", "LlamaTokenizer", "CodeLlamaTokenizer")
+"""Tokenizers that transformers 4.5x lets put `<bos>` before every text, whatever tokenizer.json says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +63,20 @@ class Prompter:
         self.template = tried(_template(folder, self.tokenizer, card), folder)
         self.markers = _markers(folder, self.tokenizer)
         self.end_ids = end_token_ids(folder, self.tokenizer, card)
+        self.adds_bos = adds_bos(folder, self.tokenizer)
 
-    def render(self, messages: Sequence[Message]) -> str:
-        """The prompt text, with exactly one `<bos>` where the model has one. Raises MediaError for a medium or a text
-        that this model cannot be given."""
+    def render(self, messages: Sequence[Message], *, second_bos: bool = False) -> str:
+        """The prompt text, with exactly one `<bos>` where the model has one; with `second_bos` as lmms-eval's llava_hf
+        gives it to the model. Raises MediaError for a medium or a text that this model cannot be given."""
         text = render(messages, self.tokenizer, self.card, template=self.template, markers=self.markers)
+        if second_bos and self.template is not None:
+            return (self.tokenizer.bos_token if self.adds_bos else "") + text
         return self._one_bos(text)
 
-    def encode(self, messages: Sequence[Message]) -> list[int]:
+    def encode(self, messages: Sequence[Message], *, second_bos: bool = False) -> list[int]:
         """Token ids of the prompt, one placeholder token per medium."""
-        ids: list[int] = self.tokenizer(self.render(messages), add_special_tokens=False)["input_ids"]
+        text = self.render(messages, second_bos=second_bos)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
     def _one_bos(self, text: str) -> str:
@@ -229,6 +241,18 @@ def _markers(folder: Path, tokenizer: Any) -> Markers:
         return None if number is None else tokenizer.convert_ids_to_tokens(int(number))
 
     return Markers(token("image"), token("video"))
+
+
+def adds_bos(folder: Path, tokenizer: Any) -> bool:
+    """Whether the tokenizer itself puts `<bos>` before a text, as transformers 4.5x (the authors') reads it: one of
+    Gemma or Llama does unless `add_bos_token` is false, any other where its file says so. Version 5 asks the file.
+    """
+    if not tokenizer.bos_token:
+        return False
+    config = _optional_json(folder / "tokenizer_config.json")
+    if str(config.get("tokenizer_class", "")).removesuffix("Fast") in ADD_BOS:
+        return config.get("add_bos_token") is not False
+    return bool(tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id])
 
 
 def end_token_ids(folder: Path, tokenizer: Any, card: ModelCard) -> tuple[int, ...]:

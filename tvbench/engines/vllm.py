@@ -145,7 +145,7 @@ class VllmEngine:
 
     def _prompt(self, prepared: Prepared) -> tuple[dict[str, Any], list[int] | None]:
         request = prepared.request
-        ids = self.prompter.encode(request.messages)
+        ids = self.prompter.encode(request.messages, second_bos=request.second_bos)
         scored = None if request.continuation is None else self.prompter.continuation(request.continuation)
         prompt: dict[str, Any] = {"prompt_token_ids": ids + (scored or [])}
         media = self._media(prepared)

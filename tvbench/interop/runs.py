@@ -14,7 +14,7 @@ import fnmatch
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -34,6 +34,8 @@ from tvbench.types import LOGGED, Build, Item, ModelCard, Open, Response, Task, 
 
 PROTOCOL = "paper"
 IGNORES_UNTIL = frozenset({"llava_hf", "vllm"})
+SECOND_BOS = frozenset({"llava_hf"})
+"""Backends that tokenise the rendered chat template with special tokens again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _join_task(
     if model.backend in IGNORES_UNTIL:
         notes.append(f"the harness ({model.backend}) did not apply its stop strings (`until`)")
     for log in logs:
-        for note in _join_log(task, log, model.identity, joiner, contents):
+        for note in _join_log(task, log, model.identity, model.backend, joiner, contents):
             if note not in notes:
                 notes.append(note)
     items = [item for _, item, _ in contents.pairs[first:]]
@@ -193,7 +195,9 @@ def _join_task(
     }
 
 
-def _join_log(task: Task, log: TaskLog, identity: str, joiner: Joiner, contents: _Contents) -> list[str]:
+def _join_log(
+    task: Task, log: TaskLog, identity: str, backend: str, joiner: Joiner, contents: _Contents
+) -> list[str]:
     """Add a log's rows. What is lost is added as failed items, and reported. Returns remarks for the result."""
     notes: list[str] = []
     lost: list[tuple[str, str]] = [(f"line {number}", reason) for number, reason in log.bad_lines]
@@ -201,6 +205,7 @@ def _join_log(task: Task, log: TaskLog, identity: str, joiner: Joiner, contents:
         extra = {LOGGED: dict(row.logged)} if row.logged else {}
         try:
             item, note = joiner.item(task, log, row)
+            item = replace(item, second_bos=backend in SECOND_BOS)
         except (TvbenchError, ValueError, LookupError, TypeError, AttributeError) as error:
             reason = f"doc_id {row.doc_id} could not be joined ({_reason(error)})"
             contents.troubles.append(Trouble(_where(log, row), reason, lost=True))
@@ -315,6 +320,4 @@ def _reason(error: Exception) -> str:
 
 
 def _renamed(item: Item, name: str) -> Item:
-    from dataclasses import replace
-
     return replace(item, id=name)

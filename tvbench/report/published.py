@@ -73,13 +73,14 @@ class Coverage:
 @dataclass(frozen=True, slots=True)
 class Guide:
     """How to set runs beside a paper: rows by name, scorers and coverage by `task/metric` and `task/part`, and why
-    some tasks cannot be compared at all."""
+    some tasks cannot be compared at all. `second_bos`: what to say of runs whose prompts begin with one `<bos>`, where
+    those of the paper began with two."""
 
     rows: Mapping[str, Row]
     scored: Mapping[str, Scored]
     coverage: Mapping[str, Coverage]
     not_comparable: Mapping[str, str]
-
+    second_bos: str = ""
 
 def published_folders(results: Path) -> tuple[Path, ...]:
     """Where published figures may lie, nearest first: with the results, in the working folder, in the package."""
@@ -150,6 +151,7 @@ def read_guide(path: Path) -> Guide:
             {str(name): Coverage(int(one["languages"]), str(one.get("note", "")))
              for name, one in (data.get("coverage") or {}).items()},
             {str(task): str(why) for task, why in (data.get("not_comparable") or {}).items()},
+            str(data.get("second_bos") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: rows, scored, coverage or not_comparable are not as they should be "

@@ -17,6 +17,7 @@ from tvbench.report.entries import ALL, MULTI, Entry, metrics_of, shown_figure
 from tvbench.report.published import Figure, Guide, Row, Scored, published_files, read_guide, read_published
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
+from tvbench.signature import TWO_BOS, read_signature
 from tvbench.statistics import half_width
 from tvbench.types import Metric, TaskResult
 
@@ -148,6 +149,8 @@ def _against(
         yield guide.not_comparable[figure.task]
     if not logged and result.protocol != scored.protocol:
         yield f"our run asked by the protocol {result.protocol}, not {scored.protocol}"
+    elif guide.second_bos and not logged and read_signature(result.signature).get("bos") != TWO_BOS:
+        yield guide.second_bos
     counts = result.counts
     if not counts.all_answered and not result.copied:
         yield f"our run is incomplete: {counts.answered} of {counts.expected} items answered"
