@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from tvbench.engines.hostile import one_sentence
 from tvbench.engines.protocol import Engine
+from tvbench.engines.vllm_process import set_environment
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.hub import model_folder, needs_remote_code, stored_revision
 from tvbench.influence import prompt_settings
@@ -79,6 +80,8 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
         return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
                             video=options.video, **shaping, **key_argument(card))
     extra = _remote_code_arguments(name, card, options)
+    if name == "vllm":
+        set_environment()  # before the checkpoint is looked at, which imports torch
     from tvbench.engines.checkpoint import corrected
 
     folder = local_checkpoint(card, offline=options.offline)

@@ -8,7 +8,6 @@ no file of a run. vLLM itself is imported only when the engine is opened, after 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,16 +18,13 @@ from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, 
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
 from tvbench.errors import EngineError, MediaError
 from tvbench.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
-
-ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
-CPU_ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-"""In-process on a CPU: a sub-process costs half a minute. What the caller has set in the environment wins."""
 
 CPU_SEQUENCES = 32
 MANY_IMAGES = 8
@@ -65,10 +61,7 @@ class VllmEngine:
         max_model_len: int | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        import torch
-
-        on_cpu = not torch.cuda.is_available()
-        set_environment(on_cpu)
+        on_cpu = runs_on_cpu()
         self.folder, _ = corrected(checkpoint, card)
         config = read_config(self.folder)
         wanted: dict[str, Any] = {**card.engine.get("vllm", {}), **(extra or {})}
@@ -81,6 +74,7 @@ class VllmEngine:
         self.prompter = Prompter(self.folder, card)
         self._llm: Any = start(self.arguments)
         self._engine: Any = self._llm.llm_engine
+        watch(self._engine.engine_core)
         self.window = 2 * int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._flights: dict[str, _Flight] = {}
         self._number = 0
@@ -133,7 +127,7 @@ class VllmEngine:
             number = str(self._number)
             self._engine.add_request(number, prompt, params)
         except EngineDeadError as error:
-            raise EngineError(f"vLLM stopped: {error}", "the same command goes on where it stopped") from error
+            raise self._stopped(error) from error
         except MediaError as error:
             return Response(prepared.request.key, error=str(error), notes=prepared.notes)
         except Exception as error:  # noqa: BLE001 - vLLM's and the processors' refusals share no class; each is recorded
@@ -208,11 +202,13 @@ class VllmEngine:
         try:
             outputs = self._engine.step()
         except Exception as error:
-            raise EngineError(
-                f"vLLM stopped: {_first_line(error)}", "the same command goes on where it stopped"
-            ) from error
+            raise self._stopped(error) from error
         # What was given up in an earlier turn may still report its end.
         return [self._response(output) for output in outputs if output.finished and output.request_id in self._flights]
+
+    def _stopped(self, error: Exception) -> EngineError:
+        reason = death_of(self._engine.engine_core) or _first_line(error)
+        return EngineError(f"vLLM stopped: {reason}", "the same command goes on where it stopped")
 
     def _response(self, output: Any) -> Response:
         flight = self._flights.pop(output.request_id)
@@ -253,12 +249,6 @@ def _held_to(schema: str) -> dict[str, Any]:
     from vllm.sampling_params import StructuredOutputsParams
 
     return {"structured_outputs": StructuredOutputsParams(json=schema)}
-
-
-def set_environment(on_cpu: bool) -> None:
-    """What vLLM reads when it is imported. Values that are set already stay."""
-    for name, value in {**ENVIRONMENT, **(CPU_ENVIRONMENT if on_cpu else {})}.items():
-        os.environ.setdefault(name, value)
 
 
 def arguments(
@@ -311,7 +301,8 @@ def start(chosen: Mapping[str, Any]) -> Any:
     try:
         from vllm import LLM
 
-        return LLM(**chosen)
+        with interruptible():
+            return LLM(**chosen)
     except ImportError as error:
         raise EngineError(f"vLLM cannot be imported: {error}", "install it, or use --engine transformers") from error
     except Exception as error:
