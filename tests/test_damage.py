@@ -234,6 +234,22 @@ def test_score_names_the_line_and_the_next_run_asks_it_again(bed: Bed, capsys: S
     assert bed.score() == 0
 
 
+def test_a_second_answer_and_one_to_nothing_are_noticed(bed: Bed, capsys: Said) -> None:
+    line = json.loads(bed.lines(RESPONSES)[7])
+    more = [json_line(line | {"text": "another"}), json_line(line | {"key": "of elsewhere"})]
+    bed.path(RESPONSES).write_bytes(bed.files[RESPONSES] + "".join(more).encode())
+    assert bed.score() == 0
+    out = " ".join("".join(capsys.readouterr()).split())
+    assert "responses.jsonl:61 is damaged (a second answer to one request): the later counts" in out
+    assert "1 answers belong to none of the items" in out
+    bed.path(RESPONSES).unlink()
+    for number, part in enumerate((bed.files[RESPONSES], "".join(more[:1]).encode())):
+        bed.path(f"responses.{number}.jsonl").write_bytes(part)
+    assert bed.score() == 0 and "second answer" not in "".join(capsys.readouterr()), "shards may overlap"
+    assert bed.ask() == 0
+    assert not list(bed.run.path.glob("responses.*.jsonl"))
+
+
 def test_a_lost_line_end_costs_nobody_elses_answer(bed: Bed) -> None:
     for byte in range(256):
         data = bed.files[RESPONSES]

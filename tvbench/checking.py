@@ -69,8 +69,8 @@ def read_contents(run: RunFolder) -> Contents:
         keys = {key for asked in tasks.values() for key, _ in asked.pairs}
         unknown = sum(key not in keys for key in responses)
         told += [f"{unknown} answers belong to none of the items: not used"] * (unknown > 0)
-    told += [f"{text}: counted as missing; {IMPORTED if imported else ASKED_AGAIN}" for text in in_words(broken)]
-    told += [f"{text}: counted as missing; {ASKED_AGAIN}" for text in in_words(_damaged_below(run))]
+    told += _answers_told(broken, IMPORTED if imported else ASKED_AGAIN)
+    told += _answers_told(_damaged_below(run), ASKED_AGAIN)
     return Contents(tasks, responses, len(faults) + foreign.total(), tuple(told))
 
 
@@ -97,6 +97,12 @@ def _as_signed(signature: str, items: Sequence[Item]) -> bool:
     """Whether the items are those of the signature; one without a hash, or with an earlier format's, cannot tell."""
     signed = read_signature(current(signature, items)).get("prompts", "")
     return signed == prompts_hash(items) or not signed.startswith(PROMPTS_FORMAT)
+
+
+def _answers_told(faults: Sequence[Damage], again: str) -> list[str]:
+    lost = in_words(one for one in faults if one.lost)
+    twice = in_words(one for one in faults if not one.lost)
+    return [f"{text}: counted as missing; {again}" for text in lost] + [f"{text}: the later counts" for text in twice]
 
 
 def _damaged_below(run: RunFolder) -> list[Damage]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ TAIL = len(f',"{SUM}":"00000000"}}')
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line that is not as it was written, and is left out."""
+    """A line that is not as it was written, and is left out; or that should not be there, where nothing is `lost`."""
 
     path: Path
     line: int
     reason: str
+    lost: bool = True
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} is damaged ({self.reason})"
@@ -66,7 +67,7 @@ def read_lines(path: Path, damaged: list[Damage], *, appended: bool = True) -> I
                 yield number, saved
 
 
-def in_words(faults: Sequence[Damage]) -> list[str]:
+def in_words(faults: Iterable[Damage]) -> list[str]:
     """One sentence for each file with damaged lines, naming the first of them."""
     by_file: dict[Path, list[Damage]] = {}
     for fault in faults:

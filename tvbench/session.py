@@ -67,7 +67,7 @@ class RunSession:
     def answer(self, watch: Watch) -> Outcome:
         """Ask what is missing. See runner.answer_items for what it raises."""
         kept = self._writer.start()
-        self.notes += [f"{text}: asked again" for text in in_words(self._writer.damaged)]
+        self.notes += [f"{text}: asked again" for text in in_words(one for one in self._writer.damaged if one.lost)]
         items = list(self.plan.planned_items())
         outcome = answer_items(
             items, self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures

@@ -156,10 +156,14 @@ class RunFolder:
                                    f"were asked{twice}", AGAIN)
 
     def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
-        """The answer for each key over all shards. An answer beats a failure; else the later line holds. A damaged line
-        is left out, so that its key counts as missing; it is added to `damaged`."""
+        """The answer for each key over all shards. An answer beats a failure; else the later line holds.
+
+        A damaged line is left out, so that its key counts as missing. Such lines are added to `damaged`, and so are
+        second answers in one file.
+        """
         found: dict[str, Response] = {}
         faults = [] if damaged is None else damaged
+        answered: set[tuple[Path, str]] = set()
         for path in self.response_files():
             for number, data in read_lines(path, faults):
                 try:
@@ -170,6 +174,10 @@ class RunFolder:
                 before = found.get(response.key)
                 if before is None or before.error is not None or response.error is None:
                     found[response.key] = response
+                if response.error is None:
+                    if (path, response.key) in answered:
+                        faults.append(Damage(path, number, "a second answer to one request", lost=False))
+                    answered.add((path, response.key))
         return found
 
     def answered(self) -> set[str]:
