@@ -1,4 +1,5 @@
-"""What manifest.json must look like before anybody reads it: which fields there are, and of which type.
+"""What manifest.json must look like before anybody reads it: which fields there are, and of which type; and whether the
+items beside it are as many as it says.
 
 A file that was cut, mixed up or edited is told here, in one sentence, instead of by whoever stumbles over it. Fields
 that are not named here are free. Knows no file.
@@ -6,7 +7,8 @@ that are not named here are free. Knows no file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 TEXT, NUMBER, LIST, OBJECT = (str,), (int,), (list,), (dict,)
@@ -39,6 +41,19 @@ def shape_problem(data: Mapping[str, Any]) -> str | None:
     problem = problem or _wrong_entries(data["tasks"], "tasks", NEEDED, TASK_FIELDS)
     asked = (data.get("ask") or {}).get("tasks", []) if problem is None else []
     return problem or _wrong_entries(asked, "ask.tasks", ("task",), {"task": TEXT, "settings": OBJECT})
+
+
+def count_problem(data: Mapping[str, Any], items: Iterable[tuple[str, str]]) -> str | None:
+    """Where `items` (task, id) are not as many as the manifest says, each once: what there is instead."""
+    found = list(items)
+    lines = Counter(task for task, _ in found)
+    held = Counter(task for task, _ in set(found))
+    for entry in data["tasks"]:
+        task, asked = entry["task"], entry.get("items")
+        if asked is not None and not lines[task] == held[task] == asked:
+            twice = f", {lines[task] - held[task]} of them twice" if lines[task] > held[task] else ""
+            return f"holds {held[task]} of the {asked} items of {task} that were asked{twice}"
+    return None
 
 
 def _wrong_entries(

@@ -18,7 +18,6 @@ import errno
 import fcntl
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,7 @@ from typing import IO, Any
 from tvbench import codec
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.lines import Damage, checksum, json_line, read_lines
-from tvbench.manifests import shape_problem
+from tvbench.manifests import count_problem, shape_problem
 from tvbench.types import Item, Response, Score, TaskResult
 
 FORMAT = 1
@@ -140,20 +139,9 @@ class RunFolder:
             damaged += found
         elif found:
             raise DamagedError(str(found[0]), AGAIN)
-        else:
-            self._refuse_others(pairs)
+        elif self.exists() and (problem := count_problem(self.manifest(), ((one.task, one.id) for _, one in pairs))):
+            raise DamagedError(f"{path} {problem}", AGAIN)
         return pairs
-
-    def _refuse_others(self, pairs: list[tuple[str, Item]]) -> None:
-        """Raises DamagedError where these are not as many items as were asked, each once."""
-        lines = Counter(item.task for _, item in pairs)
-        held = Counter(task for task, _ in {(item.task, item.id) for _, item in pairs})
-        for entry in self.manifest()["tasks"] if self.exists() else ():
-            task, asked = entry["task"], entry.get("items")
-            if asked is not None and not lines[task] == held[task] == asked:
-                twice = f", {lines[task] - held[task]} of them twice" if lines[task] > held[task] else ""
-                raise DamagedError(f"{self.path / REQUESTS} holds {held[task]} of the {asked} items of {task} that "
-                                   f"were asked{twice}", AGAIN)
 
     def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
         """The answer for each key over all shards. An answer beats a failure; else the later line holds.
