@@ -132,6 +132,8 @@ LOOK_ALIKES: dict[str, LookAlike] = {
     "another final cap": LookAlike("soft-cap", config=(("text_config__final_logit_softcapping", 20.0),)),
     "another attention cap": LookAlike("soft-cap", config=(("text_config__attn_logit_softcapping", 30.0),)),
     "another rotation": LookAlike("constant", config=(("text_config__rope_theta", 1e6),)),
+    "other turns of the layers": LookAlike("constant", config=(
+        ("text_config__layer_types", ["full_attention", "sliding_attention"] * 2),)),
     "another activation": LookAlike("constant", config=(("vision_config__hidden_act", "gelu"),)),
     "NaN in a norm": LookAlike("not-finite", spoiled(f"{TEXT}1.input_layernorm.weight", math.nan)),
     "NaN in the tower": LookAlike("not-finite", spoiled(f"{TOWER}encoder.layers.0.mlp.fc1.weight", math.nan)),

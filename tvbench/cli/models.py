@@ -85,7 +85,8 @@ def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     except UnknownScale as error:
         raise _measured(source, card, error, quick=args.quick) from error
     copy = ModelCard(card.name, "folder", str(done.folder), modalities=card.modalities)
-    found = examine_weights(done.folder, copy, quick=args.quick)
+    old = "it is of another scale than engines of today read" if args.target == "legacy" else ""
+    found = examine_weights(done.folder, copy, skip="--quick" if args.quick else old)
     if args.format == "json":
         print_json(asdict(done) | {"findings": [asdict(one) for one in found.findings], "remarks": found.remarks})
     else:
@@ -97,7 +98,7 @@ def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool
     """The refusal of a checkpoint that says nothing of its scale, with all that could be measured."""
     from tvbench.doctor.examine import examine_weights
 
-    found = examine_weights(source, card, quick=quick).findings
+    found = examine_weights(source, card, skip="--quick" if quick else "").findings
     return next((EngineError(one.message, one.fix) for one in found if one.code == "image-scale-unknown"), error)
 
 

@@ -24,7 +24,16 @@ LAYERS_OF_SO400M = 27
 SOFT_CAPS = (("final_logit_softcapping", 30.0, "log-probabilities, losses and sampling"),
              ("attn_logit_softcapping", 50.0, "every answer"))
 QUERY_SCALARS = {2304: 256, 3584: 256, 4608: 144}
-"""Of Gemma2 2B, 9B and 27B, by hidden size."""
+PUBLISHED = {
+    "text_config": {2304: {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "sliding_window": 4096},
+                    3584: {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
+                           "sliding_window": 4096},
+                    4608: {"num_attention_heads": 32, "num_key_value_heads": 16, "head_dim": 128,
+                           "sliding_window": 4096}},
+    "vision_config": {768: {"num_attention_heads": 12}, 1024: {"num_attention_heads": 16},
+                      1152: {"num_attention_heads": 16}},
+}
+"""Of Gemma2 2B, 9B and 27B, and of SigLIP, by hidden size: what no tensor's shape shows."""
 GEMMA2 = {"rms_norm_eps": 1e-6, "hidden_activation": "gelu_pytorch_tanh"}
 SIGLIP = {"layer_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh"}
 ROPE_THETA = 10000.0
@@ -104,9 +113,10 @@ def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
             yield Finding("error", "soft-cap", f"{name} is {text[name]}; Gemma2 is trained with {wanted:g}, and "
                           f"{moved} would be others", f"set it to {wanted:g} in text_config in config.json")
     yield from _query_scalar(text)
+    yield from _turns(text)
     for part, constants in (("text_config", GEMMA2), ("vision_config", SIGLIP)):
         given = config.get(part) or {}
-        for name, value in constants.items():
+        for name, value in {**constants, **PUBLISHED[part].get(given.get("hidden_size", 0), {})}.items():
             if given.get(name, value) != value:
                 yield Finding("error", "constant", f"{name} of {part} is {given[name]}; the model is trained with "
                               f"{value}", f"set it to {value} in config.json")
@@ -114,6 +124,14 @@ def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
     if theta != ROPE_THETA:
         yield Finding("error", "constant", f"rope_theta is {theta}; Gemma2 is trained with {ROPE_THETA:g}: every place "
                       "in the prompt would be another", f"set it to {ROPE_THETA:g} in text_config in config.json")
+
+
+def _turns(text: dict[str, Any]) -> Iterator[Finding]:
+    """Gemma2's layers look at a window and at everything in turn, beginning with the window."""
+    kinds = text.get("layer_types") or []
+    if kinds != [("sliding_attention", "full_attention")[number % 2] for number in range(len(kinds))]:
+        yield Finding("error", "constant", "layer_types do not alternate as Gemma2's do: some layers would see more, "
+                      "or less, of a long prompt than they were trained to", "take layer_types out of text_config")
 
 
 def _query_scalar(text: dict[str, Any]) -> Iterator[Finding]:

@@ -61,12 +61,13 @@ def examine(
     with one_sentence(folder):
         findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
                     *check_pictures(folder, config)]
-        _check_weights(folder, config, card, findings, remarks, None if quick else Whole(engine, dtype))
+        _check_weights(folder, config, card, findings, remarks, "--quick" if quick else Whole(engine, dtype))
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 
-def examine_weights(folder: Path, card: ModelCard, *, quick: bool = False) -> Examination:
-    """What no import can put right: the numbers of the weights, and what the model sees (not with `quick`).
+def examine_weights(folder: Path, card: ModelCard, *, skip: str = "") -> Examination:
+    """What no import can put right: the numbers of the weights, and what the model sees, unless a reason to `skip` that
+    is given.
 
     Raises EngineError for a checkpoint that cannot be read.
     """
@@ -75,15 +76,15 @@ def examine_weights(folder: Path, card: ModelCard, *, quick: bool = False) -> Ex
     config = read_config(folder)
     with one_sentence(folder):
         findings += check_constants(config)
-        _check_weights(folder, config, card, findings, remarks, None if quick else Whole(compared=False))
+        _check_weights(folder, config, card, findings, remarks, skip or Whole(compared=False))
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 
 def _check_weights(
     folder: Path, config: dict[str, Any], card: ModelCard, findings: list[Finding], remarks: list[str],
-    whole: Whole | None,
+    whole: Whole | str,
 ) -> None:
-    """Findings in the numbers; `whole` is None where no whole model is loaded."""
+    """Findings in the numbers; `whole` is a reason where no whole model is loaded."""
     from tvbench.doctor.scale import check_scale, measure_sizes
     from tvbench.doctor.sight import findings_of
     from tvbench.doctor.weights import check_numbers, look_through
@@ -121,15 +122,15 @@ def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
 
 def _measure(
     folder: Path, card: ModelCard, config: dict[str, Any], findings: list[Finding], remarks: list[str],
-    whole: Whole | None,
+    whole: Whole | str,
 ) -> Sight | None:
     """Everything that needs the whole model; what it sees, where that could be measured."""
     from tvbench.doctor.memory import without_room
     from tvbench.doctor.numerics import measure, measure_vllm, see, vllm_is_installed
 
-    dtype = choose_dtype(config, whole.dtype if whole else None)
-    reason = without_room(folder, dtype) if whole else "--quick"
-    if reason or whole is None:
+    dtype = choose_dtype(config, None if isinstance(whole, str) else whole.dtype)
+    reason = whole if isinstance(whole, str) else without_room(folder, dtype)
+    if reason or isinstance(whole, str):
         remarks.append(f"nothing was asked of the whole model: {reason}")
         return None
     known = with_assumed_scale(folder, card)
