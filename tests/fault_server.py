@@ -140,6 +140,12 @@ def saying(content: object, **more: Any) -> Fault:
     return lambda call: call.answer(content, **more)
 
 
+def chat_reply(content: object, *, finish: str = "stop", model: str = "served-model", **more: Any) -> Fault:
+    """A reply whose only choice holds `more` too."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish, **more}
+    return lambda call: call.reply({"model": model, "choices": [choice]})
+
+
 def raw(data: bytes, kind: str = "application/json", code: int = 200) -> Fault:
     return lambda call: call.send(data, code, Content_Type=kind)
 

@@ -30,8 +30,9 @@ CONNECT_S = 10.0
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# What httpcore writes down for debugging holds the headers.
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+# What they write down for debugging holds the server's headers and its status line.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class NoReply(Exception):
