@@ -134,7 +134,11 @@ MAY_KNOW = {
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "serving": "engines.open store",
-    "session": "__version__ engines.open engines.protocol keys lines media plan runner store",
+    "aside": "store",
+    "history": "addresses engines.protocol",
+    "probing": "addresses engines.protocol feed plan",
+    "reuse": "store",
+    "session": "__version__ engines.open engines.protocol history keys lines media plan probing reuse runner store",
     "assess": "checking comet.record judging.record scoring signature store",
     "checking": "lines signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
@@ -170,11 +174,11 @@ MAY_KNOW = {
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",
-    "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan scoring.names"
+    "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan reuse scoring.names"
     " signature statistics store",
     "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "__version__ assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
+    "cli": "__version__ aside assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
     " engines.checkpoint engines.hostile engines.image_scale engines.open engines.tensors"
     " explaining grounding hub interop languages plan report scoring"
     " serving session store judging train workers",

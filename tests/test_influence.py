@@ -193,7 +193,8 @@ def test_an_argument_that_can_move_a_score_makes_another_run(engine: str, name: 
     assert len({planned(card, elsewhere).run_name for card in cards}) == 1, "only the engine that is used counts"
 
 
-@pytest.mark.parametrize(("engine", "name"), [(engine, name) for engine in PLACEMENT for name in sorted(PLACEMENT[engine])])
+@pytest.mark.parametrize(
+    ("engine", "name"), [(engine, name) for engine in PLACEMENT for name in sorted(PLACEMENT[engine])])
 def test_an_argument_that_only_places_makes_the_same_run(engine: str, name: str) -> None:
     card = replace(CARD, engine={engine: {name: 2}})
     assert planned(card, engine).run_name == planned(CARD, engine).run_name

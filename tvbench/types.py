@@ -184,7 +184,8 @@ class Response:
 
     `finish` is `stop` or `length`. `logprobs` are natural logs, one per token of `Request.continuation`.
     `seconds` is the time from hand-over to answer as the engine saw it. `notes` say what was not as asked
-    ("19 of 32 frames decoded"). `extra` keeps what a log brought along (its own metric, say).
+    ("19 of 32 frames decoded"). `extra` keeps what a log brought along (its own metric, say). `reused_from` is the run
+    that asked, where it was not this one.
     """
 
     key: str
@@ -197,6 +198,7 @@ class Response:
     logprobs: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    reused_from: str | None = None
 
 
 # ── Scores and results ────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ class Progressing:
         self.quiet = quiet
         self.live = sys.stderr.isatty() and not quiet
         self.failures: dict[str, int] = {}
+        self.answered_before: Callable[[], str] = str
         self._total = self._done = self._kept = self._tokens = 0
         self._started = self._last_line = time.monotonic()
         self._progress: Progress | None = None
@@ -41,7 +43,8 @@ class Progressing:
             return
         remark = f"{total} requests"
         if kept:
-            remark += f", {kept} answered before"
+            by = self.answered_before()
+            remark += f", {kept} answered before" + (f" ({by})" if by else "")
         print(remark, file=sys.stderr, flush=True)
         if self.live:
             self._start_bar()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tvbench.cli import judge
 from tvbench.cli.arguments import (
@@ -83,6 +84,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
+    before = parser.add_argument_group("what was answered before")
+    before.add_argument("--fresh", action="store_true", help="begin anew, and ask everything; the run of before is "
+                        "moved to aside/ below the results")
+    before.add_argument("--no-reuse", action="store_true", help="ask also what other runs of this model have answered")
+    before.add_argument("--same-model", action="store_true", help="go on without asking some stored questions again to "
+                        "see that the model is the same")
     judge.add_judging(parser)
     parser.add_argument("--comet", metavar="NAME|PATH", help="score translations by this COMET checkpoint too, such as "
                         "xcomet-xl (see `tvbench comet --help`)")
@@ -118,7 +125,8 @@ def main(args: argparse.Namespace) -> int:
 
         if who.problem is not None:
             remark(f"warning: {who.problem.message}: taken for the model that was met there last")
-        return print_estimate(plan, args.results, as_json=args.format == "json")
+        return print_estimate(plan, args.results, as_json=args.format == "json", fresh=args.fresh,
+                              reuse=not args.no_reuse)
     with measured_refusals():
         return _run(args, plan, engine, who)
 
@@ -158,22 +166,24 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
 
 
 def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
+    from tvbench.aside import set_aside
     from tvbench.assess import assess
-    from tvbench.session import RunSession
+    from tvbench.session import RunSession, now
     from tvbench.store import RunFolder
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     folder = args.results / plan.run_name
-    if plan.requests(without=RunFolder(folder).answered()):
+    if args.fresh or plan.requests(without=RunFolder(folder).answered()):
         who.require()
+    if args.fresh and (place := set_aside(folder, now())):
+        remark(f"the run of before lies in {place} now; without --fresh, this command goes on with the new one")
     with Progressing(quiet=args.quiet) as watch, RunSession(
-        folder, plan, engine, session_options(args)
+        folder, plan, engine, session_options(args, who.facts), remark
     ) as session:
+        watch.answered_before = session.answered_before
         try:
             outcome = session.answer(watch)
         finally:
-            for note in session.notes:
-                remark(note)
             results = assess(RunFolder(folder))
     graded = True
     if args.judge is not None:
@@ -233,7 +243,7 @@ def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
     return summary.complete, assess(run)
 
 
-def session_options(args: argparse.Namespace) -> SessionOptions:
+def session_options(args: argparse.Namespace, facts: Mapping[str, Any]) -> SessionOptions:
     """The engine's and the sitting's options as they were given."""
     from tvbench.engines.open import EngineOptions
     from tvbench.session import SessionOptions
@@ -248,7 +258,8 @@ def session_options(args: argparse.Namespace) -> SessionOptions:
         trust_remote_code=args.trust_remote_code,
         offline=args.offline,
     )
-    return SessionOptions(engine, args.max_failures, args.video_timeout)
+    return SessionOptions(engine, args.max_failures, args.video_timeout, reuse=not (args.no_reuse or args.fresh),
+                          same_model=args.same_model, facts=facts)
 
 
 def _report(

@@ -15,6 +15,7 @@ from tvbench.errors import UsageError
 from tvbench.keys import media_of
 from tvbench.plan import Plan, PlannedItem, PlannedTask
 from tvbench.report.table import Cell, Column, Table
+from tvbench.reuse import reusable
 from tvbench.store import RunFolder, find_runs
 from tvbench.types import Media, ModelCard
 
@@ -40,7 +41,8 @@ class TaskEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A whole run. `seconds` is None where nothing is known; `basis` says where it comes from."""
+    """A whole run. `seconds` is None where nothing is known; `basis` says where it comes from; `reused` are the answers
+    that other runs have."""
 
     run: str
     requests: int
@@ -49,28 +51,31 @@ class Estimate:
     seconds: float | None
     basis: str
     bytes: int
+    reused: int = 0
 
 
-def estimate(plan: Plan, results: Path) -> Estimate:
-    """Count `plan`, less what its run folder already holds."""
-    run = RunFolder(results / plan.run_name)
-    answered = run.answered()
-    requests = plan.requests(without=answered)
+def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = True) -> Estimate:
+    """Count `plan`, less what its run folder already holds (unless it is begun `fresh`), and what other runs do."""
+    folder = results / plan.run_name
+    answered = set() if fresh else RunFolder(folder).answered()
+    wanted = {request.key for request in plan.requests(without=answered)}
+    others = reusable(folder, plan.ask, wanted).answers if reuse and not fresh else {}
+    requests = plan.requests(without=answered | others.keys())
     tasks = tuple(_task(planned, plan.card) for planned in plan.tasks)
     total = sum(task.items for task in tasks)
     share = len(requests) / total if total else 0.0
     tokens = share * sum(task.tokens_in + task.tokens_out for task in tasks)
     seconds, basis = _seconds(plan, results, len(requests), tokens)
-    return Estimate(plan.run_name, len(requests), len(answered), tasks, seconds, basis, _disk(plan))
+    return Estimate(plan.run_name, len(requests), len(answered), tasks, seconds, basis, _disk(plan), len(others))
 
 
-def print_estimate(plan: Plan, results: Path, *, as_json: bool) -> int:
+def print_estimate(plan: Plan, results: Path, *, as_json: bool, fresh: bool = False, reuse: bool = True) -> int:
     """Show the estimate on stdout. Returns the exit code."""
     from dataclasses import asdict
 
     from tvbench.report.table import show
 
-    found = estimate(plan, results)
+    found = estimate(plan, results, fresh=fresh, reuse=reuse)
     show([estimate_table(found)], "json" if as_json else "table", asdict(found))
     return 0
 
@@ -89,7 +94,8 @@ def estimate_table(found: Estimate) -> Table:
     )
     when = "unknown" if found.seconds is None else _duration(found.seconds)
     notes = (
-        f"{found.requests:,} requests to ask, {found.kept:,} answered before; run folder {found.run}",
+        f"{found.requests:,} requests to ask, {found.kept:,} answered before"
+        + (f", {found.reused:,} in other runs (reused)" if found.reused else "") + f"; run folder {found.run}",
         f"time: {when} ({found.basis})",
         f"disk: about {found.bytes / 1e6:.1f} MB for requests and answers; no picture is copied",
         "nothing was asked: this was --dry-run",
