@@ -18,6 +18,7 @@ from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, 
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
 from tvbench.errors import EngineError, MediaError
 from tvbench.influence import argument_labels, score_arguments
@@ -72,6 +73,7 @@ class VllmEngine:
         self.frame_size = config["vision_config"]["image_size"] if config.get("model_type") in OWN_INPUTS else None
         self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
+        self._guard = Guard()
         self._llm: Any = start(self.arguments)
         self._engine: Any = self._llm.llm_engine
         watch(self._engine.engine_core)
@@ -105,6 +107,7 @@ class VllmEngine:
         if self._llm is not None:
             self._engine.engine_core.shutdown()
         self._llm = self._engine = None
+        self._guard.stop()
 
     def _collides(self, prepared: Prepared) -> bool:
         """Whether a clip must wait. vLLM's LLaVA-OneVision (0.32) dies when it encodes clips of different lengths in
