@@ -134,6 +134,8 @@ class VllmEngine:
         except MediaError as error:
             return Response(prepared.request.key, error=str(error), notes=prepared.notes)
         except Exception as error:  # noqa: BLE001 - vLLM's and the processors' refusals share no class; each is recorded
+            if death_of(self._engine.engine_core) is not None:
+                raise self._stopped(error) from error
             reason = f"vLLM refused the request: {_first_line(error)}"
             return Response(prepared.request.key, error=reason, notes=prepared.notes)
         # vLLM has its own copy of the media by now.
