@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from chat_server import ChatServer, chat_server
 from comet_runs import TASK, answered, write_translations
+from judge_server import judge_server
 from test_comet_client import ROWS, Bench
 from test_import_logs import alm_rows, write_log
+from test_judge import open_run
 from test_kill import sentences
 
 from tvbench.cli.main import main
@@ -400,6 +402,20 @@ def test_a_judges_damaged_reply_is_missing_and_told(tmp_path: Path, capsys: Said
     assert RunFolder(path.parent).responses().keys() == {"b", "c"}
     main(["score", str(run.path)])
     assert "j/responses.jsonl:1 is damaged" in "".join("".join(capsys.readouterr()).split("\n")).replace("  ", "")
+
+
+def test_a_judges_damaged_manifest_is_written_anew_by_the_same_command(tmp_path: Path, capsys: Said) -> None:
+    run = RunFolder(open_run(tmp_path, 3))
+    with judge_server() as server:
+        words = ["judge", "run", "--results", str(tmp_path), "--judge", server.model, "--quiet"]
+        assert main(words) == 0
+        (path,) = run.path.glob("judges/*/manifest.json")
+        path.write_bytes(path.read_bytes()[:100])
+        assert main(["score", str(run.path)]) == 2
+        assert "`tvbench judge`" in capsys.readouterr().err
+        assert main(words) == 0 and len(server.bodies) == 3, "nothing is paid twice"
+    assert main(["score", str(run.path)]) == 0
+    assert (run.result() or [])[0].metrics["judge"].n == 3
 
 
 def test_a_flipped_bit_in_comets_scores_costs_one_score(tmp_path: Path, capsys: Said) -> None:
