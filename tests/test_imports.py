@@ -179,7 +179,7 @@ MAY_KNOW = {
     "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
     "cli": "__version__ aside assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
-    " engines.checkpoint engines.hostile engines.image_scale engines.open engines.tensors"
+    " engines.checkpoint engines.hostile engines.image_scale engines.open engines.small_files engines.tensors"
     " explaining grounding hub interop languages plan report scoring"
     " serving session store judging train workers",
     "__main__": "cli.main",

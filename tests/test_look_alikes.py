@@ -175,6 +175,24 @@ def test_import_writes_no_broken_tensor(trained: Path, tmp_path: Path, capsys: S
     assert f"{tensor} holds NaN" in capsys.readouterr().err and not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(("file", "name", "value"), [
+    ("preprocessor_config.json", "image_std", [0, 0, 0]), ("config.json", "vision_feature_layer", -2)])
+def test_import_says_what_its_files_still_say(
+    trained: Path, tmp_path: Path, capsys: Said, file: str, name: str, value: object
+) -> None:
+    shutil.copytree(trained, tmp_path / "model")
+    path = tmp_path / "model" / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    assert main(["models", "import", str(tmp_path / "model"), "--output", str(tmp_path / "new"), "--quick"]) == 1
+    said = capsys.readouterr().out
+    assert "no correction could put this right" in said and "nothing had to be corrected" not in said
+
+
+def test_a_legacy_copy_is_as_it_was_asked_for(trained: Path, tmp_path: Path, capsys: Said) -> None:
+    assert main(["models", "import", str(trained), "--output", str(tmp_path / "new"), "--target", "legacy"]) == 0
+    assert "no correction" not in capsys.readouterr().out
+
+
 def test_a_healthy_one_has_nothing_to_be_corrected(trained: Path, tmp_path: Path, capsys: Said) -> None:
     shutil.copytree(trained, tmp_path / "model")
     assert main(["models", "import", str(tmp_path / "model"), "--output", str(tmp_path / "new")]) == 0

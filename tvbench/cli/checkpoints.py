@@ -14,6 +14,7 @@ def check_folder(card: ModelCard, *, trusted: bool) -> None:
     """Refuse a checkpoint that no engine would load rightly, before a run is begun. `trusted`: it may run programs."""
     from tvbench.engines.checkpoint import inspect, read_config
     from tvbench.engines.hostile import check_files, one_sentence, own_code
+    from tvbench.engines.small_files import check_readable
     from tvbench.engines.tensors import weight_files
 
     if card.kind != "folder":
@@ -21,6 +22,7 @@ def check_folder(card: ModelCard, *, trusted: bool) -> None:
     folder = Path(card.location)
     with measured_refusals(), one_sentence(folder):
         check_files(folder)
+        check_readable(folder)
         weight_files(folder)
         if not trusted and (programs := own_code(folder, read_config(folder))):
             raise UsageError(f"{card.name} runs code of its own ({programs}), which tvbench does not allow by itself",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.doctor.configuration import check_configuration, check_constants, check_tensors
+from tvbench.doctor.configuration import check_configuration, check_tensors
 from tvbench.doctor.findings import Examination, Finding
 from tvbench.doctor.small_files import check_pictures, check_text
 from tvbench.engines.checkpoint import choose_dtype, is_gemma2_llava, read_config
@@ -48,11 +48,21 @@ def examine(
     loads no whole model. Raises EngineError for a checkpoint that cannot be read, UsageError when `engine` is vllm and
     not installed.
     """
+    if engine == "vllm":
+        _need_vllm()
+    return _examine(folder, card, "--quick" if quick else Whole(engine, dtype))
+
+
+def examine_copy(folder: Path, card: ModelCard, *, skip: str = "") -> Examination:
+    """The same without a comparison of numbers: what an import cannot put right, or has not. `skip` is a reason to load
+    no whole model. Raises EngineError for a checkpoint that cannot be read."""
+    return _examine(folder, card, skip or Whole(compared=False))
+
+
+def _examine(folder: Path, card: ModelCard, whole: Whole | str) -> Examination:
     config = read_config(folder)
     check_files(folder)
     check_readable(folder)
-    if engine == "vllm":
-        _need_vllm()
     if not is_gemma2_llava(config):
         kind = config.get("model_type")
         return Examination(card.name, folder, (), (f"a {kind} model: the doctor knows LLaVA-type models around Gemma2 "
@@ -61,22 +71,7 @@ def examine(
     with one_sentence(folder):
         findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
                     *check_pictures(folder, config)]
-        _check_weights(folder, config, card, findings, remarks, "--quick" if quick else Whole(engine, dtype))
-    return Examination(card.name, folder, tuple(findings), tuple(remarks))
-
-
-def examine_weights(folder: Path, card: ModelCard, *, skip: str = "") -> Examination:
-    """What no import can put right: the numbers of the weights, and what the model sees, unless a reason to `skip` that
-    is given.
-
-    Raises EngineError for a checkpoint that cannot be read.
-    """
-    findings: list[Finding] = []
-    remarks: list[str] = []
-    config = read_config(folder)
-    with one_sentence(folder):
-        findings += check_constants(config)
-        _check_weights(folder, config, card, findings, remarks, skip or Whole(compared=False))
+        _check_weights(folder, config, card, findings, remarks, whole)
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 
