@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from fault_server import fault_server, status
 from hub_server import HubServer, hub_server
+from server_faults import FAULTS
 from task_data import png, write_parquet
 
 from tvbench.mini.checkpoint import build_tiny
@@ -84,3 +86,32 @@ def test_what_the_hub_has_not_is_said(folders: dict[str, Path], tmp_path: Path) 
     unreachable = tvbench(tmp_path, CLOSED, "run", "--model", "org/tiny", "--tasks", "mini:de", "--limit", "1")
     assert unreachable.returncode == 1 and "cannot reach the hub" in unreachable.stderr, unreachable.stderr
     assert not list(tmp_path.glob("results/*"))
+
+
+ASK_ALL = """
+import sys
+from tvbench.errors import TvbenchError
+from tvbench.hub import snapshot
+for number in range(int(sys.argv[1])):
+    try:
+        snapshot(f"org/n{number}", kind="dataset")
+    except TvbenchError as error:
+        print(str(error).replace("\\n", " "))
+"""
+
+
+def test_a_mirror_that_answers_anything_is_a_sentence_each_time(tmp_path: Path) -> None:
+    names = ["reset", "body cut off", "deep lists", "null", "a list", "Latin-1", "web page", "500 in hex", "no HTTP",
+             "empty", "broken gzip", "endless header line", "403 in an unknown charset", "choices null"]
+    token = "hf_AbCdEfGhIjKlMnOpQrStUvWx"
+    with fault_server() as server:
+        faults = [*(FAULTS[name] for name in names), status(400, token, X_Error_Message=token)]
+        server.pages = {f"/api/datasets/org/n{n}/revision/main": fault for n, fault in enumerate(faults)}
+        environment = {**os.environ, "HF_ENDPOINT": server.root, "HF_HOME": str(tmp_path), "HF_TOKEN": token,
+                       "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        done = subprocess.run([sys.executable, "-c", ASK_ALL, str(len(faults))], capture_output=True, text=True,
+                              check=False, env=environment)
+    said = done.stdout.splitlines()
+    assert done.returncode == 0 and len(said) == len(faults), done.stderr
+    assert all("dataset org/n" in line and "HF_ENDPOINT" in line for line in said)
+    assert token not in done.stdout

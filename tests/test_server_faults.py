@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from fault_server import FaultServer, fault_server, reset, status
+from fault_server import Fault, FaultServer, fault_server, reset, status
 from feeds import ListFeed, question
 from server_faults import FAULTS, LARGE, ODD_BUT_GOOD, SLOW
 
@@ -19,6 +25,7 @@ from tvbench.errors import EngineError
 from tvbench.types import Response
 
 T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
 KEY = "sk-proj-A1b2C3d4E5f6G7h8I9j0"
 WATCHDOG_S = 120.0
 """Far above what any of these takes on a busy machine: what lasts longer hangs."""
@@ -225,3 +232,88 @@ def test_waits_asked_for_at_once_count_once(server: FaultServer, monkeypatch: py
     server.faults = [status(429, "later", Retry_After="0.3")] * 4
     outcome = ask(server, "a", "b", "c", "d", concurrency=4)
     assert isinstance(outcome, dict) and not any(one.error for one in outcome.values())
+
+
+# ── Log-probabilities ─────────────────────────────────────────────────────────────────────────────
+
+
+ROW = {"2": {"logprob": -1.5}}
+ROWS: dict[str, Any] = {
+    "a number": 5, "text": "-1.5", "an object": {"2": ROW}, "none": [], "too few": [None],
+    "null rows": [None, None, None], "lists": [None, [1], [2]], "other tokens": [None, ROW, {"9": {"logprob": -1.0}}],
+    **{f"a value of {value!r:.12}": [None, ROW, {"2": {"logprob": value}}] for value in (
+        "-1.5", None, True, [1], 10**400, -(10**400), float("nan"), float("inf"), float("-inf"), 3.0)},
+}
+TOKENS: dict[str, Any] = {
+    "a number": 5, "text": "12", "of text": ["1", "\xb2"], "of floats": [1.0, 2.5], "of true": [True],
+    "of NaN": [float("nan")], "of lists": [[1]], "of 1e400": [float("inf")], "null": None,
+}
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_odd_log_probabilities_fail_one_item(rows: str) -> None:
+    scored_by(lambda call: call.answer(prompt_logprobs=ROWS[rows]), [1])
+
+
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_odd_tokens_fail_one_item(tokens: str) -> None:
+    scored_by(lambda call: call.answer(prompt_logprobs=[None, ROW, ROW]), TOKENS[tokens])
+
+
+@pytest.mark.parametrize("name", ["deep lists", "endless body", "gzip bomb", "a string", "Latin-1", "events",
+                                  "400 with an escape sequence", "Retry-After: \xb2", "a number of 5,000 digits"])
+def test_a_fault_while_a_text_is_scored(name: str) -> None:
+    scored_by(FAULTS[name], [1])
+
+
+def scored_by(fault: Fault, prompt: Any) -> None:
+    """A text of two tokens is scored by a server that counts tokens right unless `prompt` is odd."""
+    def reply(call: Any) -> None:
+        if call.path != "/tokenize":
+            fault(call)
+        elif "prompt" in call.body:
+            call.reply({"tokens": [2, 2]})
+        else:
+            call.reply({"tokens": [1, 2, 2] if call.body["continue_final_message"] else prompt})
+
+    def work() -> list[Response]:
+        engine = OpenAIEngine("served-model", server.root, backoff_s=0.002, retries=0, timeout_s=60.0, api_key=KEY)
+        try:
+            return list(engine.serve(ListFeed([question("q", continuation="Ja.")])))
+        finally:
+            engine.close()
+
+    with fault_server("vllm") as server:
+        server.everything = reply
+        (answer,) = in_time(work)
+    assert answer.text is None and answer.logprobs is None
+    sentence(answer.error or "")
+
+
+# ── Ctrl-C ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["body drips", "100 Continue floods", "no reply", "Retry-After: 60"])
+def test_ctrl_c_ends_a_run_while_the_server_misbehaves(server: FaultServer, name: str, tmp_path: Path) -> None:
+    server.everything = FAULTS.get(name) or status(429, "later", Retry_After="60")
+    for code in ("en", "de"):
+        (tmp_path / f"test_2016_flickr.{code}").write_text("".join(f"{code} {n}\n" for n in range(8)))
+    words = ["run", "--model", f"openai:m@{server.root}", "--tasks", "multi30k:de", "--no-image", "--data",
+             str(tmp_path), "--results", str(tmp_path / "out"), "--timeout", "600"]
+    process = subprocess.Popen([sys.executable, "-m", "tvbench", *words], stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path)
+    try:
+        assert until(lambda: bool(server.bodies)), "nothing was asked"
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=WATCHDOG_S)
+    finally:
+        process.kill()
+    assert process.returncode == 1 and "Traceback" not in said and "stopped by Ctrl-C" in said
+
+
+def until(found: Callable[[], bool]) -> bool:
+    """Whether it comes true before the watchdog."""
+    end = time.monotonic() + WATCHDOG_S
+    while not found() and time.monotonic() < end:
+        time.sleep(0.05)
+    return found()

@@ -93,9 +93,9 @@ def snapshot(
         raise _not_here(repo, kind, error, offline=offline) from error
     except HfHubHTTPError as error:
         raise _refused(repo, kind, revision, error) from error
-    except OSError as error:
-        raise TvbenchError(f"cannot download {kind} {repo}: {error}", "is the network there, and room on the disk?"
-                           ) from error
+    except Exception as error:  # a mirror may answer anything, and the library raises anything
+        raise TvbenchError(f"cannot download {kind} {repo}: {_words(error)}",
+                           "is the network there, and room on the disk? HF_ENDPOINT names a mirror") from error
     return Path(found)
 
 
@@ -107,9 +107,9 @@ def _not_here(repo: str, kind: str, error: Exception, *, offline: bool) -> Tvben
             f"run `tvbench fetch {option} ...` where there is a network (cache: HF_HOME), "
             "or unset --offline and HF_HUB_OFFLINE",
         )
-    reason = str(error.__cause__ or error).splitlines()[0]
     return TvbenchError(
-        f"cannot reach the hub for {kind} {repo}: {reason}", "is the network there? HF_ENDPOINT names a mirror"
+        f"cannot reach the hub for {kind} {repo}: {_words(error.__cause__ or error)}",
+        "is the network there? HF_ENDPOINT names a mirror",
     )
 
 
@@ -127,4 +127,13 @@ def _refused(repo: str, kind: str, revision: str | None, error: Exception) -> Tv
             f"the hub has no {kind} {repo} (and there is no folder of that name), or it is private",
             "check the spelling; for a private one `hf auth login`",
         )
-    return TvbenchError(f"the hub refused {kind} {repo}: {str(error).splitlines()[0]}", "try again later")
+    return TvbenchError(f"the hub refused {kind} {repo}: {_words(error)}", "try again later")
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, on one line of bearable length, without the token: a mirror may repeat it."""
+    from huggingface_hub import get_token
+
+    lines = str(error).replace(get_token() or "\0", "***").splitlines()
+    words = lines[0][:300] if lines else ""
+    return words if isinstance(error, OSError) and words else f"{type(error).__name__}: {words}".rstrip(": ")
