@@ -72,7 +72,7 @@ def test_pixels_are_those_of_transformers(tmp_path: object) -> None:
         noise = np.random.default_rng(size[0]).integers(0, 256, (*size, 3), dtype=np.uint8)
         picture = Image.fromarray(noise)
         expected = theirs(picture, return_tensors="pt")["pixel_values"][0]
-        assert torch_close(ours.tiles(picture), expected)
+        assert torch_close(ours.levels.of(ours.tiles(picture)), expected)
 
 
 def torch_close(a: object, b: object) -> bool:

@@ -82,7 +82,7 @@ def test_the_loop_and_transformers_own_forward_agree_on_pictures_and_clips(folde
     for kind, options in (("questions", {}), ("questions", {"makers": ["picture-choice"]}), ("video", {}),
                           ("questions", {"level": 4})):
         (sample,) = encoded(folder, kind, 1, **options)
-        pixels = [visual.pixels for visual in sample.visuals]
+        pixels = [visual.on(torch.device("cpu")) for visual in sample.visuals]
         most = max(map(len, pixels))
         stacked = torch.stack([torch.nn.functional.pad(one, (0, 0) * 3 + (0, most - len(one))) for one in pixels])
         given = {"pixel_values_videos": stacked} if kind == "video" else {

@@ -193,6 +193,9 @@ class TrainingProgress:
         picture = f"; loss: {event.picture}" if event.picture else ""
         remark(f"stage {event.stage.number} {event.stage.name} {'done' if event.whole else 'stopped'}{lost}{picture}")
 
+    def _remarked(self, event: Any) -> None:
+        remark(event.text)
+
     def _written(self, event: Any) -> None:
         remark(f"written: {event.folder}\n  try it: tvbench run --model {event.folder} --tasks mini")
 

@@ -19,7 +19,7 @@ import torch
 from PIL.Image import Image, Resampling
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from tvbench.mini.render import PALETTE, Ink, covered, mask, painted
 from tvbench.mini.world import (
@@ -35,7 +35,7 @@ from tvbench.mini.world import (
     others,
     seen_colours,
 )
-from tvbench.train.data.steps import unstoppable
+from tvbench.train.data.loading import loaded, planned, shared_room
 from tvbench.train.loss import IGNORED
 from tvbench.train.stages import Stage
 
@@ -53,7 +53,8 @@ APART = 90
 
 @dataclass(frozen=True, slots=True)
 class PatchBatch:
-    """`pixels` [b, 3, s, s]; `nouns`, `colours` [b, patches]: NOTHING, 1 + the place in NAMES or COLOURS, IGNORED."""
+    """`pixels` uint8 [b, 3, s, s]; `nouns`, `colours` [b, patches]: NOTHING, 1 + the place in NAMES or COLOURS, or
+    IGNORED."""
 
     pixels: torch.Tensor
     nouns: torch.Tensor
@@ -94,7 +95,7 @@ class PatchTrainee(nn.Module):
 
     def forward(self, batch: PatchBatch) -> torch.Tensor:
         """The sum of the heads' mean cross-entropies over all patches."""
-        logits = self.logits(batch.pixels)
+        logits = self.logits(as_seen(batch.pixels))
         patches = torch.arange(logits["patch"].shape[1], device=batch.pixels.device).expand(batch.samples, -1)
         labels = {"noun": batch.nouns, "colour": batch.colours, "patch": patches}
         losses = [cross_entropy(logits[name].flatten(0, 1), labels[name].flatten(), ignore_index=IGNORED)
@@ -107,6 +108,11 @@ class PatchTrainee(nn.Module):
         layers = inner.vision_tower(pixels, output_hidden_states=True).hidden_states
         seen = layers[inner.config.vision_feature_layer]
         return {name: head(seen) for name, head in self.vision_tower_heads.items()}
+
+
+def as_seen(pixels: torch.Tensor) -> torch.Tensor:
+    """Bytes as the tower takes them, -1 to 1. A tensor divides: by a number some devices multiply with its inverse."""
+    return pixels.float() / torch.tensor(127.5, device=pixels.device) - 1
 
 
 class PatchSteps(Dataset[list[PatchBatch]]):
@@ -125,10 +131,8 @@ def patch_feed(
     stage: Stage, tile: int, patch: int, level: int, start: int, steps: int
 ) -> Iterator[list[PatchBatch]]:
     """The batches of steps `start` to `steps` - 1."""
-    workers = stage.workers
-    yield from DataLoader(PatchSteps(stage, tile, patch, level), batch_size=None, sampler=range(start, steps),
-                          num_workers=workers, prefetch_factor=2 if workers else None, collate_fn=None,
-                          worker_init_fn=unstoppable)
+    loading = planned(stage.workers, stage.batch * (3 * tile**2 + 16 * (tile // patch) ** 2), 1, shared_room())
+    yield from loaded(PatchSteps(stage, tile, patch, level), range(start, steps), loading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,7 @@ def patch_batch(sights: Sequence[Sight], tile: int, patch: int) -> PatchBatch:
     """Pictures squashed to one tile each, with the labels of their patches."""
     labels = [patch_labels(sight, tile // patch) for sight in sights]
     pictures = np.stack([np.asarray(sight.paint().resize((tile, tile))) for sight in sights])
-    pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
+    pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2))  # colours stay innermost: the tower's sums depend on it
     nouns, colours = (torch.from_numpy(np.stack(one)) for one in zip(*labels, strict=True))
     return PatchBatch(pixels, nouns, colours)
 

@@ -32,7 +32,7 @@ from tvbench.train.checkpoint import newest
 from tvbench.train.data.corpora import has_clips, stage_corpus
 from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoder
-from tvbench.train.data.steps import check_shares, feed
+from tvbench.train.data.steps import check_shares, feed, loading
 from tvbench.train.export import Target, export
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
@@ -79,7 +79,14 @@ class Written:
     folder: Path
 
 
-Event = Begun | StepDone | Ended | Written
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """Something that a person should know, and that nobody asked for."""
+
+    text: str
+
+
+Event = Begun | StepDone | Ended | Written | Remarked
 
 
 def train(
@@ -237,6 +244,9 @@ class _StageRun:
                     steps, steps * stage.batch)
         steps = steps_of(stage, len(corpus))
         encoder = Encoder(self.source, stage)
+        remark = loading(encoder, stage, here).remark
+        if remark:
+            self.on_event(Remarked(remark))
         return lambda start: feed(corpus, encoder, stage, here, start, steps), steps, len(corpus)
 
     def _digest(self) -> str:

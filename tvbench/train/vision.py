@@ -23,7 +23,7 @@ def visual_rows(model: Any, visuals: Sequence[Visual], scale: float) -> torch.Te
     `scale` multiplies projected rows and newline, as Gemma2 did with all input rows in transformers before 5.4.
     """
     device = model.image_newline.device
-    pixels = torch.cat([visual.pixels for visual in visuals]).to(device)
+    pixels = torch.cat([visual.on(device) for visual in visuals])
     projected = project(model, pixels) * scale
     newline = model.image_newline * scale
     pieces = projected.split([len(visual.pixels) for visual in visuals])

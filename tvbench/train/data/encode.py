@@ -21,7 +21,7 @@ from PIL import Image
 from tvbench.errors import MediaError
 from tvbench.media.anyres import clip_rows, picture_rows
 from tvbench.media.images import open_image
-from tvbench.train.data.pixels import Pixels
+from tvbench.train.data.pixels import Levels, Pixels
 from tvbench.train.data.sample import VIDEO_MARK, BrokenSample, Drawn, Medium, TrainSample, Turn
 from tvbench.train.data.template import MARKS, START, Rendered, instruct, placed, plain
 from tvbench.train.loss import IGNORED
@@ -36,12 +36,19 @@ Layout = Literal["flat", "anyres", "clip"]
 @dataclass(frozen=True, slots=True)
 class Visual:
     """A picture or a clip: `pixels` [tiles or frames, 3, tile, tile], `size` (height, width) of the original, and the
-    number of input `rows` that it takes."""
+    number of input `rows` that it takes. Pixels are bytes, of which `levels` say what they stand for, or without
+    `levels` the tower's own numbers."""
 
     layout: Layout
     pixels: torch.Tensor
     size: tuple[int, int]
     rows: int
+    levels: Levels | None = None
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """The pixels as the tower takes them, made on `device` of what was sent there."""
+        pixels = self.pixels.to(device)
+        return pixels if self.levels is None else self.levels.of(pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,16 @@ class Encoder:
             language=sample.language,
             source=sample.source,
         )
+
+    def most_bytes(self) -> int:
+        """Bytes of a sample at most: its context, and the pixels of a clip, or a picture in most tiles, if its stage
+        has such."""
+        kinds = {entry.modality for entry in self.stage.data}
+        area = self.tile**2
+        most = max(high * wide for high, wide in self.pixels.resolutions) // area
+        tiles = max((self.stage.frames if kind == "video" else 1 + most * (self.stage.images == "anyres")
+                     for kind in kinds if kind != "text"), default=0)
+        return 4 * 8 * self.stage.max_length + 3 * area * tiles
 
     def _within_context(self, sample: TrainSample, tokens: list[Token]) -> list[Token]:
         """All tokens, or under `too_long: cut` those of the context. Raises BrokenSample where they do not fit, or
@@ -198,11 +215,11 @@ class Encoder:
         if medium.kind == "video":
             newline = self.stage.newline == "one_token"
             rows = clip_rows(len(frames), self.side, newline=newline)
-            return Visual("clip", self.pixels.frames(frames), size, rows)
+            return Visual("clip", self.pixels.frames(frames), size, rows, self.pixels.levels)
         if self.stage.images == "square":
-            return Visual("flat", self.pixels.square(frames[0]), size, self.side**2)
+            return Visual("flat", self.pixels.square(frames[0]), size, self.side**2, self.pixels.levels)
         rows = picture_rows(size, self.pixels.resolutions, self.tile, self.side, self.downsampled_above)
-        return Visual("anyres", self.pixels.tiles(frames[0]), size, rows)
+        return Visual("anyres", self.pixels.tiles(frames[0]), size, rows, self.pixels.levels)
 
     def _painted(self, medium: Medium) -> Sequence[Image.Image]:
         if isinstance(medium, Drawn):

@@ -36,6 +36,10 @@ class Order:
             self._order, self._epoch = self._shuffled(epoch), epoch
         return self._order[place * self.batch : (place + 1) * self.batch]
 
+    def size(self, step: int) -> int:
+        """How many samples a step has, without looking which."""
+        return max(0, min(self.batch, self.count - step % self.per_epoch * self.batch))
+
     def _shuffled(self, epoch: int) -> np.ndarray:
         lot = np.random.Generator(np.random.PCG64([self.seed, epoch]))
         order = lot.permutation(self.count)

@@ -1,13 +1,15 @@
-"""Pictures and frames as the vision tower takes them: float32 [tiles, 3, tile, tile], rescaled and normalised.
+"""Pictures and frames as the vision tower takes them: [tiles, 3, tile, tile], as bytes until they are on the device.
 
 The same numbers as transformers' PIL image processors for LLaVA-NeXT and LLaVA-OneVision (bicubic, black padding,
-thumbnail first), without their overhead for small pictures. Knows PIL and a checkpoint's image processor file.
+thumbnail first; then rescaled and normalised by `Levels`), without their overhead for small pictures. Knows PIL and a
+checkpoint's image processor file.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,20 @@ import torch
 from PIL import Image
 
 from tvbench.media.anyres import best_resolution, fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What a byte stands for, by channel: (byte * factor - mean) / deviation, as one product and one sum in float32,
+    which are rounded alike on every device."""
+
+    gain: tuple[float, ...]
+    shift: tuple[float, ...]
+
+    def of(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Bytes [..., 3, h, w] as float32, where they are."""
+        gain, shift = (torch.tensor(one, device=pixels.device).view(-1, 1, 1) for one in (self.gain, self.shift))
+        return pixels.float() * gain - shift
 
 
 class Pixels:
@@ -27,9 +43,8 @@ class Pixels:
         self.tile = tile
         self.resolutions: list[list[int]] = stored["image_grid_pinpoints"]
         self.filter = Image.Resampling(stored["resample"])
-        # (x * factor - mean) / deviation, as one product and one sum
-        self.gain = np.float32(stored["rescale_factor"]) / deviation
-        self.shift = mean / deviation
+        gain, shift = np.float32(stored["rescale_factor"]) / deviation, mean / deviation
+        self.levels = Levels(tuple(gain.tolist()), tuple(shift.tolist()))
 
     def square(self, picture: Image.Image) -> torch.Tensor:
         """The whole picture squashed into one tile: [1, 3, tile, tile]."""
@@ -60,8 +75,7 @@ class Pixels:
         return np.asarray(picture)
 
     def _tensor(self, tiles: Sequence[np.ndarray]) -> torch.Tensor:
-        stacked = np.stack(tiles).astype(np.float32) * self.gain - self.shift
-        return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
+        return torch.from_numpy(np.ascontiguousarray(np.stack(tiles).transpose(0, 3, 1, 2)))
 
 
 def _centred(picture: np.ndarray, high: int, wide: int) -> np.ndarray:

@@ -1,28 +1,31 @@
 """The feed of a stage: for each step, this process's micro-batches, prepared ahead by worker processes.
 
 Which samples a step has depends on the order alone; how they are dealt to processes changes nothing. A sample that
-cannot be used leaves its place empty. Uses torch's DataLoader, whose item is a whole step. Knows no model.
+cannot be used leaves its place empty. What a worker sends is one micro-batch. Knows no model.
 """
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from tvbench.errors import UsageError
 from tvbench.train.data.batches import Batch, pack, pad, total_weight, weighed
 from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.loading import Loading, loaded, planned, shared_room
 from tvbench.train.data.order import Order
+from tvbench.train.data.parcels import Parcel, opened, sealed
 from tvbench.train.data.sample import BrokenSample
 from tvbench.train.parallel import World, shares
 from tvbench.train.stages import Stage
 
+Group = tuple[list[Encoded], list[BrokenSample]]
 
-class Steps(Dataset[list[Batch]]):
+
+class Steps:
     """Item s: the micro-batches of step s for one process, not yet weighed."""
 
     def __init__(self, corpus: Corpus, encoder: Encoder, stage: Stage, order: Order, rank: int, size: int) -> None:
@@ -30,15 +33,25 @@ class Steps(Dataset[list[Batch]]):
         self.rank, self.size = rank, size
 
     def __getitem__(self, step: int) -> list[Batch]:
-        micro = self.stage.micro_batch
-        encoded = [self._encoded(one) for one in self._dealt(self.order.step(step))]
-        samples, skipped = [good for good, _ in encoded], [lost for _, lost in encoded]
+        return self.batches([self.group(step, number) for number in range(self.rounds(step))])
+
+    def group(self, step: int, number: int) -> Group:
+        """The samples of one of this process's micro-batches, and those of it that cannot be used."""
+        return self._encoded(self._dealt(self.order.step(step))[number])
+
+    def rounds(self, step: int) -> int:
+        """Micro-batches of each process in a step."""
+        return -(-self.order.size(step) // (self.stage.micro_batch * self.size))
+
+    def batches(self, groups: Sequence[Group]) -> list[Batch]:
+        """The micro-batches of a step, of its samples."""
+        samples, skipped = [good for good, _ in groups], [lost for _, lost in groups]
         pad_id = int(self.encoder.tokenizer.pad_token_id)
         if self.stage.packing:
             broken = [one for group in skipped for one in group]
             return pack(samples, pad_id, self.stage.max_length, len(samples), broken)
         if self.stage.grouping == "within_step":
-            samples = _by_length(samples, micro)
+            samples = _by_length(samples, self.stage.micro_batch)
         return [pad(group, pad_id, number, lost) for number, (group, lost) in
                 enumerate(zip(samples, skipped, strict=True))]
 
@@ -51,14 +64,31 @@ class Steps(Dataset[list[Batch]]):
         dealt = groups[self.rank :: self.size]
         return [*dealt, *([indices[:0]] * (rounds - len(dealt)))]
 
-    def _encoded(self, indices: np.ndarray) -> tuple[list[Encoded], list[BrokenSample]]:
-        good, broken = [], []
+    def _encoded(self, indices: np.ndarray) -> Group:
+        good: list[Encoded] = []
+        broken: list[BrokenSample] = []
         for index in indices.tolist():
             try:
                 good.append(self.encoder.encode(self.corpus.sample(index)))
             except BrokenSample as error:
                 broken.append(error)
         return good, broken
+
+
+class Parcels(Dataset[Parcel]):
+    """Item (step, number): a micro-batch's samples, as a worker sends them."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.steps = steps
+
+    def __getitem__(self, place: tuple[int, int]) -> Parcel:
+        return sealed(*self.steps.group(*place))
+
+
+def loading(encoder: Encoder, stage: Stage, world: World) -> Loading:
+    """How a stage's data are prepared here."""
+    rounds = shares(stage.batch, stage.micro_batch, world.size)
+    return planned(stage.workers, stage.micro_batch * encoder.most_bytes(), rounds, shared_room())
 
 
 def check_shares(stage: Stage, size: int) -> None:
@@ -76,28 +106,13 @@ def feed(
 
     Raises RuntimeError when a worker process is killed.
     """
-    order = make_order(corpus, stage)
-    dataset = Steps(corpus, encoder, stage, order, world.rank, world.size)
-    workers = stage.workers
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=range(start, steps),
-        num_workers=workers,
-        prefetch_factor=2 if workers else None,
-        collate_fn=None,
-        worker_init_fn=unstoppable,
-    )
-    for batches in loader:
+    made = Steps(corpus, encoder, stage, make_order(corpus, stage), world.rank, world.size)
+    places = ((step, number) for step in range(start, steps) for number in range(made.rounds(step)))
+    parcels = loaded(Parcels(made), places, loading(encoder, stage, world))
+    for step in range(start, steps):
+        batches = made.batches([opened(next(parcels)) for _ in range(made.rounds(step))])
         everyone = world.sum(total_weight(batches, stage.loss_norm))
         yield weighed(batches, stage.loss_norm, everyone=everyone, processes=world.size)
-
-
-def unstoppable(worker: int) -> None:
-    """Ctrl-C and SIGTERM reach every process of a job: the first process decides, and it needs the workers to the end
-    of its step. They end with it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def make_order(corpus: Corpus, stage: Stage) -> Order:
