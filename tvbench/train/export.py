@@ -2,8 +2,8 @@
 
 The rule (docs/train.md): canonical names, no head (it must equal the embedding), no pooling head, sqrt(hidden)
 folded into the image path in float32 before anything is rounded, and a marker that says so. `legacy` leaves the factor
-out, for transformers before 5.4 and vLLM of that time: one set of weights cannot be right on both sides. `stage` leaves
-it out too, for the next stage of training.
+out, for transformers before 5.4 and vLLM of that time: one set of weights cannot be right on both sides. So does what a
+stage leaves for the next one.
 Nothing is called written before it was opened again and gave the logits of the model in memory.
 """
 
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +22,14 @@ import torch
 from tvbench.checkpoint_files import write_json
 from tvbench.engines.checkpoint import read_config
 from tvbench.engines.small_files import name_dtype_as_before, readable_by_4
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, canonical, write_tensors
+from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, Weights, canonical, write_tensors
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.train.assembly import open_model, vision_scale
 from tvbench.train.loss import capped
+from tvbench.train.parallel import World, own, whole
 from tvbench.train.vision import visual_rows
 
-Target = Literal["current", "legacy", "stage"]
+Target = Literal["current", "legacy"]
 DType = Literal["float32", "bfloat16"]
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
 """How far logits (soft-capped, so below 30) may differ after writing: bfloat16 keeps 8 bits of each weight."""
@@ -48,9 +51,7 @@ def export(
     trainer multiplies projected rows by (1.0: folded already). `note` goes into config.json under `tvbench`.
     Raises EngineError when the written checkpoint is not the model in memory, TvbenchError when there is no room.
     """
-    work = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)
-    try:
+    with _room(folder) as work:
         work.mkdir(parents=True)
         _copy_small_files(like, work)
         fold = scale if target == "current" else 1.0
@@ -64,22 +65,75 @@ def export(
             name_dtype_as_before(config)
             write_json(work / "config.json", config)
         _put_in_place(work, folder)
+    return folder
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write into, gone at the end. Raises TvbenchError when the disk refuses."""
+    work = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        yield work
     except OSError as error:
         raise TvbenchError(f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"
                            ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return folder
+
+
+def write_stage(model: Any, folder: Path, *, like: Path, scale: float, world: World) -> None:
+    """Write a stage's weights in float32, unscaled, for the next stage: whole or not at all, by the first process. The
+    others hand over their shards, and nobody ever holds more of others' than one tensor.
+
+    Raises as `export`; what was written is read again, tensor by tensor, and must be what was handed over.
+    """
+    named = exported(model, fold=1.0, dtype=torch.float32)
+    if world.first:
+        with _room(folder) as work:
+            work.mkdir(parents=True)
+            _copy_small_files(like, work)
+            write_json(work / "config.json", _config(like, "float32", "unfolded" if scale != 1.0 else "folded", {}))
+            sums: dict[str, int] = {}
+            write_tensors(_summed(named, sums), work)
+            _compare(work, like, sums)
+            _put_in_place(work, folder)
+    else:
+        for _ in named:
+            pass
+    world.wait()
+
+
+def _summed(named: Iterable[tuple[str, torch.Tensor]], sums: dict[str, int]) -> Iterator[tuple[str, torch.Tensor]]:
+    """`named` as it is, its checksums noted."""
+    for name, tensor in named:
+        sums[name] = _sum(tensor)
+        yield name, tensor
+
+
+def _sum(tensor: torch.Tensor) -> int:
+    return zlib.crc32(tensor.contiguous().numpy().data)
+
+
+def _compare(folder: Path, like: Path, sums: Mapping[str, int]) -> None:
+    """Raises EngineError unless `folder` has the tensors of `like`, with these checksums."""
+    with Weights(like) as source, Weights(folder) as written:
+        differ = (source.original.keys() - {HEAD}) ^ written.original.keys()
+        differ |= {name for name in written.original if _sum(written.load(name)) != sums.get(name)}
+    if differ:
+        raise EngineError(f"{folder}: {len(differ)} tensors are not what was written, first {min(differ)}",
+                          "is the disk sound? run the same command with --resume")
 
 
 def exported(model: Any, *, fold: float, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every tensor under its canonical name, the image path times `fold`. Raises EngineError for an untied head."""
+    """Every tensor under its canonical name, the image path times `fold`; of a sharded model put together one by one,
+    by all processes in the same order. Raises EngineError for an untied head."""
     state = {canonical(name): tensor for name, tensor in model.state_dict().items()}
     head = state.pop(HEAD, None)
-    if head is not None and not torch.equal(head, state[EMBEDDING]):
+    if head is not None and not torch.equal(own(head), own(state[EMBEDDING])):
         raise EngineError("the model's head differs from its embedding; Gemma2 ties them", "train with tied embeddings")
     for name in sorted(name for name in state if name is not None):
-        tensor = state[name].detach().float()
+        tensor = whole(state[name].detach()).cpu().float()
         yield name, (tensor * fold if name in SCALED else tensor).to(dtype)
 
 

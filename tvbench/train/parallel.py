@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -18,6 +19,10 @@ from torch import nn
 from tvbench.errors import UsageError
 from tvbench.train.model import layers_of
 
+PATIENCE = timedelta(days=7)
+"""How long a process waits for others that have work of their own. Messages of the training itself have torch's limit,
+ten minutes with NCCL."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -26,6 +31,8 @@ class World:
     rank: int
     size: int
     device: torch.device
+    waiting: Any = None
+    """The group that `wait` waits in."""
 
     @property
     def first(self) -> bool:
@@ -40,9 +47,10 @@ class World:
         return float(tensor)
 
     def wait(self) -> None:
-        """Until everybody is here."""
+        """Until everybody is here, however long one of them assembles or writes a model. Raises where one has died:
+        its connection is closed then."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.waiting)
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def world() -> Iterator[World]:
         return
     dist.init_process_group("nccl" if gpu else "gloo")
     try:
-        yield World(dist.get_rank(), size, device)
+        yield World(dist.get_rank(), size, device, dist.new_group(backend="gloo", timeout=PATIENCE))
     finally:
         dist.destroy_process_group()
 
@@ -94,3 +102,8 @@ def shard(trainee: nn.Module, world: World, *, bfloat16: bool) -> None:
 def whole(tensor: Any) -> torch.Tensor:
     """A tensor as one process would hold it: shards put together."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def own(tensor: Any) -> torch.Tensor:
+    """This process's shard of a tensor."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor

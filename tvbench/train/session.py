@@ -33,13 +33,13 @@ from tvbench.train.data.corpora import has_clips, stage_corpus
 from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import check_shares, feed, loading
-from tvbench.train.export import Target, export
+from tvbench.train.export import Target, export, write_stage
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
 from tvbench.train.operations import as_built, batch_operations
 from tvbench.train.optimizer import make_optimizer
 from tvbench.train.output import Output, room_for, stage_folder, stage_model
-from tvbench.train.parallel import World, shard, whole, world
+from tvbench.train.parallel import World, shard, world
 from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
 from tvbench.train.schedule import steps_of
@@ -223,7 +223,8 @@ class _StageRun:
             done = loop.progress.step >= steps or loop.run()
         picture = None
         if done:
-            self._write_model(trainee)
+            write_stage(trainee.model, self.folder / "model", like=self.source, scale=vision_scale(self.source),
+                        world=here)
             picture = plot(self.folder, f"{stage.number} {stage.name}") if here.first else None
         self.on_event(Ended(stage, self.folder, done, loop.progress.samples, loop.progress.skipped, picture))
         return done
@@ -259,16 +260,6 @@ class _StageRun:
         if not self.world.first:
             return nullcontext()
         return Record(self.folder, after=after, log_every=self.stage.log_every, wandb=self.wandb)
-
-    def _write_model(self, trainee: Any) -> None:
-        """The stage's weights in float32, unscaled, for the next stage: everybody's shards, by the first process."""
-        state = {name: whole(tensor).cpu() for name, tensor in trainee.model.state_dict().items()}
-        if self.world.first:
-            copy = open_model(self.source)
-            copy.load_state_dict(state)
-            export(copy, self.folder / "model", like=self.source, scale=vision_scale(self.source), dtype="float32",
-                   target="stage")
-        self.world.wait()
 
 
 @contextmanager
