@@ -94,6 +94,7 @@ MAY_KNOW = {
     # The vocabulary. Everybody may know `types` and `errors`, so no other row names them.
     "types": "",
     "errors": "",
+    "visible": "",
     # What a number is: no file, no engine, no task, no command.
     "scoring": "statistics",
     "statistics": "",
@@ -174,11 +175,11 @@ MAY_KNOW = {
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",
-    "report": "auditing codec comparing diagnosis explaining grounding keys languages paired plan reuse scoring.names"
-    " signature statistics store",
+    "report": "visible auditing codec comparing diagnosis explaining grounding keys languages paired plan reuse"
+    " scoring.names signature statistics store",
     "interop": "assess codec keys languages lines scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "__version__ aside assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
+    "cli": "visible __version__ aside assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
     " engines.checkpoint engines.hostile engines.image_scale engines.open engines.small_files engines.tensors"
     " explaining grounding hub interop languages plan report scoring"
     " serving session store judging train workers",

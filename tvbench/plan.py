@@ -94,7 +94,7 @@ class Plan:
         names = "+".join(sorted(planned.task.name for planned in self.tasks))
         protocols = "+".join(sorted({planned.options.protocol for planned in self.tasks}))
         readable = f"{_file_name(self.card.name)[-60:]}--{_file_name(names)[:60]}--{_file_name(protocols)}"
-        return f"{readable}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+        return f"{readable}-{hashlib.sha256(canonical.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
     def planned_items(self) -> Iterator[PlannedItem]:
         """All items of all tasks, in order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def inspect_file(path: Path) -> TaskFile | None:
 
 def load_tasks(path: Path) -> tuple[Task, ...]:
     """Execute a task file and return its tasks. Raises ValueError, naming what went wrong."""
-    name = f"tvbench_task_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"tvbench_task_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError("Python cannot load it")

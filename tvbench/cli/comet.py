@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.cli.arguments import add_format, add_results, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
+from tvbench.visible import visible_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -136,7 +137,7 @@ class Scoring:
     def note(self, text: str) -> None:
         """See Watch. Said even when quiet: something went wrong."""
         if self._progress is not None:
-            self._progress.console.print(text, highlight=False, markup=False)
+            self._progress.console.print(visible_lines(text), highlight=False, markup=False)
         else:
             remark(text)
 

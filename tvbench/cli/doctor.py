@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_image_scale
 from tvbench.cli.fields import field
-from tvbench.cli.output import print_json
+from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EXIT_USAGE, TvbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     except UsageError:
         raise
     except TvbenchError as error:
-        print(f"tvbench: {card.name} cannot be read: {error}", file=sys.stderr)
+        remark(f"tvbench: {card.name} cannot be read: {error}")
         return EXIT_USAGE
     if args.format == "json":
         print_json(asdict(found) | {"folder": str(found.folder), "wrong": found.wrong})
@@ -56,10 +55,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _show(found: Examination) -> None:
-    print(f"{found.model} ({found.folder})")
+    say(f"{found.model} ({found.folder})")
     if not found.findings:
-        print("  no findings")
-    print("\n".join(lines_of(found)))
+        say("  no findings")
+    say(*lines_of(found))
 
 
 def lines_of(found: Examination) -> Iterator[str]:
@@ -68,5 +67,5 @@ def lines_of(found: Examination) -> Iterator[str]:
         yield from field(f"{finding.severity} {finding.code}", finding.message)
         if finding.fix:
             yield from field("fix", finding.fix)
-    for remark in found.remarks:
-        yield from field("note", remark)
+    for note in found.remarks:
+        yield from field("note", note)

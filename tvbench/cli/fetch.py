@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.cli.arguments import add_format, names
-from tvbench.cli.output import print_json, remark
+from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, TvbenchError, UsageError
 from tvbench.types import HubData, ModelCard, Task
 
@@ -115,4 +115,4 @@ def _print(args: argparse.Namespace, done: list[tuple[Want, str, str]]) -> None:
                     for want, path, outcome in done])
         return
     for want, path, outcome in done:
-        print(f"{want.kind:<6} {want.name}" + "".join(f"  {text}" for text in (outcome, path, want.note) if text))
+        say(f"{want.kind:<6} {want.name}" + "".join(f"  {text}" for text in (outcome, path, want.note) if text))

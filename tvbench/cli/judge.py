@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive, seconds
-from tvbench.cli.output import print_json, remark
+from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError, unknown_name
 
@@ -199,7 +199,7 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
                         "tokens_in": guess.tokens_in, "tokens_out": guess.tokens_out, "dollars": guess.dollars})
         if args.format != "json":
             cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
-            print(f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
+            say(f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
                   f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}")
     if args.format == "json":
         print_json({"sittings": records})

@@ -9,7 +9,7 @@ from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
-from tvbench.cli.output import print_json
+from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, UsageError
 from tvbench.languages import Language, all_languages, language
 
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json(record(one))
         elif args.format == "table":
-            print("\n".join(explained(one)))
+            say(*explained(one))
         else:
             _show([one], args.format)
         return EXIT_GOOD

@@ -6,9 +6,12 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tvbench import __version__
+from tvbench.cli.output import prepare_streams, remark
 from tvbench.errors import EXIT_INCOMPLETE, TvbenchError, unknown_name
+from tvbench.visible import visible
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tvbench.cli.run", "run a model over tasks, and score it"),
@@ -32,9 +35,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong without repeating what would steer a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """The parser; only `chosen`'s own arguments are built, the others are names and help lines."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tvbench",
         description="How good is a multilingual vision-language model, in your language?",
         epilog="exit codes: 0 good, 1 incomplete or failed items, 2 usage, 3 regression found",
@@ -50,6 +60,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Errors that a person can mend are printed without a traceback."""
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)
     try:
@@ -58,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser(chosen).parse_args(words)
         return int(importlib.import_module(COMMANDS[args.command][0]).main(args))
     except TvbenchError as error:
-        print(f"tvbench: {error}", file=sys.stderr)
+        remark(f"tvbench: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("tvbench: stopped by Ctrl-C; what was answered is stored, and the same command goes on", file=sys.stderr)
+        remark("tvbench: stopped by Ctrl-C; what was answered is stored, and the same command goes on")
         return EXIT_INCOMPLETE
     except BrokenPipeError:
         sys.stderr.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import add_format, add_image_scale
 from tvbench.cli.fields import field
-from tvbench.cli.output import print_json
+from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EngineError, UsageError
 from tvbench.types import ModelCard
 
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json(record(card))
         else:
-            print("\n".join(explained(card, args.model)))
+            say(*explained(card, args.model))
         return EXIT_GOOD
     if args.action == "import":
         return import_model(catalog.resolve_model(args.source), args)
@@ -114,14 +114,14 @@ def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None
     from tvbench.cli.doctor import lines_of
     from tvbench.engines.importing import MEANING
 
-    print(f"wrote {done.folder}: {card.name} as {done.family}, for {done.target} software")
+    say(f"wrote {done.folder}: {card.name} as {done.family}, for {done.target} software")
     for name in done.corrections:
-        print("\n".join(field(name, MEANING[name])))
+        say(*field(name, MEANING[name]))
     if not done.corrections and not found.findings:
-        print("  nothing had to be corrected")
+        say("  nothing had to be corrected")
     if found.findings:
-        print("  no correction could put this right:")
-    print("\n".join(lines_of(found)))
+        say("  no correction could put this right:")
+    say(*lines_of(found))
 
 
 def record(card: ModelCard) -> dict[str, Any]:

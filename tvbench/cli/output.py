@@ -1,10 +1,15 @@
-"""What a command prints: tables for people on a terminal, JSON for scripts. Knows no command."""
+"""What a command prints: lines and tables for people on a terminal, JSON for scripts. Knows no command.
+
+All of it is made visible first (visible.py), and fits whatever encoding the streams have.
+"""
 
 from __future__ import annotations
 
-import json
+import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tvbench.visible import VisibleFormatter, json_text, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,10 +24,29 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """`value` as indented UTF-8 JSON on stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(value, ascii_only=not holds_unicode(sys.stdout)) + "\n")
+
+
+def say(*lines: str) -> None:
+    """Lines on stdout, one for each."""
+    for line in lines:
+        print(visible(line))
 
 
 def remark(message: str) -> None:
     """A line for the person watching, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(visible_lines(message, "  "), file=sys.stderr, flush=True)
+
+
+def holds_unicode(stream: TextIO) -> bool:
+    """Whether the encoding of `stream` has every character."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+
+
+def prepare_streams() -> None:
+    """What an encoding cannot hold is written as an escape, and log messages are made visible like all others."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(VisibleFormatter())

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tvbench.cli.output import remark
 from tvbench.types import Response
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ class Progressing:
         self._last_line = self._started
         if self.quiet:
             return
-        remark = f"{total} requests"
+        asked = f"{total} requests"
         if kept:
             by = self.answered_before()
-            remark += f", {kept} answered before" + (f" ({by})" if by else "")
-        print(remark, file=sys.stderr, flush=True)
+            asked += f", {kept} answered before" + (f" ({by})" if by else "")
+        remark(asked)
         if self.live:
             self._start_bar()
 
@@ -60,7 +61,7 @@ class Progressing:
             self._progress.update(self._bar, completed=self._kept + self._done, rate=self._rate())
         elif not self.quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            print(self._line(), file=sys.stderr, flush=True)
+            remark(self._line())
 
     def summary(self) -> str:
         """One line on what was answered in this session, and how fast."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tvbench.cli.output import remark
+from tvbench.cli.output import remark, say
 from tvbench.errors import EXIT_GOOD
 
 
@@ -23,5 +23,5 @@ def main(args: argparse.Namespace) -> int:
         else:
             remark(f"making the COMET environment in {environment.folder}\n({environment.size}; a minute or a few)")
         build(environment, remark)
-    print(environment.python)
+    say(str(environment.python))
     return EXIT_GOOD

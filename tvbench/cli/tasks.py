@@ -8,7 +8,7 @@ from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
-from tvbench.cli.output import print_json
+from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD
 from tvbench.types import HubData, Task
 
@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json([record(task) for task in chosen] if len(chosen) > 1 else record(chosen[0]))
         else:
-            print("\n\n".join("\n".join(explained(task)) for task in chosen))
+            say(*(line for number, task in enumerate(chosen) for line in ([""] * bool(number) + list(explained(task)))))
         return EXIT_GOOD
     found = list(catalog.tasks().values())
     if args.format == "json":

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import add_format, not_negative
-from tvbench.cli.output import print_json, remark
+from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
+from tvbench.visible import visible
 
 if TYPE_CHECKING:
     from tvbench.train.plan import Plan, StagePlan
@@ -153,8 +154,8 @@ class TrainingProgress:
 
             from tvbench.cli.output import console
 
-            self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                                  TextColumn("{task.fields[said]}"), console=console(stderr=True))
+            self._bars = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                                  TextColumn("{task.fields[said]}", markup=False), console=console(stderr=True))
             self._bars.start()
         return self
 
@@ -167,7 +168,7 @@ class TrainingProgress:
         kind = type(event).__name__
         if self.quiet:
             if kind == "Written":
-                print(event.folder)
+                say(str(event.folder))
             return
         getattr(self, f"_{kind.lower()}")(event)
 
@@ -177,7 +178,7 @@ class TrainingProgress:
         remark(f"stage {stage.number} {stage.name}: {event.steps:,} steps of {stage.batch} samples; trains {parts} "
                f"({event.parameters:,} of {event.of:,} weights)" + (f"; goes on at {event.step:,}" * bool(event.step)))
         if self._bars is not None:
-            self._bar = self._bars.add_task(stage.name, total=event.steps, completed=event.step, said="")
+            self._bar = self._bars.add_task(visible(stage.name), total=event.steps, completed=event.step, said="")
 
     def _stepdone(self, event: Any) -> None:
         said = step_text(event)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.output import console, print_json, remark
 from tvbench.errors import EXIT_GOOD, TvbenchError
+from tvbench.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from tvbench.train.data.show import EntryFacts, Piece
@@ -82,8 +83,9 @@ def _print_example(name: str, text: list[Piece]) -> None:
 
     out = console()
     colours: Any = out.is_terminal
-    shown = Text(f"── {name}\n", style="dim")
+    shown = Text(f"── {visible(name)}\n", style="dim")
     for piece in text:
-        marked = f"⟦{piece.text}⟧" if piece.learned and not colours else piece.text
+        words = visible_lines(piece.text)
+        marked = f"⟦{words}⟧" if piece.learned and not colours else words
         shown.append(marked, style="bold green" if piece.learned else "default")
     out.print(shown)

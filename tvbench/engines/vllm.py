@@ -133,7 +133,7 @@ class VllmEngine:
             raise self._stopped(error) from error
         except MediaError as error:
             return Response(prepared.request.key, error=str(error), notes=prepared.notes)
-        except Exception as error:  # noqa: BLE001 - vLLM's and the processors' refusals share no class; each is recorded
+        except Exception as error:  # vLLM's and the processors' refusals share no class; each is recorded
             if death_of(self._engine.engine_core) is not None:
                 raise self._stopped(error) from error
             reason = f"vLLM refused the request: {_first_line(error)}"

@@ -200,13 +200,11 @@ def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> 
     for name, entry in data["results"].items():
         if members.get(name):
             continue  # a group's own line: the mean of its members, or blank
-        samples: Path | None = path.with_name(f"{stamp}_samples_{name}.jsonl")
+        samples = _samples_file(path, stamp, name)
         rows: list[LogRow] = []
         bad: list[tuple[int, str]] = []
-        if samples is not None and samples.is_file():
+        if samples is not None:
             rows, bad = _read_samples(samples, troubles)
-        else:
-            samples = None
         expected = _mapping(_mapping(data.get("n-samples")).get(name)).get("effective")
         yield TaskLog(
             name=name,
@@ -220,6 +218,17 @@ def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> 
             rows=tuple(rows),
             bad_lines=tuple(bad),
         )
+
+
+def _samples_file(results: Path, stamp: str, name: str) -> Path | None:
+    """The file beside `results` that holds the task's samples; None for a task's name that is no part of a file's."""
+    if not re.fullmatch(r"[^/\\\0]+", name):
+        return None
+    samples = results.parent / f"{stamp}_samples_{name}.jsonl"
+    try:
+        return samples if samples.is_file() else None
+    except (OSError, ValueError):  # longer than a name may be, or half a character
+        return None
 
 
 def _read_samples(path: Path, troubles: list[Trouble]) -> tuple[list[LogRow], list[tuple[int, str]]]:

@@ -75,7 +75,7 @@ class _Contents:
             item = _renamed(item, f"{item.id}#{times}")
         place = f"{log.name}/{number}"
         digests = tuple(
-            hashlib.sha256(f"not kept in the log: {place}/{index}".encode()).hexdigest()
+            hashlib.sha256(f"not kept in the log: {place}/{index}".encode("utf-8", "surrogatepass")).hexdigest()
             for index, _ in enumerate(media_of(item.messages))
         )
         key = content_key(item, identity, place, digests)

@@ -158,7 +158,7 @@ def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:
     arguments = {engine: moving for engine in card.engine if (moving := score_arguments(card, engine))}
     said = [prompt_label(card), json.dumps(arguments, sort_keys=True, default=str) if arguments else ""]
     who = "|".join([f"{card.kind}:{card.location}@{card.revision}", rubric.label, *filter(None, said)])
-    digest = hashlib.sha256(who.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return run.path / FOLDER / f"{name}--{rubric.name}-{digest}"
 
 

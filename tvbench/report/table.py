@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from tvbench.visible import csv_cell, json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,6 @@ LEAST_WIDTH = 16
 CELL_PADDING = 2
 COLUMN_GAP = CELL_PADDING + 1
 """The padding and rich's column divider, here a blank."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Cell:
     empty: bool = False
 
     def shown(self, *, wide: bool) -> str:
-        """The text without control characters: names come from files that others wrote."""
-        return CONTROL.sub(" ", self.wide if wide and self.wide else self.text)
+        """The text on one line, with nothing that steers a terminal: names come from files that others wrote."""
+        return visible(self.wide if wide and self.wide else self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,9 @@ def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextI
     """Write `tables` in one of FORMATS to `file` (stdout). `records` are what JSON shows instead of cells."""
     out = file or sys.stdout
     if form == "json":
-        json.dump(_plain_records(tables) if records is None else records, out, ensure_ascii=False, indent=2)
-        out.write("\n")
+        encoding = (getattr(out, "encoding", None) or "utf-8").lower()
+        shown = _plain_records(tables) if records is None else records
+        out.write(json_text(shown, ascii_only=not encoding.startswith("utf")) + "\n")
     elif form == "csv":
         out.write(csv_text(tables))
     elif form == "markdown":
@@ -93,10 +94,10 @@ def csv_text(tables: Sequence[Table]) -> str:
     keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     head = ["table", *keys] if len(tables) > 1 else keys
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, head, restval="", lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([csv_cell(name) for name in head])
     for record in _plain_records(tables):
-        writer.writerow({name: "" if value is None else value for name, value in record.items() if name in head})
+        writer.writerow(["" if (value := record.get(name)) is None else csv_cell(value) for name in head])
     return buffer.getvalue()
 
 
@@ -105,12 +106,12 @@ def markdown_text(tables: Sequence[Table]) -> str:
     parts: list[str] = []
     for table in tables:
         if table.title:
-            parts.append(f"### {table.title}\n")
-        parts.append(_markdown_line([column.title.replace("\n", " ") for column in table.columns]))
+            parts.append(f"### {_markdown_text(table.title)}\n")
+        parts.append(_markdown_line([_markdown_text(column.title).replace("|", "\\|") for column in table.columns]))
         parts.append(_markdown_line([":--" if column.align == "left" else "--:" for column in table.columns]))
         for row in table.rows:
             parts.append(_markdown_line([_markdown_cell(cell) for cell in row]))
-        parts.extend(f"\n{note}" for note in table.notes)
+        parts.extend(f"\n{_markdown_text(note)}" for note in table.notes)
         parts.append("")
     return "\n".join(parts) + "\n"
 
@@ -120,13 +121,13 @@ def latex_text(tables: Sequence[Table]) -> str:
     parts: list[str] = []
     for table in tables:
         sides = "".join("l" if column.align == "left" else "r" for column in table.columns)
-        heads = [_latex_cell(Cell(column.title.replace("\n", " "))) for column in table.columns]
-        parts += [f"% {table.title}"] if table.title else []
+        heads = [_latex_cell(Cell(column.title)) for column in table.columns]
+        parts += [f"% {visible(table.title)}"] if table.title else []
         parts += [f"\\begin{{tabular}}{{{sides}}}", "\\toprule", " & ".join(heads) + r" \\", "\\midrule"]
         for number, row in enumerate(table.rows):
             parts += ["\\midrule"] if number in table.rules else []
             parts.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
-        parts += ["\\bottomrule", "\\end{tabular}", *(f"% {note}" for note in table.notes), ""]
+        parts += ["\\bottomrule", "\\end{tabular}", *(f"% {visible(note)}" for note in table.notes), ""]
     return "\n".join(parts)
 
 
@@ -151,8 +152,14 @@ def _markdown_line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _markdown_text(text: str) -> str:
+    """Text on one line that brings no HTML, no link and no picture into a page."""
+    return re.sub(r"<(?=[!/?A-Za-z])", "&lt;", visible(text)).replace("](", "]\\(")
+
+
 def _markdown_cell(cell: Cell) -> str:
     text = cell.shown(wide=True).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
+    text = _markdown_text(text)
     return f"**{text}**" if cell.bold and text else text
 
 
@@ -164,13 +171,13 @@ def _show_rich(tables: Sequence[Table], out: TextIO) -> None:
     console = Console(file=out, highlight=False, width=None if fixed else 10_000, soft_wrap=not fixed)
     for table in tables:
         if table.title:
-            console.print(Text(table.title, style="bold"))
+            console.print(Text(visible(table.title), style="bold"))
         for number, block in enumerate(_blocks(table, console, fixed=fixed)):
             if number:
                 console.print()
             console.print(block)
         for note in table.notes:
-            console.print(Text(CONTROL.sub(" ", note), style="dim"))
+            console.print(Text(visible(note), style="dim"))
         console.print()
 
 
@@ -197,7 +204,7 @@ def _blocks(table: Table, console: Console, *, fixed: bool) -> Iterator[RichTabl
 def _width(table: Table, index: int, *, wide: bool, fixed: bool) -> int:
     from rich.cells import cell_len
 
-    texts = [*table.columns[index].title.split("\n"), *(row[index].shown(wide=wide) for row in table.rows)]
+    texts = [*_title(table.columns[index]).split("\n"), *(row[index].shown(wide=wide) for row in table.rows)]
     width = max(cell_len(text) for text in texts)
     if fixed and index < table.labels:
         width = min(width, LABEL_WIDTH)
@@ -218,7 +225,7 @@ def _rich_table(table: Table, indices: Sequence[int], left: int, *, wide: bool, 
             limit = LABEL_WIDTH if fixed else None
         else:
             limit = left - COLUMN_GAP if _width(table, index, wide=wide, fixed=fixed) > left else None
-        drawn.add_column(Text(column.title), justify=column.align, no_wrap=limit is None, overflow="fold",
+        drawn.add_column(Text(_title(column)), justify=column.align, no_wrap=limit is None, overflow="fold",
                          max_width=limit)
     whole = len(indices) == len(table.columns)
     drawn_rows = 0
@@ -229,6 +236,10 @@ def _rich_table(table: Table, indices: Sequence[int], left: int, *, wide: bool, 
             drawn.add_row(*(_rich_cell(row[index], wide=wide) for index in indices))
             drawn_rows += 1
     return drawn
+
+
+def _title(column: Column) -> str:
+    return "\n".join(visible(line) for line in column.title.split("\n"))
 
 
 def _rich_cell(cell: Cell, *, wide: bool) -> Any:

@@ -112,7 +112,7 @@ def digest_of(files: tuple[Path, ...]) -> str:
     digest = hashlib.sha256()
     for path in files:
         size = path.stat().st_size
-        digest.update(f"{path.name}:{size}:".encode())
+        digest.update(f"{path.name}:{size}:".encode("utf-8", "surrogateescape"))
         with path.open("rb") as file:
             if size <= FULL_HASH_BYTES:
                 digest.update(file.read())

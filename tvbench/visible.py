@@ -1,0 +1,66 @@
+"""Text of strangers (servers, data, file and model names) on its way to a person: nothing in it is obeyed or hidden.
+
+What steers a terminal (escape sequences, C0 and C1), turns the direction of writing or is half a character is shown as
+an escape; what breaks a line is a blank. What languages need stays: joiners, marks, zero-width spaces, direction marks.
+Every exit of the program goes through here. Knows nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+
+BLANKS = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+"""All that ends a line anywhere, and the tab."""
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
+"""C0, DEL, C1, line separators, controls of direction, halves of surrogate pairs."""
+IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
+"""What `json` leaves as it is; C0 it escapes itself."""
+
+FORMULA = re.compile("[ \u00a0\ufeff]*[=+@\t\r\uff1d\uff0b\uff0d\uff20-]")
+"""How a cell begins that a spreadsheet computes, in full width too."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line, with escapes such as `\\x1b` or `\\u202e` for what would steer a terminal."""
+    return HIDDEN.sub(_escaped, BLANKS.sub(" ", text))
+
+
+def visible_lines(text: str, indent: str = "") -> str:
+    """The same line by line; every line after the first begins with at least `indent`, so that none can pose as
+    another message."""
+    first, *rest = map(visible, text.split("\n"))
+    return "\n".join((first, *(line if line.startswith(indent) else indent + line for line in rest)))
+
+
+def json_text(value: Any, *, ascii_only: bool = False) -> str:
+    """`value` as indented JSON that no terminal obeys and every encoding can hold; a reader gets the same value."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)
+    return IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def csv_cell(value: Any) -> Any:
+    """`value` for CSV: numbers as they are, text on one line, and nothing that a spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if FORMULA.match(value) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    """Also `-` alone and `-1.5 %`."""
+    return re.fullmatch(r"[+-]?(\d+([.,]\d+)*([eE][+-]?\d+)?)?\s*%?", text.strip()) is not None
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+class VisibleFormatter(logging.Formatter):
+    """Log messages, for a person."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible_lines(super().format(record), "  ")
