@@ -81,11 +81,13 @@ def answered(words: list[str], capsys: Said) -> None:
     assert len([line for line in said.err.splitlines() if line.startswith("tvbench: ")]) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "name"), list(enumerate(HOSTILE)), ids=list(HOSTILE))
 def test_each_folder_is_answered(good: Path, tmp_path: Path, capsys: Said, number: int, name: str) -> None:
     answered(commands(harmed(good, tmp_path, name))[number % 3], capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_ALL)
 def test_by_every_command(good: Path, tmp_path: Path, capsys: Said, name: str) -> None:
     folder = harmed(good, tmp_path, name)

@@ -21,6 +21,7 @@ from tvbench.local_models import trained_folder
 from tvbench.mini.checkpoint import build_tiny
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 Said = pytest.CaptureFixture[str]
 
 
