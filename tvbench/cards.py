@@ -18,19 +18,27 @@ all are tried. What is said about the prompt is part of every key, and arguments
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
+from tvbench.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.errors import UsageError, unknown_name
 from tvbench.types import ModelCard
 
 Kind = Literal["hub", "folder", "server", "builtin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MODALITIES = ("image", "multi-image", "video")
+MOST_PARAMETERS = 10**15
+LONGEST = 20_000
+"""Characters of a text."""
+SHOWN = 80
+"""Characters of a wrong value in a message."""
+RUNS_CODE = ("worker_cls", "worker_extension_cls", "logits_processors", "tool_parser_plugin",
+             "allowed_local_media_path")
+"""Arguments of vLLM that name code to be imported, or open folders of this machine to what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,14 @@ def find_cards(folder: Path) -> Iterator[CardFile]:
 def read_card_file(path: Path) -> CardFile | None:
     """The card in `path`; None when the file is not a card."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(path, MOST_YAML)
+    except (OSError, ValueError):
         return None
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = yaml_value(text)
+    except ValueError as error:
         means_to = any(line.startswith(tuple(f"{kind}:" for kind in KINDS)) for line in text.splitlines())
-        return CardFile(path, path.stem, problem=f"not valid YAML: {_first_lines(error)}") if means_to else None
+        return CardFile(path, path.stem, problem=f"not valid YAML: {error}") if means_to else None
     if not isinstance(value, dict) or not any(kind in value for kind in KINDS):
         return None
     name = value.get("name", path.stem)
@@ -83,37 +91,44 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
     kind = kinds[0]
     location = given.pop(kind)
     if kind == "folder":
-        location = str((folder / Path(location).expanduser()).resolve())
+        try:
+            location = str((folder / Path(location).expanduser()).resolve())
+        except (OSError, RuntimeError) as error:  # no such user, a loop of links
+            raise UsageError(f"folder: {location[:SHOWN]} is no path ({error})") from error
     if kind == "server" and not given.get("url"):
         raise UsageError("url: a model on a server needs one", "for example url: http://127.0.0.1:8000/v1")
     return ModelCard(name=given.pop("name", default_name), kind=kind, location=location, **given)
 
 
 def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{key}: must be text, not {value!r}")
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise UsageError(f"{key}: must be text, not {_shown(value)}")
+    if len(value) > LONGEST:
+        raise UsageError(f"{key}: has {len(value):,} characters, more than {LONGEST:,}")
     return value.strip()
 
 
 def _revision(key: str, value: Any) -> str:
     """YAML reads a revision such as 1234567 or 1e10 as a number."""
     if not isinstance(value, str):
-        raise UsageError(f"{key}: must be text, not {value!r}", f'put it in quotes: {key}: "{value}"')
+        raise UsageError(f"{key}: must be text, not {_shown(value)}",
+                         f'put it in quotes: {key}: "{str(value)[:SHOWN]}"')
     return _text(key, value)
 
 
 def _count(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{key}: must be a whole number above 0, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PARAMETERS:
+        raise UsageError(f"{key}: must be a whole number above 0, not {_shown(value)}")
     return value
 
 
 def _names(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UsageError(f"{key}: must be a list, not {value!r}", f"for example {key}: [en, de]")
+        raise UsageError(f"{key}: must be a list, not {_shown(value)}", f"for example {key}: [en, de]")
     for one in value:
         if not isinstance(one, str):
-            raise UsageError(f"{key}: {one!r} is not text", "YAML reads the unquoted word no as false: write 'no'")
+            raise UsageError(f"{key}: {_shown(one)} is not text",
+                             "YAML reads the unquoted word no as false: write 'no'")
     return tuple(value)
 
 
@@ -126,15 +141,34 @@ def _modalities(key: str, value: Any) -> tuple[str, ...]:
 
 def _mapping(key: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"{key}: must be a mapping, not {value!r}")
+        raise UsageError(f"{key}: must be a mapping, not {_shown(value)}")
+    for name, inner in value.items():
+        if not _is_plain(inner):
+            raise UsageError(f"{key}.{name}: must be text, a number, a list or a mapping, not {_shown(inner)}")
     return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON can hold it: no dates, bytes, sets or infinities, which YAML has."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _shown(value: Any) -> str:
+    """A value as a message repeats it: its beginning."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _prices(key: str, value: Any) -> dict[str, float]:
     amounts = _mapping(key, value)
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and one >= 0 for one in amounts.values())
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1e9
+                  for one in amounts.values())
     if set(amounts) != {"input", "output"} or not numbers:
-        raise UsageError(f"{key}: must be dollars for a million tokens, not {value!r}",
+        raise UsageError(f"{key}: must be dollars for a million tokens, not {_shown(value)}",
                          f"for example {key}: {{input: 2.5, output: 10}}")
     return {name: float(amount) for name, amount in amounts.items()}
 
@@ -145,6 +179,8 @@ def _engines(key: str, value: Any) -> dict[str, dict[str, Any]]:
         if name not in known:
             raise unknown_name(key, name, known)
         for argument in _mapping(f"{key}.{name}", arguments):
+            if argument in RUNS_CODE:
+                raise UsageError(f"{key}.{name}.{argument}: a card cannot name code to be run or folders to be opened")
             if argument == "trust_remote_code":
                 raise UsageError(
                     f"{key}.{name}.{argument}: a card cannot allow a model to run code of its own",
@@ -165,7 +201,3 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "engine": _engines,
     "prices": _prices,
 }
-
-
-def _first_lines(error: yaml.YAMLError) -> str:
-    return "; ".join(line.strip() for line in str(error).splitlines()[:4])

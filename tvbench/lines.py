@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import json_value
+
 SUM = "sum"
 BEGINNING = b'{"key":'
 """How every line begins that we write; after a damaged line end it shows where the next one begins."""
@@ -93,10 +95,10 @@ def ends_torn(path: Path) -> bool:
 
 def _read(line: bytes) -> tuple[Any, str | None]:
     try:
-        value = json.loads(line.decode("utf-8", "surrogatepass"))
+        value = json_value(line.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         return None, "not text"
-    except (ValueError, RecursionError):
+    except ValueError:
         return None, "not JSON"
     if not isinstance(value, dict):
         return None, "not a JSON object"

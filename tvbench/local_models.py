@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tvbench.bounded import read_object
 from tvbench.errors import UsageError
-from tvbench.json_files import read_object
 from tvbench.places import search_folders
 from tvbench.types import RANDOM_WEIGHTS, ModelCard
 

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from tvbench import codec
+from tvbench.bounded import read_json
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.lines import Damage, checksum, json_line, read_lines
 from tvbench.manifests import count_problem, shape_problem
@@ -187,7 +188,7 @@ class RunFolder:
     def _read_json(self, name: str, hint: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            data = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+            data = read_json(path)
         except FileNotFoundError:
             raise UsageError(f"{self.path} holds no run ({name} is missing)",
                              hint if self.response_files() else "`tvbench leaderboard` lists the runs") from None

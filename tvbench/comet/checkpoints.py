@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench import hub
+from tvbench.bounded import read_yaml
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.local_models import content_digest
 
@@ -109,12 +110,10 @@ def _named(repo: str, revision: str, folder: Path, settings: Mapping[str, Any]) 
 
 def _settings(root: Path) -> dict[str, Any]:
     """hparams.yaml. Raises UsageError where it is missing or not readable."""
-    import yaml
-
     path = root / SETTINGS_FILE
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        settings = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}",
                          "a COMET checkpoint is hparams.yaml beside checkpoints/model.ckpt") from error
     if not isinstance(settings, dict) or "class_identifier" not in settings:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from tvbench.bounded import read_json
 from tvbench.comet.segments import asked_of
 from tvbench.errors import UsageError
 from tvbench.lines import Damage, ends_torn, json_line, read_lines
@@ -89,7 +90,7 @@ class Record:
         if not self.about.is_file():
             return {}
         try:
-            data = json.loads(self.about.read_text(encoding="utf-8"))
+            data = read_json(self.about)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}")
             models = [Model(**one) for one in data["models"]]

@@ -11,17 +11,21 @@ known by (task, doc_id).
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import json_value, read_json
 from tvbench.errors import UsageError
 
 RESULTS_SUFFIX = "_results.json"
+MOST_SAMPLES = 1_000_000
+"""A task that claims more of them is not believed: each that is missing becomes a failed item."""
+LARGEST = 1e300
+"""Of a logged figure; infinities and nan are none, and whole numbers have no end in JSON."""
+LONGEST_NAME = 80
 NOT_METRICS = frozenset((
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "doc_hash", "prompt_hash", "target_hash",
     "input", "input_media", "token_counts", "filter", "index",
@@ -136,7 +140,7 @@ def read_logs(folder: Path) -> Logs:
 def read_results(path: Path) -> dict[str, Any]:
     """A results file. Raises ValueError where it is truncated or is something else."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+        data = read_json(path)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     if not isinstance(data, dict) or not isinstance(data.get("results"), dict):
@@ -171,7 +175,8 @@ def display_name(identity: str) -> str:
     while len(parts) > 1 and (parts[-1].casefold() in PARENT_FOLDERS or parts[-1].startswith("checkpoint-")):
         parts.pop()
     name = parts[-1] if parts else "model"
-    return re.sub(r"[^\w.+-]+", "-", name.removeprefix("TextModel.")).strip("-.") or "model"
+    readable = re.sub(r"[^\w.+-]+", "-", name.removeprefix("TextModel."))[-LONGEST_NAME:]
+    return readable.strip("-.") or "model"
 
 
 def harness_version(data: Mapping[str, Any]) -> str:
@@ -196,9 +201,10 @@ def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[Trouble]) -> Non
 def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> Iterable[TaskLog]:
     stamp = path.name.removesuffix(RESULTS_SUFFIX)
     members = _mapping(data.get("group_subtasks"))
-    group_of = {task: group for group, tasks in members.items() for task in tasks or ()}
+    group_of = {task: group for group, tasks in members.items() if isinstance(tasks, list)
+                for task in tasks if isinstance(task, str)}
     for name, entry in data["results"].items():
-        if members.get(name):
+        if isinstance(members.get(name), list) and members[name]:
             continue  # a group's own line: the mean of its members, or blank
         samples = _samples_file(path, stamp, name)
         rows: list[LogRow] = []
@@ -214,10 +220,19 @@ def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> 
             samples=samples,
             config=_mapping(_mapping(data.get("configs")).get(name)),
             metrics=numbers(_mapping(entry)),
-            expected=expected if isinstance(expected, int) else None,
+            expected=_count(expected, name, path, troubles),
             rows=tuple(rows),
             bad_lines=tuple(bad),
         )
+
+
+def _count(value: Any, name: str, path: Path, troubles: list[Trouble]) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if not 0 <= value <= MOST_SAMPLES:
+        troubles.append(Trouble(str(path), f"{name}: n-samples is {str(value)[:20]}, which cannot be", lost=True))
+        return None
+    return value
 
 
 def _samples_file(results: Path, stamp: str, name: str) -> Path | None:
@@ -241,7 +256,7 @@ def _read_samples(path: Path, troubles: list[Trouble]) -> tuple[list[LogRow], li
             if not line.strip():
                 continue
             try:
-                row = read_row(json.loads(line.decode("utf-8", "surrogatepass")), number)
+                row = read_row(json_value(line.decode("utf-8", "surrogatepass")), number)
             except ValueError as error:
                 bad.append((number, str(error)))
                 troubles.append(Trouble(f"{path}:{number}", f"not a sample ({error})", lost=True))
@@ -288,7 +303,7 @@ def numbers(values: Mapping[str, Any]) -> dict[str, float]:
         short = name.removesuffix(",none")
         if isinstance(value, Mapping):
             found |= {f"{short}.{inner}": number for inner, number in numbers(value).items()}
-        elif isinstance(value, (int, float)) and math.isfinite(value):
+        elif isinstance(value, (int, float)) and abs(value) <= LARGEST:
             found[short] = float(value)
     return found
 

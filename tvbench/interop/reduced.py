@@ -63,7 +63,7 @@ def _contains(row: LogRow, language: str) -> Target:
     if isinstance(target, str) and target.startswith("["):
         try:
             target = ast.literal_eval(target)
-        except (ValueError, SyntaxError) as error:
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
             raise ValueError("the target is a damaged list") from error
     answers = tuple(str(answer) for answer in target) if isinstance(target, list) else (_text(row),)
     if not answers:

@@ -206,7 +206,8 @@ def _join_log(
         try:
             item, note = joiner.item(task, log, row)
             item = replace(item, second_bos=backend in SECOND_BOS)
-        except (TvbenchError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (TvbenchError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError,
+                RecursionError) as error:
             reason = f"doc_id {row.doc_id} could not be joined ({_reason(error)})"
             contents.troubles.append(Trouble(_where(log, row), reason, lost=True))
             lost.append((str(row.doc_id), reason))

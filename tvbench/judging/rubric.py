@@ -26,6 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError, unknown_name
 from tvbench.signature import short_hash
 
@@ -170,12 +171,11 @@ def known_rubrics() -> dict[str, Rubric]:
 
 def read_rubric(path: Path) -> Rubric:
     """The rubric in a file. Raises UsageError where it cannot be read."""
-    import yaml
-
     try:
-        return rubric_from(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        read = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a rubric: {error}") from error
+    return rubric_from(read, str(path))
 
 
 def choose_rubric(asked: str | None, task: str, protocol: str) -> Rubric:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError
 
 FORMAT = 1
@@ -159,13 +160,9 @@ def read_guide(path: Path) -> Guide:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    # The C loader is ten times faster, and safe in the same way; not every build of PyYAML has it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        data = loader(path.read_text(encoding="utf-8")).get_single_data()
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        data = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     if not isinstance(data, Mapping):
         raise UsageError(f"{path} is not a file of published figures")

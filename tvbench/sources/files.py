@@ -11,8 +11,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import MOST_YAML, yaml_value
 from tvbench.errors import UsageError
-from tvbench.sources.paths import check_data_file
+from tvbench.sources.paths import check_data_file, is_inside
 
 ENDINGS = (".parquet", ".jsonl", ".json")
 SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")
@@ -70,15 +71,14 @@ def _split_name(path: Path) -> str:
 
 def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
     """What the `configs:` of README.md's front matter say; {} where they say nothing that is here."""
-    import yaml
-
     readme = folder / "README.md"
-    if not readme.is_file():
+    if not readme.is_file() or not is_inside(folder, readme):
         return {}
-    parts = readme.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    with readme.open(encoding="utf-8", errors="replace") as file:
+        parts = file.read(MOST_YAML).split("---", 2)
     try:
-        front = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None
-    except yaml.YAMLError:
+        front = yaml_value(parts[1], twice=True) if len(parts) == 3 and not parts[0].strip() else None
+    except ValueError:
         return {}
     configs = front.get("configs") if isinstance(front, Mapping) else None
     found: dict[str, list[Path]] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import json_value
 from tvbench.errors import MediaError, UsageError
 from tvbench.sources.media import Blob
 from tvbench.sources.paths import read_media, safe_path
@@ -134,6 +134,6 @@ def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parse(path: Path, number: int, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_value(text)
     except ValueError as error:
         raise UsageError(f"{path}:{number} is not JSON ({error}): {text[:60]!r}", "mend or remove that line") from error

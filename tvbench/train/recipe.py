@@ -21,8 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tvbench.bounded import read_yaml, yaml_value
 from tvbench.errors import UsageError, unknown_name
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
@@ -66,8 +65,8 @@ def load_recipe(
     for setting in settings:
         key, value = _split(setting, "--set", "stage2.batch=64")
         try:
-            read = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
+            read = yaml_value(value)
+        except ValueError as error:
             raise UsageError(f"--set {setting}: the value is not YAML", "quote it; a list is [a, b]") from error
         _apply_all(raw, {key: read}, where)
     recipe = _recipe(raw, size or "", tuple(variants), where)
@@ -92,11 +91,11 @@ def _read(name: str, seen: tuple[str, ...] = ()) -> Raw:
     if name in seen:
         raise UsageError(f"recipe {name} extends itself")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: other bytes than UTF-8, a date that does not exist
-        raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise UsageError(f"{path} is not a recipe: it holds no mapping")
     raw = _shaped(raw, path.name)

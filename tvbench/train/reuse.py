@@ -6,12 +6,12 @@ the model is, and all stages before them are. Knows the folders of runs (session
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tvbench.bounded import read_json
 from tvbench.errors import UsageError
 
 RECIPE = "recipe.json"
@@ -53,7 +53,7 @@ def take_over(folders: Sequence[str], earlier: Path, output: Path) -> None:
 
 def _read(earlier: Path) -> Mapping[str, Any]:
     try:
-        known = json.loads((earlier / RECIPE).read_text(encoding="utf-8"))
+        known = read_json(earlier / RECIPE)
     except (OSError, ValueError) as error:
         raise UsageError(f"{earlier} holds no training run", "--reuse takes the --output of an earlier run") from error
     if not isinstance(known, dict):

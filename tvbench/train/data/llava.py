@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tvbench.bounded import json_value
 from tvbench.errors import UsageError
 from tvbench.places import cache_root
 from tvbench.sources.media import media_in
@@ -220,7 +221,7 @@ def _is_list(data: mmap.mmap) -> bool:
 
 def _parsed(text: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(text)
+        row = json_value(text)
     except ValueError:
         return None
     return row if isinstance(row, dict) else None

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError
 
 FORK_NAMES = {"json_path": "path", "sampling_strategy": "sampling"}
@@ -27,11 +26,11 @@ def read_mixture(path: Path) -> dict[str, dict[str, Any]]:
     A dataset without a name is called after its file. Raises UsageError.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as error:
         raise UsageError(f"cannot read the mixture {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(raw, Mapping) or not isinstance(raw.get("datasets"), list) or not raw["datasets"]:
         raise UsageError(f"{path} is not a mixture: it has no list `datasets`")
     found: dict[str, dict[str, Any]] = {}
