@@ -227,6 +227,17 @@ def test_many_small_waits_without_an_answer_end_it_too(server: FaultServer, monk
     assert 2 <= server.tries["a"] <= 5
 
 
+def test_a_rate_limit_without_a_time_or_an_end_is_given_up(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tvbench.engines.openai_retry.LONGEST_QUIET_S", 0.2)
+    server.everything = FAULTS["Retry-After: \xb2"]
+    outcome = ask(server, "a", retries=1000, backoff_s=0.05)
+    assert not isinstance(outcome, EngineError)
+    sentence(outcome["a"].error or "")
+    assert 1 <= server.tries["a"] <= 20
+
+
 def test_waits_asked_for_at_once_count_once(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tvbench.engines.openai_retry.LONGEST_RETRY_AFTER_S", 0.9)
     server.faults = [status(429, "later", Retry_After="0.3")] * 4

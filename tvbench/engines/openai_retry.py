@@ -34,6 +34,8 @@ LONGEST_NAMED_S = 1e9
 """What is longer is no different."""
 RATE_LIMIT_PATIENCE = 4
 """A rate limit is no fault of the request: it is tried so many times longer than a fault."""
+LONGEST_QUIET_S = 120.0
+"""A rate limit that lets no request through for so long, and names no time, is given up."""
 KEPT = "what was answered is stored; "
 ONE_FOR_ALL = frozenset({301, 302, 307, 308, 402, 403, 404, 405})
 """Refusals that concern the whole run when they meet the first request: wrong address, wrong model, no access."""
@@ -97,6 +99,7 @@ class Caller:
         self.patience = patience
         self.hint = hint
         self.answers = 0
+        self._answered = 0.0
         self._not_before = 0.0
         self._waited_s = 0.0
 
@@ -110,6 +113,7 @@ class Caller:
         """
         failures = attempts = 0
         before = self.answers
+        begun = time.monotonic()
         while True:
             await self._hold()
             attempts += 1
@@ -117,6 +121,7 @@ class Caller:
             result = await self._once(url, sent, read)
             if not isinstance(result, Trouble):
                 self.answers += 1
+                self._answered = time.monotonic()
                 self._waited_s = 0.0
                 return Answered(result, attempts)
             if result.status in (400, 422) and adapt(result, sent):
@@ -125,7 +130,8 @@ class Caller:
             if not result.again:
                 raise Refused(result.message)
             failures += 1
-            if failures > self.patience.limit(result):
+            quiet_s = 0.0 if result.retry_after else time.monotonic() - max(begun, self._answered)
+            if failures > self.patience.limit(result) or (result.status == 429 and quiet_s > LONGEST_QUIET_S):
                 raise Unanswered(result, attempts, before)
             before = self.answers
             if not result.retry_after:
