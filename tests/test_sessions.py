@@ -371,7 +371,8 @@ def test_failures_are_asked_and_damaged_neighbours_passed_over(
     asked = len(server.bodies)
     assert ask("--limit", "12") == 0
     said = capsys.readouterr().err
-    assert "7 of 12 answered in" in said and "damaged: deep, new, odd, torn" in said
+    assert "7 of 12 answered in" in said
+    assert "damaged: deep, empty, new, odd, strange and 1 more" in said
     assert len(server.bodies) - asked == 5 + 7
 
 
@@ -403,14 +404,15 @@ def test_a_neighbour_is_only_read(server: FaultServer, ask: Ask, tmp_path: Path)
 
 def test_of_other_models_only_manifests_are_read(tmp_path: Path) -> None:
     """Many runs of others cost nothing: their answers, which cannot be opened here, are never looked for."""
-    ask = {"model": ["folder", "m", "r"], "engine": {"name": "e"}, "tasks": [1], "sampling": {}}
+    ask = {"model": ["folder", "m", "r"], "engine": {"name": "e"}, "tasks": [], "sampling": {}}
     for number in range(5):
         run = tmp_path / f"other{number}"
         with RunWriter(run) as writer:
-            writer.write_manifest({"ask": ask | {"model": ["folder", "m", f"r{number}"]}, "updated": "2026"})
+            other = ask | {"model": ["folder", "m", f"r{number}"]}
+            writer.write_manifest({"ask": other, "updated": "2026", "tasks": []})
         (run / "responses.jsonl").mkdir()
     with RunWriter(tmp_path / "same") as writer:
-        writer.write_manifest({"ask": ask | {"tasks": [2]}, "updated": "2025"})
+        writer.write_manifest({"ask": ask | {"tasks": [{"task": "a"}]}, "updated": "2025", "tasks": []})
         writer.start()
         writer.append(Response("k", text="a"))
     found = reusable(tmp_path / "mine", ask, {"k", "l"})

