@@ -212,7 +212,7 @@ class VllmEngine:
         return [self._response(output) for output in outputs if output.finished and output.request_id in self._flights]
 
     def _stopped(self, error: Exception) -> EngineError:
-        reason = death_of(self._engine.engine_core) or _first_line(error)
+        reason = death_of(self._engine.engine_core, wait_s=2.0) or _first_line(error)
         return EngineError(f"vLLM stopped: {reason}", "the same command goes on where it stopped")
 
     def _response(self, output: Any) -> Response:

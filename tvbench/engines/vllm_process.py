@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -79,15 +80,21 @@ def _tell(processes: Sequence[Any], answers: Any) -> None:
     answers.put(RuntimeError("its engine process ended"))
 
 
-def death_of(core: Any) -> str | None:
-    """How an engine process of vLLM ended, in words; None where none did."""
-    code = next((process.exitcode for process in _processes(core) if process.exitcode is not None), None)
+def death_of(core: Any, *, wait_s: float = 0.0) -> str | None:
+    """How an engine process of vLLM ended, in words; None where none did. Its exit code may come `wait_s` later."""
+    ends = time.monotonic() + wait_s
+    while (code := _exit_code(core)) is None and _processes(core) and time.monotonic() < ends:
+        time.sleep(0.02)
     if code is None:
         return None
     if code < 0:
         memory = "; out of memory?" if -code == signal.SIGKILL else ""
         return f"its engine process was ended by {signal.Signals(-code).name}{memory}"
     return f"its engine process ended by itself, with exit code {code}"
+
+
+def _exit_code(core: Any) -> int | None:
+    return next((process.exitcode for process in _processes(core) if process.exitcode is not None), None)
 
 
 def _processes(core: Any) -> list[Any]:
