@@ -88,7 +88,7 @@ def test_a_run_that_another_model_would_go_on_with_is_refused(
     capsys.readouterr()
     assert ask() == 2
     said = capsys.readouterr().err
-    assert "8 stored questions" in said and "'first dog" in said and "'second dog" in said
+    assert "8 stored questions" in said and "'first " in said and "'second " in said
     assert all(way in said for way in ("--fresh", "--revision TEXT", "--label NAME", "--same-model"))
     assert stored(the_run(tmp_path)) == before, "nothing of the other model is stored"
     assert len(server.bodies) - asked == PROBES * 2 + PROBES * 2, "asked once, and three times what differs; no more"
