@@ -130,7 +130,7 @@ class LlavaInputs:
 
         padded = pad_left(batch, self.prompter.tokenizer)
         media: list[Decoded] = [medium for item in batch for medium in item.prepared.media]
-        images = [medium.convert("RGB") for medium in media if not isinstance(medium, Clip)]
+        images = [as_rgb(medium) for medium in media if not isinstance(medium, Clip)]
         clips = [self.clips(medium.frames) for medium in media if isinstance(medium, Clip)]
         if images:
             # A flat list: the processor then tiles every picture, as vLLM does.
@@ -213,6 +213,11 @@ class ProcessorInputs:
             )
         )
         return Collated(tensors, tuple(int(row) for row in tensors["attention_mask"].sum(1)))
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The picture itself where it is RGB: a copy of every one in a batch would double what they take."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def fit_frames(frames: np.ndarray, size: int) -> np.ndarray:
