@@ -78,11 +78,16 @@ class RealServer:
             self.kill()
 
 
-def start_server(port: int = 0, *, timeout_s: float = READY_TIMEOUT_S) -> RealServer:
-    """Start a server on `port` (0: a free one) and wait until it answers. Raises RuntimeError with its last words."""
+def start_server(
+    port: int = 0, *, timeout_s: float = READY_TIMEOUT_S, model: Path | None = None
+) -> RealServer:
+    """Start a server on `port` (0: a free one) and wait until it answers; `model` is a GGUF file of another place.
+    Raises RuntimeError with its last words."""
+    extra = [] if model is None else ["--weights", str(model)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "--port", str(port), "--until-stdin-closes"],
+            [sys.executable, str(Path(__file__).resolve()), "--port", str(port), "--until-stdin-closes",
+             *extra],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )
         url = _first_line(process.stdout, timeout_s)
@@ -126,12 +131,12 @@ def _first_line(stream: IO[str] | None, timeout_s: float) -> str:
         return ""
 
 
-def run_server(port: int, until_stdin_closes: bool) -> None:
+def run_server(port: int, until_stdin_closes: bool, model: Path) -> None:
     """Load the model, serve it, print the address, wait."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(weights())
+    params.model.path = str(model)
     params.model_alias = {MODEL}
     params.port = port
     params.n_parallel = SLOTS
@@ -154,11 +159,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="serve SmolLM2-135M on loopback")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default 8080)")
     parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--weights", type=Path, metavar="GGUF", help="another model than SmolLM2")
     args = parser.parse_args()
     if missing_packages():
         print(f"pip install {' '.join(missing_packages())}", file=sys.stderr)
         return 2
-    run_server(args.port, args.until_stdin_closes)
+    run_server(args.port, args.until_stdin_closes, args.weights or weights())
     return 0
 
 
