@@ -134,7 +134,7 @@ MAY_KNOW = {
     "plan": "influence keys signature",
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
-    "serving": "engines.open store",
+    "serving": "addresses engines.open engines.openai_identity store",
     "aside": "store",
     "history": "addresses engines.protocol",
     "probing": "addresses engines.protocol feed plan",

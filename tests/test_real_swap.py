@@ -64,6 +64,9 @@ def test_only_the_model_that_began_a_run_goes_on_with_it(tmp_path: Path, capsys:
     other = tmp_path / "other.gguf"
     shutil.copyfile(weights(), other)
     with serving(other, port):
+        assert main(words) == 2, "another file is another model, and the run is not its own"
+        said = capsys.readouterr().err
+        assert "model_path" in said and f"answered {kept} of {SENTENCES}" in said and "--fresh" in said
         assert main([*words, "--limit", "3"]) == 0, "another file is another model, with a run of its own"
     assert len(find_runs(out)) == 2 and len(run.responses()) == kept
 

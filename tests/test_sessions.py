@@ -95,6 +95,33 @@ def test_a_run_that_another_model_would_go_on_with_is_refused(
     assert the_run(tmp_path).manifest()["sessions"] == manifest["sessions"]
 
 
+def test_a_swap_that_shows_is_refused_in_the_middle_of_a_run(
+    server: FaultServer, ask: Ask, tmp_path: Path, capsys: Said
+) -> None:
+    serve_llama(server)
+    before = server.pages["/props"]["model_path"]
+    refuse(server, *range(20, 30))
+    assert ask() == 1
+    first = the_run(tmp_path)
+    server.pages["/props"]["model_path"] = "/models/b.gguf"
+    server.everything = other_answer
+    asked = len(server.bodies)
+    capsys.readouterr()
+    assert ask() == 2
+    said = capsys.readouterr().err
+    assert "answered 20 of 30" in said and f"{before} before, /models/b.gguf now" in said
+    assert all(way in said for way in ("--fresh", "--label NAME", "--revision TEXT"))
+    assert len(server.bodies) == asked and len(find_runs(tmp_path / "out")) == 1
+    assert ask("--limit", "3") == 0, "another question is no continuation"
+    assert ask("--label", "b") == 0 and ask("--fresh") == 0
+    assert ask() == 0, "its own run goes on"
+    server.pages["/props"]["model_path"] = before
+    server.everything = answer
+    assert ask() == 0
+    assert len(first.answered()) == 30
+    assert {one.text.split()[0] for one in first.responses().values() if one.text} == {"first"}
+
+
 def test_the_same_model_goes_on_and_its_second_answers_are_not_stored(
     server: FaultServer, ask: Ask, tmp_path: Path, capsys: Said
 ) -> None:

@@ -2,17 +2,21 @@
 
 Gives a server's model a revision as a folder has one: made from its address and what the server tells of itself, or
 the person's own word. Where nobody answers, the model that was met there last stands in, so that what is complete can
-be read without a server. Knows the engines' door; asks no question.
+be read without a server. A run that one model began is not taken up by another. Knows the engines' door and the store;
+asks no question.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tvbench.addresses import shown_address
 from tvbench.engines.open import ask_server
+from tvbench.engines.openai_identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.store import RunFolder
 from tvbench.types import ModelCard
@@ -63,6 +67,38 @@ def identified(card: ModelCard, stores: Iterable[Path] = ()) -> Identified:
     except EngineError as error:
         return Identified(_met_before(card, said, stores), problem=error)
     return Identified(replace(card, revision=told.revision), told.facts)
+
+
+def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Path]) -> None:
+    """Raises UsageError where the same was asked of this name and address and not finished, and what the server told
+    then is not what it tells now: going on would be another model's run, and the person may not know it."""
+    card = who.card
+    for path in stores:
+        try:
+            run = RunFolder(path)
+            manifest = run.manifest()
+            model, before = manifest["model"], manifest["ask"]
+            same = (model["kind"], model["location"], model["url"]) == ("server", card.location, card.url)
+            if not same or model["revision"] == card.revision or _without_model(before) != _without_model(ask):
+                continue
+            told = next((one.get("server") or {} for one in reversed(manifest.get("sessions") or [])), {})
+            answers, asked = len(run.answered()), sum(int(entry.get("items") or 0) for entry in manifest["tasks"])
+        except (TvbenchError, LookupError, TypeError, ValueError, AttributeError):
+            continue
+        if 0 < answers < asked:
+            apart = "; ".join(differences(told, who.facts)) or "another revision"
+            raise UsageError(
+                f"{card.name} at {shown_address(card.url)} is not the model that answered {answers} of {asked} in "
+                f"{run.name} ({apart})",
+                "start the model that answered before, and give the same command again\n"
+                "  --fresh begins a run of this one; the other is kept\n"
+                "  --label NAME gives this one a name of its own in runs and tables; --revision TEXT says what it is",
+            )
+
+
+def _without_model(ask: Mapping[str, Any]) -> Any:
+    """As it comes back from JSON, less who was asked."""
+    return json.loads(json.dumps({name: value for name, value in ask.items() if name != "model"}, default=str))
 
 
 def _met_before(card: ModelCard, said: str | None, stores: Iterable[Path]) -> ModelCard:

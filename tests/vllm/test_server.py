@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import httpx
 import pytest
 from engine_requests import ListFeed, ask, card_for, picture, serve
+from vllm_server import vllm_server
 
 from tvbench.engines.openai import OpenAIEngine
 from tvbench.engines.protocol import Prepared
@@ -31,7 +26,6 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(_SPEC is None or _SPEC.origin is None, reason="vllm is not installed here"),
 ]
-READY_TIMEOUT_S = 900.0
 
 
 @pytest.fixture(scope="module")
@@ -41,31 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    words = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name",
-             "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "1024",
-             "--enforce-eager", "--limit-mm-per-prompt", '{"image": 3, "video": 1}', "--max-num-seqs", "8",
-             "--mm-processor-kwargs", '{"use_fast": false}']
-    log = tmp_path_factory.mktemp("log") / "server.log"
-    with log.open("w") as said, subprocess.Popen(words, env=environment, stdout=said, stderr=said) as server:
-        address = f"http://127.0.0.1:{port}"
-        started = time.monotonic()
-        while not is_up(address):
-            if server.poll() is not None or time.monotonic() - started > READY_TIMEOUT_S:
-                server.kill()
-                pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
-            time.sleep(0.5)
+    with vllm_server(folder, tmp_path_factory.mktemp("log") / "server.log") as address:
         yield address
-        server.terminate()
-
-
-def is_up(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/v1/models", timeout=2.0, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 def with_bytes(prepared: Prepared) -> Prepared:

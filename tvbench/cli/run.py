@@ -168,13 +168,17 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
 def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
     from tvbench.aside import set_aside
     from tvbench.assess import assess
+    from tvbench.serving import refuse_another
     from tvbench.session import RunSession, now
-    from tvbench.store import RunFolder
+    from tvbench.store import RunFolder, find_runs
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     folder = args.results / plan.run_name
-    if args.fresh or plan.requests(without=RunFolder(folder).answered()):
+    answered = RunFolder(folder).answered()
+    if args.fresh or plan.requests(without=answered):
         who.require()
+    if not (answered or args.fresh or args.label or args.revision):
+        refuse_another(who, plan.ask, (run.path for run in find_runs(args.results)))
     if args.fresh and (place := set_aside(folder, now())):
         remark(f"the run of before lies in {place} now; without --fresh, this command goes on with the new one")
     with Progressing(quiet=args.quiet) as watch, RunSession(
