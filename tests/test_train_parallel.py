@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from training import PLAN, entry, recipe, stage
+from transformers import AutoConfig
 
-from tvbench.train.memory import GRADIENT
+from tvbench.train.memory import GRADIENT, WEIGHT
+from tvbench.train.operations import as_built
 from tvbench.train.record import read_metrics
 from tvbench.train.session import train
 from tvbench.train.shapes import parameters
@@ -62,7 +65,32 @@ def living():
                     found[storage.data_ptr()] = storage.nbytes()
     return sum(found.values())
 
+# What is read before the first micro-batch, and what there is while a stage is written.
+from tvbench.engines.tensors import Weights
+from tvbench.train import export, session
+
+read, written, rows, opening, gathering = [], [], Weights.span, session.open_model, export.whole
+
+def counted_rows(weights, *words):
+    part = rows(weights, *words)
+    read.append(part.nbytes)
+    return part
+
+def opened(*words, **more):
+    model = opening(*words, **more)
+    read.append(sum(one.nbytes for one in model.parameters()))
+    return model
+
+def gathered(tensor):
+    written.append(living())
+    Path(sys.argv[1]).joinpath(f"written-{os.environ['RANK']}.json").write_text(json.dumps(written))
+    return gathering(tensor)
+
+Weights.span, session.open_model, export.whole = counted_rows, opened, gathered
+
 def counted(trainee, batch):
+    if not held:
+        Path(sys.argv[1]).joinpath(f"read-{os.environ['RANK']}.json").write_text(json.dumps(sum(read)))
     held.append(living())
     Path(sys.argv[1]).joinpath(f"held-{os.environ['RANK']}.json").write_text(json.dumps(held))
     return forward(trainee, batch)
@@ -123,12 +151,58 @@ def test_what_two_began_one_finishes(tmp_path: Path) -> None:
     assert_alike(tmp_path / "one", tmp_path / "mixed")
 
 
-def test_nobody_holds_the_whole_gradient_between_micro_batches(tmp_path: Path) -> None:
-    """Four micro-batches a step and process: between them each has its shards of what was reduced, and nothing else."""
+def noted(output: Path, name: str, rank: int) -> Any:
+    """What a watched process wrote down."""
+    return json.loads((output / f"{name}-{rank}.json").read_text())
+
+
+def test_nobody_reads_holds_or_gathers_what_is_others(tmp_path: Path) -> None:
+    """Each process reads its shards; between the four micro-batches of a step it has its shards of what was reduced,
+    and nothing else; and while the stage is written one tensor of all."""
     alone(tmp_path / "one", packing="small")
     run(tmp_path / "two", 2, packing="small", before=WATCHED)
     assert_alike(tmp_path / "one", tmp_path / "two")
+    whole = parameters(built_plan(tmp_path / "two" / "assembled"))
     for rank in (0, 1):
-        held = json.loads((tmp_path / "two" / f"held-{rank}.json").read_text())
-        begin, *between = held[4:8]  # of the second step: moments are there from the first
-        assert between == pytest.approx([begin + GRADIENT * parameters(PLAN).total / 2] * 3, rel=0.03)
+        assert noted(tmp_path / "two", "read", rank) == pytest.approx(WEIGHT * whole.total / 2, rel=0.02)
+        begin, *between = noted(tmp_path / "two", "held", rank)[4:8]  # of the second step: moments are there by then
+        assert between == pytest.approx([begin + GRADIENT * whole.total / 2] * 3, rel=0.03)
+    written = noted(tmp_path / "two", "written", 1)
+    assert max(written) - written[0] <= 2 * WEIGHT * whole.embedding < WEIGHT * whole.total
+
+
+def built_plan(folder: Path) -> Any:
+    """The model's plan with its real sizes."""
+    return as_built(PLAN, AutoConfig.from_pretrained(folder))
+
+
+WAITING = """
+import datetime, os, sys, time
+import torch.distributed as dist
+from tvbench.train.parallel import world
+
+begin = dist.init_process_group
+dist.init_process_group = lambda backend: begin(backend, timeout=datetime.timedelta(seconds=1))
+with world() as here:
+    if here.first:
+        time.sleep(3)
+    here.wait()
+    print("together", flush=True)
+    if here.first:
+        os._exit(3)
+    here.wait()
+"""
+
+
+def test_the_others_wait_as_long_as_the_first_works_and_notice_when_it_is_dead() -> None:
+    """Longer than the limit of a message; a dead one's connection is closed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    given = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "WORLD_SIZE": "2",
+             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    both = [subprocess.Popen([sys.executable, "-c", WAITING], env={**given, "RANK": str(rank)}, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in (0, 1)]
+    (first, _), (second, error) = (one.communicate(timeout=200) for one in both)
+    assert (first, second) == ("together\n", "together\n")
+    assert both[0].returncode == 3 and both[1].returncode == 1 and "RuntimeError" in error

@@ -141,6 +141,16 @@ class Weights:
         sliced = self._where[name].get_slice(self.original[name])
         return torch.cat([sliced[number : number + 1] for number in numbers])
 
+    def span(self, name: str, first: int, end: int) -> torch.Tensor:
+        """Rows of a tensor that stand together, the others not read."""
+        from safetensors import SafetensorError
+
+        try:
+            part: torch.Tensor = self._where[name].get_slice(self.original[name])[first:end]
+        except SafetensorError as error:
+            raise EngineError(f"the tensor {self.original[name]} cannot be read: {error}", "copy it again") from error
+        return part
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a canonical name's tensor, without reading it."""
         return tuple(self._where[name].get_slice(self.original[name]).get_shape())

@@ -246,18 +246,12 @@ def open_model(
 
     Raises UsageError for an attention that ignores Gemma2's soft-cap, EngineError for missing or unexpected tensors.
     """
-    from transformers import LlavaNextForConditionalGeneration, LlavaOnevisionForConditionalGeneration
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # ours is the progress that is watched
-    if attention == "sdpa":
-        raise UsageError("SDPA ignores Gemma2's attention soft-cap and would train another model",
-                         "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")
-    onevision = _config(folder)["model_type"] == "llava_onevision"
-    kind = LlavaOnevisionForConditionalGeneration if onevision else LlavaNextForConditionalGeneration
-    each = {"": tower, "vision_config": tower, "text_config": attention}
-    model, report = kind.from_pretrained(folder, dtype=dtype, attn_implementation=each, local_files_only=True,
-                                         output_loading_info=True)
+    model, report = model_class(folder).from_pretrained(
+        folder, dtype=dtype, attn_implementation=attentions(attention, tower), local_files_only=True,
+        output_loading_info=True)
     for name in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         found = sorted(map(str, report.get(name) or ()))
         if found:
@@ -266,3 +260,17 @@ def open_model(
     return model
 
 
+def model_class(folder: Path) -> Any:
+    """The class of transformers that a checkpoint is of."""
+    from transformers import LlavaNextForConditionalGeneration, LlavaOnevisionForConditionalGeneration
+
+    onevision = _config(folder)["model_type"] == "llava_onevision"
+    return LlavaOnevisionForConditionalGeneration if onevision else LlavaNextForConditionalGeneration
+
+
+def attentions(text: str, tower: str) -> dict[str, str]:
+    """As transformers wants to be told. Raises UsageError for one that ignores Gemma2's soft-cap."""
+    if text == "sdpa":
+        raise UsageError("SDPA ignores Gemma2's attention soft-cap and would train another model",
+                         "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")
+    return {"": tower, "vision_config": tower, "text_config": text}

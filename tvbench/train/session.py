@@ -43,6 +43,7 @@ from tvbench.train.parallel import World, shard, world
 from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
 from tvbench.train.schedule import steps_of
+from tvbench.train.sharding import bare_model, fill
 from tvbench.train.stages import Recipe, Stage
 from tvbench.types import ModelCard
 
@@ -200,13 +201,18 @@ class _StageRun:
     def train(self) -> bool:
         stage, here = self.stage, self.world
         attention = attention_of(stage, here.device)
-        model = open_model(self.source, attention=attention.text, tower=attention.tower)
+        opening = open_model if here.size == 1 else bare_model
+        model = opening(self.source, attention=attention.text, tower=attention.tower)
         torch.manual_seed(stage.seed)
-        trainee = self._trainee(model).to(here.device)
+        trainee = self._trainee(model)
+        if here.size == 1:
+            trainee.to(here.device)
         if stage.recompute == "full":
             model.gradient_checkpointing_enable({"use_reentrant": False})
         freeze_all_but(trainee, stage.rates)
         shard(trainee, here, bfloat16=stage.precision == "bfloat16")
+        if here.size > 1:
+            fill(model, self.source, here.device)
         trained = freeze_all_but(trainee, stage.rates)
         make_feed, steps, samples = self._feed()
         loop = Loop(stage, steps, trainee, make_optimizer(stage, trained), make_feed, self.folder, self._digest(), here,
