@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from training import PLAN, assembled, encoded, trainee
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.train import export as exporting
 from tvbench.train.assembly import assemble, open_model, vision_scale
-from tvbench.train.export import export, probe
+from tvbench.train.export import Target, export, export_stage, probe
 from tvbench.train.stages import ModelPlan
 
 HIDDEN = 32
@@ -237,3 +238,25 @@ def test_parts_that_do_not_fit_say_so(parts: Path, tmp_path: Path, changes: dict
     with pytest.raises(UsageError, match=said):
         assemble(ModelPlan(**given), tmp_path / "model", seed=0)  # type: ignore[arg-type]
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("target", ["current", "legacy"])
+def test_a_stage_is_exported_tensor_by_tensor_with_one_model_in_memory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target
+) -> None:
+    """The same files as from a model in memory, and never two models at once (9B takes 39 GB in float32)."""
+    expected = export(open_model(folder), tmp_path / "a", like=folder, scale=vision_scale(folder), target=target)
+    alive: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
+    most: list[int] = []
+
+    def opened(place: Path) -> torch.nn.Module:
+        most.append(len(alive) + 1)
+        model = open_model(place)
+        alive.add(model)
+        return model
+
+    monkeypatch.setattr(exporting, "open_model", opened)
+    written = export_stage(folder, tmp_path / "b", target=target)
+    assert {path.name: path.read_bytes() for path in written.iterdir()} == {
+        path.name: path.read_bytes() for path in expected.iterdir()}
+    assert most == [1, 1]

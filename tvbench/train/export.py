@@ -9,10 +9,11 @@ Nothing is called written before it was opened again and gave the logits of the 
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -51,14 +52,45 @@ def export(
     trainer multiplies projected rows by (1.0: folded already). `note` goes into config.json under `tvbench`.
     Raises EngineError when the written checkpoint is not the model in memory, TvbenchError when there is no room.
     """
+    named = exported(model, fold=_fold(scale, target), dtype=getattr(torch, dtype))
+    return _export(named, logits(model, scale), folder, like, scale, dtype, target, note or {})
+
+
+def export_stage(
+    source: Path,
+    folder: Path,
+    *,
+    dtype: DType = "bfloat16",
+    target: Target = "current",
+    note: Mapping[str, Any] | None = None,
+) -> Path:
+    """As `export`, of what `write_stage` left in `source`: tensor by tensor, so that no more than one model is ever in
+    memory, and that only for its logits."""
+    scale = vision_scale(source)
+    expected = logits(open_model(source), scale)
+    gc.collect()  # a model holds itself in circles
+    with Weights(source) as weights:
+        named = _stored(weights, fold=_fold(scale, target), dtype=getattr(torch, dtype))
+        return _export(named, expected, folder, source, scale, dtype, target, note or {})
+
+
+def _export(
+    named: Iterable[tuple[str, torch.Tensor]],
+    expected: Sequence[torch.Tensor],
+    folder: Path,
+    like: Path,
+    scale: float,
+    dtype: DType,
+    target: Target,
+    note: Mapping[str, Any],
+) -> Path:
     with _room(folder) as work:
         work.mkdir(parents=True)
         _copy_small_files(like, work)
-        fold = scale if target == "current" else 1.0
         marker = "unfolded" if target != "current" and scale != 1.0 else "folded"
-        write_json(work / "config.json", _config(like, dtype, marker, note or {}))
-        write_tensors(exported(model, fold=fold, dtype=getattr(torch, dtype)), work)
-        verify(model, work, scale=scale, tolerance=TOLERANCE[dtype])
+        write_json(work / "config.json", _config(like, dtype, marker, note))
+        write_tensors(named, work)
+        verify(expected, work, tolerance=TOLERANCE[dtype])
         if target == "legacy":
             readable_by_4(work)
             config = read_config(work)
@@ -66,6 +98,10 @@ def export(
             write_json(work / "config.json", config)
         _put_in_place(work, folder)
     return folder
+
+
+def _fold(scale: float, target: Target) -> float:
+    return scale if target == "current" else 1.0
 
 
 @contextmanager
@@ -133,25 +169,37 @@ def exported(model: Any, *, fold: float, dtype: torch.dtype) -> Iterator[tuple[s
     if head is not None and not torch.equal(own(head), own(state[EMBEDDING])):
         raise EngineError("the model's head differs from its embedding; Gemma2 ties them", "train with tied embeddings")
     for name in sorted(name for name in state if name is not None):
-        tensor = whole(state[name].detach()).cpu().float()
-        yield name, (tensor * fold if name in SCALED else tensor).to(dtype)
+        yield name, _cast(name, whole(state[name].detach()).cpu(), fold, dtype)
 
 
-def verify(model: Any, folder: Path, *, scale: float, tolerance: float) -> float:
-    """Open `folder` and compare its logits on a text and a picture with `model`'s; the largest difference.
+def _stored(weights: Weights, *, fold: float, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """As `exported`, of a folder."""
+    for name in sorted(weights.original.keys() - {HEAD}):
+        yield name, _cast(name, weights.load(name), fold, dtype)
+
+
+def _cast(name: str, tensor: torch.Tensor, fold: float, dtype: torch.dtype) -> torch.Tensor:
+    tensor = tensor.float()
+    return (tensor * fold if name in SCALED else tensor).to(dtype)
+
+
+def verify(expected: Sequence[torch.Tensor], folder: Path, *, tolerance: float) -> float:
+    """Open `folder` and compare its logits with those `expected`; the largest difference.
 
     Raises EngineError above `tolerance`, and for any key that is missing, left over or of another shape.
     """
-    again = open_model(folder)
-    worst = 0.0
-    with torch.no_grad():
-        for pictures in (0, 1):
-            expected, found = probe(model, scale, pictures), probe(again, vision_scale(folder), pictures)
-            worst = max(worst, float((expected - found).abs().max()))
+    found = logits(open_model(folder), vision_scale(folder))
+    worst = max(float((one - other).abs().max()) for one, other in zip(expected, found, strict=True))
     if not worst <= tolerance:
         raise EngineError(f"the written checkpoint's logits differ from the model's by {worst:.3g}",
                           "this is a bug of the exporter: please report the recipe")
     return worst
+
+
+def logits(model: Any, scale: float) -> tuple[torch.Tensor, ...]:
+    """Of a text alone, and of one with a picture."""
+    with torch.no_grad():
+        return tuple(probe(model, scale, pictures).cpu() for pictures in (0, 1))
 
 
 def probe(model: Any, scale: float, pictures: int) -> torch.Tensor:

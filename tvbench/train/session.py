@@ -33,7 +33,7 @@ from tvbench.train.data.corpora import has_clips, stage_corpus
 from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import check_shares, feed, loading
-from tvbench.train.export import Target, export, write_stage
+from tvbench.train.export import Target, export_stage, write_stage
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
 from tvbench.train.operations import as_built, batch_operations
@@ -177,8 +177,7 @@ def _export_last(recipe: Recipe, output: Path, folder: Path, target: Target) -> 
     if not (folder / "config.json").is_file():
         source = stage_model(output, recipe.stages[-1])
         note = {"recipe": recipe.name, "size": recipe.size, "variants": list(recipe.variants)}
-        export(open_model(source), folder, like=source, scale=vision_scale(source), note=note,
-               target=target)
+        export_stage(source, folder, note=note, target=target)
     return folder
 
 
