@@ -90,6 +90,7 @@ def test_a_good_run_scores_and_exits_0(tmp_path: Path, capsys: Said) -> None:
     assert "alm@" in task["signature"] and "protocol:tvbench" in task["signature"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -90,6 +90,7 @@ def test_the_audit_gives_the_facts_about_alm(results: Path, capsys: Said) -> Non
     assert sum(part["pictures"] for part in parts.values()) == 259
 
 
+@pytest.mark.slow
 def test_the_audit_finds_what_is_wrong_and_nothing_that_is_not(results: Path, capsys: Said) -> None:
     tasks = audited(results, capsys)
     counts = {task: {kind: sum(part["counts"][kind] for part in record["languages"])
@@ -126,6 +127,7 @@ def test_loops_on_cc_ocr(explained: dict[str, dict[str, TaskExplanation]], model
     assert korean.losses.share("repetition") > 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_positions_and_depths_on_alm(explained: dict[str, dict[str, TaskExplanation]], model: str) -> None:
     parts = by_language(explained[model]["alm"])
@@ -183,6 +185,7 @@ def test_no_wrong_language_on_multi30k(explained: dict[str, dict[str, TaskExplan
         assert not part.check.alarms
 
 
+@pytest.mark.slow
 @needs_identifiers
 @pytest.mark.parametrize("model", MODELS)
 def test_false_alarms_between_czech_and_slovak_cancel_out(

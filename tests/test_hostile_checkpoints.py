@@ -134,6 +134,7 @@ def test_a_shard_may_be_a_link_to_elsewhere_as_the_hubs_cache_has_it(good: Path,
 # ── Templates ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [
     "{{ messages[0]['role'] * 10**10 }}", "{{ 'x' * 10**11 }}",
     "{% generation %}{{ 'x' * 10**11 }}{% endgeneration %}",

@@ -129,6 +129,7 @@ def test_every_answer_is_kept_as_it_was_logged(published: Path) -> None:
         assert answers == sorted(logged) and len(answers) == 532 + 3000 + 1000 + 1050
 
 
+@pytest.mark.slow
 @needs_logs
 def test_imported_runs_can_be_scored_again_without_the_logs(published: Path, capsys: Said) -> None:
     for run in find_runs(published):

@@ -25,6 +25,8 @@ from tvbench.media.room import Room
 from tvbench.media.video import Decoder, environment
 from tvbench.types import Media, Message, Request, Sampling
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 
 

@@ -97,6 +97,7 @@ def asked(results: Path, capsys: Said, *words: str) -> str:
     return str(json.loads(capsys.readouterr().out)["run"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other"), [
     (("multi30k:de+fr",), ("multi30k:fr+de",)),
     (("multi30k", "--languages", "de,fr"), ("multi30k", "--languages", "French,German,fr")),

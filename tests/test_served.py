@@ -258,6 +258,7 @@ def test_two_models_of_one_name_are_told_apart_in_a_table(tmp_path: Path, capsys
 # ── Nobody there ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_complete_run_needs_no_server_and_an_incomplete_one_says_so(tmp_path: Path, capsys: Said) -> None:
     data = sentences(tmp_path / "data")
     words = ["--tasks", "multi30k:de", "--no-image", "--data", str(data), "--results", str(tmp_path / "out"), "--quiet"]

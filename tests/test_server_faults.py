@@ -24,6 +24,8 @@ from tvbench.engines.openai import OpenAIEngine
 from tvbench.errors import EngineError
 from tvbench.types import Response
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 KEY = "sk-proj-A1b2C3d4E5f6G7h8I9j0"

@@ -109,6 +109,7 @@ def test_every_form_is_seen_and_hidden(form: str) -> None:
     assert Secret(KEY).message(nothing) == nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_the_key_is_hidden_at_every_place(server: FaultServer, place: str, caplog: pytest.LogCaptureFixture) -> None:
     """All forms at one place, one request each; the first is answered so that no refusal ends the run at once."""

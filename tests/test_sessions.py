@@ -142,6 +142,7 @@ def test_the_same_model_goes_on_and_its_second_answers_are_not_stored(
     assert second["asked_again"] == {"asked": PROBES, "same": PROBES, "differed": 0, "unsteady": 0}
 
 
+@pytest.mark.slow
 def test_what_one_says_to_go_on_or_begin_anew(server: FaultServer, ask: Ask, tmp_path: Path, capsys: Said) -> None:
     refuse(server, 29)
     assert ask() == 1
@@ -245,6 +246,7 @@ def test_a_few_other_answers_are_enough_where_an_engine_repeats_itself() -> None
     assert not probed(lambda key: "a", count=0).other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "share", "least", "most"), [
     (0.0, 0.0, 0.0, 0.0), (0.02, 0.0, 0.0, 0.1), (0.3, 0.0, 0.0, 0.1), (0.5, 0.0, 0.0, 0.1),
     (0.0, 0.5, 0.9, 1.0), (0.05, 1.0, 0.9, 1.0), (0.3, 1.0, 0.9, 1.0),

@@ -38,6 +38,8 @@ from tvbench.train.schedule import rate_factor, steps_of
 from tvbench.train.session import Begun, Ended, Event, train
 from tvbench.train.stages import Norm
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -81,6 +81,7 @@ def mixture(folder: Path) -> list:  # type: ignore[type-arg]
             *encoded(folder, "video", 2), *encoded(folder, "told-questions", 5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["microbatch", "global_tokens", "square_root"])
 @pytest.mark.parametrize("passes", [1, 3])
 @pytest.mark.parametrize("attention", ["eager", "eager_by_sample"])
@@ -116,6 +117,7 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
 # ── Branches ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["scene", "told-scene", "clip"])
 @pytest.mark.parametrize(("packed", "attention"), [
     (False, "eager"), (True, "eager"), (False, "eager_by_sample"), (True, "eager_by_sample")])

@@ -69,6 +69,7 @@ def test_a_log_says_how_long_data_are_awaited() -> None:
     assert "waiting" not in step_text(replace(done, data_seconds=0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [{"text": 1e-3}, {"projector": 1e-3}])
 @pytest.mark.parametrize("recompute", ["none", "full"])
 def test_the_operations_of_a_run_are_those_of_its_plan(tmp_path: Path, rates: dict[str, float], recompute: Any) -> None:

@@ -12,6 +12,8 @@ from typing import IO
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PARENT = """
 import multiprocessing, subprocess, sys, time

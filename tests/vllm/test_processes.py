@@ -30,7 +30,8 @@ pytestmark = [
 ]
 
 PACKAGE = Path(tvbench.__file__).parent
-ITEMS = 60
+ITEMS = 500
+"""So many that a run is far from its end when its first answer is stored."""
 WAIT_S = 400.0
 """A guard against waiting for ever, many times as long as a busy machine needs."""
 
@@ -169,13 +170,18 @@ def answers(results: Path) -> list[dict[str, Any]]:
             for line in (run.path / "responses.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+def has_answers(results: Path) -> bool:
+    return any(path.stat().st_size for path in results.glob("*/responses.jsonl"))
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a run whose engine process was killed, and beside them what it said."""
     folder = tmp_path_factory.mktemp("killed")
     said = folder / "said"
     with running(command(folder / "results", ["-m", "tvbench"]), said, environment()) as process:
-        wait_until(process, said, lambda: answers(folder / "results"))
+        wait_until(process, said, lambda: engines(process.pid))
+        wait_until(process, said, lambda: has_answers(folder / "results"))
         started = engines(process.pid)
         kill(started[0])
         assert ended(process, said) == 1
