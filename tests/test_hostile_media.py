@@ -40,11 +40,11 @@ def test_a_lost_item_a_traceback_and_an_opened_file_are_found(hostile: ModuleTyp
     for bad in ({"lost": 1}, {"tracebacks": 1}, {"codes": [2]}):
         assert not hostile.Found(**bad).good
     (tmp_path / "trace").write_text(
-        '7 openat(AT_FDCWD, "bait.mp4", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/root/secret", O_RDONLY) = 3\n'
-        '7 openat(AT_FDCWD, "/usr/lib/x.so", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/root/none", O_RDONLY) = -1 ENOENT\n'
+        '7 openat(AT_FDCWD, "bait.mp4", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/srv/secret", O_RDONLY) = 3\n'
+        '7 openat(AT_FDCWD, "/usr/lib/x.so", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/srv/none", O_RDONLY) = -1 ENOENT\n'
         '7 connect(3, {sa_family=AF_INET, sin_port=htons(80)}, 16) = 0\n7 connect(3, {sa_family=AF_UNIX}, 16) = 0\n'
     )
     found = hostile.Found()
     hostile.read_trace(tmp_path / "trace", tmp_path, found)
-    assert dict(found.opened) == {"bait.mp4": 1, "/root/secret": 1} and sum(found.connected.values()) == 1
+    assert dict(found.opened) == {"bait.mp4": 1, "/srv/secret": 1} and sum(found.connected.values()) == 1
     assert not found.good
