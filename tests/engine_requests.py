@@ -1,4 +1,4 @@
-"""What the engine tests share: a feed over a list, pictures and clips from a seed, requests, a broken checkpoint."""
+"""What the engine tests share: pictures and clips from a seed, requests, a broken checkpoint."""
 
 from __future__ import annotations
 
@@ -12,26 +12,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from tvbench.engines.protocol import Clip, Decoded, Engine, Prepared
+from tvbench.engines.protocol import Clip, Decoded, Engine, ListFeed, Prepared
 from tvbench.types import Media, Message, ModelCard, Request, Response, Sampling
 
 SIZES = ((56, 56), (40, 120), (150, 60), (200, 130), (33, 34), (300, 50), (64, 240))
 """Width and height of test pictures: one tile to six, wide and tall, and sizes where unpadding cuts rows off."""
-
-
-class ListFeed:
-    """A Feed over prepared requests that are all ready."""
-
-    def __init__(self, prepared: Sequence[Prepared]) -> None:
-        self.rest = list(prepared)
-
-    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
-        taken, self.rest = self.rest[:limit], self.rest[limit:]
-        return taken
-
-    @property
-    def dry(self) -> bool:
-        return not self.rest
 
 
 def card_for(folder: Path, **changes: object) -> ModelCard:

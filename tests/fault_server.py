@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
+import pytest
+
 Json: TypeAlias = dict[str, Any]
 Fault: TypeAlias = "Callable[[Call], None]"
 
@@ -210,6 +212,15 @@ def _writing(pieces: Callable[[], Iterator[bytes]]) -> Fault:
                 call.server.sent += len(piece)
 
     return fault
+
+
+@contextlib.contextmanager
+def keyless_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """As `fault_server`, with no API key in the environment."""
+    for name in ("TVBENCH_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with fault_server() as server:
+        yield server
 
 
 @contextlib.contextmanager

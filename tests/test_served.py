@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, fault_server, status
+from fault_server import FaultServer, fault_server, keyless_server, status
 from run_folders import task_result, write_run
 
 from tvbench.addresses import server_address
@@ -51,9 +51,7 @@ def serve_vllm(server: FaultServer) -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
-    for name in ("TVBENCH_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    with fault_server() as running:
+    with keyless_server(monkeypatch) as running:
         yield running
 
 

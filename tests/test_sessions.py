@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import Call, FaultServer, fault_server, raw
+from fault_server import Call, FaultServer, keyless_server, raw
 from test_served import sentences, serve_llama
 
 from tvbench.cli.main import main
@@ -30,9 +30,7 @@ Ask = Callable[..., int]
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
-    for name in ("TVBENCH_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    with fault_server() as running:
+    with keyless_server(monkeypatch) as running:
         yield running
 
 

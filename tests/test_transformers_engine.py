@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from engine_requests import SIZES, ListFeed, ask, card_for, clip, mixed, picture, serve
+from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 
 from tvbench.engines.inputs import LlavaInputs, expand
 from tvbench.engines.prompt import Prompter, cut
+from tvbench.engines.protocol import ListFeed
 from tvbench.engines.sampling import draw, penalised, soft_cap
 from tvbench.engines.transformers import TransformersEngine, choose_attention
 from tvbench.errors import EngineError, MediaError

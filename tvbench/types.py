@@ -218,6 +218,11 @@ class Score:
     unscored: str | None = None
 
 
+NEEDS_JUDGE = "open-ended: needs a judge"
+NO_GOLD = "no gold: the data has no right answer"
+"""Reasons of `Score.unscored` that reports know apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class SideScores:
     """One metric of one task by a scorer that costs something (an LLM judge, COMET), read back from the run folder.
@@ -390,11 +395,6 @@ class Task:
     def primary_of(self, protocol: str) -> str:
         """The metric by which runs of `protocol` are ranked."""
         return self.primaries.get(protocol, self.primary)
-
-
-NEEDS_JUDGE = "open-ended: needs a judge"
-NO_GOLD = "no gold: the data has no right answer"
-"""Reasons of `Score.unscored` that reports know apart."""
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────

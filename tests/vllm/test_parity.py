@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_requests import SIZES, ListFeed, ask, break_layout, card_for, clip, mixed, picture, serve
+from engine_requests import SIZES, ask, break_layout, card_for, clip, mixed, picture, serve
 
-from tvbench.engines.protocol import Prepared
+from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
 from tvbench.errors import EngineError

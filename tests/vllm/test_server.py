@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from engine_requests import ListFeed, ask, card_for, picture, serve
+from engine_requests import ask, card_for, picture, serve
 from vllm_server import vllm_server
 
 from tvbench.engines.openai import OpenAIEngine
-from tvbench.engines.protocol import Prepared
+from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder

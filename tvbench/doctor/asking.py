@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tvbench.engines.protocol import Clip, Decoded, Engine, Prepared
+from tvbench.engines.protocol import Clip, Decoded, Engine, ListFeed, Prepared
 from tvbench.errors import EngineError
 from tvbench.types import Media, Message, Request, Response, Sampling
 
@@ -19,24 +19,9 @@ def prepared_prompt(key: str, question: str, answer: str, *media: Decoded) -> Pr
     return Prepared(Request(key, messages, Sampling(max_new_tokens=1), answer), tuple(media))
 
 
-class _Feed:
-    """A Feed over requests that are all ready."""
-
-    def __init__(self, prepared: Sequence[Prepared]) -> None:
-        self.rest = list(prepared)
-
-    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
-        taken, self.rest = self.rest[:limit], self.rest[limit:]
-        return taken
-
-    @property
-    def dry(self) -> bool:
-        return not self.rest
-
-
 def scores(engine: Engine, asked: Sequence[Prepared]) -> Scores:
     """Log-probabilities of every prompt's answer. Raises EngineError when a prompt fails."""
-    return {response.key: _logs(response) for response in engine.serve(_Feed(asked))}
+    return {response.key: _logs(response) for response in engine.serve(ListFeed(asked))}
 
 
 def _logs(response: Response) -> tuple[float, ...]:

@@ -15,8 +15,6 @@ from tvbench.hub import SCALE_SAID
 from tvbench.local_models import trained_folder
 from tvbench.types import ModelCard
 
-SCALES = ("folded", "unfolded")
-
 
 def with_image_scale(card: ModelCard, said: str | None) -> ModelCard:
     """`card` with a person's word `said` (None: none was given); `card` itself where it says the same already.

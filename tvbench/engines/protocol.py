@@ -6,7 +6,7 @@ order. It knows nothing of tasks, scores or files. Heavy imports (torch, vllm) l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -83,6 +83,21 @@ class Feed(Protocol):
     def dry(self) -> bool:
         """True when everything has been taken and nothing will follow."""
         ...
+
+
+class ListFeed:
+    """A Feed over requests that are all ready."""
+
+    def __init__(self, prepared: Sequence[Prepared]) -> None:
+        self.rest = list(prepared)
+
+    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
+        taken, self.rest = self.rest[:limit], self.rest[limit:]
+        return taken
+
+    @property
+    def dry(self) -> bool:
+        return not self.rest
 
 
 @dataclass(frozen=True, slots=True)
