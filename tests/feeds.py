@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
-from tvbench.engines.protocol import Decoded, Prepared
+from tvbench.engines.protocol import Prepared
+from tvbench.media.clips import Decoded
 from tvbench.types import Media, Message, Part, Request, Sampling
 
 

@@ -115,11 +115,13 @@ MAY_KNOW = {
     "hub": "",
     "sources": "hub",
     # Pictures and clips, into the form that the engines' protocol gives them.
-    "media": "keys engines.protocol",
+    "media": "",
+    "media.preparing": "engines.protocol keys media",
     # The engines know no task, no score, no store, no report.
-    "engines": "checkpoint_files influence media hub local_models places mini.checkpoint",
+    "engines": "checkpoint_files influence media hub local_models places",
     "media.anyres": "",
-    "engines.protocol": "",
+    "media.clips": "",
+    "engines.protocol": "media.clips",
     # Tasks and models, and how they are found.
     "building": "languages sources",
     "cards": "",
@@ -157,7 +159,7 @@ MAY_KNOW = {
     "explaining": "assess diagnosis scoring store",
     "auditing": "scoring",
     # What is wrong with a checkpoint.
-    "doctor": "engines media.anyres mini",
+    "doctor": "engines media.anyres media.clips mini",
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
     "checkpoint_files": "media.anyres",
     "train": "checkpoint_files engines.checkpoint engines.importing engines.small_files engines.tensors hub media mini"

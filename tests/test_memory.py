@@ -17,9 +17,10 @@ from feeds import ListFeed
 from PIL import Image
 
 from tvbench.engines.inputs import fit_frames
-from tvbench.engines.protocol import Clip, Prepared, Sight
+from tvbench.engines.protocol import Prepared, Sight
 from tvbench.feed import DecodeAhead
 from tvbench.media import images, preparing
+from tvbench.media.clips import Clip
 from tvbench.media.preparing import prepare
 from tvbench.media.room import Room
 from tvbench.media.video import Decoder, environment

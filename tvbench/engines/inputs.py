@@ -18,9 +18,10 @@ import numpy as np
 from PIL import Image
 
 from tvbench.engines.prompt import Prompter
-from tvbench.engines.protocol import Clip, Decoded, Prepared
+from tvbench.engines.protocol import Prepared
 from tvbench.errors import EngineError, MediaError
 from tvbench.media.anyres import clip_rows, picture_rows
+from tvbench.media.clips import Clip, Decoded
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from tvbench.engines.vllm_process import set_environment
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.hub import model_folder, needs_remote_code, stored_revision
 from tvbench.influence import prompt_settings
-from tvbench.local_models import trained_folder
+from tvbench.local_models import BUILDER, trained_folder
 from tvbench.places import cache_root, config_root
 from tvbench.types import ModelCard
 
@@ -148,8 +149,6 @@ def local_checkpoint(card: ModelCard, *, offline: bool = False) -> Path:
 
 def built_checkpoint(card: ModelCard) -> Path:
     """The random model, built once for each revision. Another process may build it at the same time."""
-    from tvbench.mini.checkpoint import build_tiny
-
     target = cache_root() / "built" / f"{card.location}-{stored_revision(card)}"
     if target.is_dir():
         return target
@@ -157,7 +156,7 @@ def built_checkpoint(card: ModelCard) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
-            build_tiny(work, seed=0)
+            import_module(BUILDER).build_tiny(work, seed=0)
             if not target.is_dir():
                 work.rename(target)
         except OSError:

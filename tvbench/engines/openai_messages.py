@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from tvbench.engines.openai_retry import Answered, Json, Trouble
 from tvbench.engines.prompt import cut
-from tvbench.engines.protocol import Clip, Decoded, Prepared
+from tvbench.engines.protocol import Prepared
+from tvbench.media.clips import Clip, Decoded
 from tvbench.media.images import as_picture, plain_format, png
 from tvbench.types import Media, Request, Response
 

@@ -8,27 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-import numpy as np
-from PIL import Image
-
+from tvbench.media.clips import Clip, Decoded
 from tvbench.types import Request, Response
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Decoded frames of a video: uint8 array of shape (frames, height, width, 3), RGB.
-
-    `times` are the frames' positions in seconds, `duration` the clip's length in seconds.
-    """
-
-    frames: np.ndarray
-    times: tuple[float, ...] = ()
-    duration: float | None = None
-
-
-Decoded: TypeAlias = "Image.Image | Clip"
 
 
 @dataclass(frozen=True, slots=True)

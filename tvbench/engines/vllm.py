@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, read_config
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
 from tvbench.engines.prompt import Prompter
-from tvbench.engines.protocol import Clip, EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
 from tvbench.errors import EngineError, MediaError
 from tvbench.influence import argument_labels, score_arguments
+from tvbench.media.clips import Clip
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL.Image import Resampling
 
-from tvbench.engines.protocol import Clip
 from tvbench.errors import MediaError
+from tvbench.media.clips import Clip
 from tvbench.media.container import declared_end, is_cut, open_clip, video_stream
 from tvbench.media.images import shrunk
 

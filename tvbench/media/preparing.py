@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tvbench.engines.protocol import ALL_OF_IT, Decoded, Prepared, Sight
+from tvbench.engines.protocol import ALL_OF_IT, Prepared, Sight
 from tvbench.errors import MediaError
 from tvbench.keys import media_of
+from tvbench.media.clips import Decoded
 from tvbench.media.images import open_image, plain_format, read_header, unread
 from tvbench.media.room import Room
 from tvbench.media.video import Decoder

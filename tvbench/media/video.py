@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tvbench.engines.protocol import Clip
 from tvbench.errors import MediaError
+from tvbench.media.clips import Clip
 
 COMMAND = (sys.executable, "-P", "-m", "tvbench.media.decode_worker")
 WORKERS = 2
