@@ -108,7 +108,7 @@ def test_alm_options_with_commas_stay_whole(alm_data: Path) -> None:
     assert found["ru/3_3_01_001"].options[found["ru/3_3_01_001"].gold or 0] == "чай"
 
 
-def test_alm_true_false_is_a_choice_in_the_datas_own_words(alm_data: Path) -> None:
+def test_alm_true_false_is_a_choice_in_the_words_of_the_data(alm_data: Path) -> None:
     found = {item.id: item for item in items(alm, alm_data)}
     yes, no = choice(found["de/1_1_01_004"]), choice(found["de/1_1_01_005"])
     assert yes.options == no.options == ("Wahr", "Falsch")
