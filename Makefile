@@ -2,6 +2,7 @@
 # make demo    the main job on the embedded model: run the mini tasks, seeing and blind, show the tables
 # make check   lint, types, spelling and the quick tests of the core (under two minutes): for the inner loop
 # make test    lint, types, spelling and every test; vLLM, COMET and transformers 4 in environments of their own
+# make release-check   is this checkout fit to be released? wheel and source archive, tried on every Python found
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -19,7 +20,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo check test lint test-core test-vllm test-comet test-legacy clean
+.PHONY: setup demo check test lint release-check test-core test-vllm test-comet test-legacy clean
 
 setup: $(VENV)/.ready
 
@@ -61,6 +62,9 @@ test-comet: setup
 # The tests run in our environment, and start a reader in that of transformers 4.
 test-legacy: setup
 	LEGACY=$$($(BIN)/python tools/transformers4_env.py) && TVBENCH_TRANSFORMERS4_PYTHON=$$LEGACY $(BIN)/pytest tests/legacy
+
+release-check: setup
+	$(BIN)/python tools/release_check.py --strict
 
 clean:
 	rm -rf $(VENV)
