@@ -57,13 +57,13 @@ def mixed(count: int = 12) -> list[Prepared]:
     requests = []
     for number in range(count):
         text = "Was ist das? 什么颜色 " * (1 + number % 4) + str(number)
-        media: list[Decoded] = [
+        several: list[list[Decoded]] = [
             [],
             [picture(number, SIZES[number % len(SIZES)])],
             [picture(number, SIZES[0]), picture(number + 50, SIZES[3])],
             [clip(number, 8)],
-        ][number % 4]
-        requests.append(ask(f"k{number}", text, *media))
+        ]
+        requests.append(ask(f"k{number}", text, *several[number % 4]))
     return requests
 
 

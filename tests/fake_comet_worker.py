@@ -42,8 +42,8 @@ if plan.get("child"):
 note(pid=os.getpid(), child=child.pid if child else None, args=sys.argv[2:])
 print("Weights are 31 % loaded", file=sys.stderr, flush=True)
 if plan.get("garbage"):
-    for line in (b"Lightning says hello", b"\xff\xfe", b"null", b"[1]", b'{"tvbench": 3}', b'{"id": 1}', b"[" * 9000):
-        sys.stdout.buffer.write(line + b"\n")
+    for noise in (b"Lightning says hello", b"\xff\xfe", b"null", b"[1]", b'{"tvbench": 3}', b'{"id": 1}', b"[" * 9000):
+        sys.stdout.buffer.write(noise + b"\n")
     sys.stdout.buffer.flush()
 say("beat", doing="loading the checkpoint")
 if plan.get("never_ready"):

@@ -67,7 +67,7 @@ class Call(BaseHTTPRequestHandler):
             return content
         return "".join(part.get("text", "") for part in content)
 
-    def answer(self, content: object = None, *, finish: str = "stop", **more: Any) -> None:
+    def answer(self, content: object = None, *, finish: object = "stop", **more: Any) -> None:
         text = f"re: {self.text}" if content is None else content
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
         self.reply({"model": "served-model", "usage": {"prompt_tokens": 7, "completion_tokens": 3},

@@ -50,7 +50,7 @@ def question(
     system: str = "",
 ) -> Prepared:
     """One prepared request; without `parts` its text is its key."""
-    messages = (Message("user", parts or (key,)),)
+    messages: tuple[Message, ...] = (Message("user", parts or (key,)),)
     if system:
         messages = (Message("system", (system,)), *messages)
     request = Request(key, messages, sampling, continuation)

@@ -17,7 +17,7 @@ FROM_1 = (*FROM_0, "0")
 ABOVE_0 = (*NOT_NUMBERS, "0", "-0.0")
 SECONDS = (*ABOVE_0, "1e300")
 
-REFUSED = {
+REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {
     (RUN, "--temperature"): NOT_NUMBERS,
     (RUN, "--top-p"): (*ABOVE_0, "1.0001"),
     (RUN, "--timeout"): SECONDS,

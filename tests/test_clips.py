@@ -49,7 +49,8 @@ def clip_bytes(form: str, codec: str, *, frames: int = 50, size: int = 64, sound
             frame.pts, frame.time_base = number, Fraction(1, int(stream.average_rate or 10))
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
-        for number in range(int(sound * 8000 / 1024) if voice else 0):
+        for number in range(int(sound * 8000 / 1024)):
+            assert voice is not None
             quiet = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
             quiet.sample_rate, quiet.pts, quiet.time_base = 8000, 1024 * number, Fraction(1, 8000)
             file.mux(voice.encode(quiet))

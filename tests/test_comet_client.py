@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from comet_runs import TASK, Row, answered, write_translations
@@ -50,11 +51,11 @@ class Bench:
     def plan(self, **plan: object) -> None:
         (self.folder / "plan.json").write_text(json.dumps(plan))
 
-    def score(self, checkpoint: Path | None = None, **options: object) -> CometSummary:
+    def score(self, checkpoint: Path | None = None, **options: Any) -> CometSummary:
         worker = [sys.executable, str(FAKE), str(self.folder)]
         return score_run(self.run, str(checkpoint or self.checkpoint), worker=worker, watch=self.watch, **options)
 
-    def log(self, field: str) -> list[object]:
+    def log(self, field: str) -> list[Any]:
         path = self.folder / "log.jsonl"
         lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return [line[field] for line in lines if field in line]
@@ -179,7 +180,7 @@ def test_a_unified_model_reads_what_its_settings_say(bench: Bench, kind: str, se
 
 
 def test_missing_wrong_and_several_references(tmp_path: Path) -> None:
-    rows = [("A dog.", "Ein Hund.", ()), ("A dog.", "Ein Hund.", (None,)), (7, "Ein Hund.", ("Ein Hund.",)),
+    rows: list[Any] = [("A dog.", "Ein Hund.", ()), ("A dog.", "Ein Hund.", (None,)), (7, "Ein Hund.", ("Ein Hund.",)),
             ("A cat.", "Eine Katze.", ("Die Katze.", "Eine Katze."))]
     bench = Bench(tmp_path, rows)
     summary = bench.score()

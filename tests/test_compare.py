@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def sentence(number: int) -> Item:
     return Item(f"de/{number}", "texts", "de", (Message("user", ("Translate",)),), target)
 
 
-def write(results: Path, name: str, answers: list[tuple[Item, str | None]], signature: str = "task:x|data:y") -> None:
+def write(
+    results: Path, name: str, answers: Sequence[tuple[Item, str | None]], signature: str = "task:x|data:y"
+) -> None:
     tasks = list(dict.fromkeys(item.task for item, _ in answers))
     with RunWriter(results / name) as writer:
         writer.write_manifest({

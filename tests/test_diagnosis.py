@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -193,8 +193,10 @@ def spoken(one: str, other: str) -> Identifiers:
     """Two identifiers, one for each word: a text is in the language that its first or second word names."""
     known = frozenset({"de", "en", "cs", "sk", "fr", "pt", "gl", "zh", "zh-Hans", "zh-Hant", "ru"})
     place = {one: 0, other: 1}
-    return Identifiers({name: lambda text, at=at: text.split()[at] for name, at in place.items()},
-                       dict.fromkeys(place, known))
+    def word(at: int) -> Callable[[str], str]:
+        return lambda text: text.split()[at]
+
+    return Identifiers({name: word(at) for name, at in place.items()}, dict.fromkeys(place, known))
 
 
 VOTE = spoken("first", "second")

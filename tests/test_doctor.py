@@ -169,7 +169,7 @@ def test_no_grids_of_the_training(folder: Path) -> None:
     assert read_config(new)["image_grid_pinpoints"] == [[56, 56], [100, 56]]
 
 
-PROCESSOR = {
+PROCESSOR: dict[str, dict[str, Any]] = {
     "resample": {"resample": 2},
     "convert-rgb": {"do_convert_rgb": False},
     "normalisation": {"image_mean": [0.48, 0.46, 0.41]},

@@ -172,17 +172,17 @@ def test_runs_with_nothing_in_them(tmp_path: Path, capsys: Said, form: str) -> N
     write(tmp_path, "no-items", [], ["quiz"])
     write(tmp_path, "no-answers", [(question(n), "never asked") for n in range(3)])
     write(tmp_path, "all-failed", [(question(n), None) for n in range(3)])
-    for name, said in (("no-items", "the run holds no items of this task"),
-                       ("no-answers", "none of 3 items is answered (0 failed"),
-                       ("all-failed", "none of 3 items is answered (3 failed")):
+    for name, expected in (("no-items", "the run holds no items of this task"),
+                           ("no-answers", "none of 3 items is answered (0 failed"),
+                           ("all-failed", "none of 3 items is answered (3 failed")):
         assert main(["explain", name, "--results", str(tmp_path), "--format", form]) == 0
         shown = capsys.readouterr().out
-        assert said in shown
+        assert expected in shown
         if form == "json":
             assert json.loads(shown)[0]["task"] == "quiz"
     assert main(["explain", "no-tasks", "--results", str(tmp_path), "--format", form]) == 0
-    shown = capsys.readouterr()
-    assert shown.out.strip() == ("[]" if form == "json" else "") and (form == "json") != ("no tasks" in shown.err)
+    said = capsys.readouterr()
+    assert said.out.strip() == ("[]" if form == "json" else "") and (form == "json") != ("no tasks" in said.err)
 
 
 def test_everything_right_is_said_so(tmp_path: Path, capsys: Said) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tvbench.cli.main import main
 from tvbench.store import RunWriter
-from tvbench.types import Choice, Item, Message, Response, Short, Translation
+from tvbench.types import Choice, Item, Message, Response, Short, Target, Translation
 
 Said = pytest.CaptureFixture[str]
 LANGUAGES = ("de", "en")
@@ -22,7 +22,7 @@ def items() -> list[Item]:
     found = []
     for language in LANGUAGES:
         for number in range(ITEMS):
-            targets = {
+            targets: dict[str, Target] = {
                 "multiple-choice": Choice(tuple("wxyz"), number % 4, "ABCD"[number % 4], letters=True),
                 "short": Short(("red",)),
                 "ambiguous": Translation("A bat.", ("Eine Fledermaus.",), ("fledermaus",), ("keule",)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tvbench.assess import assess
+from tvbench.errors import UsageError
 from tvbench.scoring import hf_metrics
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, Message, Response, Translation
@@ -87,7 +88,7 @@ def test_a_real_metric_is_computed_by_language(cache: Path, form: tuple[str, str
 def test_a_key_can_be_chosen_and_a_wrong_one_is_explained(cache: Path) -> None:
     metric = write_metric(cache, "wordshare", LISTS)
     assert hf_metrics.corpus_figure(f"{metric}#count", ["a", "b"], [["a"], ["b"]])[0] == 2
-    with pytest.raises(hf_metrics.UsageError, match="no label"):
+    with pytest.raises(UsageError, match="no label"):
         hf_metrics.corpus_figure(f"{metric}#label", ["a"], [["a"]])
 
 

@@ -54,7 +54,7 @@ def results_of(results: Path, model: str) -> dict[str, TaskResult]:
 
 
 def close(value: float, fact: Mapping[str, Any]) -> bool:
-    return abs(value - fact["value"]) <= fact["tol"] + 1e-12
+    return bool(abs(value - fact["value"]) <= fact["tol"] + 1e-12)
 
 
 @needs_logs

@@ -60,7 +60,7 @@ def judge(results: Path, server_model: str, *words: str) -> int:
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "result.json").read_text())["tasks"][0]
+    return dict(json.loads((folder / "result.json").read_text())["tasks"][0])
 
 
 def scores_of(folder: Path) -> dict[str, float | None]:
@@ -353,5 +353,6 @@ def test_a_choice_is_shown_as_the_bare_question_and_the_right_option() -> None:
         (case,) = gather([(item("x", choice, "de"), Response("k", text="Dirndl"))], rubric)
         card = ModelCard("j", "server", "j")
         text = judge_request(case, rubric, card).item.messages[0].parts[0]
+        assert isinstance(text, str)
         assert f"Question: Was ist das?\nGround Truth: {right}\nModel Prediction: Dirndl\n\nMatch the meaning" in text
         assert text.startswith("Evaluate the following answer based on Accuracy:\n\nQuestion")

@@ -17,17 +17,18 @@ from tvbench.report.entries import load_entries
 from tvbench.report.published import published_figures, read_published
 from tvbench.types import Counts
 
+Said = pytest.CaptureFixture[str]
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published" / "towervision.yaml"
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("TVBENCH_RESULTS", raising=False)
 
 
-def board(capsys, *words: str, results: Path = Path("results"), published: bool = False) -> tuple[int, str, str]:
+def board(capsys: Said, *words: str, results: Path = Path("results"), published: bool = False) -> tuple[int, str, str]:
     extra = [] if published else ["--no-published"]
     code = main(["leaderboard", "--results", str(results), *extra, *words])
     captured = capsys.readouterr()
@@ -41,7 +42,7 @@ def line_of(text: str, start: str) -> str:
 # ── Published figures ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_published_cells_are_those_of_the_paper():
+def test_published_cells_are_those_of_the_paper() -> None:
     cells = {(f.table.number, f.model, f.task, f.part, f.metric): f.value for f in read_published(PUBLISHED)}
     assert cells["1", "TowerVision-9B", "alm", "multi", "accuracy"] == 85.2
     assert cells["1", "Qwen2.5-VL-7B-Instruct", "ocrbench", "all", "ocrbench"] == 84.5
@@ -52,14 +53,14 @@ def test_published_cells_are_those_of_the_paper():
     assert all(0 <= value <= 100 for value in cells.values())
 
 
-def test_empty_results_are_friendly_and_still_show_the_published_rows(capsys):
+def test_empty_results_are_friendly_and_still_show_the_published_rows(capsys: Said) -> None:
     code, out, err = board(capsys, published=True)
     assert code == 0
     assert "no scored runs" in err and "tvbench run" in err
     assert "published T1,2,3" in line_of(out, "TowerVision-9B")
 
 
-def test_published_rows_stand_apart_and_are_marked_apart(capsys):
+def test_published_rows_stand_apart_and_are_marked_apart(capsys: Said) -> None:
     write_run(Path("results"), "a", "ours-a", result(value=0.99))
     write_run(Path("results"), "b", "ours-b", result(value=0.5, model="b"))
     _, out, _ = board(capsys, published=True)
@@ -69,7 +70,7 @@ def test_published_rows_stand_apart_and_are_marked_apart(capsys):
     assert "published: as printed" in out
 
 
-def test_a_damaged_published_file_is_a_warning(capsys, tmp_path):
+def test_a_damaged_published_file_is_a_warning(capsys: Said, tmp_path: Path) -> None:
     folder = tmp_path / "results" / "published"
     folder.mkdir(parents=True)
     text = PUBLISHED.read_text().splitlines()
@@ -80,7 +81,7 @@ def test_a_damaged_published_file_is_a_warning(capsys, tmp_path):
     assert "mine.yaml: cell 386" in err and "torn.yaml" in err
 
 
-def test_own_published_files_are_added_to_the_shipped_ones(tmp_path):
+def test_own_published_files_are_added_to_the_shipped_ones(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "published"
     folder.mkdir(parents=True)
     (folder / "other.yaml").write_text(
@@ -95,7 +96,7 @@ def test_own_published_files_are_added_to_the_shipped_ones(tmp_path):
 # ── Marks ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_best_is_marked_once_a_column(capsys):
+def test_best_is_marked_once_a_column(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.61, model="b"))
     _, out, _ = board(capsys)
@@ -104,7 +105,7 @@ def test_best_is_marked_once_a_column(capsys):
     assert out.index("beta") < out.index("alpha"), "best first"
 
 
-def test_other_signatures_get_a_number_and_a_line_and_no_rank(capsys):
+def test_other_signatures_get_a_number_and_a_line_and_no_rank(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b"))
     write_run(Path("results"), "c", "gamma", result(value=0.9, model="c", protocol="paper", primary="strict"))
@@ -115,14 +116,14 @@ def test_other_signatures_get_a_number_and_a_line_and_no_rank(capsys):
     assert "protocol paper" in note and "others: protocol tvbench" in note and "metric strict" in note
 
 
-def test_model_and_engine_do_not_make_figures_incomparable(capsys):
+def test_model_and_engine_do_not_make_figures_incomparable(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5, model="a"))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b"), engine="vllm")
     _, out, _ = board(capsys)
     assert "¹" not in out and "★" in out
 
 
-def test_incomplete_runs_are_starred_counted_and_never_best(capsys):
+def test_incomplete_runs_are_starred_counted_and_never_best(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b", counts=Counts(10, 7, 2, 6, 1)))
     write_run(Path("results"), "c", "gamma", result(value=0.4, model="c"))
@@ -132,7 +133,7 @@ def test_incomplete_runs_are_starred_counted_and_never_best(capsys):
     assert "★" in line_of(out, "alpha")
 
 
-def test_logged_figures_are_ringed_and_not_ranked(capsys):
+def test_logged_figures_are_ringed_and_not_ranked(capsys: Said) -> None:
     log = {"results-de": {"metrics": {"results.avg_XCOMET-XL_score": 0.9}, "language": "de", "samples": 3}}
     for number, name in enumerate(("alpha", "beta")):
         write_run(Path("results"), name, name,
@@ -147,7 +148,7 @@ def test_logged_figures_are_ringed_and_not_ranked(capsys):
 # ── Rows ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_runs_of_one_model_share_a_row_until_they_collide(capsys):
+def test_runs_of_one_model_share_a_row_until_they_collide(capsys: Said) -> None:
     write_run(Path("results"), "one", "alpha", result("alm"), updated="2026-01-01")
     write_run(Path("results"), "two", "alpha", result("ocrbench", primary="ocrbench"), updated="2026-01-02")
     _, out, _ = board(capsys)
@@ -158,14 +159,14 @@ def test_runs_of_one_model_share_a_row_until_they_collide(capsys):
     assert "run …12345678" in out
 
 
-def test_engines_stay_apart(capsys):
+def test_engines_stay_apart(capsys: Said) -> None:
     write_run(Path("results"), "one", "alpha", result("alm"), engine="vllm")
     write_run(Path("results"), "two", "alpha", result("ocrbench", primary="ocrbench"), engine="transformers")
     _, out, _ = board(capsys)
     assert "run vllm" in out and "run transformers" in out
 
 
-def test_sort_by_model_and_by_column(capsys):
+def test_sort_by_model_and_by_column(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5, languages={"de": 0.9, "en": 0.1}))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b", languages={"de": 0.2, "en": 0.8}))
     for sort, first in (("model", "alpha"), ("alm", "beta")):
@@ -178,7 +179,7 @@ def test_sort_by_model_and_by_column(capsys):
 # ── Choices ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_metric_protocol_and_tasks_select(capsys):
+def test_metric_protocol_and_tasks_select(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5), result("ocrbench", primary="ocrbench", value=0.3))
     write_run(Path("results"), "b", "beta", result(value=0.8, protocol="paper", model="b"))
     _, out, _ = board(capsys, "--metric", "strict", "--protocol", "tvbench", "--tasks", "alm")
@@ -194,7 +195,7 @@ def test_metric_protocol_and_tasks_select(capsys):
         (["--protocol", "papr"], "paper"),
     ],
 )
-def test_unknown_names_exit_2_with_a_suggestion(capsys, words, suggestion):
+def test_unknown_names_exit_2_with_a_suggestion(capsys: Said, words: list[str], suggestion: str) -> None:
     write_run(Path("results"), "a", "alpha", result())
     code, out, err = board(capsys, *words)
     assert code == 2 and not out
@@ -205,7 +206,7 @@ def test_unknown_names_exit_2_with_a_suggestion(capsys, words, suggestion):
 
 
 @pytest.mark.parametrize("damage", ["torn", "text for a figure", "no counts", "a list"])
-def test_a_damaged_run_is_a_warning_and_the_others_are_shown(capsys, damage):
+def test_a_damaged_run_is_a_warning_and_the_others_are_shown(capsys: Said, damage: str) -> None:
     write_run(Path("results"), "good", "alpha", result())
     path = write_run(Path("results"), "bad", "beta", result(model="b")) / "result.json"
     data = json.loads(path.read_text())
@@ -225,7 +226,7 @@ def test_a_damaged_run_is_a_warning_and_the_others_are_shown(capsys, damage):
     assert "bad" in err
 
 
-def test_a_run_without_scores_says_what_to_type(capsys):
+def test_a_run_without_scores_says_what_to_type(capsys: Said) -> None:
     folder = write_run(Path("results"), "a", "alpha", result())
     (folder / "result.json").unlink()
     assert load_entries(Path("results"))[0] == []
@@ -236,7 +237,7 @@ def test_a_run_without_scores_says_what_to_type(capsys):
 # ── Formats ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_json_has_every_figure_of_every_language(capsys):
+def test_json_has_every_figure_of_every_language(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5, languages={"de": 0.4, "fr": 0.6}))
     _, out, _ = board(capsys, "--format", "json")
     (row,) = json.loads(out)
@@ -249,14 +250,14 @@ def test_json_has_every_figure_of_every_language(capsys):
     assert german["counts"]["expected"] == 5 and german["signature"] == row["signature"]
 
 
-def test_json_has_the_published_cells_too(capsys):
+def test_json_has_the_published_cells_too(capsys: Said) -> None:
     _, out, _ = board(capsys, "--format", "json", "--tasks", "alm", published=True)
     rows = json.loads(out)
     assert rows and all(row["source"] == "published" and row["task"] == "alm" for row in rows)
     assert {"TowerVision paper, table 1", "TowerVision paper, table 11"} <= {row["reference"] for row in rows}
 
 
-def test_csv_has_raw_numbers_and_markdown_equal_columns(capsys):
+def test_csv_has_raw_numbers_and_markdown_equal_columns(capsys: Said) -> None:
     translated = result("multi30k", primary="bleu", value=31.234567)
     write_run(Path("results"), "a", "alpha|beta", result(value=0.5), translated)
     _, out, _ = board(capsys, "--format", "csv")
@@ -267,7 +268,7 @@ def test_csv_has_raw_numbers_and_markdown_equal_columns(capsys):
     assert len({line.count("|") for line in table}) == 1 and len(table) == 3
 
 
-def test_several_tables_are_one_csv(capsys):
+def test_several_tables_are_one_csv(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result("alm"), result("vimul", languages={"hi": 0.3, "en": 0.4}))
     _, out, _ = board(capsys, "--languages", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -275,7 +276,7 @@ def test_several_tables_are_one_csv(capsys):
     assert {row["language"] for row in rows} == {"all", "multi", "de", "en", "hi"}
 
 
-def test_narrow_terminals_get_blocks_and_lose_nothing(capsys, monkeypatch):
+def test_narrow_terminals_get_blocks_and_lose_nothing(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [result(f"task-number-{number}", value=0.1 + number / 100) for number in range(12)]
     write_run(Path("results"), "a", "a-model-with-quite-a-long-name-2b-instruct", *tasks)
     monkeypatch.setenv("COLUMNS", "80")
@@ -285,7 +286,7 @@ def test_narrow_terminals_get_blocks_and_lose_nothing(capsys, monkeypatch):
     assert "…" not in out
 
 
-def test_in_a_pipe_each_row_is_one_line(capsys):
+def test_in_a_pipe_each_row_is_one_line(capsys: Said) -> None:
     tasks = [result(f"task-number-{number}", value=0.1 + number / 100) for number in range(12)]
     write_run(Path("results"), "a", "a-model-with-quite-a-long-name-2b-instruct", *tasks)
     _, out, _ = board(capsys)
@@ -294,13 +295,13 @@ def test_in_a_pipe_each_row_is_one_line(capsys):
     assert "\x1b" not in out
 
 
-def test_names_from_files_cannot_drive_the_terminal(capsys):
+def test_names_from_files_cannot_drive_the_terminal(capsys: Said) -> None:
     write_run(Path("results"), "a", "evil\x1b[2J[red]name", result())
     _, out, _ = board(capsys)
     assert "\x1b" not in out and "[red]name" in out
 
 
-def test_random_weights_are_said(capsys):
+def test_random_weights_are_said(capsys: Said) -> None:
     write_run(Path("results"), "one", "trained", result())
     write_run(Path("results"), "two", "untrained", result(), revision="random-1")
     out = board(capsys)[1]

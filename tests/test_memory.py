@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,11 @@ def test_a_picture_is_decoded_in_the_room_that_its_header_asks_for(monkeypatch: 
     room = Room(10)
     monkeypatch.setattr(preparing, "DECODING", room)
     whole = room.of
-    monkeypatch.setattr(room, "of", lambda size: (given.append(size), whole(size))[1])
+    def noting(size: int) -> AbstractContextManager[None]:
+        given.append(size)
+        return whole(size)
+
+    monkeypatch.setattr(room, "of", noting)
     data = encoded(Image.new("RGB", (300, 200)))
     prepare(asked(Media("image", "p", lambda: data)), Decoder())
     assert len(given) == 1 and given[0] >= 2 * 4 * 60_000

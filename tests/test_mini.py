@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -430,7 +431,7 @@ def test_selection_is_honoured() -> None:
         ({"split": "tset"}, "test"),
     ],
 )
-def test_what_is_not_there_is_refused_with_the_nearest_name(options: dict[str, object], message: str) -> None:
+def test_what_is_not_there_is_refused_with_the_nearest_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as raised:
         build("mini-alm", **options)
     assert message in f"{raised.value} {raised.value.hint}"

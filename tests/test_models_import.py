@@ -50,7 +50,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def stored(folder: Path) -> Tensors:
-    return load_file(folder / "model.safetensors")
+    return dict(load_file(folder / "model.safetensors"))
 
 
 def imported(source: Path, output: Path, **options: Any) -> importing.Imported:

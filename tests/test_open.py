@@ -135,7 +135,8 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]
 def test_the_corrected_checkpoint_reaches_the_engine(stand_ins: dict[str, Any], tmp_path: Path) -> None:
     card = ModelCard("mine", "hub", "org/mine", revision="v2")
     options = EngineOptions(dtype="float32", batch_size=3, max_model_len=99, offline=True)
-    assert open_engine("transformers", card, options=options) == "transformers"
+    opened: object = open_engine("transformers", card, options=options)
+    assert opened == "transformers"
     given, arguments = stand_ins["transformers"]
     assert given == (tmp_path / "snapshot" / "corrected", card)
     assert arguments == {"dtype": "float32", "batch_size": 3, "max_model_len": 99}

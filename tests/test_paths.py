@@ -181,8 +181,11 @@ def test_a_file_is_looked_at_again_when_it_is_read(data: Path, tmp_path: Path) -
     write_jsonl(data / "test.jsonl", [{"image": "good.png"}])
     media = media_from("good.png", "image", open_rows("org/name", split="test", data=data), name="x")
     path = data / "images" / "good.png"
-    for change, said in ((lambda: path.symlink_to(tmp_path / "secret"), "leads out"), (lambda: None, "cannot be read"),
-                         (lambda: os.mkfifo(path), "not an ordinary file")):
+    changes: list[tuple[Callable[[], None], str]] = [
+        (lambda: path.symlink_to(tmp_path / "secret"), "leads out"), (lambda: None, "cannot be read"),
+        (lambda: os.mkfifo(path), "not an ordinary file"),
+    ]
+    for change, said in changes:
         path.unlink(missing_ok=True)
         change()
         with pytest.raises(MediaError, match=said):

@@ -160,7 +160,11 @@ def test_no_other_decoder_of_pil_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
     asked: list[str] = []
 
     def spy(name: str) -> Callable[[bytes], bool]:
-        return lambda start: bool(asked.append(name))
+        def asks(start: bytes) -> bool:
+            asked.append(name)
+            return False
+
+        return asks
 
     for name, (factory, _) in dict(Image.OPEN).items():
         monkeypatch.setitem(Image.OPEN, name, (factory, spy(name)))
@@ -173,11 +177,11 @@ def opened_elsewhere(source: str) -> list[int]:
     """Lines that open a picture or a clip, or import the opener."""
     lines = []
     for node in ast.walk(ast.parse(source)):
-        taken = isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("PIL", "av")
-        if taken and any(alias.name in ("open", "ImageFile", "ImageGrab") or alias.asname for alias in node.names):
-            lines.append(node.lineno)
-        called = isinstance(node, ast.Attribute) and node.attr in ("open", "preinit", "init")
-        if called and ast.unparse(node.value) in ("Image", "PIL.Image", "av", "av.container"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("PIL", "av"):
+            if any(alias.name in ("open", "ImageFile", "ImageGrab") or alias.asname for alias in node.names):
+                lines.append(node.lineno)
+        elif (isinstance(node, ast.Attribute) and node.attr in ("open", "preinit", "init")
+              and ast.unparse(node.value) in ("Image", "PIL.Image", "av", "av.container")):
             lines.append(node.lineno)
     return lines
 

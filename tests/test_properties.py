@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from typing import Literal
 
 from examples import examples
 from hypothesis import assume, example, given
@@ -19,7 +20,8 @@ from tvbench.scoring.options import parse_options
 from tvbench.types import Choice, Item, Message, Response, Short
 
 BLANKS = st.text(alphabet=" \n\t\r\u00a0\u3000", max_size=4)
-FORMS = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"])
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+FORMS: st.SearchStrategy[Form] = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"])
 SCRIPTS = (
     "abcdefgh ABCéüñçß.,:;()!?'\"", "абвгдежзАБВ ё", "가나다라마바사 한국", "東京中国文化、。（）：",
     "अआइईकखगघ ािी", "ابتثجح", "กขคงจ", "0123456789 .,/-",
@@ -53,7 +55,7 @@ def test_what_is_counted_as_right_holds_the_right_option(
 @examples(300)
 @given(OPTIONS, TEXT, FORMS, BLANKS, BLANKS, st.booleans(), st.data())
 def test_form_and_blanks_do_not_move_a_verdict(
-    options: list[str], free: str, form: str, before: str, after: str, letters: bool, data: st.DataObject
+    options: list[str], free: str, form: Form, before: str, after: str, letters: bool, data: st.DataObject
 ) -> None:
     gold = data.draw(st.integers(0, len(options) - 1))
     reply = data.draw(st.just(free) | st.sampled_from(options) | st.just("ABCDE"[gold]))
@@ -65,7 +67,7 @@ def test_form_and_blanks_do_not_move_a_verdict(
 
 @examples(200)
 @given(st.lists(TEXT, max_size=3), TEXT, FORMS, BLANKS)
-def test_short_answers_likewise(answers: list[str], reply: str, form: str, blanks: str) -> None:
+def test_short_answers_likewise(answers: list[str], reply: str, form: Form, blanks: str) -> None:
     item = Item("1", "t", "de", (Message("user", ("?",)),), Short(tuple(answers)))
     one = score_item(item, Response("k", text=reply))
     other = score_item(item, Response("k", text=blanks + unicodedata.normalize(form, reply) + blanks))
@@ -78,7 +80,7 @@ def test_short_answers_likewise(answers: list[str], reply: str, form: str, blank
 @examples(300)
 @given(TEXT, TEXT, OPTIONS, st.sampled_from(["NFC", "NFD"]), BLANKS)
 def test_the_option_parser_gives_the_same_for_every_form(
-    stem: str, keyword: str, options: list[str], form: str, blanks: str
+    stem: str, keyword: str, options: list[str], form: Form, blanks: str
 ) -> None:
     # Compatibility forms are other texts to a parser (¼ becomes three characters); canonical ones are the same.
     answer = f"{stem} ({keyword}: {', '.join(options)})"
@@ -126,7 +128,7 @@ def test_a_reply_without_a_digit_is_no_score(reply: str, rubric: object) -> None
 
 @examples(400)
 @given(REPLIES, RUBRICS, FORMS, BLANKS, BLANKS)
-def test_form_and_blanks_do_not_move_a_score(reply: str, rubric: object, form: str, before: str, after: str) -> None:
+def test_form_and_blanks_do_not_move_a_score(reply: str, rubric: object, form: Form, before: str, after: str) -> None:
     one = read_reply(reply, rubric)  # type: ignore[arg-type]
     other = read_reply(before + unicodedata.normalize(form, reply) + after, rubric)  # type: ignore[arg-type]
     assert one.score == other.score

@@ -56,7 +56,7 @@ def gold(family: str) -> dict[str, Any]:
 
 
 def near(value: float, fact: dict[str, Any]) -> bool:
-    return abs(value - fact["value"]) <= fact["tol"] + 1e-12
+    return bool(abs(value - fact["value"]) <= fact["tol"] + 1e-12)
 
 
 def rows(folder: str, model: str, ending: str) -> list[dict[str, Any]]:

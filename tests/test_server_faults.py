@@ -59,12 +59,14 @@ def in_time(work: Callable[[], T]) -> T:
     return found[0]
 
 
+USUAL: dict[str, Any] = {"concurrency": 1, "timeout_s": 60.0, "retries": 1, "backoff_s": 0.002, "api_key": KEY}
+
+
 def ask(server: FaultServer, *keys: str, **options: Any) -> dict[str, Response] | EngineError:
     """The answers to `keys`, or the error that ended the run; both are sentences without the key."""
     def work() -> dict[str, Response] | EngineError:
         try:
-            engine = OpenAIEngine("my-model", server.root, **({"concurrency": 1, "timeout_s": 60.0, "retries": 1,
-                                                               "backoff_s": 0.002, "api_key": KEY} | options))
+            engine = OpenAIEngine("my-model", server.root, **{**USUAL, **options})
         except EngineError as error:
             return error
         try:
@@ -290,14 +292,14 @@ def scored_by(fault: Fault, prompt: Any) -> None:
             call.reply({"tokens": [1, 2, 2] if call.body["continue_final_message"] else prompt})
 
     def work() -> list[Response]:
-        engine = OpenAIEngine("served-model", server.root, backoff_s=0.002, retries=0, timeout_s=60.0, api_key=KEY)
+        engine = OpenAIEngine("served-model", misbehaving.root, backoff_s=0.002, retries=0, timeout_s=60.0, api_key=KEY)
         try:
             return list(engine.serve(ListFeed([question("q", continuation="Ja.")])))
         finally:
             engine.close()
 
-    with fault_server("vllm") as server:
-        server.everything = reply
+    with fault_server("vllm") as misbehaving:
+        misbehaving.everything = reply
         (answer,) = in_time(work)
     assert answer.text is None and answer.logprobs is None
     sentence(answer.error or "")

@@ -16,7 +16,7 @@ from fault_server import Call, FaultServer, keyless_server, raw
 from test_served import sentences, serve_llama
 
 from tvbench.cli.main import main
-from tvbench.engines.protocol import Feed, Prepared
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.history import sessions_of, settled, who_answered
 from tvbench.plan import PlannedItem
 from tvbench.probing import PROBES, Probe, choose, probe
@@ -211,6 +211,10 @@ class Oracle:
         self.draw = draw
         self.asked: list[str] = []
 
+    @property
+    def info(self) -> EngineInfo:
+        return EngineInfo("oracle", "1", {})
+
     def serve(self, feed: Feed) -> Iterator[Response]:
         while some := feed.take(64, wait=True):
             for prepared in some:
@@ -324,7 +328,7 @@ def test_odd_manifests_are_borne(manifest: dict[str, Any]) -> None:
 
 
 def test_a_killed_session_is_counted_by_the_next() -> None:
-    sessions = [{"answered": 10, "reused": {"r": 5}}, {"began": "2026-01-01T00:00:00"}]
+    sessions: list[dict[str, Any]] = [{"answered": 10, "reused": {"r": 5}}, {"began": "2026-01-01T00:00:00"}]
     assert [one.get("answered") for one in settled(sessions, 22)] == [10, 7]
 
 

@@ -187,7 +187,7 @@ def test_alm_paper_leaves_out_what_the_authors_pattern_cannot_read_and_counts_it
 def test_alm_paper_asks_unread_rows_as_set(unread_data: Path, unparsed: str, count: int, shown: int) -> None:
     built = build(alm, unread_data, "paper", with_media=False, settings={"unparsed": unparsed})
     texts = [prompt(item) for item in built.items if item.problem is None]
-    assert len(built.items) == count and sum(text.endswith("\nNone") for text in texts) == shown
+    assert len(list(built.items)) == count and sum(text.endswith("\nNone") for text in texts) == shown
     assert any("cs 2 of 4" in warning and "fr 1 of 2" in warning for warning in built.warnings)
 
 
@@ -242,7 +242,7 @@ def test_alm_paper_of_local_data_says_that_they_are_not_the_authors(tmp_path: Pa
     write_jsonl(tmp_path / "split" / "German.jsonl", [row])
     whole = build(alm, tmp_path / "whole", "paper", with_media=False)
     split = build(alm, tmp_path / "split", "paper", with_media=False)
-    assert len(whole.items) == len(split.items) == 1
+    assert len(list(whole.items)) == len(list(split.items)) == 1
     assert any(alm.SPLIT_REPO in warning for warning in whole.warnings) and not split.warnings
     assert split.dataset.startswith(alm.SPLIT_REPO)
 

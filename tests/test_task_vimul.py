@@ -93,7 +93,7 @@ def test_vimul_open_questions_and_languages(tmp_path: Path) -> None:
 
 
 def test_vimul_bad_rows_and_clips_are_problems_of_their_items(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"question": "What?", "options": ["a", "b"], "answer": "a", "video": "gone.mp4"},
         {"question": "What?", "options": ["a", "b"], "answer": "a", "video": ""},
         {"question": "What?", "options": ["a", "b"], "answer": "c", "video": "a.mp4"},

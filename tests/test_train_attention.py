@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def test_flash_attention_counts_where_it_has_a_soft_cap_and_runs(
     """A stranger's machine, at the two places where it is asked: which packages, which GPU."""
     def version(name: str) -> str:
         if installed is None:
-            raise attention_choice.PackageNotFoundError(name)
+            raise PackageNotFoundError(name)
         return installed
 
     monkeypatch.setattr(attention_choice, "version", version)

@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stored(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
-    return load_file(folder / "model.safetensors")
+    return dict(load_file(folder / "model.safetensors"))
 
 
 def same(one: Path, other: Path) -> bool:
@@ -386,7 +386,7 @@ def test_a_damaged_checkpoint_says_what_to_remove(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [True, False])
 def test_clips_make_the_video_class_whether_the_recipe_says_so_or_the_data(tmp_path: Path, said: bool) -> None:
     plan = replace(PLAN, family="llava_next")
-    clips = replace(entry("video"), modality="video" if said else None)
+    clips = replace(entry("video"), modality="video") if said else entry("video")
     assert train(recipe(stage(steps=1, data=(clips,)), plan=plan), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "export" / "config.json").read_text())["model_type"] == "llava_onevision"
     assert read_metrics(tmp_path / "run" / "2-vision")[0]["skipped"] == 0
@@ -600,9 +600,9 @@ def test_a_record_that_is_continued_has_each_step_once(tmp_path: Path) -> None:
 
 def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
     from tvbench.mini.render import PALETTE
-    from tvbench.mini.world import Thing
+    from tvbench.mini.world import COLOURS, Thing
     from tvbench.train.loss import IGNORED
-    from tvbench.train.patches import APART, COLOURS, NAMES, NOTHING, draw, patch_labels
+    from tvbench.train.patches import APART, NAMES, NOTHING, draw, patch_labels
 
     counts: dict[bool, set[int]] = {True: set(), False: set()}
     for number in range(400):

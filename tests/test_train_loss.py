@@ -99,7 +99,7 @@ def test_packed_samples_have_the_loss_and_gradients_of_padded_ones(
         model = trainee(folder, attention if name == "packed" else "eager")
         everyone = total_weight(batches, norm)  # type: ignore[arg-type]
         losses = [model(batch) for batch in weighed(batches, norm, everyone=everyone, processes=1)]  # type: ignore[arg-type]
-        sum(losses).backward()  # type: ignore[union-attr]
+        sum(losses).backward()
         found[name] = (float(sum(losses)), {key: one.grad for key, one in model.named_parameters()})
     assert found["packed"][0] == pytest.approx(found["padded"][0], rel=1e-5)
     for key, gradient in found["padded"][1].items():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,11 @@ from tvbench.train.plan import Machine, make_plan
 from tvbench.train.recipe import known_variants, load_recipe, recipe_names
 from tvbench.train.schedule import steps_of
 from tvbench.train.shapes import Parameters, parameters
-from tvbench.train.stages import ModelPlan, Stage
+from tvbench.train.stages import ModelPlan, Recipe, Stage
 
 
-def paper(size: str = "2b", **options: object):  # type: ignore[no-untyped-def]
-    return load_recipe("paper", size=size, **options)  # type: ignore[arg-type]
+def paper(size: str = "2b", **options: Any) -> Recipe:
+    return load_recipe("paper", size=size, **options)
 
 
 # ── The paper ─────────────────────────────────────────────────────────────────────────────────────
@@ -66,12 +67,13 @@ def test_steps_samples_and_operations_are_those_of_the_facts(size: str, operatio
 def test_hours_and_dollars_follow_from_the_machine() -> None:
     plan = make_plan(paper(), Machine(gpus=16, mfu=0.25, price=2.0), Path("out"))
     assert plan.stages[1].gpu_hours == pytest.approx(463, rel=0.03)  # the facts' H100 hours at 25 %
-    assert plan.stages[1].wall_hours == pytest.approx(plan.stages[1].gpu_hours / 16)
-    assert plan.stages[1].dollars == pytest.approx(plan.stages[1].gpu_hours * 2)
+    hours = plan.stages[1].gpu_hours or 0.0
+    assert plan.stages[1].wall_hours == pytest.approx(hours / 16)
+    assert plan.stages[1].dollars == pytest.approx(hours * 2)
     assert plan.stages[1].accumulation == 1
 
 
-def tokens_each(*settings: str, **options: object) -> list[float]:
+def tokens_each(*settings: str, **options: Any) -> list[float]:
     """Mean rows of a sample in each stage of the 2B plan."""
     plan = make_plan(paper(settings=settings, **options), Machine(), Path("out"))
     return [stage.tokens / (stage.steps * stage.batch) for stage in plan.stages if stage.tokens and stage.steps]
@@ -373,7 +375,7 @@ def test_the_plan_as_a_table_names_our_decisions_and_both_sums(capsys: pytest.Ca
 def test_rows_follow_resolution_tiles_and_frames() -> None:
     def tokens(*settings: str, variants: Sequence[str] = ()) -> list[int]:
         plan = make_plan(paper(settings=settings, variants=variants), Machine(), Path("out"))
-        return [stage.tokens for stage in plan.stages]
+        return [stage.tokens or 0 for stage in plan.stages]
 
     usual = tokens()
     assert tokens("model.max_tiles=1")[1] < 0.6 * usual[1]

@@ -200,7 +200,7 @@ def said_by(words: list[str], monkeypatch: pytest.MonkeyPatch, encoding: str) ->
         except SystemExit as done:
             code = int(done.code or 0)
         assert code in (0, 1, 2, 3)
-    first, second = (stream.buffer.getvalue().decode(encoding) for stream in (out, err))  # type: ignore[attr-defined]
+    first, second = (stream.buffer.getvalue().decode(encoding) for stream in (out, err))
     return first, second
 
 

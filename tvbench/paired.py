@@ -61,7 +61,9 @@ class Comparison:
     detectable: float | None
 
 
-def means(first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable]) -> Pairs:
+def means(
+    first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, clusters: Sequence[Hashable]
+) -> Pairs:
     """Pairs for the mean of item values."""
     ones = np.ones(len(first))
     return Pairs(np.column_stack((first, ones)), np.column_stack((second, ones)), clusters, _mean)

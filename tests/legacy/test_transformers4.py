@@ -50,7 +50,7 @@ class Read:
 def prompt_tensors(engine: TransformersEngine) -> dict[str, torch.Tensor]:
     asked = [ask("text", "Was ist das?"), ask("one", "Was?", picture(1, (56, 56))),
              ask("several", "什么颜色?", picture(2, (200, 130)))]
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for prepared in asked:
         tensors = engine.inputs.collate([engine.inputs.encode(prepared)]).tensors
         found |= {f"{prepared.request.key}/{name}": held.contiguous() for name, held in tensors.items()}

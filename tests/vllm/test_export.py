@@ -33,7 +33,7 @@ def asked() -> list[Prepared]:
     several = [picture(number, (56, 56)) for number in (7, 8, 9)]
     prompts = [ask("picture", "What colour is the star?", picture(1, (112, 56))), ask("text", "Wie viele Sterne?"),
                ask("pictures", "Which is red?", *several), ask("clip", "Where does it move?", clip(8, 8))]
-    return [Prepared(_continued(one.request), one.media, one.notes) for one in prompts]
+    return [replace(prompt, request=_continued(prompt.request)) for prompt in prompts]
 
 
 def _continued(request: Request) -> Request:
