@@ -33,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; only its own `tasks/` and `models/` are searched."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tvbench.places.__file__", str(tmp_path / "installed" / "tvbench" / "places.py"))
-    monkeypatch.setattr(catalog, "entry_points", lambda group: [])
+    monkeypatch.setattr(catalog, "plug_ins", lambda group: [])
     (tmp_path / "tasks").mkdir()
     (tmp_path / "models").mkdir()
     return tmp_path
@@ -148,7 +148,7 @@ def test_plug_ins_come_last_and_may_fail(
         SimpleNamespace(name="one", value="a:b", load=lambda: [made_up_task("alm"), made_up_task("extra")]),
         SimpleNamespace(name="two", value="c:d", load=failing),
     ]
-    monkeypatch.setattr(catalog, "entry_points", lambda group: points if group == "tvbench.tasks" else [])
+    monkeypatch.setattr(catalog, "plug_ins", lambda group: points if group == "tvbench.tasks" else [])
     write_task(here / "tasks", "alm", title="mine")
     assert catalog.task("alm").title == "mine"
     assert catalog.task("extra").version == "1"

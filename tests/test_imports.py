@@ -109,6 +109,7 @@ MAY_KNOW = {
     # Files.
     "addresses": "",
     "places": "",
+    "plug_ins": "",
     "lines": "",
     "manifests": "",
     "store": "codec lines manifests",
@@ -127,7 +128,7 @@ MAY_KNOW = {
     "cards": "",
     "local_models": "places",
     "task_files": "",
-    "catalog": "addresses cards languages local_models places task_files",
+    "catalog": "addresses cards languages local_models places plug_ins task_files",
     "mini": "languages",
     "mini.exchanges": "building languages mini",
     "mini.prompts": "building languages mini",

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -23,6 +22,7 @@ from tvbench.cards import find_cards
 from tvbench.errors import UsageError, unknown_name
 from tvbench.local_models import builtin_card, content_digest, folder_card
 from tvbench.places import nearby_folder, search_folders
+from tvbench.plug_ins import plug_ins
 from tvbench.task_files import TaskFile, find_task_files, load_tasks, tasks_in
 from tvbench.types import ModelCard, Task
 
@@ -158,7 +158,7 @@ def _tasks(working_directory: Path) -> Shelf[Task]:
                 for name in file.names:
                     shelf.add_problem(name, f"task file {file.path} cannot be used: {error}")
         own = list(shelf.entries) if folder == nearby else own
-    for point in entry_points(group="tvbench.tasks"):
+    for point in plug_ins("tvbench.tasks"):
         try:
             for one in tasks_in(point.load()):
                 shelf.add(one.name, one)
@@ -275,7 +275,7 @@ def _models(working_directory: Path) -> Shelf[ModelCard]:
                 shelf.add(file.name, replace(file.card, nearby=folder == nearby))
             else:
                 shelf.add_problem(file.name, f"model card {file.path}: {file.problem}")
-    for point in entry_points(group="tvbench.models"):
+    for point in plug_ins("tvbench.models"):
         try:
             for card in _cards_in(point.load()):
                 shelf.add(card.name, card)

@@ -5,7 +5,6 @@ Knows nobody. The CLI prints `str(error)` and exits with `error.exit_code`; noth
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 EXIT_GOOD = 0
@@ -41,6 +40,8 @@ class EngineError(TvbenchError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
     """A UsageError for a misspelt `name`, with the nearest known names as the suggestion."""
+    import difflib  # by itself a good part of a quick command's start
+
     names = sorted(set(known))
     folded = {candidate.casefold(): candidate for candidate in names}
     near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]

@@ -7,8 +7,6 @@ Every exit of the program goes through here. Knows nobody.
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 from typing import Any
 
@@ -37,6 +35,8 @@ def visible_lines(text: str, indent: str = "") -> str:
 
 def json_text(value: Any, *, ascii_only: bool = False) -> str:
     """`value` as indented JSON that no terminal obeys and every encoding can hold; a reader gets the same value."""
+    import json
+
     text = json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)
     return IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -57,10 +57,3 @@ def _is_number(text: str) -> bool:
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-class VisibleFormatter(logging.Formatter):
-    """Log messages, for a person."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible_lines(super().format(record), "  ")

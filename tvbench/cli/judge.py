@@ -6,7 +6,6 @@ Without `--judge` it reports on the judges that were asked before, and asks nobo
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive, seconds
@@ -228,7 +227,7 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     found = [(judge, qualities(by_task)) for judge, by_task in pairs]
     if args.format == "json":
         print_json({"run": run.name, "judges": [as_json(judge, some) for judge, some in found],
-                    "between": asdict(between) if (between := between_table(pairs)) else None})
+                    "between": between.as_json() if (between := between_table(pairs)) else None})
         return EXIT_GOOD
     tables = [quality_table(judge, some) for judge, some in found]
     between = between_table(pairs)

@@ -35,6 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+LISTS = frozenset({"tasks", "models", "languages"})
+"""Commands that are over before `logging` would be imported: they prepare it where they need it (listing.py)."""
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong without repeating what would steer a terminal."""
 
@@ -42,8 +46,9 @@ class Parser(argparse.ArgumentParser):
         super().error(visible(message))
 
 
-def build_parser(chosen: str | None) -> argparse.ArgumentParser:
-    """The parser; only `chosen`'s own arguments are built, the others are names and help lines."""
+def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.ArgumentParser:
+    """The parser; only `chosen`'s own arguments are built, the others are names and help lines. `alone`: the words
+    begin with `chosen`, so that nothing is asked of the others."""
     parser = Parser(
         prog="tvbench",
         description="How good is a multilingual vision-language model, in your language?",
@@ -51,7 +56,8 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tvbench {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, summary) in COMMANDS.items():
+    for name in [chosen] if alone and chosen else COMMANDS:
+        module, summary = COMMANDS[name]
         command = commands.add_parser(name, help=summary, description=summary, add_help=True)
         if name == chosen:
             importlib.import_module(module).configure(command)
@@ -66,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if chosen is not None and chosen not in COMMANDS:
             raise unknown_name("command", chosen, COMMANDS, "`tvbench --help` lists them")
-        args = build_parser(chosen).parse_args(words)
+        args = build_parser(chosen, alone=words[:1] == [chosen]).parse_args(words)
+        if args.command not in LISTS:
+            _prepare_logging()
         return int(importlib.import_module(COMMANDS[args.command][0]).main(args))
     except TvbenchError as error:
         remark(f"tvbench: {error}")
@@ -77,6 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_INCOMPLETE
+
+
+def _prepare_logging() -> None:
+    from tvbench.cli.logs import prepare_logging
+
+    prepare_logging()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ All of it is made visible first (visible.py), and fits whatever encoding the str
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tvbench.visible import VisibleFormatter, json_text, visible, visible_lines
+from tvbench.visible import json_text, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,9 +43,7 @@ def holds_unicode(stream: TextIO) -> bool:
 
 
 def prepare_streams() -> None:
-    """What an encoding cannot hold is written as an escape, and log messages are made visible like all others."""
+    """What an encoding cannot hold is written as an escape."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if logging.lastResort is not None:
-        logging.lastResort.setFormatter(VisibleFormatter())

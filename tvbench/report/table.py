@@ -2,7 +2,8 @@
 
 A table that is wider than the terminal is first shown without its standard errors, then cut into blocks of columns
 that each repeat the row labels; a column that is still too wide is folded. Nothing is ever cut off. In a pipe every
-row stays on one line.
+row stays on one line, which needs no rich: its import takes longer than a quick command may. For the same reason the
+vocabulary here is of named tuples: `dataclasses` imports `inspect`.
 Knows no model, no metric and no file.
 """
 
@@ -14,8 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
 from tvbench.visible import csv_cell, json_text, visible
 
@@ -33,8 +33,7 @@ COLUMN_GAP = CELL_PADDING + 1
 """The padding and rich's column divider, here a blank."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """`title` may have two lines; `key` names the column in CSV and for `--sort`."""
 
     key: str
@@ -42,8 +41,7 @@ class Column:
     align: Literal["left", "right"] = "right"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """`text` is short, `wide` (if any) the longer form with the standard error; `value` goes into CSV as it is.
     `empty` cells hold a dash or nothing: a row of only those is left out of a block."""
 
@@ -59,8 +57,7 @@ class Cell:
         return visible(self.wide if wide and self.wide else self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """The first `labels` columns name a row and are repeated in each block. `rules` are the indices of the rows
     that a line is drawn above. `notes` stand below."""
 
@@ -70,6 +67,11 @@ class Table:
     notes: tuple[str, ...] = ()
     labels: int = 1
     rules: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it by name, down to the cells."""
+        columns = [column._asdict() for column in self.columns]
+        return {**self._asdict(), "columns": columns, "rows": [[cell._asdict() for cell in row] for row in self.rows]}
 
 
 def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextIO | None = None) -> None:
@@ -85,6 +87,8 @@ def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextI
         out.write(markdown_text(tables))
     elif form == "latex":
         out.write(latex_text(tables))
+    elif _is_plain(out):
+        out.write(plain_text(tables))
     else:
         _show_rich(tables, out)
 
@@ -161,6 +165,50 @@ def _markdown_cell(cell: Cell) -> str:
     text = cell.shown(wide=True).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
     text = _markdown_text(text)
     return f"**{text}**" if cell.bold and text else text
+
+
+def _is_plain(out: TextIO) -> bool:
+    """Whether nothing is to be folded, coloured or replaced."""
+    asked = {"COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"} & os.environ.keys()
+    return not asked and not out.isatty() and (getattr(out, "encoding", None) or "utf-8").lower().startswith("utf")
+
+
+def plain_text(tables: Sequence[Table]) -> str:
+    """What rich would write into an endlessly wide pipe."""
+    lines: list[str] = []
+    for table in tables:
+        heads = [_title(column).split("\n") for column in table.columns]
+        height = max(map(len, heads))
+        rows = [[cell.shown(wide=True) for cell in row] for row in table.rows]
+        above = list(zip(*([""] * (height - len(head)) + head for head in heads), strict=True))
+        widths = [max(map(_cells, column)) for column in zip(*above, *rows, strict=True)]
+        widths[-1] = max(widths[-1], 1)
+        lines += [visible(table.title)] if table.title else []
+        lines += [_plain_line(table, row, widths) for row in above]
+        lines.append("─" * (sum(widths) + COLUMN_GAP * (len(widths) - 1)))
+        for number, row in enumerate(rows):
+            lines += [_plain_line(table, [""] * len(widths), widths)] if number and number in table.rules else []
+            lines.append(_plain_line(table, row, widths))
+        lines += [*(visible(note) for note in table.notes), ""]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _plain_line(table: Table, row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = []
+    for column, text, width in zip(table.columns, row, widths, strict=True):
+        text = text if column.align == "left" else text.rstrip()
+        blanks = " " * (width - _cells(text))
+        cells.append(text + blanks if column.align == "left" else blanks + text)
+    return (" " * COLUMN_GAP).join(cells)
+
+
+def _cells(text: str) -> int:
+    """How wide a text is on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _show_rich(tables: Sequence[Table], out: TextIO) -> None:
