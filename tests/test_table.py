@@ -16,7 +16,7 @@ from tvbench.report.table import Cell, Column, Table, plain_text, show
 
 WORDS = "model 1.0 ± – ü 日本語 हिन्दी 👩‍👩‍👧 é [red]b \x1b[1m \u202e x\ty |".split(" ")
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
-TITLES = st.lists(TEXTS, min_size=1, max_size=3).map("\n".join)
+TITLES = st.lists(TEXTS.filter(str.strip), min_size=1, max_size=3).map("\n".join)
 SIDES = st.sampled_from(["left", "right"])
 
 
