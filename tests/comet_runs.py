@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from run_folders import write_manifest
+
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, Response, Translation
 
@@ -17,7 +19,7 @@ def write_translations(folder: Path, rows: Sequence[Row]) -> RunFolder:
     """A run whose items are `0`, `1`, ... in the order of `rows`, every second one German, the others French."""
     entry = {"task": TASK, "protocol": "p", "primary": "bleu", "signature": f"task:{TASK}@1", "warnings": []}
     with RunWriter(folder) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": folder.name, "model": {"name": "m", "revision": "1"}, "updated": "2026-01-01", "tasks": [entry],
             "engine": {"name": "fake", "version": "1", "settings": {}},
         })

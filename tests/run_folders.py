@@ -1,4 +1,4 @@
-"""What tests of the leaderboard share: a task's result made up from one figure, and a run folder that holds it."""
+"""What tests of runs share: a manifest of some fields, a result made up from one figure, a run folder that holds it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tvbench.manifest_json import manifest_from_json
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Counts, Metric, Slice, TaskResult
+
+
+def write_manifest(writer: RunWriter, fields: Mapping[str, Any]) -> None:
+    """A manifest with some fields, as an older version, or another program, might have written it."""
+    writer.write_manifest(manifest_from_json(fields))
 
 
 def signature(task: str, protocol: str, model: str, data: str = "rows@1") -> str:
@@ -39,7 +45,7 @@ def write_run(
 ) -> Path:
     folder = results / name
     with RunWriter(folder) as writer:
-        writer.write_manifest({"run": name, "model": {"name": model, "revision": revision}, "updated": updated,
+        write_manifest(writer, {"run": name, "model": {"name": model, "revision": revision}, "updated": updated,
                                "engine": {"name": engine, "version": "1", "settings": {}}, "tasks": []})
     RunFolder(folder).write_result(some, {})
     return folder

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_folders import write_manifest
 
 from tvbench.cli.main import main
 from tvbench.store import RunWriter
@@ -34,7 +35,7 @@ def write(
 ) -> None:
     tasks = list(dict.fromkeys(item.task for item, _ in answers))
     with RunWriter(results / name) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": name, "model": {"name": name, "revision": "1"},
             "engine": {"name": "e", "version": "1", "settings": {}},
             "tasks": [{"task": task, "protocol": "p", "primary": "chrfpp" if task == "texts" else "aligned",

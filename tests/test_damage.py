@@ -13,6 +13,7 @@ import pytest
 from chat_server import ChatServer, chat_server
 from comet_runs import TASK, answered, write_translations
 from judge_server import judge_server
+from run_folders import write_manifest
 from test_comet_client import ROWS, Bench
 from test_import_logs import alm_rows, write_log
 from test_judge import open_run
@@ -182,7 +183,7 @@ def test_nothing_of_nothing_is_not_complete(tmp_path: Path) -> None:
     assert not Counts().complete and not Counts().all_answered
     assert Counts(2, 2, 0, 2).complete and not Counts(2, 2, 0, 2, damaged=1).complete
     with RunWriter(tmp_path / "run") as writer:
-        writer.write_manifest({"tasks": []})
+        write_manifest(writer, {"tasks": []})
         writer.write_requests([])
     assert main(["score", str(tmp_path / "run")]) == 1
 

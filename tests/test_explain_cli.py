@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_folders import write_manifest
 
 from tvbench import auditing
 from tvbench.auditing import audit
@@ -38,7 +39,7 @@ def sentence(number: int) -> Item:
 def write(results: Path, name: str, answers: Sequence[tuple[Item, str | None]], tasks: Sequence[str] = ()) -> None:
     named = list(dict.fromkeys([*(item.task for item, _ in answers), *tasks]))
     with RunWriter(results / name) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": name, "model": {"name": name, "revision": "1"},
             "engine": {"name": "e", "version": "1", "settings": {}},
             "tasks": [{"task": task, "protocol": "p", "dataset": "rows@1", "signature": "s",

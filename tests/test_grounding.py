@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_folders import write_manifest
 
 from tvbench.cli.main import main
 from tvbench.store import RunWriter
@@ -54,7 +55,7 @@ def write(results: Path, name: str, *, seeing: bool, blank: bool = False, model:
     asked = [{"task": task, "protocol": "p", "split": "test", "seed": 0, "media": seeing or blank,
               "settings": {"pictures": "blank"} if blank else {}} for task in ("quiz", "texts")]
     with RunWriter(results / name) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": name, "model": {"name": model, "revision": "1"}, "updated": updated,
             "engine": {"name": "e", "version": "1", "settings": {}},
             "tasks": [{"task": task, "protocol": "p", "primary": primary, "signature": "task:x"}

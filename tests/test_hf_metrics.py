@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from run_folders import write_manifest
 
 from tvbench.assess import assess
 from tvbench.errors import UsageError
@@ -58,7 +59,7 @@ def write_run(folder: Path, metric: str) -> RunFolder:
     rows = [("1", "de", "ein rotes Haus", ("ein rotes Haus",)), ("2", "de", "ein Hund", ("ein alter Hund rennt",)),
             ("3", "fr", "un chien", ("un chat", "un chien"))]
     with RunWriter(folder) as writer:
-        writer.write_manifest({"tasks": [{"task": "t", "protocol": "p", "primary": "chrfpp", "signature": "task:t@1",
+        write_manifest(writer, {"tasks": [{"task": "t", "protocol": "p", "primary": "chrfpp", "signature": "task:t@1",
                                           "metrics": ["chrfpp", metric]}]})
         asked = (Message("user", ("?",)),)
         writer.write_requests((f"k{name}", Item(name, "t", code, asked, Translation("s", wanted)), ())

@@ -45,7 +45,7 @@ CLOSED = "http://127.0.0.1:9"
 
 def revision(results: Path) -> str:
     (run,) = find_runs(results)
-    return str(run.manifest()["model"]["revision"])
+    return run.manifest().model.revision
 
 
 def commit(server: HubServer) -> str:

@@ -49,7 +49,7 @@ def facts() -> Iterator[tuple[list[str], dict[str, Any]]]:
 
 def results_of(results: Path, model: str) -> dict[str, TaskResult]:
     """A model's results by task, from its only run."""
-    (run,) = (run for run in find_runs(results) if run.manifest()["model"]["name"] == model)
+    (run,) = (run for run in find_runs(results) if run.manifest().label == model)
     return {result.task: result for result in run.result() or []}
 
 
@@ -120,7 +120,7 @@ def test_what_the_logs_say_themselves_stands_beside(published: Path, model: str)
 @needs_logs
 def test_every_answer_is_kept_as_it_was_logged(published: Path) -> None:
     for model in MODELS:
-        (run,) = (run for run in find_runs(published) if run.manifest()["model"]["name"] == model)
+        (run,) = (run for run in find_runs(published) if run.manifest().label == model)
         answers = sorted(str(response.text) for response in run.responses().values())
         logged = [json.loads(line)["filtered_resps"][0]
                   for folder in ("alm_bench-all", "multi30k-all", "ocrbench", "cc-ocr-multi-lan")

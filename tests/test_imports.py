@@ -112,7 +112,10 @@ MAY_KNOW = {
     "plug_ins": "",
     "lines": "",
     "manifests": "",
-    "store": "codec lines manifests",
+    "manifest": "",
+    "manifest_json": "manifest manifests",
+    "store": "codec lines manifest manifest_json manifests",
+    "answered": "manifest signature store",
     "hub": "",
     "sources": "hub",
     # Pictures and clips, into the form that the engines' protocol gives them.
@@ -134,30 +137,30 @@ MAY_KNOW = {
     "mini.prompts": "building languages mini",
     "mini.checkpoint": "checkpoint_files",
     # A run: a plan, an engine (by its protocol only) and a store. The session opens the real engine.
-    "plan": "influence keys signature",
+    "plan": "influence keys manifest signature",
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
-    "serving": "addresses engines.open engines.openai_identity store",
+    "serving": "addresses engines.open engines.openai_identity manifest store",
     "aside": "store",
-    "history": "addresses engines.protocol",
+    "history": "addresses manifest",
     "probing": "addresses engines.protocol feed plan",
-    "reuse": "store",
-    "session": "__version__ engines.open engines.protocol history keys lines media plan probing reuse runner store",
-    "assess": "checking comet.record judging.record scoring signature store",
-    "checking": "lines signature store",
+    "reuse": "manifest store",
+    "session": "__version__ engines.open engines.protocol history lines manifest media plan probing reuse runner store",
+    "assess": "answered checking comet.record judging.record scoring store",
+    "checking": "answered lines manifest signature store",
     # A judge is an engine, asked through the runner; only its session knows of one.
     "judging": "influence keys languages plan scoring signature statistics store",
-    "judging.session": "engines.protocol influence judging plan runner session store",
+    "judging.session": "engines.protocol influence judging manifest plan runner session store",
     "judging.calibration": "judging.record statistics",
     # Workers run in environments of their own: one side knows nothing of tvbench, the other nothing of its work.
     "workers": "places",
     "workers.comet_worker": "",
-    "comet": "hub lines local_models signature store workers",
+    "comet": "answered hub lines local_models signature store workers",
     "comparing": "assess paired scoring signature store",
-    "grounding": "comparing paired scoring store",
+    "grounding": "assess comparing manifest paired scoring store",
     # Why a score is what it is, and what a benchmark is like.
     "diagnosis": "languages scoring",
-    "explaining": "assess diagnosis scoring store",
+    "explaining": "assess diagnosis store",
     "auditing": "scoring",
     # What is wrong with a checkpoint.
     "doctor": "engines media.anyres media.clips mini",
@@ -178,13 +181,13 @@ MAY_KNOW = {
     "train.data.entries": "",
     # What is read from runs.
     "report.judges": "judging.calibration judging.record report.table",
-    "report": "visible auditing codec comparing diagnosis explaining grounding keys languages paired plan reuse"
-    " scoring.names signature statistics store",
-    "interop": "assess codec keys languages lines scoring.normalise signature store",
+    "report": "visible auditing codec comparing diagnosis explaining grounding keys languages manifest paired plan"
+    " reuse scoring.names signature statistics store",
+    "interop": "assess codec keys languages lines manifest scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "visible __version__ aside assess auditing catalog codec comet comparing diagnosis doctor engines.importing"
-    " engines.checkpoint engines.hostile engines.image_scale engines.open engines.small_files engines.tensors"
-    " explaining grounding hub interop languages plan report scoring"
+    "cli": "visible __version__ answered aside assess auditing catalog codec comet comparing diagnosis doctor"
+    " engines.importing engines.checkpoint engines.hostile engines.image_scale engines.open engines.small_files"
+    " engines.tensors explaining grounding hub interop languages manifest plan report scoring"
     " serving session store judging train workers",
     "__main__": "cli.main",
     "__version__": "",

@@ -45,7 +45,7 @@ def key(card: ModelCard) -> str:
 
 
 def signature(card: ModelCard) -> str:
-    return str(planned(card).tasks[0].manifest(card, "e@1")["signature"])
+    return planned(card).tasks[0].entry(card, "e@1").signature
 
 
 def chat(**said: Any) -> ModelCard:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from fault_server import saying
 from judge_server import FAULTS, grading, judge_server
+from run_folders import write_manifest
 
 from tvbench.cli.main import main
 from tvbench.store import RunFolder, RunWriter
@@ -35,7 +36,7 @@ def open_run(
         rows.append((item(f"mcq-{i}", choice, "de"), "yes it is" if i % 2 else "no it is not"))
     folder = results / name
     with RunWriter(folder) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": name, "created": "2026-01-01", "updated": "2026-01-01",
             "model": {"name": "m", "revision": "1", "kind": "folder", "location": "m"},
             "engine": {"name": "fake", "version": "1", "settings": {}},

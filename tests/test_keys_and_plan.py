@@ -81,9 +81,9 @@ def test_the_run_is_named_by_what_is_asked() -> None:
 
 
 def test_signatures_compare_across_models_but_not_across_prompts() -> None:
-    first = planned([item()]).tasks[0].manifest(CARD, "vllm@1")["signature"]
-    second = planned([item()]).tasks[0].manifest(replace(CARD, name="other"), "transformers@5")["signature"]
-    third = planned([item(text="Else?")]).tasks[0].manifest(CARD, "vllm@1")["signature"]
+    first = planned([item()]).tasks[0].entry(CARD, "vllm@1").signature
+    second = planned([item()]).tasks[0].entry(replace(CARD, name="other"), "transformers@5").signature
+    third = planned([item(text="Else?")]).tasks[0].entry(CARD, "vllm@1").signature
     assert first != second and comparable(first) == comparable(second) != comparable(third)
     assert read_signature(first)["data"] == "data@1"
 

@@ -15,8 +15,9 @@ from test_import_logs import alm_doc, alm_rows, write_log
 from test_kill import sentences
 
 from tvbench import codec
+from tvbench.answered import answered
 from tvbench.cli.main import main
-from tvbench.comparing import answered_tasks, compare_runs
+from tvbench.comparing import compare_runs
 from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.report.entries import load_entries
 from tvbench.signature import comparable, ordered_prompts_hash, prompts_hash, read_signature, write_signature
@@ -76,7 +77,7 @@ def planned(*asked: tuple[str, tuple[str, ...]], settings: dict[str, str] | None
 
 
 def signatures(plan: Plan) -> dict[str, str]:
-    return {one.task.name: one.manifest(CARD, "e@1")["signature"] for one in plan.tasks}
+    return {one.task.name: one.entry(CARD, "e@1").signature for one in plan.tasks}
 
 
 def test_tasks_languages_and_settings_in_any_order_are_one_run() -> None:
@@ -209,7 +210,7 @@ def test_a_hash_of_before_that_is_not_the_items_stays(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("de 0?", "de 7?"))
     (entry,) = load_entries(tmp_path / "results")[0]
     assert "v2." not in entry.result.signature
-    assert "v2." not in answered_tasks(run)["alm"].signature
+    assert "v2." not in answered(run)["alm"].signature
 
 
 def test_data_of_several_parts_are_the_same_in_any_order() -> None:

@@ -126,7 +126,7 @@ def test_protocol_paper_asks_for_it_and_the_command_line_overrules(
     task = planned(data, protocol, bos)
     (one,) = task.items
     assert one.item.second_bos == second
-    signature = task.manifest(ModelCard("m", "folder", "m"), "vllm@1")["signature"]
+    signature = task.entry(ModelCard("m", "folder", "m"), "vllm@1").signature
     assert read_signature(signature).get("bos") == ("two" if second else None)
     assert not task.warnings or "bos" not in " ".join(task.warnings)
 
@@ -135,7 +135,7 @@ def test_keys_and_signatures_tell_the_two_apart_and_ordinary_keys_stay(data: Pat
     one, two = planned(data, bos="one"), planned(data, bos="two")
     assert one.items[0].key != two.items[0].key
     card = ModelCard("m", "folder", "m")
-    assert comparable(one.manifest(card, "e")["signature"]) != comparable(two.manifest(card, "e")["signature"])
+    assert comparable(one.entry(card, "e").signature) != comparable(two.entry(card, "e").signature)
     item = one.items[0].item
     assert content_key(item, "m", "r", ()) == content_key(replace(item, second_bos=False), "m", "r", ())
     assert "second_bos" not in codec.item_to_json(item)

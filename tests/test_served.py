@@ -216,7 +216,7 @@ def test_a_revision_outlives_the_servers_version_but_not_its_model(
     changed(server, "/v1/models", root="/models/b")
     assert ask("--revision", "may") == 0
     assert len(server.bodies) == 36
-    revisions = {str(run.manifest()["model"]["revision"]) for run in find_runs(tmp_path / "out")}
+    revisions = {run.manifest().model.revision for run in find_runs(tmp_path / "out")}
     assert sorted(revision.split("+")[0] for revision in revisions) == ["june", "may", "may"]
 
 

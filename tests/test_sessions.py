@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from fault_server import Call, FaultServer, keyless_server, raw
+from run_folders import write_manifest
 from test_served import sentences, serve_llama
 
 from tvbench.cli.main import main
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.history import sessions_of, settled, who_answered
+from tvbench.manifest import Session
+from tvbench.manifest_json import manifest_from_json
 from tvbench.plan import PlannedItem
 from tvbench.probing import PROBES, Probe, choose, probe
 from tvbench.reuse import reusable
@@ -90,7 +93,7 @@ def test_a_run_that_another_model_would_go_on_with_is_refused(
     assert all(way in said for way in ("--fresh", "--revision TEXT", "--label NAME", "--same-model"))
     assert stored(the_run(tmp_path)) == before, "nothing of the other model is stored"
     assert len(server.bodies) - asked == PROBES * 2 + PROBES * 2, "asked once, and three times what differs; no more"
-    assert the_run(tmp_path).manifest()["sessions"] == manifest["sessions"]
+    assert the_run(tmp_path).manifest().sessions == manifest.sessions
 
 
 def test_a_swap_that_shows_is_refused_in_the_middle_of_a_run(
@@ -116,7 +119,7 @@ def test_a_swap_that_shows_is_refused_in_the_middle_of_a_run(
     server.pages["/props"]["model_path"] = before
     server.everything = answer
     assert ask() == 0
-    assert len(first.answered()) == 30
+    assert len(first.answered_keys()) == 30
     assert {one.text.split()[0] for one in first.responses().values() if one.text} == {"first"}
 
 
@@ -134,10 +137,10 @@ def test_the_same_model_goes_on_and_its_second_answers_are_not_stored(
     run = the_run(tmp_path)
     lines = (run.path / "responses.jsonl").read_text().splitlines()
     assert len(lines) == 30 and set(lines) > {line for line in before.splitlines() if '"error"' not in line}
-    first, second = run.manifest()["sessions"]
-    assert (first["answered"], first["failed"], second["answered"], second["failed"]) == (20, 10, 10, 0)
-    assert "asked_again" not in first
-    assert second["asked_again"] == {"asked": PROBES, "same": PROBES, "differed": 0, "unsteady": 0}
+    first, second = run.manifest().sessions
+    assert (first.answered, first.failed, second.answered, second.failed) == (20, 10, 10, 0)
+    assert first.asked_again is None
+    assert second.asked_again == {"asked": PROBES, "same": PROBES, "differed": 0, "unsteady": 0}
 
 
 @pytest.mark.slow
@@ -291,15 +294,15 @@ def test_it_is_said_when_and_by_whom(server: FaultServer, ask: Ask, tmp_path: Pa
     server.everything = answer
     capsys.readouterr()
     assert ask() == 0
-    first, second = the_run(tmp_path).manifest()["sessions"]
-    when = first["began"][:16].replace("T", " ")
+    first, second = the_run(tmp_path).manifest().sessions
+    when = first.began[:16].replace("T", " ")
     assert f"30 requests, 29 answered before ({when}, {server.root}, served-model)" in capsys.readouterr().err
-    assert second["where"] == server.root and second["server"]["meta.n_params"] == 134515008
-    assert second["engine"]["name"] == "openai" and second["command"][0] == "tvbench"
+    assert second.where == server.root and second.server["meta.n_params"] == 134515008
+    assert second.engine.name == "openai" and second.command[0] == "tvbench"
     assert ask() == 0
-    assert f"30 answered before (in 2 sessions, the last {second['began'][:16].replace('T', ' ')}, " in (
+    assert f"30 answered before (in 2 sessions, the last {second.began[:16].replace('T', ' ')}, " in (
         capsys.readouterr().err)
-    assert the_run(tmp_path).manifest()["sessions"] == [first, second], "who asked nothing is no session"
+    assert the_run(tmp_path).manifest().sessions == (first, second), "who asked nothing is no session"
 
 
 def test_a_manifest_of_before_still_reads_and_its_session_is_not_lost(
@@ -315,21 +318,22 @@ def test_a_manifest_of_before_still_reads_and_its_session_is_not_lost(
     capsys.readouterr()
     assert ask() == 0
     assert f"29 answered before (2025-03-04 05:06, {server.root}, served-model)" in capsys.readouterr().err
-    old, new = the_run(tmp_path).manifest()["sessions"]
-    assert (old["answered"], new["answered"]) == (29, 1)
+    old, new = the_run(tmp_path).manifest().sessions
+    assert (old.answered, new.answered) == (29, 1)
 
 
-@pytest.mark.parametrize("manifest", [
-    {}, {"sessions": None}, {"sessions": ["x", 3]}, {"model": "m", "engine": "e"}, {"model": {}, "engine": {}},
-    {"sessions": [{"answered": "many", "reused": [1]}]},
+@pytest.mark.parametrize("fields", [
+    {}, {"sessions": ["x", 3]}, {"model": {}, "engine": {"name": "e", "version": "1"}}, {"model": {"name": "m"}},
+    {"sessions": [{"answered": "many", "reused": [1], "engine": "e", "server": 3, "command": None, "where": None}]},
 ])
-def test_odd_manifests_are_borne(manifest: dict[str, Any]) -> None:
+def test_odd_manifests_are_borne(fields: dict[str, Any]) -> None:
+    manifest = manifest_from_json({"tasks": [], **fields})
     assert isinstance(who_answered(settled(sessions_of(manifest), 5)), str)
 
 
 def test_a_killed_session_is_counted_by_the_next() -> None:
-    sessions: list[dict[str, Any]] = [{"answered": 10, "reused": {"r": 5}}, {"began": "2026-01-01T00:00:00"}]
-    assert [one.get("answered") for one in settled(sessions, 22)] == [10, 7]
+    sessions = [Session(answered=10, reused={"r": 5}), Session(began="2026-01-01T00:00:00")]
+    assert [one.answered for one in settled(sessions, 22)] == [10, 7]
 
 
 # ── Answers of other runs ─────────────────────────────────────────────────────────────────────────
@@ -352,7 +356,7 @@ def test_a_higher_limit_and_another_language_ask_only_what_is_new(
     second = next(run for run in find_runs(tmp_path / "out") if run.name != first.name)
     marks = [one.reused_from for one in second.responses().values()]
     assert marks.count(first.name) == 20 and marks.count(None) == 10
-    assert second.manifest()["sessions"][0]["reused"] == {first.name: 20}
+    assert second.manifest().sessions[0].reused == {first.name: 20}
     assert second.result() is not None and second.result()[0].counts.complete  # type: ignore[index]
     asked = len(server.bodies)
     assert ask("--quiet", tasks="multi30k:de+fr") == 0
@@ -440,10 +444,10 @@ def test_of_other_models_only_manifests_are_read(tmp_path: Path) -> None:
         run = tmp_path / f"other{number}"
         with RunWriter(run) as writer:
             other = ask | {"model": ["folder", "m", f"r{number}"]}
-            writer.write_manifest({"ask": other, "updated": "2026", "tasks": []})
+            write_manifest(writer, {"ask": other, "updated": "2026", "tasks": []})
         (run / "responses.jsonl").mkdir()
     with RunWriter(tmp_path / "same") as writer:
-        writer.write_manifest({"ask": ask | {"tasks": [{"task": "a"}]}, "updated": "2025", "tasks": []})
+        write_manifest(writer, {"ask": ask | {"tasks": [{"task": "a"}]}, "updated": "2025", "tasks": []})
         writer.start()
         writer.append(Response("k", text="a"))
     found = reusable(tmp_path / "mine", ask, {"k", "l"})

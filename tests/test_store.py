@@ -12,6 +12,7 @@ import pytest
 
 from tvbench import codec
 from tvbench.errors import UsageError
+from tvbench.manifest import Manifest
 from tvbench.store import RESPONSES, RunFolder, RunWriter, StoreError, find_run
 from tvbench.types import (
     Choice,
@@ -182,7 +183,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 def test_runs_are_found_by_path_name_and_beginning(tmp_path: Path) -> None:
     for name in ("alpha-1", "alpha-2", "beta-1"):
         with RunWriter(tmp_path / name) as writer:
-            writer.write_manifest({})
+            writer.write_manifest(Manifest())
     assert find_run(tmp_path, "beta").name == "beta-1"
     assert find_run(tmp_path, str(tmp_path / "alpha-2")).name == "alpha-2"
     with pytest.raises(UsageError, match="alpha-1, alpha-2"):

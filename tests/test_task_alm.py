@@ -214,8 +214,8 @@ def test_alm_warnings_reach_the_screen_and_the_manifest(unread_data: Path, capsy
     assert "cs 2 of 4" in capsys.readouterr().err
     options = BuildOptions(protocol="paper", data=unread_data, languages=("cs",), with_media=False)
     card = ModelCard("m", "folder", "m")
-    entry = plan_task(alm.TASK, options, card, Overrides()).manifest(card, "transformers@5")
-    assert any("cs 2 of 4" in warning for warning in entry["warnings"])
+    entry = plan_task(alm.TASK, options, card, Overrides()).entry(card, "transformers@5")
+    assert any("cs 2 of 4" in warning for warning in entry.warnings)
 
 
 def test_alm_paper_asks_the_split_that_the_authors_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from chat_server import chat_server
 from rich.text import Text
+from run_folders import write_manifest
 
 from tvbench.cli.logs import VisibleFormatter
 from tvbench.cli.main import main
@@ -126,7 +127,7 @@ def hostile_run(results: Path, name: str, model: str, answer: str) -> None:
              for kind in range(3) for number in range(6)]
     signature = f"task:x@1|protocol:p|data:{EVIL}|items:10|model:{model}@1|engine:e@1|tvbench:0"
     with RunWriter(results / name) as writer:
-        writer.write_manifest({
+        write_manifest(writer, {
             "run": name, "updated": "2026-01-01", "model": {"name": model, "revision": f"1{EVIL}"},
             "engine": {"name": EVIL, "version": EVIL, "settings": {EVIL: EVIL}},
             "tasks": [{"task": task, "protocol": "tvbench", "dataset": EVIL, "signature": signature, "warnings": [EVIL],

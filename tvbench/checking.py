@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from tvbench.answered import Answered, Pairs, join
 from tvbench.lines import Damage, in_words, read_lines
+from tvbench.manifest import TaskEntry
 from tvbench.signature import PROMPTS_FORMAT, current, prompts_hash, read_signature
 from tvbench.store import REQUESTS, RunFolder
 from tvbench.types import Item, Response
@@ -20,27 +21,12 @@ AGAIN = "run the same `tvbench run` command again: answers are kept"
 IMPORTED = "import the logs again"
 ASKED_AGAIN = "the same command asks it again"
 
-Pairs = list[tuple[str, Item]]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The items of one task as they lie there, each once. `expected` were asked; `damaged` counts lines that make the
-    task incomplete, and `warnings` say what they are."""
-
-    pairs: Pairs
-    expected: int
-    damaged: int = 0
-    warnings: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A run folder's items by task, and its answers. `damaged` lines of requests.jsonl are of no known task; `warnings`
-    speak of those, and of lines of answers."""
+    """A run folder's tasks with their items and answers. `damaged` lines of requests.jsonl are of no known task;
+    `warnings` speak of those, and of lines of answers."""
 
-    tasks: Mapping[str, Asked]
-    responses: Mapping[str, Response]
+    tasks: Mapping[str, Answered]
     damaged: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -48,9 +34,8 @@ class Contents:
 def read_contents(run: RunFolder) -> Contents:
     """Everything that scoring needs. Raises UsageError where the manifest, or the file of the requests, is gone."""
     manifest = run.manifest()
-    entries = {str(entry["task"]): entry for entry in manifest["tasks"]}
-    imported = manifest.get("source") == "lmms-eval"
-    again = IMPORTED if imported else AGAIN
+    entries = manifest.entries
+    again = IMPORTED if manifest.imported else AGAIN
     faults: list[Damage] = []
     by_task: dict[str, Pairs] = {name: [] for name in entries}
     foreign: Counter[str] = Counter()
@@ -62,27 +47,27 @@ def read_contents(run: RunFolder) -> Contents:
     told = [f"{text}; {again}" for text in in_words(faults)]
     told += [f"requests.jsonl holds {count} items of {name}, which this run did not ask: left out; {again}"
              for name, count in foreign.items()]
-    tasks = {name: _asked(entries[name], some, len(faults), again) for name, some in by_task.items()}
     broken: list[Damage] = []
     responses = run.responses(broken)
+    tasks = {name: _checked(entries[name], some, responses, len(faults), again) for name, some in by_task.items()}
     if not told and not any(asked.warnings for asked in tasks.values()):
-        keys = {key for asked in tasks.values() for key, _ in asked.pairs}
+        keys = {key for asked in tasks.values() for key in asked.keys.values()}
         unknown = sum(key not in keys for key in responses)
         told += [f"{unknown} answers belong to none of the items: not used"] * (unknown > 0)
-    told += _answers_told(broken, IMPORTED if imported else ASKED_AGAIN)
+    told += _answers_told(broken, IMPORTED if manifest.imported else ASKED_AGAIN)
     told += _answers_told(_damaged_below(run), ASKED_AGAIN)
-    return Contents(tasks, responses, len(faults) + foreign.total(), tuple(told))
+    return Contents(tasks, len(faults) + foreign.total(), tuple(told))
 
 
-def _asked(entry: Mapping[str, Any], pairs: Pairs, faults: int, again: str) -> Asked:
+def _checked(
+    entry: TaskEntry, pairs: Pairs, responses: Mapping[str, Response], faults: int, again: str
+) -> Answered:
     """One task's items against its entry in the manifest; `faults` lines may have been its own."""
-    kept: dict[str, tuple[str, Item]] = {}
-    for key, item in pairs:
-        kept.setdefault(item.id, (key, item))
-    items = [item for _, item in kept.values()]
-    wanted = int(entry.get("items", len(kept) + faults))
+    found = join(entry, pairs, responses)
+    kept = found.items
+    wanted = len(kept) + faults if entry.items is None else entry.items
     twice, more = len(pairs) - len(kept), max(0, len(kept) - wanted)
-    other = len(kept) == wanted and not _as_signed(str(entry["signature"]), items)
+    other = len(kept) == wanted and not _as_signed(entry.signature, list(kept.values()))
     told = {
         f"requests.jsonl holds {len(kept)} of the {wanted} items that were asked": len(kept) < wanted,
         f"requests.jsonl holds {twice} items a second time: the first of each counts": twice > 0,
@@ -90,7 +75,7 @@ def _asked(entry: Mapping[str, Any], pairs: Pairs, faults: int, again: str) -> A
         "requests.jsonl holds other prompts than the signature stands for": other,
     }
     warnings = tuple(f"{text}; {again}" for text, so in told.items() if so)
-    return Asked(list(kept.values()), max(wanted, len(kept)), twice + more + other, warnings)
+    return replace(found, expected=max(wanted, len(kept)), damaged=twice + more + other, warnings=warnings)
 
 
 def _as_signed(signature: str, items: Sequence[Item]) -> bool:

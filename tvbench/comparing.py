@@ -8,19 +8,17 @@ counted. Knows runs and metrics; no engine and no table.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tvbench.assess import side_scores
+from tvbench.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
 from tvbench.paired import Comparison, Pairs, compare, holm, means
-from tvbench.scoring import score_items
 from tvbench.scoring.names import metric_id
 from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.signature import comparable, current
+from tvbench.signature import comparable
 from tvbench.store import RunFolder
-from tvbench.types import Contrast, Item, Score, Translation
+from tvbench.types import Contrast, Item, Translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +52,6 @@ class TaskComparison:
     same_signature: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One run's side of a task: answers and scores by item id, and the signatures of what costly scorers said."""
-
-    items: Mapping[str, Item]
-    texts: Mapping[str, str]
-    scores: Mapping[str, Score]
-    definitions: Mapping[str, str]
-    entry: Mapping[str, Any]
-
-    @property
-    def signature(self) -> str:
-        return current(str(self.entry["signature"]), list(self.items.values()))
-
-
 def compare_runs(
     first: RunFolder, second: RunFolder, chosen: Choice = Choice(), *, resamples: int, seed: int = 0
 ) -> list[TaskComparison]:
@@ -76,7 +59,7 @@ def compare_runs(
 
     Raises UsageError for a task that is not in both, and where the runs share no item, or none with such a metric.
     """
-    one, other = answered_tasks(first), answered_tasks(second)
+    one, other = scored_tasks(first), scored_tasks(second)
     shared = [task for task in one if task in other]
     for task in chosen.tasks:
         if task not in shared:
@@ -84,7 +67,7 @@ def compare_runs(
     found = [made for task in shared if not chosen.tasks or task in chosen.tasks
              if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None]
     if not found:
-        metrics = {chosen.metric} if chosen.metric else {str(one[task].entry["primary"]) for task in shared}
+        metrics = {chosen.metric} if chosen.metric else {one[task].entry.primary for task in shared}
         what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
         what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
         raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
@@ -92,33 +75,10 @@ def compare_runs(
     return found
 
 
-def answered_tasks(run: RunFolder) -> dict[str, Answered]:
-    """Every task of the run, scored anew from its stored answers."""
-    responses = run.responses()
-    pairs: defaultdict[str, list[tuple[str, Item]]] = defaultdict(list)
-    for key, item in run.requests():
-        pairs[item.task].append((key, item))
-    found: dict[str, Answered] = {}
-    for entry in run.manifest()["tasks"]:
-        task = str(entry["task"])
-        asked = pairs[task]
-        answers = {item.id: responses[key] for key, item in asked if key in responses}
-        sides = side_scores(run, task, asked, responses)
-        scores = score_items([item for _, item in asked], answers, sides)
-        found[task] = Answered(
-            {item.id: item for _, item in asked},
-            {name: answer.text for name, answer in answers.items() if answer.text is not None},
-            {score.item: score for score in scores},
-            {side.metric: side.definition for side in sides},
-            entry,
-        )
-    return found
-
-
 def _compare_task(
-    task: str, first: Answered, second: Answered, chosen: Choice, resamples: int, seed: int
+    task: str, first: Scored, second: Scored, chosen: Choice, resamples: int, seed: int
 ) -> TaskComparison | None:
-    name = metric_id(chosen.metric) if chosen.metric else str(first.entry["primary"])
+    name = metric_id(chosen.metric) if chosen.metric else first.entry.primary
     shared = [item for item_id, item in first.items.items() if item_id in second.items
               and (not chosen.languages or item.language in chosen.languages)]
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
@@ -143,17 +103,18 @@ def _compare_task(
 
 
 def paired_items(
-    metric: str, language: str, items: Sequence[Item], first: Answered, second: Answered
+    metric: str, language: str, items: Sequence[Item], first: Scored, second: Scored
 ) -> Pairs | None:
     """The two runs' statistics in one language; None where no item has the metric."""
     if metric in FORMULAS:
-        used = [item for item in items if _has_reference(item) and item.id in first.texts and item.id in second.texts]
+        found = [(item, first.text(item.id), second.text(item.id)) for item in items if _has_reference(item)]
+        used = [(item, text, other) for item, text, other in found if text is not None and other is not None]
         if not used:
             return None
-        targets = [item.target for item in used if isinstance(item.target, Translation)]
-        one, other = (segment_statistics(metric, language, targets, [side.texts[item.id] for item in used])
-                      for side in (first, second))
-        return Pairs(one, other, [_cluster(item) for item in used], FORMULAS[metric])
+        targets = [item.target for item, _, _ in used if isinstance(item.target, Translation)]
+        one = segment_statistics(metric, language, targets, [text for _, text, _ in used])
+        two = segment_statistics(metric, language, targets, [text for _, _, text in used])
+        return Pairs(one, two, [_cluster(item) for item, _, _ in used], FORMULAS[metric])
     values = [(_value(metric, item, first), _value(metric, item, second), item) for item in items]
     kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
     if not kept:
@@ -161,7 +122,7 @@ def paired_items(
     return means([a for a, _, _ in kept], [b for _, b, _ in kept], [_cluster(item) for _, _, item in kept])
 
 
-def _value(metric: str, item: Item, side: Answered) -> float | None:
+def _value(metric: str, item: Item, side: Scored) -> float | None:
     score = side.scores.get(item.id)
     return None if score is None or score.unscored else score.values.get(metric)
 
@@ -170,7 +131,7 @@ def _has_reference(item: Item) -> bool:
     return isinstance(item.target, Translation) and bool(item.target.references)
 
 
-def _expected(metric: str, items: Sequence[Item], first: Answered, second: Answered) -> int:
+def _expected(metric: str, items: Sequence[Item], first: Scored, second: Scored) -> int:
     """How many items the metric is for: those of the kinds that it has a value for in either run."""
     if metric in FORMULAS:
         return sum(isinstance(item.target, Translation) for item in items)

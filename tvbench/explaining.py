@@ -9,16 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from tvbench.assess import side_scores
+from tvbench.assess import Scored, scored_tasks
 from tvbench.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
 from tvbench.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.diagnosis.language_id import Identifiers
 from tvbench.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
 from tvbench.diagnosis.position import Position, positions
-from tvbench.errors import unknown_name
-from tvbench.scoring import score_items
 from tvbench.store import RunFolder
 from tvbench.types import Choice, Item, Response, Score
 
@@ -78,48 +75,20 @@ def explain_run(
 
     Raises UsageError for a damaged folder, and for a task or language that the run has not.
     """
-    entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
-    pairs = run.requests()
-    check_names("task in this run", tasks, entries)
-    check_names("language in this run", languages, {item.language for _, item in pairs})
-    responses = run.responses()
-    found: list[TaskExplanation] = []
-    for name, entry in entries.items():
-        own = [(key, item) for key, item in pairs
-               if item.task == name and (not languages or item.language in languages)]
-        if (not tasks or name in tasks) and (own or not languages):
-            found.append(_explain_task(run, entry, own, responses, identifiers, examples))
-    return found
+    return [_explain_task(task, identifiers, examples)
+            for task in scored_tasks(run, tasks, languages).values()]
 
 
-def check_names(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:
-    """Raises UsageError for the first of `wanted` that is not `known`, with the nearest names."""
-    names = set(known)
-    for name in wanted:
-        if name not in names:
-            raise unknown_name(kind, name, names)
-
-
-def _explain_task(
-    run: RunFolder,
-    entry: Mapping[str, Any],
-    pairs: Sequence[tuple[str, Item]],
-    responses: Mapping[str, Response],
-    identifiers: Identifiers | None,
-    examples: int,
-) -> TaskExplanation:
-    task = str(entry["task"])
-    answers = {item.id: responses[key] for key, item in pairs if key in responses}
-    sides = side_scores(run, task, pairs, responses)
-    scores = {score.item: score for score in score_items([item for _, item in pairs], answers, sides)}
-    metric = loss_metric(str(entry.get("primary", "")))
+def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) -> TaskExplanation:
+    entry = task.entry
+    metric = loss_metric(entry.primary)
     by_language: dict[str, list[Item]] = {}
-    for _, item in pairs:
+    for item in task.items.values():
         by_language.setdefault(item.language, []).append(item)
-    parts = [_explain_language(items, answers, scores, metric, identifiers, examples) for items in by_language.values()]
+    parts = [_explain_language(items, task.answers, task.scores, metric, identifiers, examples)
+             for items in by_language.values()]
     parts.sort(key=lambda part: (-(part.losses.mean or 0.0), part.language))
-    return TaskExplanation(task, str(entry.get("protocol", "")), str(entry.get("primary", "")), metric, tuple(parts),
-                           tuple(entry.get("warnings", ())))
+    return TaskExplanation(entry.task, entry.protocol, entry.primary, metric, tuple(parts), entry.warnings)
 
 
 def _explain_language(

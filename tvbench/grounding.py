@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from tvbench.comparing import Answered, answered_tasks, paired_items
+from tvbench.assess import Scored, scored_tasks
+from tvbench.comparing import paired_items
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.manifest import AskedTask
 from tvbench.paired import Comparison, Pairs, compare
 from tvbench.scoring.sums import FORMULAS
 from tvbench.store import RunFolder
@@ -45,9 +47,9 @@ class TaskGrounding:
     left_out: int
 
 
-def is_blind(entry: Mapping[str, Any]) -> bool:
-    """Whether a task of a run (as its manifest's `ask` has it) was asked without its pictures."""
-    return not entry.get("media", True) or entry.get("settings", {}).get("pictures") == "blank"
+def is_blind(asked: AskedTask) -> bool:
+    """Whether a task of a run was asked without its pictures."""
+    return not asked.media or asked.settings.get("pictures") == "blank"
 
 
 def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
@@ -55,20 +57,20 @@ def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
 
     Raises UsageError where there is none, and for a run that is blind itself.
     """
-    ask = run.manifest().get("ask") or {}
-    asked = {str(entry["task"]): entry for entry in ask.get("tasks", ())}
+    ask = run.manifest().ask
+    asked = {one.task: one for one in ask.tasks}
     if not asked:
         raise UsageError(f"{run.name} does not say what was asked", "name the blind run, too")
     if all(map(is_blind, asked.values())):
         raise UsageError(f"{run.name} is blind itself", "name the run that saw the pictures")
-    found = [other for other in runs if other.name != run.name and _is_twin(other, ask.get("model"), asked)]
+    found = [other for other in runs if other.name != run.name and _is_twin(other, ask.model, asked)]
     if not found:
         tasks = ",".join(asked)
         raise UsageError(
             f"no blind run of the same model, tasks, protocol and split beside {run.name}",
             f"tvbench run --model ... --tasks {tasks} --no-image (mini: --set mini.pictures=blank), all else the same",
         )
-    return max(found, key=lambda other: str(other.manifest().get("updated", "")))
+    return max(found, key=lambda other: other.manifest().updated)
 
 
 def seeing_run(name: str, runs: Sequence[RunFolder]) -> RunFolder | None:
@@ -78,30 +80,30 @@ def seeing_run(name: str, runs: Sequence[RunFolder]) -> RunFolder | None:
         if run.name.startswith(name):
             try:
                 blind_twin(run, runs)
-                found.append((str(run.manifest().get("updated", "")), run))
+                found.append((run.manifest().updated, run))
             except TvbenchError:
                 continue
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, AskedTask]) -> bool:
     try:
-        ask = other.manifest().get("ask") or {}
+        ask = other.manifest().ask
     except TvbenchError:
         return False
-    entries = {str(entry["task"]): entry for entry in ask.get("tasks", ())}
-    same = ("protocol", "split", "seed")
-    return ask.get("model") == model and any(
-        is_blind(entry) and task in asked and all(entry.get(name) == asked[task].get(name) for name in same)
-        for task, entry in entries.items()
-    )
+    return ask.model == model and any(
+        is_blind(one) and one.task in asked and _like(one) == _like(asked[one.task]) for one in ask.tasks)
+
+
+def _like(one: AskedTask) -> tuple[object, ...]:
+    return one.protocol, one.split, one.seed
 
 
 def ground(
     seeing: RunFolder, blind: RunFolder, *, by: By = "question_type", resamples: int, seed: int = 0
 ) -> list[TaskGrounding]:
     """Every task that both runs have. Raises UsageError where they share no answered item."""
-    one, other = answered_tasks(blind), answered_tasks(seeing)
+    one, other = scored_tasks(blind), scored_tasks(seeing)
     found = [_ground_task(task, one[task], other[task], by, resamples, seed) for task in other if task in one]
     if not any(task.rows for task in found):
         raise UsageError(f"{seeing.name} and {blind.name} have no answered item in common",
@@ -109,7 +111,7 @@ def ground(
     return found
 
 
-def _ground_task(task: str, blind: Answered, seeing: Answered, by: By, resamples: int, seed: int) -> TaskGrounding:
+def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: int, seed: int) -> TaskGrounding:
     kinds: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in seeing.items.values():
         if item.id in blind.items:
@@ -117,12 +119,12 @@ def _ground_task(task: str, blind: Answered, seeing: Answered, by: By, resamples
                 kinds[item.tags.get(by) or "all", metric].append(item)
     rows = [made for (kind, metric), items in kinds.items()
             if (made := _row(kind, metric, items, blind, seeing, resamples, seed)) is not None]
-    answered = sum(item in seeing.texts and item in blind.texts for item in seeing.items)
-    return TaskGrounding(task, str(seeing.entry["protocol"]), tuple(rows), len(seeing.items) - answered)
+    answered = sum(None not in (seeing.text(name), blind.text(name)) for name in seeing.items)
+    return TaskGrounding(task, seeing.entry.protocol, tuple(rows), len(seeing.items) - answered)
 
 
 def _row(
-    kind: str, metric: str, items: Sequence[Item], blind: Answered, seeing: Answered, resamples: int, seed: int
+    kind: str, metric: str, items: Sequence[Item], blind: Scored, seeing: Scored, resamples: int, seed: int
 ) -> Row | None:
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in items:

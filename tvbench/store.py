@@ -8,7 +8,7 @@
 
 A killed writer can leave a torn last line: readers drop it, the next writer removes it. Every line has a checksum
 (lines.py): one that was damaged counts as missing. A failure is a line with `error`; it is sent again, and its line
-replaced, when the run is continued. Knows types, the codec and lines only.
+replaced, when the run is continued. Knows types, the codecs and lines only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from tvbench import codec
 from tvbench.bounded import read_json
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.lines import Damage, checksum, json_line, read_lines
-from tvbench.manifests import count_problem, shape_problem
+from tvbench.manifest import Manifest
+from tvbench.manifest_json import manifest_from_json, manifest_to_json
+from tvbench.manifests import count_problem
 from tvbench.types import Item, Response, Score, TaskResult
 
 FORMAT = 1
@@ -92,20 +94,21 @@ class RunFolder:
     def exists(self) -> bool:
         return (self.path / MANIFEST).is_file()
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Raises UsageError where there is no run, or one of a later format, DamagedError where it is no manifest."""
         hint = f"lost are dates, versions and the command that it held; {AGAIN}"
         data = self._read_json(MANIFEST, hint)
-        if problem := shape_problem(data):
-            raise DamagedError(f"{self.path / MANIFEST} is damaged: {problem}", hint)
-        return data
-
-    def earlier_manifest(self) -> dict[str, Any]:
-        """The manifest for a writer that writes it anew: empty where there is none yet, or a damaged one."""
         try:
-            return self.manifest() if self.exists() else {}
+            return manifest_from_json(data)
+        except ValueError as error:
+            raise DamagedError(f"{self.path / MANIFEST} is damaged: {error}", hint) from error
+
+    def earlier_manifest(self) -> Manifest | None:
+        """The manifest for a writer that writes it anew: None where there is none yet, or a damaged one."""
+        try:
+            return self.manifest() if self.exists() else None
         except DamagedError:
-            return {}
+            return None
 
     def result(self) -> list[TaskResult] | None:
         """The figures as they were last computed; None before the first scoring. Raises UsageError if damaged."""
@@ -140,7 +143,7 @@ class RunFolder:
             damaged += found
         elif found:
             raise DamagedError(str(found[0]), AGAIN)
-        elif self.exists() and (problem := count_problem(self.manifest(), ((one.task, one.id) for _, one in pairs))):
+        elif self.exists() and (problem := self._count_problem(pairs)):
             raise DamagedError(f"{path} {problem}", AGAIN)
         return pairs
 
@@ -169,7 +172,11 @@ class RunFolder:
                     answered.add((path, response.key))
         return found
 
-    def answered(self) -> set[str]:
+    def _count_problem(self, pairs: Iterable[tuple[str, Item]]) -> str | None:
+        asked = {entry.task: entry.items for entry in self.manifest().tasks}
+        return count_problem(asked, ((item.task, item.id) for _, item in pairs))
+
+    def answered_keys(self) -> set[str]:
         """The keys that have an answer; none where there is no run."""
         return {key for key, response in self.responses().items() if response.error is None}
 
@@ -242,8 +249,10 @@ class RunWriter:
                 with contextlib.suppress(OSError):
                     file.close()
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        data = {"format": FORMAT, **manifest}
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write it over the one that lies there, whose beginning and unknown fields stay (see Manifest.over)."""
+        manifest = manifest.over(RunFolder(self.path).earlier_manifest())
+        data = {"format": FORMAT, **manifest_to_json(manifest)}
         write_atomically(self.path / MANIFEST, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
 
     def write_requests(self, requests: Iterable[tuple[str, Item, tuple[str, ...]]]) -> None:

@@ -433,3 +433,13 @@ class ModelCard:
     paper: str = ""
     notes: str = ""
     nearby: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What answered: goes into the manifest and the signature. `settings` are the ones that may move a score
+    (dtype, attention, server model name, checkpoint corrections)."""
+
+    name: str
+    version: str
+    settings: Mapping[str, Any] = field(default_factory=dict)

@@ -195,7 +195,7 @@ def test_a_killed_engine_process_ends_the_run_with_a_reason_and_loses_nothing(in
     assert "the same command goes on" in said and "Traceback" not in said
     stored = answers(interrupted / "results")
     (run,) = find_runs(interrupted / "results")
-    assert 0 < len(stored) < run.manifest()["tasks"][0]["items"] and all(answer["text"] for answer in stored)
+    assert 0 < len(stored) < (run.manifest().tasks[0].items or 0) and all(answer["text"] for answer in stored)
 
 
 def test_the_console_command_goes_on_and_nobody_asks_for_cuda(interrupted: Path, tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_the_console_command_goes_on_and_nobody_asks_for_cuda(interrupted: Path,
     stored = answers(interrupted / "results")
     assert len({answer["key"] for answer in stored}) == len(stored) > 0 and all(answer["text"] for answer in stored)
     (run,) = find_runs(interrupted / "results")
-    assert all(result.counts.complete for result in run.result() or ()) and len(stored) == run.manifest()[
-        "tasks"][0]["items"]
+    assert all(result.counts.complete for result in run.result() or ()) and len(stored) == (
+        run.manifest().tasks[0].items)
 
     seen = [json.loads(line) for line in log.read_text().splitlines()]
     assert {"torch", "vllm"} <= {one["what"] for one in seen}

@@ -46,5 +46,5 @@ def test_only_the_model_that_began_a_run_goes_on_with_it(tmp_path: Path, capsys:
     served.symlink_to(first)
     with vllm_server(served, tmp_path / "3.log", port=port):
         assert main(words) == 0
-    assert len(run.answered()) == SENTENCES
-    assert run.manifest()["sessions"][0]["server"] == run.manifest()["sessions"][-1]["server"]
+    assert len(run.answered_keys()) == SENTENCES
+    assert len({str(one.server) for one in run.manifest().sessions or ()}) == 1

@@ -62,6 +62,7 @@ def _names_a_run(args: argparse.Namespace) -> bool:
 
 
 def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
+    from tvbench.answered import answered
     from tvbench.auditing import audit
     from tvbench.languages import code_of, is_language
     from tvbench.store import find_run
@@ -71,18 +72,9 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
         if getattr(args, option) is not None:
             raise UsageError(f"--{option} is for a task, and {args.what} is a run",
                              "a run's items are as they were asked; name the task to build it anew")
-    pairs = run.requests()
-    known = {item.language for _, item in pairs}
     wanted = [code_of(name) if is_language(name) else name for name in names(args.languages)]
-    for code in wanted:
-        if code not in known:
-            raise unknown_name("language in this run", code, known)
-    found = []
-    for entry in run.manifest()["tasks"]:
-        own = [(key, item) for key, item in pairs if item.task == entry["task"] and item.language in (wanted or known)]
-        if own:
-            found.append(audit(entry["task"], entry.get("protocol", ""), entry.get("dataset", ""), own,
-                               entry.get("warnings", ())))
+    found = [audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
+             for task in answered(run, languages=wanted).values() if task.items]
     if not found:
         raise UsageError(f"{run.name} holds no items", "its figures were copied from a log, or the run is empty")
     return found

@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         print_json({"run": run.name, "path": str(run.path), "comet": as_json(summary),
                     "tasks": [codec.result_to_json(result) for result in results]})
     else:
-        show([run_table(results, str(run.manifest().get("model", {}).get("revision", "")))], "table")
+        show([run_table(results, run.manifest().model.revision)], "table")
     return EXIT_GOOD if summary.complete else EXIT_INCOMPLETE
 
 

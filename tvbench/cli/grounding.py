@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     blind = find_run(args.results, args.blind) if args.blind else blind_twin(run, runs)
     found = ground(run, blind, by="category" if args.by == "category" else "question_type", resamples=args.resamples,
                    seed=args.seed)
-    trained = languages_of(str(run.manifest().get("model", {}).get("name", "")))
+    trained = languages_of(run.manifest().label)
     show(grounding_tables(found, trained), args.format, grounding_records(found, trained))
     return EXIT_GOOD
 

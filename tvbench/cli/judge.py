@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive, seconds
 from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Progressing
-from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError, unknown_name
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
     from tvbench.judging.rubric import Rubric
@@ -98,6 +98,7 @@ def plan_judging(
     run: RunFolder, args: argparse.Namespace, *, tasks: tuple[str, ...] = (), languages: tuple[str, ...] = ()
 ) -> list[Judging]:
     """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
+    from tvbench.answered import answered
     from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
     from tvbench.hub import pinned, pinned_if_here
@@ -112,16 +113,11 @@ def plan_judging(
     card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
     who = identified(card, judge_folders(run))
     codes = {code_of(name) for name in languages}
-    entries = {str(entry["task"]): entry for entry in run.manifest()["tasks"]}
-    for name in tasks:
-        if name not in entries:
-            raise unknown_name("task", name, entries, f"in {run.name}")
-    answered = _answers(run, codes)
     by_rubric: dict[str, tuple[Rubric, dict[str, list[tuple[Item, Response]]]]] = {}
-    for task, entry in entries.items():
-        if not tasks or task in tasks:
-            rubric = choose_rubric(args.rubric, task, str(entry["protocol"]))
-            by_rubric.setdefault(rubric.label, (rubric, {}))[1][task] = answered.get(task, [])
+    for name, task in answered(run, tasks).items():
+        rubric = choose_rubric(args.rubric, name, task.entry.protocol)
+        replies = [(item, reply) for item, reply in task.replies if not codes or item.language in codes]
+        by_rubric.setdefault(rubric.label, (rubric, {}))[1][name] = replies
     options = judge_options(args, card)
     sittings = [made for rubric, answers in by_rubric.values()
                 if (made := Judging(run, answers, who.card, rubric, engine, options)).cases]
@@ -131,15 +127,6 @@ def plan_judging(
     if not args.dry_run and any(one.missing() for one in sittings):
         who.require()
     return sittings
-
-
-def _answers(run: RunFolder, languages: set[str]) -> dict[str, list[tuple[Item, Response]]]:
-    responses = run.responses()
-    found: dict[str, list[tuple[Item, Response]]] = {}
-    for key, item in run.requests():
-        if key in responses and (not languages or item.language in languages):
-            found.setdefault(item.task, []).append((item, responses[key]))
-    return found
 
 
 def ask(sittings: list[Judging], args: argparse.Namespace) -> list[Judged]:
@@ -210,6 +197,7 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
 
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
+    from tvbench.answered import answered
     from tvbench.judging.record import find_judges
     from tvbench.report.judges import as_json, between_table, qualities, quality_table
     from tvbench.report.table import show
@@ -217,7 +205,7 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     judges = find_judges(run)
     if not judges:
         raise UsageError(f"nobody has judged {run.name} yet", f"tvbench judge {run.name} --judge openai:NAME@URL")
-    answers = _answers(run, set())
+    answers = {name: task.replies for name, task in answered(run).items()}
     pairs = []
     for judge in judges:
         replies = judge.store.responses()

@@ -168,13 +168,14 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
 def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
     from tvbench.aside import set_aside
     from tvbench.assess import assess
+    from tvbench.manifest import now
     from tvbench.serving import refuse_another
-    from tvbench.session import RunSession, now
+    from tvbench.session import RunSession
     from tvbench.store import RunFolder, find_runs
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     folder = args.results / plan.run_name
-    answered = RunFolder(folder).answered()
+    answered = RunFolder(folder).answered_keys()
     if args.fresh or plan.requests(without=answered):
         who.require()
     if not (answered or args.fresh or args.label or args.revision):

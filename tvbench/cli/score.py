@@ -27,6 +27,6 @@ def main(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json({"run": run.name, "path": str(run.path), "tasks": [codec.result_to_json(r) for r in results]})
     else:
-        show([run_table(results, str(run.manifest().get("model", {}).get("revision", "")))], "table")
+        show([run_table(results, run.manifest().model.revision)], "table")
     sound = bool(results) and all(result.counts.all_answered or result.copied for result in results)
     return EXIT_GOOD if sound else EXIT_INCOMPLETE

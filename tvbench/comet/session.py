@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tvbench.answered import answered
 from tvbench.comet.checkpoints import find_checkpoint
 from tvbench.comet.record import Appender, Model, Record
 from tvbench.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
@@ -145,9 +146,7 @@ def score_run(
 
 
 def _answers(run: RunFolder) -> list[tuple[Item, Response]]:
-    run.manifest()  # raises where there is no run
-    responses = run.responses()
-    return [(item, responses[key]) for key, item in run.requests() if key in responses]
+    return [reply for task in answered(run).values() for reply in task.replies]
 
 
 def _worker_command() -> list[str]:

@@ -6,11 +6,12 @@ order. It knows nothing of tasks, scores or files. Heavy imports (torch, vllm) l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from tvbench.media.clips import Clip, Decoded
+from tvbench.types import EngineInfo as EngineInfo  # where it is looked for
 from tvbench.types import Request, Response
 
 
@@ -81,16 +82,6 @@ class ListFeed:
     @property
     def dry(self) -> bool:
         return not self.rest
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What answered: goes into the manifest and the signature. `settings` are the ones that may move a score
-    (dtype, attention, server model name, checkpoint corrections)."""
-
-    name: str
-    version: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -15,7 +15,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name
 from tvbench.keys import content_key, media_of
 from tvbench.lines import json_line
+from tvbench.manifest import IMPORTED, Manifest, TaskEntry
 from tvbench.scoring.normalise import is_blank
 from tvbench.signature import task_signature, write_signature
 from tvbench.store import RESPONSES, RunFolder, RunWriter, write_atomically
-from tvbench.types import LOGGED, Build, Item, ModelCard, Open, Response, Task, TaskResult
+from tvbench.types import LOGGED, Build, EngineInfo, Item, ModelCard, Open, Response, Task, TaskResult
 
 PROTOCOL = "paper"
 IGNORES_UNTIL = frozenset({"llava_hf", "vllm"})
@@ -151,7 +151,7 @@ def _import_model(
             unread.setdefault(log.group or log.name, []).append(log)
         else:
             by_task.setdefault(task.name, []).append(log)
-    entries: list[dict[str, Any]] = []
+    entries: list[TaskEntry] = []
     for task_name, some in by_task.items():
         entries.append(_join_task(tasks[task_name], some, model, shown, joiner, contents))
     for group, some in unread.items():
@@ -164,7 +164,7 @@ def _import_model(
 
 def _join_task(
     task: Task, logs: Sequence[TaskLog], model: ModelLogs, shown: str, joiner: Joiner, contents: _Contents
-) -> dict[str, Any]:
+) -> TaskEntry:
     """Turn all logs of one task into items and responses; returns the task's entry in the manifest."""
     first = len(contents.pairs)
     notes: list[str] = ["imported from lmms-eval logs: the revision of the data is unknown"]
@@ -182,17 +182,10 @@ def _join_task(
     dataset = f"{_dataset(logs) or task.name}@unknown"
     signature = task_signature(task, protocol, Build((), dataset), items, _card(model, shown), _engine_label(model),
                                with_media=True)
-    return {
-        "task": task.name,
-        "version": task.version,
-        "protocol": protocol,
-        "primary": task.primary_of(protocol),
-        "dataset": dataset,
-        "items": len(items),
-        "signature": signature,
-        "warnings": notes,
-        "logged": {log.name: _logged(log) for log in logs},
-    }
+    return TaskEntry(
+        task.name, protocol, task.primary_of(protocol), signature, version=task.version, dataset=dataset,
+        items=len(items), warnings=tuple(notes), logged={log.name: _logged(log) for log in logs},
+    )
 
 
 def _join_log(
@@ -237,22 +230,16 @@ def _lost_item(task: Task, log: TaskLog, number: str, reason: str) -> Item:
     return Item(f"{log.name}: {number}", task.name, language_of(log.name), (), Open("", ""), problem=reason)
 
 
-def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelLogs) -> dict[str, Any]:
+def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelLogs) -> TaskEntry:
     """The manifest entry of a task that nobody here can score."""
     names = [name for log in logs for name in log.metrics if "stderr" not in name]
     fields = {"task": group, "protocol": LOGGED, "data": f"{_dataset(logs) or group}@unknown",
               "model": f"{shown}@unknown", "engine": _engine_label(model)}
-    return {
-        "task": group,
-        "version": "",
-        "protocol": LOGGED,
-        "primary": names[0] if names else "",
-        "dataset": fields["data"],
-        "items": 0,
-        "signature": write_signature(fields),
-        "warnings": ["figures copied from the log, not computed here: no task here reads these logs"],
-        "logged": {log.name: _logged(log) for log in logs},
-    }
+    copied = "figures copied from the log, not computed here: no task here reads these logs"
+    return TaskEntry(
+        group, LOGGED, names[0] if names else "", write_signature(fields), dataset=fields["data"], items=0,
+        warnings=(copied,), logged={log.name: _logged(log) for log in logs},
+    )
 
 
 def _logged(log: TaskLog) -> dict[str, Any]:
@@ -268,20 +255,16 @@ def _logged(log: TaskLog) -> dict[str, Any]:
     return kept
 
 
-def _write(folder: Path, model: ModelLogs, shown: str, entries: list[dict[str, Any]], contents: _Contents) -> None:
+def _write(folder: Path, model: ModelLogs, shown: str, entries: list[TaskEntry], contents: _Contents) -> None:
     """Write the folder anew, whole files at a time: importing twice gives the same folder."""
-    before = RunFolder(folder).earlier_manifest()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     with RunWriter(folder) as writer:
-        writer.write_manifest({
-            "run": folder.name,
-            "source": "lmms-eval",
-            "created": before.get("created", now),
-            "updated": now,
-            "model": {"name": shown, "kind": "folder", "location": model.identity, "revision": "unknown"},
-            "engine": {"name": f"lmms-eval {model.backend}", "version": _version(model), "settings": _settings(model)},
-            "tasks": entries,
-        })
+        writer.write_manifest(Manifest(
+            run=folder.name,
+            source=IMPORTED,
+            model=_card(model, shown),
+            engine=EngineInfo(f"lmms-eval {model.backend}", _version(model), _settings(model)),
+            tasks=tuple(entries),
+        ))
         writer.write_requests(contents.pairs)
         write_atomically(folder / RESPONSES, (json_line(codec.response_to_json(one)) for one in contents.responses))
 

@@ -7,9 +7,8 @@ answer that was given anew since is simply not judged yet; nothing can go stale.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tvbench.errors import UsageError
 from tvbench.influence import prompt_label, score_arguments
@@ -116,36 +115,13 @@ def judge_folders(run: RunFolder) -> list[Path]:
 def read_judge(run: RunFolder, store: RunFolder) -> Judge:
     """The judge in a folder. Raises UsageError where it is not one."""
     manifest = store.manifest()
-    try:
-        asked = manifest["judging"]
-        return Judge(
-            run,
-            store,
-            _asked_as(card_from(manifest["model"]), asked),
-            rubric_from(asked["rubric"], str(store.path)),
-            tuple(asked["tasks"]),
-            asked["checked"],
-            int(asked["seed"]),
-            str(asked["engine"]),
-            str(manifest["created"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{store.path} is not a judge's folder ({type(error).__name__}: {error})",
-                         "move it away, and ask the judge again") from error
-
-
-def card_from(data: Mapping[str, Any]) -> ModelCard:
-    """A model card as a manifest holds it."""
-    known = {field.name for field in fields(ModelCard)}
-    lists = {"languages", "modalities", "aliases"}
-    values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in data.items()
-                              if name in known}
-    return ModelCard(**values)
-
-
-def _asked_as(card: ModelCard, asked: Mapping[str, Any]) -> ModelCard:
-    """The card by which replies are found. Judgings of before knew nothing of the prompt in their keys."""
-    return card if "chat" in asked else replace(card, chat={})
+    asked = manifest.judging
+    if asked is None:
+        raise UsageError(f"{store.path} is not a judge's folder", "move it away, and ask the judge again")
+    # Judgings of before knew nothing of the prompt in their keys.
+    card = replace(manifest.model, chat={}) if asked.chat is None else manifest.model
+    rubric = rubric_from(asked.rubric, str(store.path))
+    return Judge(run, store, card, rubric, asked.tasks, asked.checked, asked.seed, asked.engine, manifest.created)
 
 
 def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:

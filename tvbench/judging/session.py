@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
@@ -21,9 +21,10 @@ from tvbench.judging.cases import CHECKED, Case, gather
 from tvbench.judging.record import Verdict, judge_folder, settle
 from tvbench.judging.rubric import Rubric
 from tvbench.judging.spend import Prices, Spend, most, spent
+from tvbench.manifest import JudgeEntry, Manifest
 from tvbench.plan import PlannedItem
 from tvbench.runner import Watch, answer_items
-from tvbench.session import earlier_engine, engine_label, now, packages
+from tvbench.session import earlier_engine, engine_label, packages
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, ModelCard, Response
 
@@ -201,32 +202,29 @@ class Judging:
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:
         """The manifest, and every request that was or may be sent. What an earlier sitting began keeps its date."""
         before = RunFolder(self.folder).earlier_manifest()
-        asked = before.get("judging", {})
+        asked = before.judging.tasks if before and before.judging else ()
         if info.version == "not started":
             info = earlier_engine(before) or info
         replies = RunFolder(self.folder).responses()
         writer.write_requests((one.key, one.item, ()) for one in _once(
             request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]))
-        writer.write_manifest({
-            "run": self.folder.name,
-            "source": "tvbench judge",
-            "created": before.get("created", now()),
-            "updated": now(),
-            "command": ["tvbench", *sys.argv[1:]],
-            "model": asdict(self.card),
-            "engine": asdict(info),
-            "judging": {
-                "run": self.run.name,
-                "rubric": self.rubric.as_json(),
-                "tasks": sorted({*asked.get("tasks", ()), *self.tasks}),
-                "checked": self.options.checked,
-                "seed": self.options.seed,
-                "engine": engine_label(info),
-                "chat": prompt_label(self.card),
-            },
-            "tasks": [],
-            "packages": packages(),
-        })
+        writer.write_manifest(Manifest(
+            run=self.folder.name,
+            source="tvbench judge",
+            command=("tvbench", *sys.argv[1:]),
+            model=self.card,
+            engine=info,
+            judging=JudgeEntry(
+                run=self.run.name,
+                rubric=self.rubric.as_json(),
+                tasks=tuple(sorted({*asked, *self.tasks})),
+                checked=self.options.checked,
+                seed=self.options.seed,
+                engine=engine_label(info),
+                chat=prompt_label(self.card),
+            ),
+            packages=packages(),
+        ))
 
 
 def _kept(replies: Mapping[str, Response]) -> dict[str, Response]:

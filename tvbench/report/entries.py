@@ -70,16 +70,17 @@ def _entries_of(run: RunFolder) -> list[Entry]:
     if found is None:
         raise NotScored
     results = _signed_as_today(run, found)
-    model, engine = manifest["model"], manifest["engine"]
+    if not manifest.model.name or not manifest.engine.name:
+        raise ValueError(f"manifest.json does not say which {'engine' if manifest.model.name else 'model'} answered")
     for result in results:
         _check(result)
     return [
         Entry(
-            model=str(model["name"]),
-            revision=str(model.get("revision", "")),
-            engine=str(engine["name"]),
+            model=manifest.label,
+            revision=manifest.model.revision,
+            engine=manifest.engine.name,
             run=run.name,
-            date=str(manifest.get("updated", "")),
+            date=manifest.updated,
             result=result,
         )
         for result in results

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tvbench.errors import UsageError
 from tvbench.keys import media_of
+from tvbench.manifest import Ask
 from tvbench.plan import Plan, PlannedItem, PlannedTask
 from tvbench.report.table import Cell, Column, Table
 from tvbench.reuse import reusable
@@ -57,7 +57,7 @@ class Estimate:
 def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = True) -> Estimate:
     """Count `plan`, less what its run folder already holds (unless it is begun `fresh`), and what other runs do."""
     folder = results / plan.run_name
-    answered = set() if fresh else RunFolder(folder).answered()
+    answered = set() if fresh else RunFolder(folder).answered_keys()
     wanted = {request.key for request in plan.requests(without=answered)}
     others = reusable(folder, plan.ask, wanted).answers if reuse and not fresh else {}
     requests = plan.requests(without=answered | others.keys())
@@ -151,18 +151,17 @@ def _seconds(plan: Plan, results: Path, requests: int, tokens: float) -> tuple[f
 
 def _earlier_rate(plan: Plan, results: Path) -> tuple[float, str] | None:
     """Requests a second of the newest earlier run of this model and engine that noted its speed."""
-    wanted = (plan.ask.get("model"), dict(plan.ask.get("engine", {})).get("name"))
+    wanted = Ask(plan.ask)
     found: tuple[str, float, str] | None = None
     for run in find_runs(results):
         try:
-            manifest: dict[str, Any] = run.manifest()
+            manifest = run.manifest()
         except UsageError:
             continue
-        ask = manifest.get("ask") or {}
-        speed = (manifest.get("speed") or {}).get("requests_per_second")
-        if (ask.get("model"), (ask.get("engine") or {}).get("name")) != wanted or not speed:
+        ask, speed = manifest.ask, manifest.speed.get("requests_per_second")
+        if (ask.model, ask.engine_name) != (wanted.model, wanted.engine_name) or not speed:
             continue
-        stamp = str(manifest.get("updated", ""))
+        stamp = manifest.updated
         if found is None or stamp > found[0]:
             found = (stamp, float(speed), run.name)
     return None if found is None else (found[1], found[2])
