@@ -19,31 +19,19 @@ data and has 101 entries, so at least one of them has no rows; rows in any other
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    choose_split,
-    lettered,
-    logged_prompt,
-    made,
-    picture_in,
-    require_columns,
-    shuffled_choice,
-    text_of,
-    user_message,
-)
+from tvbench.alm_rows import Question, picture_column, question_of
+from tvbench.building import Row, lettered, logged_prompt, require_columns, shuffled_choice, user_message
 from tvbench.errors import UsageError, unknown_name
 from tvbench.languages import is_language, language
 from tvbench.scoring.options import paper_options, parse_options
 from tvbench.sources import Rows, available_splits, open_rows
-from tvbench.true_false import Answered, Words, learn_words, options_of
-from tvbench.types import Build, BuildOptions, Choice, HubData, Item, Open, Sampling, Target, Task
+from tvbench.true_false import Words, learn_words, options_of
+from tvbench.types import Ask, Choice, HubData, Item, Message, Open, Opened, Sampling, Setting, Target, Task
 
 REPO = "MBZUAI/ALM-Bench"
 SPLIT_REPO = "sonalsannigrahi/alm-bench-lang-split"
@@ -52,9 +40,15 @@ LOGGED = frozenset({"de", "en", "es", "fr", "it", "ko", "nl", "pt", "ru"})
 """The languages of the TowerVision authors' code and logs."""
 ASK_UNPARSED, LEAVE_OUT = "ask", "leave-out"
 COLUMNS = ("ID", "Language", "Question_Type", "Translated_Question", "Translated_Answer")
-PICTURE_COLUMNS = ("file_name", "image")
-LONGEST_PATH = 200
-"""Longer text in a picture's cell is the picture itself, in base64."""
+SETTINGS = {
+    "variant": Setting(
+        "which copy of the data (default: per-language in protocol paper)", None, ("full", PER_LANGUAGE), shown=True
+    ),
+    "unparsed": Setting(
+        "rows whose options the authors' pattern does not find, in protocol paper", None, (ASK_UNPARSED, LEAVE_OUT),
+        shown=True,
+    ),
+}
 
 # fmt: off
 LANGUAGES = (
@@ -66,19 +60,6 @@ LANGUAGES = (
     "tr", "uk", "ur", "ug", "uz", "vi", "cy", "yi", "yo",
 )
 # fmt: on
-
-QUESTION_TYPES = {
-    "Multiple Choice Questions": "multiple-choice",
-    "True False Question": "true-false",
-    "Long Question": "long",
-}
-"""Every other value of the column `Question_Type` is a short question."""
-
-CULTURAL = frozenset(
-    {"architecture", "customs", "economy", "festivals", "food", "heritage", "lifestyle", "literature", "media",
-     "music", "notable_key_figures", "religion", "sports"}
-)
-"""The 13 cultural categories; the other six are generic pictures."""
 
 # ── Prompts ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,32 +86,13 @@ PAPER_MAX_NEW_TOKENS = 128
 OFFICIAL_MAX_NEW_TOKENS = 2048
 
 
-# ── Rows as questions ─────────────────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One row of the data. `kind` is a value of QUESTION_TYPES or `short`; texts are as they stand in the data.
-    `language_name` is the data's own word for the language, as the official prompts print it."""
+class Posed:
+    """A question, the row that it was read from, and the words that all rows have for true and false."""
 
-    id: str
-    code: str
-    language_name: str
-    kind: str
-    question: str
-    answer: str
-    english_answer: str
-    category: str
-    cluster: str
-
-    @property
-    def answered(self) -> Answered:
-        """The right answer as the parser of true and false takes it."""
-        return Answered(self.code, self.answer, self.english_answer)
-
-
-Row: TypeAlias = tuple[Question, Mapping[str, Any], Rows]
-"""A question, the row of the data that it was read from, and the table of that row."""
+    question: Question
+    row: Row
+    words: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,45 +102,6 @@ class Asked:
     prompt: str
     target: Target
     max_new_tokens: int
-
-
-def question_of(row: Mapping[str, Any]) -> Question:
-    """The question in a row of the data, or in the `doc` of a log row. Absent cells count as empty."""
-    name = text_of(row.get("Language")).strip()
-    code = code_of_name(name)
-    category = text_of(row.get("Category")).strip()
-    own_id = text_of(row.get("ID")).strip() or "without-id"
-    return Question(
-        id=f"{code}/{own_id}",
-        code=code,
-        language_name=name,
-        kind=QUESTION_TYPES.get(text_of(row.get("Question_Type")).strip(), "short"),
-        question=text_of(row.get("Translated_Question")),
-        answer=text_of(row.get("Translated_Answer")),
-        english_answer=text_of(row.get("English_Answer")),
-        category=category,
-        cluster=picture_of(row, code, category) or f"{code}/{own_id}",
-    )
-
-
-def code_of_name(name: str) -> str:
-    """The code of a value of the column `Language`; an unknown name is its own code (`Old Norse`: `old-norse`)."""
-    return language(name).code if is_language(name) else re.sub(r"\W+", "-", name.casefold()).strip("-") or "unknown"
-
-
-def picture_of(row: Mapping[str, Any], code: str, category: str) -> str:
-    """What rows about one picture share, "" where the row does not say.
-
-    IDs do not tell pictures apart (all but their last number is language and category); the address of the picture
-    does. Where that is not an address but a remark, it holds within a language and category.
-    """
-    address = text_of(row.get("Image_Url")).strip()
-    if address.startswith(("http:", "https:", "www.")):
-        return address
-    if address.casefold() not in ("", "nan", "none", "null", "n/a", "na", "-"):
-        return f"{code}/{category}/{address}"
-    cell = _picture_cell(row)
-    return cell if isinstance(cell, str) and len(cell) < LONGEST_PATH else ""
 
 
 # ── The three protocols: a question in, prompt and target out. ValueError: the row cannot be asked ────
@@ -252,86 +175,78 @@ ASK = {"tvbench": ask_tvbench, "paper": ask_paper, "official": ask_official}
 # ── Building ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def build(options: BuildOptions) -> Build:
-    """All questions of the chosen languages. Raises UsageError for unknown names and data of another shape."""
-    check_settings("alm", options.settings, ("variant", "unparsed"))
-    wanted = choose_languages("alm", options.languages, LANGUAGES) if options.languages else ()
-    variant = _variant(options)
-    tables = _per_language(options, wanted) if variant == PER_LANGUAGE else [_whole(options)]
-    asked: list[Row] = [
-        (question, row, rows)
-        for rows in tables
-        for row in rows
-        if (question := question_of(row)).code in wanted or not wanted
-    ]
+def questions(ask: Ask) -> Opened:
+    """All questions of the wanted languages. Raises UsageError for data of another shape."""
+    per_language = _per_language_meant(ask)
+    tables = _per_language(ask) if per_language else [_whole(ask)]
+    rows = [Row(cells, number, table=table) for table in tables for number, cells in enumerate(table)]
+    asked = [(question, row) for row in rows
+             if (question := question_of(row)).code in ask.languages or not ask.languages]
     # Words for true and false come from all rows, before any limit: the prompts must not depend on the limit.
-    words = learn_words(question.answered for question, _, _ in asked if question.kind == "true-false")
-    warnings = _unknown_languages(question for question, _, _ in asked)
-    if options.protocol == "paper":
-        asked, more = _paper_rows(asked, options)
+    words = learn_words(question.answered for question, _ in asked if question.kind == "true-false")
+    warnings = _unknown_languages(question for question, _ in asked)
+    if ask.protocol == "paper":
+        asked, more = _paper_rows(asked, ask.settings["unparsed"])
         warnings += more
-        if variant != PER_LANGUAGE:
+        if not per_language:
             warnings.append(f"asked of {tables[0].dataset}; the TowerVision authors asked {SPLIT_REPO}")
-    items = (_item(question, row, rows, options, words) for question, row, rows in asked)
-    return made(items, options, "+".join(dict.fromkeys(rows.dataset for rows in tables)), warnings)
+    dataset = "+".join(dict.fromkeys(table.dataset for table in tables))
+    return Opened([Posed(question, row, words) for question, row in asked], dataset, tuple(warnings))
 
 
-def _variant(options: BuildOptions) -> str:
-    """`full` or `per-language`, from `--split` or `--set alm.variant=`, else what the protocol was made for."""
-    known = {"full": "test", PER_LANGUAGE: PER_LANGUAGE}
-    variant = options.settings.get("variant")
-    if variant is None and options.split is None and options.protocol == "paper":
-        return PER_LANGUAGE if options.data is None or _has_languages(options) else "full"
-    if variant is not None and variant not in known:
-        raise unknown_name("variant of alm", variant, known)
-    split = choose_split("alm", options.split or known.get(variant or ""), ("test", PER_LANGUAGE))
-    if variant is not None and known[variant] != split:
+def _per_language_meant(ask: Ask) -> bool:
+    """Whether `--split` or `--set alm.variant=` says the split per language, or else the protocol was made for it."""
+    variant, split = ask.settings["variant"], ask.split if "split" in ask.named else None
+    if variant is None and split is None:
+        return ask.protocol == "paper" and (ask.data is None or _has_languages(ask))
+    if variant is not None and split is not None and (variant == PER_LANGUAGE) != (split == PER_LANGUAGE):
         raise UsageError(f"--split {split} and --set alm.variant={variant} contradict each other", "give only one")
-    return PER_LANGUAGE if split == PER_LANGUAGE else "full"
+    return PER_LANGUAGE in (variant, split)
 
 
-def _has_languages(options: BuildOptions) -> bool:
+def _has_languages(ask: Ask) -> bool:
     """Whether the local data have splits that are named after languages."""
-    return any(map(is_language, available_splits(SPLIT_REPO, data=options.data, offline=options.offline)))
+    return any(map(is_language, available_splits(SPLIT_REPO, data=ask.data, offline=ask.offline)))
 
 
-def _whole(options: BuildOptions) -> Rows:
-    rows = open_rows(REPO, split="test", data=options.data, offline=options.offline)
+def _whole(ask: Ask) -> Rows:
+    rows = open_rows(REPO, split="test", data=ask.data, offline=ask.offline)
     require_columns("alm", rows.columns, COLUMNS, rows.dataset)
     return rows
 
 
-def _per_language(options: BuildOptions, wanted: Sequence[str]) -> list[Rows]:
+def _per_language(ask: Ask) -> list[Rows]:
     """The splits of the wanted languages, in their order. Raises UsageError for a language that has no split."""
-    found = available_splits(SPLIT_REPO, data=options.data, offline=options.offline)
+    found = available_splits(SPLIT_REPO, data=ask.data, offline=ask.offline)
     splits = {language(split).code: split for split in found if is_language(split)}
     if not splits:
         raise UsageError(
-            f"{options.data or SPLIT_REPO} has no split named after a language", f"splits found: {', '.join(found)}"
+            f"{ask.data or SPLIT_REPO} has no split named after a language", f"splits found: {', '.join(found)}"
         )
-    for code in wanted:
+    for code in ask.languages:
         if code not in splits:
             raise unknown_name(f"language in {SPLIT_REPO}", code, splits, "`--split test` has all languages")
-    chosen = [splits[code] for code in wanted or splits]
-    tables = [open_rows(SPLIT_REPO, split=split, data=options.data, offline=options.offline) for split in chosen]
+    chosen = [splits[code] for code in ask.languages or splits]
+    tables = [open_rows(SPLIT_REPO, split=split, data=ask.data, offline=ask.offline) for split in chosen]
     for rows in tables:
         require_columns("alm", rows.columns, COLUMNS, rows.dataset)
     return tables
 
 
-def _paper_rows(rows: list[Row], options: BuildOptions) -> tuple[list[Row], list[str]]:
-    """The rows that protocol paper asks, and what is to be said of the others. Raises UsageError for an unknown value
-    of `unparsed`, and where it leaves out every row."""
-    asked = [row for row in rows if row[0].kind == "multiple-choice"]
+def _paper_rows(
+    rows: list[tuple[Question, Row]], unparsed: str | None
+) -> tuple[list[tuple[Question, Row]], list[str]]:
+    """The rows that protocol paper asks, and what is to be said of the others. Raises UsageError where it leaves out
+    every row."""
+    asked = [(question, row) for question, row in rows if question.kind == "multiple-choice"]
     said = []
     if others := len(rows) - len(asked):
         said.append(f"protocol paper asks multiple choice only: {others} rows of other types are left out")
-    unparsed = [row[0] for row in asked if _unparsed(row[0])]
-    left_out = _left_out(options, {question.code for question in unparsed})
-    dropped = {question for question in unparsed if question.code in left_out}
-    kept = [row for row in asked if row[0] not in dropped]
-    lost = _counted((question for question in unparsed if question.code in left_out), asked)
-    shown = _counted((question for question in unparsed if question.code not in left_out), asked)
+    codes = {question.code for question, _ in asked if question.unparsed}
+    left_out = codes - LOGGED if unparsed is None else codes if unparsed == LEAVE_OUT else frozenset()
+    kept = [(question, row) for question, row in asked if not (question.unparsed and question.code in left_out)]
+    lost = _counted((question for question, _ in asked if question.unparsed and question.code in left_out), asked)
+    shown = _counted((question for question, _ in kept if question.unparsed), asked)
     if asked and not kept:
         raise UsageError(
             f"protocol paper: the authors' pattern finds the options in no row ({lost})",
@@ -346,28 +261,10 @@ def _paper_rows(rows: list[Row], options: BuildOptions) -> tuple[list[Row], list
     return kept, said
 
 
-def _unparsed(question: Question) -> bool:
-    """Whether the row has options which the authors' pattern does not find."""
-    if not paper_options(question.answer).unparsed:
-        return False
-    try:
-        return bool(parse_options(question.answer).options)
-    except ValueError:
-        return False
-
-
-def _left_out(options: BuildOptions, codes: Collection[str]) -> frozenset[str]:
-    """The languages whose unparsed rows are not asked."""
-    value = options.settings.get("unparsed")
-    if value not in (None, ASK_UNPARSED, LEAVE_OUT):
-        raise unknown_name("value of alm.unparsed", value, (ASK_UNPARSED, LEAVE_OUT))
-    return frozenset(codes) - LOGGED if value is None else frozenset(codes if value == LEAVE_OUT else ())
-
-
-def _counted(questions: Iterable[Question], rows: Sequence[Row]) -> str:
+def _counted(questions: Iterable[Question], rows: Sequence[tuple[Question, Row]]) -> str:
     """`cs 70 of 70, ro 3 of 56`: how many of a language's rows."""
     part = Counter(question.code for question in questions)
-    whole = Counter(question.code for question, _, _ in rows)
+    whole = Counter(question.code for question, _ in rows)
     return ", ".join(f"{code} {part[code]} of {whole[code]}" for code in sorted(part))
 
 
@@ -376,43 +273,36 @@ def _unknown_languages(questions: Iterable[Question]) -> list[str]:
     return [f"languages without an entry in tvbench's table keep their names: {', '.join(names)}"] if names else []
 
 
-def _item(question: Question, row: Mapping[str, Any], rows: Rows, options: BuildOptions, words: Words) -> Item:
+def item(posed: Posed, ask: Ask) -> Item:
     """One item; what stands in its way becomes its `problem`."""
-    problem, media = None, None
+    question, problem, picture = posed.question, None, None
     try:
         if not question.question.strip():
             raise ValueError("the row has no question")
-        asked = ASK[options.protocol](question, words, options.seed)
+        asked = ASK[ask.protocol](question, posed.words, ask.seed)
+        picture = ask.picture(posed.row, picture_column(posed.row), name=question.id)
     except ValueError as error:
         problem = str(error)
         asked = Asked(question.question, Choice((), None, ""), MAX_NEW_TOKENS[question.kind])
-    if options.with_media and problem is None:
-        media, problem = picture_in(_picture_cell(row), rows, question.id)
+    return _item(question, user_message(asked.prompt, picture), asked.target, asked.max_new_tokens, problem)
+
+
+def _item(
+    question: Question, messages: tuple[Message, ...], target: Target, tokens: int, problem: str | None = None
+) -> Item:
+    # A judge is shown the bare question, as in the ALM-Bench authors' script.
+    bare = replace(target, question=question.question.strip()) if isinstance(target, Choice) else target
     return Item(
         id=question.id,
         task="alm",
         language=question.code,
-        messages=user_message(asked.prompt, media),
-        target=_with_question(asked.target, question),
-        sampling=Sampling(max_new_tokens=asked.max_new_tokens),
+        messages=messages,
+        target=bare,
+        sampling=Sampling(max_new_tokens=tokens),
         cluster=question.cluster,
-        tags=_tags(question),
+        tags=question.tags,
         problem=problem,
     )
-
-
-def _with_question(target: Target, question: Question) -> Target:
-    """A judge is shown the bare question, as in the ALM-Bench authors' script."""
-    return replace(target, question=question.question.strip()) if isinstance(target, Choice) else target
-
-
-def _picture_cell(row: Mapping[str, Any]) -> Any:
-    return next((row[column] for column in PICTURE_COLUMNS if row.get(column) is not None), None)
-
-
-def _tags(question: Question) -> dict[str, str]:
-    domain = "cultural" if question.category.casefold().replace(" ", "_") in CULTURAL else "generic"
-    return {"question_type": question.kind, "category": question.category or "none", "domain": domain}
 
 
 def from_log(log_name: str, row: Mapping[str, Any], config: Mapping[str, Any]) -> Item:
@@ -420,25 +310,17 @@ def from_log(log_name: str, row: Mapping[str, Any], config: Mapping[str, Any]) -
 
     Raises KeyError for a row whose `doc` lacks a column.
     """
-    doc = {column: row["doc"][column] for column in COLUMNS} | dict(row["doc"])
-    question = question_of(doc)
-    return Item(
-        id=question.id,
-        task="alm",
-        language=question.code,
-        messages=logged_prompt(row),
-        target=_with_question(paper_target(question.answer), question),
-        sampling=Sampling(max_new_tokens=PAPER_MAX_NEW_TOKENS),
-        cluster=question.cluster,
-        tags=_tags(question),
-    )
+    question = question_of({column: row["doc"][column] for column in COLUMNS} | dict(row["doc"]))
+    return _item(question, logged_prompt(row), paper_target(question.answer), PAPER_MAX_NEW_TOKENS)
 
 
 TASK = Task(
     name="alm",
     version="1",
     title="ALM-Bench: questions on pictures from many cultures, 100 languages",
-    build=build,
+    source=questions,
+    item=item,
+    settings=SETTINGS,
     second_bos=("paper",),
     protocols={
         "tvbench": "options shuffled by item and seed, letters shown; true/false likewise; open questions for a judge",
@@ -448,7 +330,9 @@ TASK = Task(
     primary="aligned",
     metrics=("aligned", "strict", "casefold", "fragment", "judge"),
     languages=LANGUAGES,
+    more_languages=True,
     splits=("test", PER_LANGUAGE),
+    split_shown=True,
     data=(
         HubData(REPO, licence="CC-BY-NC-4.0; pictures for academic research only", note="split test, 22,763 rows"),
         HubData(SPLIT_REPO, note="protocol paper, or --split per-language: multiple choice, one split a language; no "
@@ -458,10 +342,9 @@ TASK = Task(
     paper="arXiv 2411.16508",
     notes=(
         "Protocol paper is reported by its strict accuracy, official by a judge (`tvbench judge`). "
-        "Settings: alm.variant=full or per-language (default in paper: per-language); alm.unparsed=ask or leave-out, "
-        "for rows whose options the TowerVision authors' pattern does not find, so that their prompt shows `None` and "
-        "no answer is right (default: asked in the nine languages of their logs, left out in others; a run says how "
-        "many in each language)."
+        "Where the TowerVision authors' pattern does not find the options, their prompt shows `None` and no answer is "
+        "right; such rows are asked in the nine languages of their logs and left out in others, unless alm.unparsed "
+        "says otherwise (a run says how many in each language)."
     ),
     primaries={"paper": "strict", "official": "judge"},
     log_names=("alm-bench-*", "alm_bench-*"),

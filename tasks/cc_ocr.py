@@ -10,27 +10,14 @@ answer; it is asked and stays unscored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    choose_split,
-    logged_prompt,
-    made,
-    picture_in,
-    require_columns,
-    text_of,
-    user_message,
-)
-from tvbench.languages import code_of, is_language
-from tvbench.sources import Rows, open_rows
-from tvbench.types import Build, BuildOptions, HubData, Item, Message, OcrText, Sampling, Task
+from tvbench.building import HubRows, Row, logged_prompt, text_of, user_message
+from tvbench.languages import code_of
+from tvbench.types import Ask, Item, Message, OcrText, Sampling, Task
 
 REPO = "wulipc/CC-OCR"
-CONFIG = "multi_lan_ocr"
-SPLITS = ("test",)
 COLUMNS = ("question", "answer", "l2-category", "image")
 PAPER_LANGUAGES = ("de", "fr", "it", "ru", "es", "ko", "pt")
 LANGUAGES = (*PAPER_LANGUAGES, "ar", "ja", "vi")
@@ -48,33 +35,16 @@ def prompt_of(question: str, code: str, protocol: str) -> str:
     return question + (PAPER_SUFFIX_GERMAN if protocol == "paper" and code == "de" else SUFFIX)
 
 
-def build(options: BuildOptions) -> Build:
-    """All pictures of the chosen languages. Raises UsageError for unknown names and data of another shape."""
-    check_settings("cc-ocr", options.settings, ())
-    wanted = choose_languages("cc-ocr", options.languages, LANGUAGES)
-    split = choose_split("cc-ocr", options.split, SPLITS)
-    rows = open_rows(REPO, split=split, config=CONFIG, data=options.data, offline=options.offline)
-    require_columns("cc-ocr", rows.columns, COLUMNS, rows.dataset)
-    return made(_items(rows, options, wanted), options, rows.dataset)
+def item(row: Row, ask: Ask) -> Item:
+    """The item of one row."""
+    index = row.get("index")
+    own_id = f"{row.language}/{row.number if index is None else index}"
+    picture = ask.picture(row, name=text_of(row.get("image_name")) or own_id)
+    prompt = prompt_of(text_of(row["question"]), row.language, ask.protocol)
+    return _item(own_id, row.language, row, user_message(prompt, picture))
 
 
-def _items(rows: Rows, options: BuildOptions, wanted: tuple[str, ...]) -> Iterator[Item]:
-    for number, row in enumerate(rows):
-        name = text_of(row["l2-category"]).strip()
-        code = code_of(name) if is_language(name) else ""
-        if code not in wanted:
-            continue
-        index = row.get("index")
-        own_id = f"{code}/{number if index is None else index}"
-        media, problem = picture_in(row["image"], rows, text_of(row.get("image_name")) or own_id) \
-            if options.with_media else (None, None)
-        prompt = prompt_of(text_of(row["question"]), code, options.protocol)
-        yield _item(own_id, code, row, user_message(prompt, media), problem)
-
-
-def _item(
-    own_id: str, code: str, doc: Mapping[str, Any], messages: tuple[Message, ...], problem: str | None = None
-) -> Item:
+def _item(own_id: str, code: str, doc: Mapping[str, Any], messages: tuple[Message, ...]) -> Item:
     answer = doc["answer"]
     return Item(
         id=own_id,
@@ -84,7 +54,6 @@ def _item(
         target=OcrText(None if answer is None else text_of(answer), "character" if code in BY_CHARACTER else "word"),
         sampling=SAMPLING,
         cluster=own_id,
-        problem=problem,
     )
 
 
@@ -99,7 +68,11 @@ TASK = Task(
     name="cc-ocr",
     version="1",
     title="CC-OCR: text read from pictures in ten languages",
-    build=build,
+    source=HubRows(
+        REPO, COLUMNS, config="multi_lan_ocr", language="l2-category",
+        note="config multi_lan_ocr, split test, 150 rows a language",
+    ),
+    item=item,
     second_bos=("paper",),
     protocols={
         "tvbench": "one prompt for all languages",
@@ -109,8 +82,7 @@ TASK = Task(
     primary="macro_f1",
     metrics=("macro_f1", "micro_f1"),
     languages=LANGUAGES,
-    splits=SPLITS,
-    data=(HubData(REPO, note="config multi_lan_ocr, split test, 150 rows a language"),),
+    splits=("test",),
     group="ocr",
     paper="arXiv 2412.02210",
     notes=f"The figure of the TowerVision paper is the mean over {', '.join(PAPER_LANGUAGES)}: give --languages.",

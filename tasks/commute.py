@@ -21,23 +21,11 @@ column names are those that the authors' code reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    made,
-    picture_in,
-    require_columns,
-    text_of,
-    user_message,
-)
-from tvbench.errors import UsageError
+from tvbench.building import HubRows, Row, text_of, user_message
 from tvbench.languages import language
-from tvbench.sources import Rows, available_splits, open_rows
-from tvbench.types import Build, BuildOptions, Contrast, HubData, Item, Media, Sampling, Task
+from tvbench.types import Ask, Contrast, Item, Sampling, Task
 
 REPO = "Unbabel/commute_multimodal_mt"
 LANGUAGES = ("de", "ar", "cs", "fr", "ru", "zh", "es")
@@ -53,79 +41,35 @@ SAMPLING = Sampling(max_new_tokens=1)
 """Nothing is sampled: log-probabilities of a given text are asked for."""
 
 
-def build(options: BuildOptions) -> Build:
-    """Two items a row, language by language; a limit of N keeps N rows of each, so that no pair is torn.
-
-    Raises UsageError for unknown names, a language without a split, and data of another shape.
-    """
-    check_settings("commute", options.settings, ())
-    if options.split is not None:
-        raise UsageError("commute has one split a language", "choose languages instead: --tasks commute:de+fr")
-    codes, warnings = _chosen(options)
-    tables = {code: _open(code, options) for code in codes}
-    items = (item for code, rows in tables.items() for item in _items(code, rows, options))
-    limit = None if options.limit is None else options.limit * len(SIDES)
-    dataset = "+".join(dict.fromkeys(rows.dataset for rows in tables.values()))
-    return made(items, replace(options, limit=limit), dataset, warnings)
-
-
-def _chosen(options: BuildOptions) -> tuple[Sequence[str], list[str]]:
-    """The wanted languages; where none is wanted, those that the data has, and a warning for the others."""
-    wanted = choose_languages("commute", options.languages, LANGUAGES)
-    found = available_splits(REPO, data=options.data, offline=options.offline)
-    missing = [code for code in wanted if code not in found]
-    if missing and (options.languages or len(missing) == len(wanted)):
-        raise UsageError(
-            f"{options.data or REPO} has no split {', '.join(missing)}", f"splits found: {', '.join(found) or 'none'}"
+def items(row: Row, ask: Ask) -> Iterator[Item]:
+    """The two items of one row. Either side's problem is the problem of both: half a comparison is none."""
+    pair = f"{row.language}/{row.number}"
+    prompt = PROMPTS[ask.protocol].format(language=language(row.language).name, source=text_of(row.get("source")))
+    for side, column in SIDES.items():
+        yield Item(
+            id=f"{pair}/{side}",
+            task=ask.task,
+            language=row.language,
+            messages=user_message(prompt, ask.picture(row, name=pair)),
+            target=Contrast(pair, side == "correct"),
+            sampling=SAMPLING,
+            cluster=row.text("image_name") or pair,
+            continuation=row.text(column),
+            problem=_empty(row, pair),
         )
-    warnings = [f"no split {', '.join(missing)}: left out"] if missing else []
-    return [code for code in wanted if code in found], warnings
 
 
-def _open(code: str, options: BuildOptions) -> Rows:
-    rows = open_rows(REPO, split=code, data=options.data, offline=options.offline)
-    needed = (*COLUMNS, "image") if options.with_media else COLUMNS
-    require_columns("commute", rows.columns, needed, f"{rows.dataset}, split {code}")
-    return rows
-
-
-def _items(code: str, rows: Rows, options: BuildOptions) -> Iterator[Item]:
-    for number, row in enumerate(rows):
-        pair = f"{code}/{number}"
-        media, problem = picture_in(row.get("image"), rows, pair) if options.with_media else (None, None)
-        # Either side's problem is the problem of both: half a comparison is none.
-        problem = _empty(row, pair) or problem
-        for side in SIDES:
-            yield _item(row, pair, side, code, options.protocol, media, problem)
-
-
-def _empty(row: Mapping[str, Any], pair: str) -> str | None:
-    empty = [name for name in COLUMNS if not text_of(row.get(name)).strip()]
+def _empty(row: Row, pair: str) -> str | None:
+    empty = [column for column in COLUMNS if not row.text(column)]
     return f"row {pair} has an empty {' and '.join(empty)}" if empty else None
-
-
-def _item(
-    row: Mapping[str, Any], pair: str, side: str, code: str, protocol: str, media: Media | None, problem: str | None
-) -> Item:
-    prompt = PROMPTS[protocol].format(language=language(code).name, source=text_of(row.get("source")))
-    return Item(
-        id=f"{pair}/{side}",
-        task="commute",
-        language=code,
-        messages=user_message(prompt, media),
-        target=Contrast(pair, side == "correct"),
-        sampling=SAMPLING,
-        cluster=text_of(row.get("image_name")).strip() or pair,
-        continuation=text_of(row.get(SIDES[side])).strip(),
-        problem=problem,
-    )
 
 
 TASK = Task(
     name="commute",
     version="1",
     title="CoMMuTE: ambiguous sentences, of which the picture decides the translation",
-    build=build,
+    source=HubRows(REPO, COLUMNS, ("image",), split="{code}", note="one split a language; needs a token of the hub"),
+    item=items,
     second_bos=("paper",),
     protocols={
         "tvbench": "how probable each translation is as the answer to our own prompt",
@@ -134,7 +78,6 @@ TASK = Task(
     primary="contrastive_sum",
     metrics=("contrastive_sum", "contrastive_mean", "logprob_sum", "logprob_mean"),
     languages=LANGUAGES,
-    data=(HubData(REPO, note="one split a language; needs a token of the hub"),),
     group="translation",
     paper="arXiv 2212.10140",
     notes="Needs an engine that returns log-probabilities of a given text: the local ones, or a vLLM server. Chance is"

@@ -12,74 +12,41 @@ learned; `tvbench` shows letters, as `alm` and `vimul` do. Settings: `level` (1 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    choose_split,
-    made,
-    whole_number,
-)
-from tvbench.errors import unknown_name
 from tvbench.mini import prompts, samples
 from tvbench.mini.grammars import LANGUAGES
 from tvbench.mini.samples import DEFAULT_COUNT, DEFAULT_LEVEL, Sample
 from tvbench.mini.world import SPLITS, Split, level_of
-from tvbench.types import Build, BuildOptions, Choice, Item, Message, Sampling, Short, Target, Task, Translation
+from tvbench.types import Ask, Choice, Item, Message, Opened, Sampling, Setting, Short, Target, Task, Translation
 
-SETTINGS = ("level", "items", "pictures")
-PICTURES = ("drawn", "blank")
+SETTINGS = {
+    "level": Setting("how hard the world is, 1 to 4", DEFAULT_LEVEL, least=1, shown=True),
+    "items": Setting("items of each kind in each language", DEFAULT_COUNT, least=1, shown=True),
+    "pictures": Setting("blank: the ground only, to tell habits", "drawn", ("drawn", "blank"), shown=True),
+}
 SHORT_ANSWER = Sampling(max_new_tokens=16)
 LONG_ANSWER = Sampling(max_new_tokens=64)
 
 
-def build_alm(options: BuildOptions) -> Build:
-    """Choices, true/false and short questions on one to three pictures. Raises UsageError for unknown names."""
-    return _build("mini-alm", options, LANGUAGES)
-
-
-def build_multi30k(options: BuildOptions) -> Build:
-    """Captions with their pictures; half of them are ambiguous without. Raises UsageError for unknown names."""
-    return _build("mini-multi30k", options, TARGETS)
-
-
-def build_vimul(options: BuildOptions) -> Build:
-    """Choices on clips. Raises UsageError for unknown names."""
-    return _build("mini-vimul", options, LANGUAGES)
-
-
-def _build(task: samples.Task, options: BuildOptions, known: tuple[str, ...]) -> Build:
-    check_settings(task, options.settings, SETTINGS)
-    level = whole_number(task, options.settings, "level", DEFAULT_LEVEL)
+def world(ask: Ask) -> Opened:
+    """The samples of one task. Raises UsageError for a level that there is not."""
+    level, count, blank = ask.settings["level"], ask.settings["items"], ask.settings["pictures"] == "blank"
     level_of(level)
-    count = whole_number(task, options.settings, "items", DEFAULT_COUNT)
-    pictures = options.settings.get("pictures", PICTURES[0])
-    if pictures not in PICTURES:
-        raise unknown_name(f"kind of pictures of {task}", pictures, PICTURES)
-    split = cast(Split, choose_split(task, options.split, SPLITS))
-    languages = choose_languages(task, options.languages, known)
-
-    def items() -> Iterator[Item]:
-        for sample in samples.samples(
-            task, split=split, seed=options.seed, level=level, languages=languages, count=count
-        ):
-            shown = samples.blank(sample) if pictures == "blank" else sample
-            yield _item(shown, options)
-
-    dataset = f"tvbench-mini@1:{split}:level{level}:seed{options.seed}:{count}" + (":blank" * (pictures == "blank"))
-    return made(items(), options, dataset)
+    drawn = samples.samples(cast(samples.Task, ask.task), split=cast(Split, ask.split), seed=ask.seed, level=level,
+                            languages=ask.languages, count=count)
+    dataset = f"tvbench-mini@1:{ask.split}:level{level}:seed{ask.seed}:{count}" + ":blank" * blank
+    return Opened((samples.blank(sample) if blank else sample for sample in drawn), dataset)
 
 
-def _item(sample: Sample, options: BuildOptions) -> Item:
-    media = sample.media if options.with_media else ()
-    text, target = _asked(sample, options.protocol)
+def item(sample: Sample, ask: Ask) -> Item:
+    """The item of one sample."""
+    text, target = _asked(sample, ask.protocol)
     return Item(
         id=sample.id,
         task=sample.task,
         language=sample.language,
-        messages=(Message("user", (*media, text)),),
+        messages=(Message("user", (*sample.media, text)),),
         target=target,
         sampling=LONG_ANSWER if isinstance(target, Translation) else SHORT_ANSWER,
         cluster=sample.cluster,
@@ -105,27 +72,30 @@ QUESTIONS = {
     "text": "options without letters, answered by the option itself; short questions answered freely",
     "tvbench": "options with letters, answered by the letter",
 }
-NOTES = "Settings: {0}.level=1 to 4, {0}.items=N of each kind in each language, {0}.pictures=drawn or blank."
 
 TASKS = [
     Task(
         name="mini-alm",
         version="1",
         title="generated: questions on pictures of coloured shapes and icons, 10 languages",
-        build=build_alm,
+        source=world,
+        item=item,
+        settings=SETTINGS,
         protocols=QUESTIONS,
         primary="aligned",
         metrics=("aligned", "strict", "casefold", "fragment", "accuracy"),
         languages=LANGUAGES,
         splits=SPLITS,
+        split_shown=True,
         group="mini",
-        notes=NOTES.format("mini-alm"),
     ),
     Task(
         name="mini-multi30k",
         version="1",
         title="generated: captions translated from English, half of them ambiguous without their picture",
-        build=build_multi30k,
+        source=world,
+        item=item,
+        settings=SETTINGS,
         protocols={
             "text": "asks for the translation and nothing else",
             "tvbench": "the same: a translation has no letters",
@@ -134,22 +104,25 @@ TASKS = [
         metrics=("chrfpp", "bleu", "sense"),
         languages=TARGETS,
         splits=SPLITS,
+        split_shown=True,
         group="mini",
-        notes=NOTES.format("mini-multi30k") + " `sense` is the share of ambiguous captions that were read rightly.",
+        notes="`sense` is the share of ambiguous captions that were read rightly.",
         tokens_per_answer=24,
     ),
     Task(
         name="mini-vimul",
         version="1",
         title="generated: questions on clips of moving shapes, 10 languages",
-        build=build_vimul,
+        source=world,
+        item=item,
+        settings=SETTINGS,
         protocols=QUESTIONS,
         primary="aligned",
         metrics=("aligned", "strict", "casefold", "fragment"),
         languages=LANGUAGES,
         splits=SPLITS,
+        split_shown=True,
         modality="video",
         group="mini",
-        notes=NOTES.format("mini-vimul"),
     ),
 ]

@@ -6,48 +6,25 @@ substring of it; blanks do not count in handwritten formulas (`HME100k`). The qu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    choose_split,
-    logged_prompt,
-    made,
-    picture_in,
-    require_columns,
-    text_of,
-    user_message,
-)
+from tvbench.building import HubRows, Row, logged_prompt, text_of, user_message
 from tvbench.languages import ENGLISH
-from tvbench.sources import Rows, open_rows
-from tvbench.types import Build, BuildOptions, Contains, HubData, Item, Message, Sampling, Task
+from tvbench.types import Ask, Contains, Item, Message, Sampling, Task
 
 REPO = "echo840/OCRBench"
-SPLITS = ("test",)
 COLUMNS = ("dataset", "question", "question_type", "answer")
 FORMULAS = "HME100k"
 SAMPLING = Sampling(max_new_tokens=128)
 
 
-def build(options: BuildOptions) -> Build:
-    """All questions. Raises UsageError for unknown names and data of another shape."""
-    check_settings("ocrbench", options.settings, ())
-    choose_languages("ocrbench", options.languages, (ENGLISH,))
-    split = choose_split("ocrbench", options.split, SPLITS)
-    rows = open_rows(REPO, split=split, data=options.data, offline=options.offline)
-    require_columns("ocrbench", rows.columns, COLUMNS, rows.dataset)
-    return made(_items(rows, options), options, rows.dataset)
+def item(row: Row, ask: Ask) -> Item:
+    """The item of one row."""
+    return _item(row.number, row, user_message(text_of(row["question"]), ask.picture(row, name=f"{row.number}")))
 
 
-def _items(rows: Rows, options: BuildOptions) -> Iterator[Item]:
-    for number, row in enumerate(rows):
-        media, problem = picture_in(row.get("image"), rows, f"{number}") if options.with_media else (None, None)
-        yield _item(number, row, user_message(text_of(row["question"]), media), problem)
-
-
-def _item(number: int, doc: Mapping[str, Any], messages: tuple[Message, ...], problem: str | None = None) -> Item:
+def _item(number: int, doc: Mapping[str, Any], messages: tuple[Message, ...]) -> Item:
     """The item of row `number`; the data have no ids of their own."""
     answers = doc["answer"]
     source = text_of(doc["dataset"])
@@ -62,7 +39,6 @@ def _item(number: int, doc: Mapping[str, Any], messages: tuple[Message, ...], pr
         sampling=SAMPLING,
         cluster=f"{ENGLISH}/{number}",
         tags={"question_type": text_of(doc["question_type"]), "dataset": source},
-        problem=problem,
     )
 
 
@@ -75,7 +51,8 @@ TASK = Task(
     name="ocrbench",
     version="1",
     title="OCRBench: questions on text in pictures",
-    build=build,
+    source=HubRows(REPO, COLUMNS, note="split test, 1,000 rows"),
+    item=item,
     second_bos=("paper",),
     protocols={
         "tvbench": "the question alone; formulas compared without regard to case (metric ocrbench_hme)",
@@ -84,8 +61,7 @@ TASK = Task(
     primary="ocrbench",
     metrics=("ocrbench", "ocrbench_hme"),
     languages=(ENGLISH,),
-    splits=SPLITS,
-    data=(HubData(REPO, note="split test, 1,000 rows"),),
+    splits=("test",),
     group="ocr",
     paper="arXiv 2305.07895",
     log_names=("ocrbench",),

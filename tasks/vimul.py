@@ -13,200 +13,34 @@ to 32 frames of 384 x 384 pixels, as the TowerVision authors do (arXiv 2510.2184
 
 from __future__ import annotations
 
-import ast
-import json
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.building import (
-    check_settings,
-    choose_languages,
-    lettered,
-    made,
-    shuffled_choice,
-    text_of,
-    user_message,
-    whole_number,
-)
-from tvbench.errors import MediaError, UsageError, unknown_name
+from tvbench.building import CONFIGS, Row, lettered, shuffled_choice, text_of, user_message
+from tvbench.errors import UsageError
 from tvbench.languages import language
-from tvbench.sources import Rows, available_splits, media_from, open_rows
-from tvbench.types import Build, BuildOptions, Choice, HubData, Item, Media, Open, Sampling, Target, Task
+from tvbench.option_columns import COLUMN_NAMES, Columns, find_columns, gold_in, options_in
+from tvbench.sources import Rows, available_splits, open_rows
+from tvbench.types import Ask, Choice, HubData, Item, Open, Opened, Sampling, Setting, Target, Task
 
 REPO = "MBZUAI/ViMUL-Bench"
 LANGUAGES = ("ar", "bn", "zh", "en", "fr", "de", "hi", "ja", "ru", "si", "es", "sv", "ta", "ur")
 KINDS = {"mcq": "vimulmcq_", "oe": "vimuloe_"}
 QUESTION_TYPES = {"mcq": "multiple-choice", "oe": "open-ended"}
-FRAMES, SIZE = 32, 384
-
-COLUMN_NAMES: dict[str, tuple[str, ...]] = {
-    "question": ("question", "translated_question", "query", "prompt", "question_text", "q"),
-    "answer": ("answer", "correct_answer", "translated_answer", "ground_truth", "gt", "answer_text", "correct_option",
-               "label", "correct", "a"),
-    "options": ("options", "choices", "candidates", "option", "answer_options", "mc_options"),
-    "video": ("video", "video_path", "video_file", "video_name", "file_name", "filename", "video_id", "clip", "path"),
-    "id": ("id", "question_id", "qid", "q_id", "index", "idx", "uid", "sample_id"),
-    "category": ("category", "domain", "topic", "categories", "video_category"),
+SHOWN = ("question", "options", "id")
+"""Columns that stand in the prompts and ids: other ones show there."""
+SETTINGS = {
+    **{f"column.{role}": Setting(f"the column of the {role}", shown=role in SHOWN) for role in COLUMN_NAMES},
+    "frames": Setting("frames that a clip is sampled to", 32, least=1, shown=True),
+    "size": Setting("pixels that a frame is wide and high", 384, least=1, shown=True),
+    "types": Setting("kinds of questions", tuple(KINDS), tuple(KINDS), several=True, shown=True),
+    "first_option": Setting("the number that the data give the first option", None, (0, 1)),
 }
-"""Guesses for each role, in the order in which they are tried; case and blanks do not count."""
-
-OPTION_COLUMNS = (
-    ("option_a", "option_b", "option_c", "option_d", "option_e", "option_f"),
-    ("optiona", "optionb", "optionc", "optiond", "optione", "optionf"),
-    ("choice_a", "choice_b", "choice_c", "choice_d", "choice_e", "choice_f"),
-    ("option_1", "option_2", "option_3", "option_4", "option_5", "option_6"),
-    ("option1", "option2", "option3", "option4", "option5", "option6"),
-    ("option_0", "option_1", "option_2", "option_3", "option_4", "option_5"),
-    ("a0", "a1", "a2", "a3", "a4", "a5"),
-    ("a", "b", "c", "d", "e", "f"),
-)
-SETTINGS = (*(f"column.{role}" for role in COLUMN_NAMES), "frames", "size", "types", "first_option")
 
 ANSWER_WITH_LETTER = "Watch the video and choose the right option. Answer with its letter only."
 ANSWER_OPEN = "Watch the video and answer in {language}."
 MAX_NEW_TOKENS = {"mcq": 32, "oe": 256}
-
-
-# ── Which column is what ──────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The data's column of each role, "" where there is none; `options` are one column or several."""
-
-    question: str
-    answer: str
-    video: str
-    options: tuple[str, ...] = ()
-    id: str = ""
-    category: str = ""
-
-
-def find_columns(columns: Collection[str], settings: Mapping[str, str], where: str) -> Columns:
-    """The columns by setting, else by common names.
-
-    Raises UsageError that names the columns found and the settings to give.
-    """
-    folded = {_plain(column): column for column in columns}
-    chosen: dict[str, str] = {}
-    for role, guesses in COLUMN_NAMES.items():
-        given = settings.get(f"column.{role}")
-        if given is None:
-            chosen[role] = next((folded[guess] for guess in guesses if guess in folded), "")
-            continue
-        chosen[role] = given
-        for name in given.split("+") if role == "options" else (given,):
-            if name not in columns:
-                raise unknown_name(f"column for vimul.column.{role}", name, columns, f"in {where}")
-    options = tuple(chosen["options"].split("+")) if chosen["options"] else _option_columns(folded)
-    missing = [role for role in ("question", "answer", "video") if not chosen[role]]
-    if missing:
-        raise UsageError(
-            f"{where}: cannot tell which column is the {' and the '.join(missing)};"
-            f" columns found: {', '.join(columns)}",
-            "say it with " + " ".join(f"--set vimul.column.{role}=NAME" for role in missing),
-        )
-    return Columns(chosen["question"], chosen["answer"], chosen["video"], options, chosen["id"], chosen["category"])
-
-
-def _plain(column: str) -> str:
-    return re.sub(r"[\s_\-]+", "_", column.strip()).casefold()
-
-
-def _option_columns(folded: Mapping[str, str]) -> tuple[str, ...]:
-    """Columns such as option_a, option_b, ...: the first family of which there are two or more."""
-    for family in OPTION_COLUMNS:
-        found = tuple(folded[name] for name in family if name in folded)
-        if len(found) >= 2:
-            return found
-    return ()
-
-
-# ── Options and the right one ─────────────────────────────────────────────────────────────────────
-
-LABEL = re.compile(r"\s*[(\[]?([A-Ja-j])\s*[).:\]\uff0e\u3001\uff09\uff1a]\s*")
-ANSWER_LETTER = re.compile(r"\s*[(\[]?([A-Ja-j])\s*(?:[).:\]\uff0e\u3001\uff09\uff1a].*)?", re.DOTALL)
-
-
-def options_in(row: Mapping[str, Any], columns: Columns, question: str) -> tuple[str, tuple[str, ...]]:
-    """(the question without its options, the options without their letters). Raises ValueError without options."""
-    if len(columns.options) > 1:
-        found = [text_of(row.get(column)).strip() for column in columns.options]
-        texts = [text for text in found if text]
-    else:
-        texts = _listed(row.get(columns.options[0])) if columns.options else []
-    stem = question
-    if not texts:
-        stem, texts = _options_of_question(question)
-    if len(texts) < 2:
-        raise ValueError("no options, neither in a column of their own nor in the question")
-    return stem.strip(), _without_labels(texts)
-
-
-def _listed(cell: Any) -> list[str]:
-    """A cell as a list of options: a list, {"A": ...}, its text in JSON or Python, or one option a line."""
-    if isinstance(cell, str):
-        text = cell.strip()
-        cell = _literal(text) if text[:1] in ("[", "{") else text.split("\n")
-    if isinstance(cell, Mapping):
-        cell = list(cell.values())
-    return [text_of(value).strip() for value in cell if text_of(value).strip()] if isinstance(cell, Sequence) else []
-
-
-def _literal(text: str) -> Any:
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return []
-
-
-def _options_of_question(question: str) -> tuple[str, list[str]]:
-    """The lines `A. x`, `B. y`, ... at the end of a question, and what stands before them."""
-    lines = question.split("\n")
-    for start, line in enumerate(lines):
-        labelled = [option for option in lines[start:] if option.strip()]
-        if LABEL.match(line) and len(labelled) >= 2 and _labels(labelled) == list(range(len(labelled))):
-            return "\n".join(lines[:start]), labelled
-    return question, []
-
-
-def _labels(options: Sequence[str]) -> list[int]:
-    return [ord(match[1].upper()) - ord("A") if (match := LABEL.match(option)) else -1 for option in options]
-
-
-def _without_labels(options: Sequence[str]) -> tuple[str, ...]:
-    """Options without `A.`, `(B)`, ..., where all have them in order: we show letters of our own."""
-    if _labels(options) != list(range(len(options))):
-        return tuple(options)
-    return tuple(option[match.end() :].strip() if (match := LABEL.match(option)) else option for option in options)
-
-
-def gold_in(answer: Any, options: Sequence[str], first_option: str | None) -> int:
-    """The index of the right option: by its text, its letter, or its number (counted from `first_option`).
-
-    Raises ValueError where `answer` fits none.
-    """
-    text = text_of(answer).strip()
-    folded = [option.casefold().strip(" .") for option in options]
-    if text.casefold().strip(" .") in folded:
-        return folded.index(text.casefold().strip(" ."))
-    letter = ANSWER_LETTER.fullmatch(text)
-    if letter and ord(letter[1].upper()) - ord("A") < len(options):
-        return ord(letter[1].upper()) - ord("A")
-    if text.isascii() and text.isdigit():
-        if first_option is None:
-            raise ValueError(f"the answer is a number ({text}): set vimul.first_option to the first option's (0 or 1)")
-        place = int(text) - int(first_option)
-        if 0 <= place < len(options):
-            return place
-    raise ValueError(f"the answer is not among the options: {text[:60]!r}")
-
-
-# ── Building ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,83 +53,68 @@ class Table:
     columns: Columns
 
 
-def build(options: BuildOptions) -> Build:
-    """All questions of the chosen languages. Raises UsageError for unknown names and columns that tell nothing."""
-    check_settings("vimul", options.settings, SETTINGS)
-    _check_first_option(options)
-    frames = whole_number("vimul", options.settings, "frames", FRAMES)
-    size = whole_number("vimul", options.settings, "size", SIZE)
-    codes = choose_languages("vimul", options.languages, LANGUAGES)
-    tables, absent = _tables(options, codes)
-    if not tables:
+def tables(ask: Ask) -> Opened:
+    """The tables of the wanted languages and types. Raises UsageError for columns that tell nothing, and without
+    any."""
+    found, absent = _tables(ask)
+    if not found:
         raise UsageError(
-            f"{options.data or REPO} has none of the configs {', '.join(absent[:4])}" + (", ..." if absent[4:] else ""),
-            "a config is a folder with files test.parquet or test.jsonl, or a file CONFIG.parquet or CONFIG.jsonl",
+            f"{ask.data or REPO} has none of the configs {', '.join(absent[:4])}" + (", ..." if absent[4:] else ""),
+            CONFIGS,
         )
-    warnings = [f"no config {', '.join(absent)}: left out"] if absent else []
-    items = (item for table in tables for item in _items(table, options, frames, size))
-    dataset = "+".join(dict.fromkeys(table.rows.dataset for table in tables))
-    return made(items, options, dataset, warnings)
+    warnings = (f"no config {', '.join(absent)}: left out",) if absent else ()
+    dataset = "+".join(dict.fromkeys(table.rows.dataset for table in found))
+    return Opened(_rows(found), dataset, warnings)
 
 
-def _check_first_option(options: BuildOptions) -> None:
-    value = options.settings.get("first_option", "0")
-    if value not in ("0", "1"):
-        raise UsageError(f"--set vimul.first_option={value}: 0 or 1", "the number that the data give the first option")
-
-
-def _tables(options: BuildOptions, codes: Sequence[str]) -> tuple[list[Table], list[str]]:
-    """The tables of the chosen languages and types, and the names of the configs that are not there."""
-    tables: list[Table] = []
+def _tables(ask: Ask) -> tuple[list[Table], list[str]]:
+    """The tables, and the names of the configs that are not there. A config without a split `test` has another one."""
+    found: list[Table] = []
     absent: list[str] = []
-    kinds = options.settings.get("types", "+".join(KINDS)).split("+")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise unknown_name("type for vimul.types", kind, KINDS, "such as --set vimul.types=mcq")
-    for code in codes:
-        for kind in kinds:
+    for code in ask.languages:
+        for kind in ask.settings["types"]:
             config = f"{KINDS[kind]}{language(code).name.casefold()}"
-            splits = available_splits(REPO, config=config, data=options.data, offline=options.offline)
+            splits = available_splits(REPO, config=config, data=ask.data, offline=ask.offline)
             if not splits:
                 absent.append(config)
                 continue
-            split = options.split or ("test" if "test" in splits else splits[0])
-            rows = open_rows(REPO, split=split, config=config, data=options.data, offline=options.offline)
-            tables.append(Table(code, kind, rows, find_columns(rows.columns, options.settings, config)))
-    return tables, absent
+            split = ask.split if ask.split in splits or "split" in ask.named else splits[0]
+            rows = open_rows(REPO, split=split or "test", config=config, data=ask.data, offline=ask.offline)
+            found.append(Table(code, kind, rows, find_columns(ask.task, rows.columns, ask.settings, config)))
+    return found, absent
 
 
-def _items(table: Table, options: BuildOptions, frames: int, size: int) -> Iterator[Item]:
-    for number, row in enumerate(table.rows):
-        own_id = text_of(row.get(table.columns.id)).strip() if table.columns.id else ""
-        item_id = f"{table.code}/{table.kind}/{own_id or number}"
-        prompt, target, problem = _asked(table, row, item_id, options)
-        media: Media | None = None
-        if options.with_media and problem is None:
-            media, problem = _clip(table, row, item_id, frames, size)
-        yield Item(
-            id=item_id,
-            task="vimul",
-            language=table.code,
-            messages=user_message(prompt, media),
-            target=target,
-            sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS[table.kind]),
-            cluster=_clip_name(row.get(table.columns.video)) or item_id,
-            tags={"question_type": QUESTION_TYPES[table.kind], "category": _category(table, row)},
-            problem=problem,
-        )
+def _rows(found: list[Table]) -> Iterator[tuple[Table, Row]]:
+    for table in found:
+        for number, cells in enumerate(table.rows):
+            yield table, Row(cells, number, table.code, table.rows)
 
 
-def _category(table: Table, row: Mapping[str, Any]) -> str:
-    return text_of(row.get(table.columns.category)).strip() or "none" if table.columns.category else "none"
+def item(asked: tuple[Table, Row], ask: Ask) -> Item:
+    """The item of one row. Nothing is decoded: a damaged clip fails when it is asked."""
+    table, row = asked
+    own_id = row.text(table.columns.id) if table.columns.id else ""
+    item_id = f"{table.code}/{table.kind}/{own_id or row.number}"
+    prompt, target, problem = _asked(table, row, item_id, ask)
+    frames, size = ask.settings["frames"], ask.settings["size"]
+    clip = ask.clip(row, table.columns.video, name=item_id, frames=frames, size=size) if problem is None else None
+    return Item(
+        id=item_id,
+        task=ask.task,
+        language=table.code,
+        messages=user_message(prompt, clip),
+        target=target,
+        sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS[table.kind]),
+        cluster=_clip_name(row.get(table.columns.video)) or item_id,
+        tags={"question_type": QUESTION_TYPES[table.kind], "category": row.text(table.columns.category) or "none"},
+        problem=problem,
+    )
 
 
-def _asked(
-    table: Table, row: Mapping[str, Any], item_id: str, options: BuildOptions
-) -> tuple[str, Target, str | None]:
+def _asked(table: Table, row: Row, item_id: str, ask: Ask) -> tuple[str, Target, str | None]:
     """(prompt, target, what is wrong with the row or None)."""
-    question = text_of(row.get(table.columns.question)).strip()
-    answer = row.get(table.columns.answer)
+    question, answer = row.text(table.columns.question), row.get(table.columns.answer)
+    first_option = ask.settings["first_option"]
     nothing = Choice((), None, "") if table.kind == "mcq" else Open(question, "")
     if not question or not text_of(answer).strip():
         return question, nothing, "the row has no " + ("answer" if question else "question")
@@ -304,25 +123,14 @@ def _asked(
         return prompt, Open(question, text_of(answer).strip()), None
     try:
         stem, texts = options_in(row, table.columns, question)
-        gold = gold_in(answer, texts, options.settings.get("first_option"))
+        gold = gold_in(ask.task, answer, texts, first_option)
     except ValueError as error:
         return question, nothing, str(error)
-    if options.protocol == "unshuffled":
+    if ask.protocol == "unshuffled":
         choice = Choice(texts, gold, target=chr(ord("A") + gold), letters=True)
     else:
-        choice = shuffled_choice(texts, gold, item_id, options.seed)
+        choice = shuffled_choice(texts, gold, item_id, ask.seed)
     return f"{stem}\n{lettered(choice.options)}\n{ANSWER_WITH_LETTER}", choice, None
-
-
-def _clip(
-    table: Table, row: Mapping[str, Any], name: str, frames: int, size: int
-) -> tuple[Media | None, str | None]:
-    """(the clip, None), or (None, what is wrong). Nothing is decoded: a damaged clip fails when it is asked."""
-    cell = row.get(table.columns.video)
-    try:
-        return media_from(cell, "video", table.rows, name=name, frames=frames, size=size), None
-    except MediaError as error:
-        return None, f"no clip: {error}"
 
 
 def _clip_name(cell: Any) -> str:
@@ -336,7 +144,9 @@ TASK = Task(
     name="vimul",
     version="1",
     title="ViMUL-Bench: questions on videos in 14 languages",
-    build=build,
+    source=tables,
+    item=item,
+    settings=SETTINGS,
     protocols={
         "tvbench": "options shuffled by item and seed, letters shown; open questions for a judge",
         "unshuffled": "the same with options in the order of the data",
@@ -349,6 +159,5 @@ TASK = Task(
     data=(HubData(REPO, note="configs vimulmcq_<language> and vimuloe_<language>; 8,025 questions on 879 videos"),),
     group="video",
     paper="arXiv 2506.07032",
-    notes="Not comparable with published figures: their prompts and judge are not public. Settings: "
-    + ", ".join(f"vimul.{name}" for name in SETTINGS),
+    notes="Not comparable with published figures: their prompts and judge are not public.",
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tvbench.plan import unique_ids
+from tvbench.gate import gated
 from tvbench.types import Build, BuildOptions, Choice, Item
 
 SHARED = Path(os.environ.get("TVBENCH_SHARED", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()
@@ -43,10 +43,9 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def build(module: ModuleType, data: Path | None, protocol: str = "tvbench", **options: Any) -> Build:
-    """The task as a run sees it: equal ids told apart."""
-    built: Build = module.TASK.build(BuildOptions(protocol=protocol, data=data, offline=True, **options))
-    unique, warnings = unique_ids(built.items)
-    return Build(tuple(unique), built.dataset, (*built.warnings, *warnings))
+    """The task as a run sees it: through the gate."""
+    found = gated(module.TASK, BuildOptions(protocol=protocol, data=data, offline=True, **options))
+    return Build(found.items, found.dataset, found.warnings)
 
 
 def items(module: ModuleType, data: Path | None, protocol: str = "tvbench", **options: Any) -> list[Item]:

@@ -198,7 +198,7 @@ def test_languages_may_be_named(stocked: Path) -> None:
         ("alm:", "names no language"),
         ("amm", "Did you mean alm"),
         ("mni", "Did you mean mini"),
-        ("alm:ja", "unknown language 'ja'"),
+        ("alm:ja", "unknown language of alm 'ja'"),
         ("alm:xq", "xq"),
     ],
 )

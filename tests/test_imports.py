@@ -128,16 +128,21 @@ MAY_KNOW = {
     "engines.protocol": "media.clips",
     # Tasks and models, and how they are found.
     "building": "languages sources",
+    "declared": "languages",
+    "alm_rows": "building languages scoring.options true_false",
+    "option_columns": "building",
+    "multi30k_raw": "building languages sources",
+    "gate": "building declared languages",
     "cards": "",
     "local_models": "places",
-    "task_files": "",
-    "catalog": "addresses cards languages local_models places plug_ins task_files",
+    "task_files": "declared",
+    "catalog": "addresses cards declared local_models places plug_ins task_files",
     "mini": "languages",
     "mini.exchanges": "building languages mini",
     "mini.prompts": "building languages mini",
     "mini.checkpoint": "checkpoint_files",
     # A run: a plan, an engine (by its protocol only) and a store. The session opens the real engine.
-    "plan": "influence keys manifest signature",
+    "plan": "declared gate influence keys manifest signature",
     "feed": "engines.protocol keys plan",
     "runner": "engines.protocol feed keys plan store",
     "serving": "addresses engines.open engines.openai_identity manifest store",
@@ -183,16 +188,16 @@ MAY_KNOW = {
     "report.judges": "judging.calibration judging.record report.table",
     "report": "visible auditing codec comparing diagnosis explaining grounding keys languages manifest paired plan"
     " reuse scoring.names signature statistics store",
-    "interop": "assess codec keys languages lines manifest scoring.normalise signature store",
+    "interop": "assess codec gate keys languages lines manifest scoring.normalise signature store",
     # On top. Nobody knows the command line but the way in.
-    "cli": "visible __version__ answered aside assess auditing catalog codec comet comparing diagnosis doctor"
+    "cli": "visible __version__ answered aside assess auditing catalog codec comet comparing declared diagnosis doctor"
     " engines.importing engines.checkpoint engines.hostile engines.image_scale engines.open engines.small_files"
     " engines.tensors explaining grounding hub interop languages manifest plan report scoring"
     " serving session store judging train workers",
     "__main__": "cli.main",
     "__version__": "",
     # Task files, outside of the package.
-    "tasks": "building languages mini scoring sources true_false",
+    "tasks": "alm_rows building languages mini multi30k_raw option_columns scoring sources true_false",
 }
 """Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
 

@@ -22,6 +22,7 @@ from PIL import Image
 from tvbench import catalog
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
+from tvbench.gate import gated
 from tvbench.media.video import Decoder
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.render import ICONS, PALETTE
@@ -86,7 +87,8 @@ def text_of(sample: Sample) -> str:
 
 
 def build(task: str, protocol: str = "tvbench", **options: object) -> Build:
-    return catalog.task(task).build(BuildOptions(protocol, **options))  # type: ignore[arg-type]
+    found = gated(catalog.task(task), BuildOptions(protocol, **options))  # type: ignore[arg-type]
+    return Build(found.items, found.dataset, found.warnings)
 
 
 def media_of(item: Item) -> list[Media]:

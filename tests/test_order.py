@@ -22,7 +22,7 @@ from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.report.entries import load_entries
 from tvbench.signature import comparable, ordered_prompts_hash, prompts_hash, read_signature, write_signature
 from tvbench.store import MANIFEST, REQUESTS, RunFolder, find_runs
-from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Short, Task
+from tvbench.types import Ask, Build, BuildOptions, Item, Media, Message, ModelCard, Setting, Short, Task
 
 Said = pytest.CaptureFixture[str]
 CARD = ModelCard("m", "hub", "org/m", revision="r1")
@@ -58,13 +58,15 @@ def test_another_set_has_another_hash() -> None:
 
 def task_of(name: str, collide: bool) -> Task:
     """Builds language by language in the order that was asked for, as a task file of anyone may."""
-    def build(options: BuildOptions) -> Build:
+    def build(options: Ask) -> Build:
+        assert dict(options.settings)
         codes = options.languages or ("en", "de")
         items = [replace(item(str(number) if collide else f"{code}/{number}", code, f"{code} {number}"), task=name)
                  for code in codes for number in range(3)]
         return Build(items, "+".join(f"rows-{code}@1" for code in codes))
 
-    return Task(name, "1", name, build, {"tvbench": "ours"}, "accuracy", ())
+    settings = {"x": Setting("moves nothing", 0), "y": Setting("nor does this", 0)}
+    return Task(name, "1", name, build, {"tvbench": "ours"}, "accuracy", (), settings=settings)
 
 
 def planned(*asked: tuple[str, tuple[str, ...]], settings: dict[str, str] | None = None) -> Plan:

@@ -17,6 +17,7 @@ from task_data import png, write_jsonl, write_parquet
 from tasks import multi30k
 from tvbench.cli.main import main
 from tvbench.errors import MediaError, UsageError
+from tvbench.gate import gated
 from tvbench.keys import media_of
 from tvbench.sources import media_from, open_rows, read_text_lines
 from tvbench.sources.paths import read_media
@@ -57,7 +58,7 @@ def in_the_list(folder: Path, name: str) -> str:
         (folder / f"test_2016_flickr.{code}").write_text("A dog.\nA cat.\n")
     (folder / "test_2016_flickr.txt").write_bytes(f"good.png\n{name}\n".encode("utf-8", "surrogatepass"))
     options = BuildOptions(protocol="tvbench", data=folder, offline=True, languages=("de",))
-    good, bad = multi30k.TASK.build(options).items
+    good, bad = gated(multi30k.TASK, options).items
     assert good.problem is None and media_of(good.messages)[0].load() == png()
     assert not media_of(bad.messages) and bad.problem
     return bad.problem

@@ -12,6 +12,7 @@ from task_data import build, choice, items, png, prompt, write_jsonl, write_parq
 from tasks import alm
 from tvbench.cli.main import main
 from tvbench.errors import MediaError, UsageError
+from tvbench.gate import ask_of
 from tvbench.keys import media_of
 from tvbench.plan import Overrides, plan_task
 from tvbench.scoring import score_item
@@ -227,12 +228,15 @@ def test_alm_paper_asks_the_split_that_the_authors_asked(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(alm, "available_splits", lambda repo, **_: ("German", "Korean"))
     monkeypatch.setattr(alm, "open_rows", open_rows)
-    build(alm, None, "paper")
+    def opened(**options: Any) -> None:
+        alm.questions(ask_of(alm.TASK, BuildOptions(**options)))
+
+    opened(protocol="paper")
     assert asked == [(alm.SPLIT_REPO, "German"), (alm.SPLIT_REPO, "Korean")]
     asked.clear()
-    build(alm, None)
-    build(alm, None, "paper", split="test")
-    build(alm, None, "paper", settings={"variant": "full"})
+    opened(protocol="tvbench")
+    opened(protocol="paper", split="test")
+    opened(protocol="paper", settings={"variant": "full"})
     assert asked == [(alm.REPO, "test")] * 3
 
 

@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 
 from tvbench.addresses import server_address
 from tvbench.cards import find_cards
+from tvbench.declared import code_in
 from tvbench.errors import UsageError, unknown_name
 from tvbench.local_models import builtin_card, content_digest, folder_card
 from tvbench.places import nearby_folder, search_folders
@@ -115,7 +116,7 @@ def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[str, tuple[str, .
         chosen = task(member)
         for one in wanted:
             try:
-                code = language_of(chosen, one)
+                code = code_in(chosen, one)
             except UsageError as error:
                 refusals.setdefault(one, []).append(error)
             else:
@@ -124,19 +125,6 @@ def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[str, tuple[str, .
         if len(errors) == len(members):
             raise errors[0]
     return [(member, tuple(found.get(member, ()))) for member in members if member in found or not wanted]
-
-
-def language_of(task: Task, text: str) -> str:
-    """The code by which `task` knows the language `text`, a code or a name in any language. Raises UsageError."""
-    own = {code.casefold(): code for code in task.languages}
-    if text.casefold() in own:
-        return own[text.casefold()]
-    from tvbench.languages import code_of
-
-    code = code_of(text)
-    if task.languages and code not in task.languages:
-        raise unknown_name("language", text, task.languages, f"`tvbench tasks show {task.name}` lists them")
-    return code
 
 
 @cache

@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvbench.errors import TvbenchError, UsageError, unknown_name
+from tvbench.declared import code_in
+from tvbench.errors import TvbenchError, UsageError
+from tvbench.gate import asked_words, gated, media_left_out
 from tvbench.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.keys import content_key, media_digest, media_of
 from tvbench.manifest import TaskEntry
@@ -47,7 +50,9 @@ class PlannedTask:
         build = Build((), self.dataset)
         items = [planned.item for planned in self.items]
         signature = task_signature(
-            self.task, self.options.protocol, build, items, card, engine, with_media=self.options.with_media
+            self.task, self.options.protocol, build, items, card, engine,
+            with_media=not media_left_out(self.task, items, self.options.with_media),
+            asked=asked_words(self.task, self.options),
         )
         return TaskEntry(
             self.task.name,
@@ -125,28 +130,28 @@ def plan_task(
 ) -> PlannedTask:
     """Build one task for one model. `bos`: `one` or `two` at the beginning of a prompt; None: as the protocol has it.
 
-    Raises UsageError for an unknown protocol or unusable data, and for `two` where a server renders the prompt."""
-    if options.protocol not in task.protocols:
-        raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
-    options = replace(options, languages=tuple(sorted(set(options.languages))))
-    build = task.build(options)
-    items, warnings = unique_ids(build.items)
-    if not items:
-        raise UsageError(
-            f"task {task.name} has no items for languages {', '.join(options.languages) or 'all'}"
-            f" and split {options.split or 'default'}",
-            f"`tvbench tasks show {task.name}` lists what there is",
-        )
+    Raises UsageError for what the task does not declare (gate.py), unusable data, and `two` where a server renders the
+    prompt."""
+    options = replace(options, languages=tuple(sorted({code_in(task, name) for name in options.languages})))
+    found = gated(task, options)
     second, more = _second_bos(task, options.protocol, card, bos)
     asked = [
         replace(item, second_bos=second, sampling=overrides.apply(item.sampling), repeat=repeat,
                 id=item.id if not repeat else f"{item.id}@{repeat}")
-        for item in items
+        for item in found.items
         for repeat in range(overrides.repeats)
     ]
+    _check_repeated(asked)
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         planned = tuple(pool.map(lambda item: plan_item(item, card), asked))
-    return PlannedTask(task, options, build.dataset, planned, (*build.warnings, *warnings, *more))
+    return PlannedTask(task, options, found.dataset, planned, (*found.warnings, *more))
+
+
+def _check_repeated(items: Sequence[Item]) -> None:
+    """Raises UsageError where an item's own id is that of another's repeat."""
+    twice = next((name for name, count in Counter(item.id for item in items).items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"the id {twice} of one item is that of another's repeat", "leave --repeats out, or rename it")
 
 
 def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> tuple[bool, list[str]]:
@@ -186,20 +191,6 @@ def model_identity(card: ModelCard) -> str:
     return "folder" if card.kind == "folder" else f"{card.kind}:{card.location}"
 
 
-def unique_ids(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-    """All items; where ids repeat, the later ones get `#2`, `#3`, ... and a warning says so."""
-    seen: dict[str, int] = {}
-    unique: list[Item] = []
-    for item in items:
-        count = seen[item.id] = seen.get(item.id, 0) + 1
-        unique.append(item if count == 1 else replace(item, id=f"{item.id}#{count}"))
-    repeated = [name for name, count in seen.items() if count > 1]
-    if not repeated:
-        return unique, []
-    examples = ", ".join(repeated[:3])
-    return unique, [f"{len(repeated)} ids occur more than once (such as {examples}); each row is kept and counted"]
-
-
 def engine_ask(card: ModelCard, engine: str, *, dtype: str | None = None, max_model_len: int | None = None,
                **more: Any) -> dict[str, Any]:
     """The part of an ask that says how it is computed: everything that can move a score, from the command line and,
@@ -231,6 +222,7 @@ def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
             } | ({"bos": TWO_BOS} if any(one.item.second_bos for one in planned.items) else {})
+            | ({"code": planned.task.code} if planned.task.code else {})
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],
         "sampling": {name: getattr(overrides, name) for name in Overrides.__slots__},

@@ -101,14 +101,17 @@ def comparable(signature: str) -> str:
 
 
 def task_signature(
-    task: Task, protocol: str, build: Build, items: list[Item], card: ModelCard, engine: str, *, with_media: bool
+    task: Task, protocol: str, build: Build, items: list[Item], card: ModelCard, engine: str, *, with_media: bool,
+    asked: Mapping[str, str] | None = None,
 ) -> str:
-    """The signature of one task in one run. `engine` is `name@version+settings`, as the manifest has it."""
+    """The signature of one task in one run. `engine` is `name@version+settings`, as the manifest has it; `asked` are
+    the fields that the gate adds (split, settings, code)."""
     samplings = sorted({sampling_text(item.sampling) for item in items})
     repeats = 1 + max((item.repeat for item in items), default=0)
     fields = {
         "task": f"{task.name}@{task.version}",
         "protocol": protocol,
+        **(asked or {}),
         "data": build.dataset,
         "items": str(len(items)),
         "prompts": prompts_hash(items),

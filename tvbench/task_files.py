@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvbench.declared import faults
 from tvbench.types import Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})
@@ -76,12 +77,14 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
 def tasks_in(value: object) -> tuple[Task, ...]:
     """The tasks that a module, a task or a sequence of tasks holds. Raises ValueError for anything else."""
     if isinstance(value, Task):
+        if found := list(faults(value)):
+            raise ValueError(f"task {value.name}: {'; '.join(found)}")
         return (value,)
     if isinstance(value, list | tuple):
         wrong = next((one for one in value if not isinstance(one, Task)), None)
         if wrong is not None:
             raise ValueError(f"TASKS holds a {type(wrong).__name__}, which is not a tvbench.types.Task")
-        return tuple(value)
+        return tuple(task for one in value for task in tasks_in(one))
     declared = [getattr(value, name) for name in sorted(DECLARATIONS) if hasattr(value, name)]
     if not declared:
         raise ValueError(f"{type(value).__name__} is neither a task nor a list of tasks")

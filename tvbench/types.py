@@ -7,10 +7,11 @@ Frozen dataclasses over the standard library. This module knows nobody: no file,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 # ── What is shown to the model ────────────────────────────────────────────────────────────────────
 
@@ -321,7 +322,7 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What was asked of a task.
+    """What was asked of a task, as it was typed. The gate (gate.py) holds it against what the task declares.
 
     `languages` empty means all. `limit` keeps the first N items of each language. `data` is a local copy in
     hub layout (None: the hub, or generated). `settings` are `--set task.key=value` pairs without the prefix.
@@ -336,6 +337,134 @@ class BuildOptions:
     seed: int = 0
     offline: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+Value: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a task (`--set task.key=value`): what it does, its default, and what else it may be.
+
+    What is typed is read as what the default is: a whole number, a number, yes or no, or text; `kind` says it where the
+    default is None (not set). `choices` are all that it may be, `least` and `most` bound a number. With `several`, the
+    value is a tuple of choices, typed as `a+b`. `shown`: the prompts or the data's name tell the value already, so that
+    a signature need not.
+    """
+
+    help: str
+    default: Value | tuple[str, ...] = None
+    choices: tuple[Value, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    kind: Literal["text", "whole", "number", "yes-no"] | None = None
+    several: bool = False
+    shown: bool = False
+
+
+class Cells(Protocol):
+    """A row of the data, as far as `Ask` has to know it: it finds the picture or clip in one of its cells."""
+
+    def media(self, kind: Literal["image", "video"], column: str, name: str) -> Media: ...
+
+
+class Ask:
+    """What the task's own code is told of what was asked; limits, languages and media are seen to by the gate as well.
+
+    `split` is one of the task's own (None: it declares none). `languages` are the wanted codes in the order in which
+    the task declares them; empty where all are wanted of a task that may have more than it declares. `settings` are
+    parsed, with their defaults. `named` says what of `split` and the settings a person typed. What is read of it is
+    noted in `read`: an option that the task never looks at cannot have been obeyed.
+    """
+
+    limit: int | None = None
+    """Always: the gate counts. Here for task files that were written for BuildOptions."""
+
+    def __init__(
+        self, task: str, protocol: str = "tvbench", *, split: str | None = None, languages: tuple[str, ...] = (),
+        settings: Mapping[str, Any] | None = None, seed: int = 0, data: Path | None = None, offline: bool = False,
+        with_media: bool = True, named: Iterable[str] = (),
+    ) -> None:
+        self.task = task
+        self.languages = languages
+        self.data = data
+        self.offline = offline
+        self.named = frozenset(named)
+        self.read: set[str] = set()
+        self._protocol = protocol
+        self._split = split
+        self._seed = seed
+        self._with_media = with_media
+        self._settings = _Noted(settings or {}, self.read)
+
+    @property
+    def protocol(self) -> str:
+        self.read.add("protocol")
+        return self._protocol
+
+    @property
+    def split(self) -> str | None:
+        self.read.add("split")
+        return self._split
+
+    @property
+    def seed(self) -> int:
+        self.read.add("seed")
+        return self._seed
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self._settings
+
+    @property
+    def with_media(self) -> bool:
+        return self._with_media
+
+    def rng(self, item_id: str) -> random.Random:
+        """A generator that depends on the item and the seed only: the same on every machine and at every limit."""
+        return random.Random(f"{self.seed}/{item_id}")
+
+    def picture(self, row: Cells, column: str = "image", *, name: str = "") -> Media | None:
+        """The picture in a cell; None where nobody shall see it. One that is not there becomes its item's problem."""
+        return row.media("image", column, name) if self._with_media else None
+
+    def clip(
+        self, row: Cells, column: str = "video", *, frames: int | None = None, size: int | None = None, name: str = ""
+    ) -> Media | None:
+        """The clip in a cell, sampled to `frames` of `size` pixels square, or None where nobody shall see it."""
+        return replace(row.media("video", column, name), frames=frames, size=size) if self._with_media else None
+
+
+class _Noted(Mapping[str, Any]):
+    """Settings that note which of them are read, as `settings.KEY`."""
+
+    def __init__(self, values: Mapping[str, Any], read: set[str]) -> None:
+        self._values = dict(values)
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._values[key]
+        self._read.add(f"settings.{key}")
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source, opened: its rows (or items, where the task has no `item`), `dataset`, the data's name and revision for
+    the signature, and what a person should know."""
+
+    rows: Iterable[Any]
+    dataset: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,24 +486,34 @@ class HubData:
     note: str = ""
 
 
+OWN_PROMPT: Mapping[str, str] = {"tvbench": "the task's own prompt"}
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One benchmark, as a file in tasks/ declares it (`TASK = Task(...)`, or `TASKS = [...]`).
+    """One benchmark, as a file in tasks/ declares it (`TASK = Task(...)`, or `TASKS = [...]`). The gate (gate.py) sees
+    to it that what is declared here, and what a person asks for, is what a model is asked.
 
-    `protocols` maps a protocol's name to one sentence on what it does; the first is the default. `languages`
-    are the codes that the task knows (empty: whatever the data has). `primary` is the metric that a
-    leaderboard shows first, unless `primaries` names another one for the protocol. `second_bos` are the protocols whose
-    prompts begin as `Item.second_bos` says. `from_log` turns one row
-    of an lmms-eval sample log into an Item.
+    `source(ask)` opens the rows (`building.HubRows`, or a function that gives `Opened`), and `item(row, ask)` makes one
+    item of a row, several, or none (None). A ValueError there says why the row cannot be asked. Without `item`, the
+    source gives items. (`build` is the contract of earlier task files: one function for both.)
+
+    `protocols` maps a protocol's name to one sentence on what it does; the first is the default. `languages` are the
+    codes that the task knows (empty: whatever the data has); `more_languages`: the data may have others, which are
+    asked too. `splits`: the first is the default, `split_aliases` are other names for them, `split_languages` the
+    languages of a split that has not all; `split_shown`: the data's name tells the split already. `primary` is the
+    metric that a leaderboard shows first, unless `primaries` names another one for the protocol. `second_bos` are the
+    protocols whose prompts begin as `Item.second_bos` says. `from_log` turns one row of an lmms-eval sample log into an
+    Item. `code` is set on loading: a digest of the file, where it is not one of ours.
     """
 
     name: str
     version: str
     title: str
-    build: Callable[[BuildOptions], Build]
-    protocols: Mapping[str, str]
-    primary: str
-    metrics: tuple[str, ...]
+    build: Callable[[Ask], Build] | None = None
+    protocols: Mapping[str, str] = field(default_factory=lambda: OWN_PROMPT)
+    primary: str = ""
+    metrics: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     modality: Literal["image", "video", "text"] = "image"
@@ -387,6 +526,14 @@ class Task:
     tokens_per_answer: int = 16
     primaries: Mapping[str, str] = field(default_factory=dict)
     second_bos: tuple[str, ...] = ()
+    source: Callable[[Ask], Opened] | None = None
+    item: Callable[[Any, Ask], Item | Iterable[Item] | None] | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    split_aliases: Mapping[str, str] = field(default_factory=dict)
+    split_languages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split_shown: bool = False
+    more_languages: bool = False
+    code: str = ""
 
     @property
     def default_protocol(self) -> str:
@@ -395,6 +542,12 @@ class Task:
     def primary_of(self, protocol: str) -> str:
         """The metric by which runs of `protocol` are ranked."""
         return self.primaries.get(protocol, self.primary)
+
+    @property
+    def hub_data(self) -> tuple[HubData, ...]:
+        """Where the rows live: as declared, or as the source says."""
+        found: tuple[HubData, ...] = self.data or getattr(self.source, "data", ())
+        return found
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────

@@ -83,6 +83,7 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench import catalog
     from tvbench.auditing import audit
+    from tvbench.declared import code_in
     from tvbench.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 
@@ -90,7 +91,7 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     found = []
     for name, own in catalog.parse_selection(args.what):
         task = catalog.task(name)
-        wanted = own or tuple(catalog.language_of(task, code) for code in names(args.languages))
+        wanted = own or tuple(code_in(task, code) for code in names(args.languages))
         options = BuildOptions(args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data,
                                offline=args.offline)
         planned = plan_task(task, options, nobody, Overrides())

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from tvbench.errors import UsageError
+from tvbench.gate import gated
 from tvbench.interop.lmms_logs import LogRow, TaskLog
 from tvbench.interop.reduced import has_rule, item_without_document
 from tvbench.types import BuildOptions, Item, Task
@@ -58,7 +59,7 @@ class Joiner:
             # The answers are there already: a picture that is missing now must not make them failures.
             options = BuildOptions(protocol, languages, data=self.data, with_media=False, offline=True)
             try:
-                self._built[task.name, language] = list(task.build(options).items)
+                self._built[task.name, language] = list(gated(task, options).items)
             except OSError as error:
                 raise UsageError(f"{self.data} cannot be read: {error}") from error
         return self._built[task.name, language]

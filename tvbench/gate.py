@@ -1,0 +1,376 @@
+"""The one gate between what a person asks and what a model is asked, for every task: ours, generated ones, strangers'.
+
+    BuildOptions ──ask_of──▶ Ask ──source, item──▶ items ──gated──▶ wanted languages, first N of each, media or none
+
+A task declares and makes items; here it is seen to that they are what was asked for. What a task's code gets wrong is
+corrected where that is certain, and else refused with what to change in the task file: never asked as something else.
+Knows tasks and languages; no model, no key, no store.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from tvbench.building import Missing, Row
+from tvbench.declared import code_in, read_settings, settings_word
+from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
+from tvbench.types import (
+    Ask,
+    Build,
+    BuildOptions,
+    Contrast,
+    Item,
+    Media,
+    Message,
+    Open,
+    Opened,
+    Sampling,
+    Target,
+    Task,
+)
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What one task asks. `dataset` is the data's name and revision."""
+
+    items: tuple[Item, ...]
+    dataset: str
+    warnings: tuple[str, ...] = ()
+
+
+# ── What was asked, held against what is declared ─────────────────────────────────────────────────
+
+
+def ask_of(task: Task, options: BuildOptions) -> Ask:
+    """What the task's own code is told. Raises UsageError, with the nearest names, for what the task does not declare;
+    no data are read."""
+    if options.protocol not in task.protocols:
+        raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"a limit of {options.limit} asks nothing", "give 1 or more")
+    split = chosen_split(task, options.split)
+    languages = wanted_languages(task, options.languages, split)
+    settings = read_settings(task, options.settings)
+    named = {f"settings.{key}" for key in options.settings}
+    named |= {name for name, given in (("split", options.split), ("languages", options.languages)) if given}
+    return Ask(task.name, options.protocol, split=split, languages=languages, settings=settings, seed=options.seed,
+               data=options.data, offline=options.offline, with_media=options.with_media, named=named)
+
+
+def chosen_split(task: Task, wanted: str | None) -> str | None:
+    """The split that is meant, by its name or an alias; the first one where none is wanted."""
+    if wanted is None:
+        return task.splits[0] if task.splits else None
+    if not task.splits:
+        raise UsageError(f"task {task.name} has no splits to choose from, and cannot be asked for '{wanted}'",
+                         f"leave --split out, or choose languages, as in --tasks {task.name}:de+fr")
+    split = task.split_aliases.get(wanted, wanted)
+    if split not in task.splits:
+        raise unknown_name(f"split of {task.name}", wanted, (*task.splits, *task.split_aliases))
+    return split
+
+
+def wanted_languages(task: Task, wanted: Iterable[str], split: str | None) -> tuple[str, ...]:
+    """The codes that are asked, in the order in which the task declares them. Empty: all, whatever they are."""
+    codes = dict.fromkeys(code_in(task, name) for name in wanted)
+    known = task.split_languages.get(split or "", task.languages)
+    missing = [code for code in codes if known and code not in known]
+    if missing:
+        others = [name for name in task.splits if missing[0] in task.split_languages.get(name, task.languages)]
+        from tvbench.languages import language
+
+        raise UsageError(f"{task.name} has no {language(missing[0]).name} for {split}",
+                         f"languages of {split}: {', '.join(known)}; splits with it: {', '.join(others)}")
+    if not known or (task.more_languages and not codes):
+        return tuple(codes)
+    return tuple(code for code in known if not codes or code in codes)
+
+
+# ── From rows to items ────────────────────────────────────────────────────────────────────────────
+
+
+def gated(task: Task, options: BuildOptions) -> Gated:
+    """The items of `task` that were asked for, and nothing else.
+
+    Raises UsageError for what is not declared, for data that cannot be read, and for a task file that does not do what
+    it declares, naming what to change there.
+    """
+    ask = ask_of(task, options)
+    opened = _open(task, ask)
+    items = list(_first_of_each(_asked_items(task, opened.rows, ask), options.limit, ask.languages))
+    if not items:
+        raise UsageError(
+            f"task {task.name} has no items for languages {', '.join(options.languages) or 'all'}"
+            f" and split {options.split or 'default'}",
+            f"`tvbench tasks show {task.name}` lists what there is",
+        )
+    _check_obeyed(task, ask)
+    unique, repeated = unique_ids(items)
+    empty = sorted(set(ask.languages) - {item.language for item in items}) if "languages" in ask.named else []
+    said = [f"no items in {', '.join(empty)}"] if empty else []
+    return Gated(tuple(unique), opened.dataset, (*opened.warnings, *said, *repeated))
+
+
+def _open(task: Task, ask: Ask) -> Opened:
+    make: Any = task.source or task.build
+    try:
+        opened = make(ask)
+    except (TvbenchError, OSError) as error:
+        if isinstance(error, TvbenchError):
+            raise
+        raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
+    except Exception as error:
+        raise _fault(task, f"opening its data ends in {_named(error)}{_place(error)}", "mend the task file") from error
+    if isinstance(opened, Build):
+        opened = Opened(opened.items, opened.dataset, tuple(opened.warnings))
+    if not isinstance(opened, Opened) or not isinstance(opened.dataset, str):
+        raise _fault(task, f"its source gives a {type(opened).__name__}",
+                     "return tvbench.types.Opened(rows, \"name@revision\")")
+    return opened
+
+
+def _asked_items(task: Task, rows: Iterable[Any], ask: Ask) -> Iterator[Item]:
+    """Items of the wanted languages, checked, with or without their media."""
+    for number, row in enumerate(_rows(task, rows)):
+        for item in _items_of(task, row, number, ask):
+            item = _own_language(task, _own_task(task, item, number), ask)
+            if not ask.languages or item.language in ask.languages:
+                yield _with_problem(item) if ask.with_media else _blind(item)
+
+
+def _rows(task: Task, rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows; what fails between two of them is said with the number of the last one."""
+    count = 0
+    try:
+        for row in rows:
+            count += 1
+            yield row
+    except TvbenchError:
+        raise
+    except OSError as error:
+        raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
+    except Exception as error:
+        raise _fault(task, f"its rows end after {count} in {_named(error)}{_place(error)}",
+                     "mend the task file, or the data") from error
+
+
+def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:
+    """The items that the task makes of one row; a ValueError becomes the problem of one that stands for the row."""
+    if task.item is None:
+        yield _checked(task, row, number)
+        return
+    try:
+        made = task.item(row, ask)
+        for item in (made,) if made is None or isinstance(made, Item | str | Mapping) else made:
+            if item is not None:
+                yield _checked(task, item, number)
+    except UsageError:
+        raise
+    except (ValueError, MediaError) as error:
+        yield _failed(task, row, number, str(error) or type(error).__name__)
+    except Exception as error:
+        raise _fault(task, f"row {number} ends in {_named(error)}{_place(error)}",
+                     "raise a ValueError, with the reason, for a row that cannot be asked") from error
+
+
+def _failed(task: Task, row: Any, number: int, problem: str) -> Item:
+    """Stands for a row that cannot be asked, so that it is counted."""
+    code = row.language if isinstance(row, Row) else ""
+    if not code:
+        if len(task.languages) != 1:
+            raise _fault(task, f"row {number} cannot be asked ({problem}), and nothing says what language it is in",
+                         "name its column, as in HubRows(..., language=COLUMN), or give an Item with a `problem`")
+        (code,) = task.languages
+    own = row.number if isinstance(row, Row) else number
+    return Item(f"{code}/row-{own}", task.name, code, (), Open("", ""), problem=problem)
+
+
+# ── One item, as it has to be ─────────────────────────────────────────────────────────────────────
+
+
+def _checked(task: Task, item: Any, number: int) -> Item:
+    """The item, where it is one. Raises UsageError that names what is wrong with it."""
+    if not isinstance(item, Item):
+        raise _fault(task, f"row {number} gives a {type(item).__name__}", "give an Item, several, or None")
+    wrong = next((text for text in _wrong(item)), None)
+    if wrong is not None:
+        raise _fault(task, f"row {number}, item {item.id!r}: {wrong}", "see tvbench/types.py, Item")
+    if task.modality == "text" and any(_media(item.messages)):
+        raise _fault(task, f"item {item.id} shows a picture or clip, but the task declares modality \"text\"",
+                     'declare modality="image" or "video"')
+    return item
+
+
+def _wrong(item: Item) -> Iterator[str]:
+    if not isinstance(item.id, str) or not item.id.strip():
+        yield "its id is no text"
+    if not isinstance(item.language, str) or not item.language.strip():
+        yield "its language is no text"
+    if not isinstance(item.target, get_args(Target)):
+        yield f"its target is a {type(item.target).__name__}"
+    if not isinstance(item.sampling, Sampling):
+        yield f"its sampling is a {type(item.sampling).__name__}"
+    if item.problem is not None and not isinstance(item.problem, str):
+        yield "its problem is no text"
+    if not isinstance(item.messages, tuple) or not all(isinstance(one, Message) for one in item.messages):
+        yield "its messages are no tuple of Message, as in (Message(\"user\", (\"text\",)),)"
+        return
+    if not item.messages and item.problem is None:
+        yield "it has no messages"
+    for message in item.messages:
+        if not isinstance(message.parts, tuple) or not all(isinstance(part, str | Media) for part in message.parts):
+            yield "the parts of a message are no tuple of texts and Media, as in (picture, \"text\")"
+
+
+def _own_task(task: Task, item: Item, number: int) -> Item:
+    if item.task != task.name:
+        raise _fault(task, f"row {number}, item {item.id}: it says that it is of task {item.task!r}",
+                     f'give task="{task.name}", or ask.task')
+    return item
+
+
+def _own_language(task: Task, item: Item, ask: Ask) -> Item:
+    """The item under a code that the task declares. Raises UsageError for a language that it does not."""
+    if item.language in task.languages or (not task.languages and item.language in ask.languages):
+        return item
+    from tvbench.languages import code_of, is_language
+
+    code = code_of(item.language) if is_language(item.language) else item.language
+    if task.languages and code not in task.languages and not task.more_languages:
+        raise _fault(task, f"item {item.id} is in '{item.language}', which the task does not declare",
+                     f"declare it in `languages`, or give no item for such rows; declared: {', '.join(task.languages)}")
+    return item if code == item.language or task.more_languages else replace(item, language=code)
+
+
+def _with_problem(item: Item) -> Item:
+    """The item without media that are not there: they are its problem."""
+    absent = [part.load.problem for part in _media(item.messages) if isinstance(part.load, Missing)]
+    if not absent:
+        return item
+    messages = tuple(replace(message, parts=tuple(
+        part for part in message.parts if not (isinstance(part, Media) and isinstance(part.load, Missing))
+    )) for message in item.messages)
+    return replace(item, messages=messages, problem=item.problem or absent[0])
+
+
+def _blind(item: Item) -> Item:
+    """The item without pictures and clips, wherever they stand. A turn that was nothing else goes with them."""
+    if not any(_media(item.messages)):
+        return item
+    texts = [replace(message, parts=tuple(part for part in message.parts if isinstance(part, str)))
+             for message in item.messages]
+    messages = tuple(message for message in texts if message.parts)
+    nothing = None if messages else "without its picture or clip there is nothing to ask"
+    return replace(item, messages=messages, problem=item.problem or nothing)
+
+
+def _media(messages: Iterable[Message]) -> Iterator[Media]:
+    return (part for message in messages for part in message.parts if isinstance(part, Media))
+
+
+def media_left_out(task: Task, items: Iterable[Item], with_media: bool) -> bool:
+    """Whether a signature says `media:none`: no item that is asked shows a picture or clip, in a task of such."""
+    asked = [item for item in items if item.problem is None]
+    if task.modality == "text":
+        return False
+    return not any(any(_media(item.messages)) for item in asked) if asked else not with_media
+
+
+# ── Limits and ids ────────────────────────────────────────────────────────────────────────────────
+
+
+def _first_of_each(items: Iterable[Item], limit: int | None, languages: tuple[str, ...]) -> Iterator[Item]:
+    """The first `limit` items of each language; the two of a pair count as one, and stay together."""
+    taken: dict[str, set[str]] = {}
+    full: set[str] = set()
+    for number, item in enumerate(items):
+        if limit is None:
+            yield item
+            continue
+        units = taken.setdefault(item.language, set())
+        unit = f"pair {item.target.pair}" if isinstance(item.target, Contrast) else f"item {number}"
+        if unit in units or len(units) < limit:
+            units.add(unit)
+            yield item
+            continue
+        full.add(item.language)
+        if languages and full.issuperset(languages):
+            return
+
+
+def unique_ids(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
+    """All items; where ids repeat, the later ones get `#2`, `#3`, ... and a warning says so."""
+    found = list(items)
+    times = Counter(item.id for item in found)
+    used = set(times)
+    last = dict.fromkeys(times, 0)
+    unique: list[Item] = []
+    for item in found:
+        number = last[item.id] + 1
+        while number > 1 and f"{item.id}#{number}" in used:
+            number += 1
+        last[item.id] = number
+        unique.append(item if number == 1 else replace(item, id=f"{item.id}#{number}"))
+        used.add(unique[-1].id)
+    repeated = [name for name, count in times.items() if count > 1]
+    if not repeated:
+        return unique, []
+    examples = ", ".join(repeated[:3])
+    return unique, [f"{len(repeated)} ids occur more than once (such as {examples}); each row is kept and counted"]
+
+
+# ── What a signature says of it ───────────────────────────────────────────────────────────────────
+
+
+def asked_words(task: Task, options: BuildOptions) -> dict[str, str]:
+    """The fields `split`, `settings` and `code` of a signature, as far as nothing else in it tells them. What a
+    stranger's task says of that is not believed."""
+    split = chosen_split(task, options.split)
+    told = len(task.splits) < 2 or (task.split_shown and not task.code)
+    settings = settings_word(task, read_settings(task, options.settings))
+    words = {"split": "" if told else split or "", "settings": settings, "code": task.code}
+    return {name: word for name, word in words.items() if word}
+
+
+# ── Whether the task has looked at what was asked ─────────────────────────────────────────────────
+
+
+def _check_obeyed(task: Task, ask: Ask) -> None:
+    """Raises UsageError for an option that was given and that the task's code never looked at: it has not obeyed it."""
+    read = set(ask.read)
+    split, protocol = ask.split, ask.protocol
+    if "split" not in read and "split" in ask.named and split != task.splits[0]:
+        raise _fault(task, f"it never looks at the split, and so cannot be asked for '{split}'",
+                     f"open `ask.split` in the task file, or declare only splits=(\"{task.splits[0]}\",)")
+    told_apart = protocol in (task.default_protocol, *task.second_bos, *task.primaries)
+    if "protocol" not in read and not told_apart:
+        raise _fault(task, f"it never looks at the protocol, and so cannot be asked by '{protocol}'",
+                     "let `item` follow `ask.protocol`, or declare one protocol only")
+    for key, setting in task.settings.items():
+        name = f"settings.{key}"
+        if name in ask.named and name not in read and ask.settings[key] != setting.default:
+            raise UsageError(f"--set {task.name}.{key}: changes nothing under protocol {protocol}, the task does not "
+                             "look at it", "leave it out")
+
+
+def _fault(task: Task, what: str, hint: str) -> UsageError:
+    return UsageError(f"task {task.name} cannot be asked as it is written: {what}", hint)
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(error: BaseException) -> str:
+    """` (mine.py, line 12)`: the last place outside of tvbench where the error passed."""
+    places = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not Path(frame.filename).resolve().is_relative_to(PACKAGE)]
+    return f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
