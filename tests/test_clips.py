@@ -187,7 +187,7 @@ def test_frames_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decode_clip(data, "c", 5, None)[0].frames.shape == (5, 64, 64, 3)
     clip, notes = decode_clip(data, "c", 10, None)
     assert clip.frames.nbytes <= decode.CLIP_BYTES and clip.frames.nbytes > 0.9 * decode.CLIP_BYTES
-    assert "64 x 64 were shrunk to 45 x 45" in notes[0]
+    assert "64 x 64 were resized to 45 x 45" in notes[0]
     assert decode_clip(data, "c", 10, 64)[0].frames.shape == (10, 64, 64, 3), "a size that was asked for stays"
 
 

@@ -321,7 +321,7 @@ def test_a_damaged_description_is_named(bench: Bench) -> None:
     bench.score()
     (path,) = (bench.run.path / "comet").glob("*.json")
     path.write_text("{")
-    with pytest.raises(UsageError, match="the scores beside it are kept"):
+    with pytest.raises(UsageError, match="the scores next to it are kept"):
         side_scores(bench.run, TASK, answered(bench.run))
     path.unlink()
     assert bench.score().new == 0

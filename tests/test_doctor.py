@@ -298,7 +298,7 @@ def test_what_import_has_put_right_has_no_findings(good: Path, tmp_path: Path, m
 def test_numbers_are_left_out_where_nothing_could_be_asked(folder: Path) -> None:
     edit_tensors(folder, TENSORS["error tensors"])
     found = examine(folder, card_for(folder), engine="transformers")
-    assert found.wrong and any("first put right tensors" in remark for remark in found.remarks)
+    assert found.wrong and any("first fix tensors" in remark for remark in found.remarks)
 
 
 # ── Exit codes ────────────────────────────────────────────────────────────────────────────────────

@@ -133,7 +133,7 @@ def test_languages_that_the_card_does_not_list_are_marked(
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["seeing"], "--no-image"), (["blind"], "is blind itself"), (["imported"], "name the blind run"),
+    (["seeing"], "--no-image"), (["blind"], "has no pictures itself"), (["imported"], "name the run without pictures"),
     (["nothing"], "seeing"),
 ])
 def test_what_cannot_be_told_says_what_to_do(tmp_path: Path, capsys: Said, words: list[str], said: str) -> None:

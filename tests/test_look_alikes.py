@@ -79,7 +79,7 @@ def test_a_broken_tensor_is_named_as_it_is_stored(trained: Path, tmp_path: Path)
     found = examine(folder, card_for(folder), engine="transformers")
     (finding,) = [one for one in found.findings if one.code == "not-finite"]
     assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight holds 1 NaN" in finding.message
-    assert any("first put right not-finite" in remark for remark in found.remarks)
+    assert any("first fix not-finite" in remark for remark in found.remarks)
 
 
 # ── The scale of image rows ───────────────────────────────────────────────────────────────────────
@@ -186,7 +186,7 @@ def test_import_says_what_its_files_still_say(
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
     assert main(["models", "import", str(tmp_path / "model"), "--output", str(tmp_path / "new"), "--quick"]) == 1
     said = capsys.readouterr().out
-    assert "no correction could put this right" in said and "nothing had to be corrected" not in said
+    assert "no correction could fix this" in said and "nothing had to be corrected" not in said
 
 
 def test_a_legacy_copy_is_as_it_was_asked_for(trained: Path, tmp_path: Path, capsys: Said) -> None:

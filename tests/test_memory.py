@@ -216,7 +216,7 @@ def test_a_picture_that_was_shrunk_has_a_note(monkeypatch: pytest.MonkeyPatch) -
     data = encoded(Image.new("RGB", (5000, 4000)), "JPEG")
     found = prepare(asked(Media("image", "p", lambda: data)), Decoder())
     assert found.media[0].width * found.media[0].height <= images.SEEN_PIXELS  # type: ignore[union-attr]
-    assert found.notes == ("p: 5000 x 4000 pixels were shrunk to 4579 x 3663",)
+    assert found.notes == ("p: 5000 x 4000 pixels were resized to 4579 x 3663",)
     sent = prepare(asked(Media("image", "p", lambda: data)), Decoder(), Sight(files=frozenset({"JPEG"})))
     assert sent.notes == (), "the file itself is sent"
 

@@ -28,7 +28,7 @@ def faults(task: Task) -> Iterator[str]:
         yield "it needs a `source` (HubRows, or a function that gives Opened)" if task.source is None else \
             "it has `source` and `build`, which is how earlier tasks were written: give only `source`"
     if task.item is not None and (task.source is None or not callable(task.item)):
-        yield "`item` is a function of (row, ask), beside a `source`"
+        yield "`item` is a function of (row, ask), next to a `source`"
     if task.source is not None and not callable(task.source):
         yield f"`source` is a {type(task.source).__name__}: give HubRows(...) or a function of (ask)"
     if not isinstance(task.protocols, Mapping) or not task.protocols:

@@ -128,7 +128,7 @@ def _open(task: Task, ask: Ask) -> Opened:
             raise
         raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
     except Exception as error:
-        raise _fault(task, f"opening its data ends in {_named(error)}{_place(error)}", "mend the task file") from error
+        raise _fault(task, f"opening its data ends in {_named(error)}{_place(error)}", "correct the task file") from error
     if isinstance(opened, Build):
         opened = Opened(opened.items, opened.dataset, tuple(opened.warnings))
     if not isinstance(opened, Opened) or not isinstance(opened.dataset, str):
@@ -159,7 +159,7 @@ def _rows(task: Task, rows: Iterable[Any]) -> Iterator[Any]:
         raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
     except Exception as error:
         raise _fault(task, f"its rows end after {count} in {_named(error)}{_place(error)}",
-                     "mend the task file, or the data") from error
+                     "correct the task file, or the data") from error
 
 
 def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:

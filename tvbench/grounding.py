@@ -60,14 +60,14 @@ def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
     ask = run.manifest().ask
     asked = {one.task: one for one in ask.tasks}
     if not asked:
-        raise UsageError(f"{run.name} does not say what was asked", "name the blind run, too")
+        raise UsageError(f"{run.name} does not say what was asked", "name the run without pictures, too")
     if all(map(is_blind, asked.values())):
-        raise UsageError(f"{run.name} is blind itself", "name the run that saw the pictures")
+        raise UsageError(f"{run.name} has no pictures itself", "name the run that saw the pictures")
     found = [other for other in runs if other.name != run.name and _is_twin(other, ask.model, asked)]
     if not found:
         tasks = ",".join(asked)
         raise UsageError(
-            f"no blind run of the same model, tasks, protocol and split beside {run.name}",
+            f"no run without pictures of the same model, tasks, protocol and split as {run.name}",
             f"tvbench run --model ... --tasks {tasks} --no-image (mini: --set mini.pictures=blank), all else the same",
         )
     return max(found, key=lambda other: other.manifest().updated)

@@ -84,7 +84,7 @@ def raw_pictures(data: Path, split: str, count: int) -> list[Media]:
         raise UsageError(f"{data} has no list of pictures {split}.txt", f"copy it there, {hint}")
     listed = [line.strip().partition("#")[0] for line in read_text_lines(names, data)]
     if len(listed) != count:
-        raise UsageError(f"{names.name} lists {len(listed)} pictures for {count} sentences", f"mend it, {hint}")
+        raise UsageError(f"{names.name} lists {len(listed)} pictures for {count} sentences", f"correct it, {hint}")
     folders = (f"images/{split}", *PICTURE_FOLDERS)
     for folder in folders:
         found = [_picture(data, folder, name, f"{names.name}:{number}") for number, name in enumerate(listed, 1)]

@@ -86,7 +86,7 @@ def refusal(found: Probe, card: ModelCard, *, reused: bool) -> UsageError:
     question, before, now = (_short(text) for text in found.example or ("", "", ""))
     where = f" at {shown_address(card.url)}" if card.url else ""
     ways = ["start the model that answered before, and give the same command again",
-            "--fresh begins anew (the old answers are kept aside)"]
+            "--fresh starts over (the old answers are kept in aside/)"]
     if card.kind == "server":
         ways.append("--revision TEXT (with --label NAME for the tables) makes it a model of its own")
     if reused:

@@ -70,7 +70,7 @@ class _Ledger:
         if self.max_failures is not None and self.failed > self.max_failures:
             raise TooManyFailures(
                 f"{self.failed} items failed, more than --max-failures {self.max_failures}; the last: {response.error}",
-                "mend the cause and run the same command again, or raise --max-failures",
+                "fix the cause and run the same command again, or raise --max-failures",
             )
 
 

@@ -144,7 +144,7 @@ class RunSession:
         run = RunFolder(self.folder)
         before = run.earlier_manifest()
         if run.exists() and before is None:
-            self.say("manifest.json was damaged, and is written anew; answers are kept")
+            self.say("manifest.json was damaged, and is written again; answers are kept")
         self._sessions = sessions_of(before)
         if before is not None:
             self._speed = before.speed

@@ -43,8 +43,8 @@ MANIFEST, REQUESTS, RESPONSES, SCORES, RESULT, LOCK = (
 )
 
 
-AGAIN = ("run the same `tvbench run` command again (or `tvbench import`, or `tvbench judge`): it writes the file anew, "
-         "and answers are kept")
+AGAIN = ("run the same `tvbench run` command again (or `tvbench import`, or `tvbench judge`): it writes the file, and "
+         "answers are kept")
 
 
 class DamagedError(UsageError):

@@ -71,7 +71,7 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
     for option in ("protocol", "data", "split", "limit"):
         if getattr(args, option) is not None:
             raise UsageError(f"--{option} is for a task, and {args.what} is a run",
-                             "a run's items are as they were asked; name the task to build it anew")
+                             "a run's items are as they were asked; name the task to build it again")
     wanted = [code_of(name) if is_language(name) else name for name in names(args.languages)]
     found = [audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
              for task in answered(run, languages=wanted).values() if task.items]

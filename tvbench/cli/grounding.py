@@ -11,7 +11,7 @@ EPILOG = """\
 examples:
   tvbench run --model MODEL --tasks multi30k            # once with the pictures,
   tvbench run --model MODEL --tasks multi30k --no-image # once without; for mini: --set mini.pictures=blank
-  tvbench grounding MODEL                               # finds the newest run of it, and the blind one beside it
+  tvbench grounding MODEL                               # finds its newest run, and the one without pictures
   tvbench grounding RUN BLIND_RUN --by category --format markdown
 """
 
@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name, such as "
-                        "a model's: of several, the newest that has a blind one beside it")
-    parser.add_argument("blind", nargs="?", help="the run without sight (default: the newest one that fits)")
+                        "a model's: of several, the newest for which there is one without pictures, too")
+    parser.add_argument("blind", nargs="?", help="the run without pictures (default: the newest one that fits)")
     parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
     parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
     parser.add_argument("--seed", type=not_negative, default=0, help="of the resampling")

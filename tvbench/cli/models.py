@@ -120,7 +120,7 @@ def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None
     if not done.corrections and not found.findings:
         say("  nothing had to be corrected")
     if found.findings:
-        say("  no correction could put this right:")
+        say("  no correction could fix this:")
     say(*lines_of(found))
 
 

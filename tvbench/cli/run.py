@@ -85,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
     before = parser.add_argument_group("what was answered before")
-    before.add_argument("--fresh", action="store_true", help="begin anew, and ask everything; the run of before is "
+    before.add_argument("--fresh", action="store_true", help="start over, and ask everything; the earlier run is "
                         "moved to aside/ below the results")
     before.add_argument("--no-reuse", action="store_true", help="ask also what other runs of this model have answered")
     before.add_argument("--same-model", action="store_true", help="go on without asking some stored questions again to "
@@ -181,7 +181,7 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
     if not (answered or args.fresh or args.label or args.revision):
         refuse_another(who, plan.ask, (run.path for run in find_runs(args.results)))
     if args.fresh and (place := set_aside(folder, now())):
-        remark(f"the run of before lies in {place} now; without --fresh, this command goes on with the new one")
+        remark(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
     with Progressing(quiet=args.quiet) as watch, RunSession(
         folder, plan, engine, session_options(args, who.facts), remark
     ) as session:

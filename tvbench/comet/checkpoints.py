@@ -115,7 +115,7 @@ def _settings(root: Path) -> dict[str, Any]:
         settings = read_yaml(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}",
-                         "a COMET checkpoint is hparams.yaml beside checkpoints/model.ckpt") from error
+                         "a COMET checkpoint is hparams.yaml next to checkpoints/model.ckpt") from error
     if not isinstance(settings, dict) or "class_identifier" not in settings:
         raise UsageError(f"{path} does not name a COMET model class (class_identifier)")
     return settings

@@ -95,8 +95,8 @@ class Record:
                 raise ValueError(f"format {data['format']}")
             models = [Model(**one) for one in data["models"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{self.about} cannot be read ({error})",
-                             "delete it and score again with `tvbench comet`: the scores beside it are kept") from error
+            hint = "delete it and score again with `tvbench comet`: the scores next to it are kept"
+            raise UsageError(f"{self.about} cannot be read ({error})", hint) from error
         return {(model.identity, model.precision): model for model in models}
 
     def write_model(self, model: Model) -> None:

@@ -204,7 +204,7 @@ def _tiles(config: dict[str, Any]) -> Iterator[Finding]:
     kept = str(config.get("vision_aspect_ratio", "anyres_max_9")).removeprefix("anyres_max_")
     if not kept.isdigit() or int(kept) < most:
         yield Finding("error", "downsampled", f"vision_aspect_ratio keeps {kept} tiles' patches of up to {most}: large "
-                      "pictures are shrunk after the tower", f"set vision_aspect_ratio to anyres_max_{max(9, most)}")
+                      "pictures are resized after the tower", f"set vision_aspect_ratio to anyres_max_{max(9, most)}")
 
 
 # ── The tensors ───────────────────────────────────────────────────────────────────────────────────

@@ -89,7 +89,7 @@ def _check_weights(
     errors = {finding.code for finding in findings if finding.severity == "error"}
     hopeless = sorted(errors & FATAL - _mended(folder, config))
     if hopeless:
-        remarks.append(f"no numbers were measured: first put right {', '.join(hopeless)}")
+        remarks.append(f"no numbers were measured: first fix {', '.join(hopeless)}")
         return
     if numbers.untrained:
         remarks.append("the text model holds random numbers: it was never trained, and its answers are by chance")

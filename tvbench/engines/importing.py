@@ -114,7 +114,7 @@ def import_checkpoint(
 def _check_family(source: Path, config: dict[str, Any], *, onevision: bool) -> None:
     kind = config.get("model_type")
     if not is_gemma2_llava(config):
-        raise UsageError(f"{source} holds a {kind} model; only LLaVA-type models around Gemma2 need to be put right",
+        raise UsageError(f"{source} holds a {kind} model; only LLaVA-type models around Gemma2 need correction",
                          "use it as it is")
     if onevision and kind not in ("llava_next", "llava_next_video"):
         raise UsageError(f"--as onevision is for llava_next and llava_next_video, and this is {kind}", "leave --as out")

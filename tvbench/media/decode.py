@@ -84,7 +84,7 @@ def _shown_size(found: Counted, frames: int, size: int | None, name: str) -> tup
     small = shrunk((found.width, found.height), max(1, CLIP_BYTES // (3 * frames)))
     if small == (found.width, found.height):
         return None, []
-    note = f"{name}: {frames} frames of {found.width} x {found.height} were shrunk to {small[0]} x {small[1]}"
+    note = f"{name}: {frames} frames of {found.width} x {found.height} were resized to {small[0]} x {small[1]}"
     return small, [note]
 
 

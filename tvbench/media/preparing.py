@@ -51,7 +51,7 @@ def _picture(data: bytes, media: Media, sight: Sight) -> Made:
     if sight.files and plain_format(data) in sight.files:
         return unread(data, name), 0, ()
     size = f"{header.width} x {header.height}"
-    notes = (f"{name}: {size} pixels were shrunk to {picture.width} x {picture.height}",) if header.shrunk else ()
+    notes = (f"{name}: {size} pixels were resized to {picture.width} x {picture.height}",) if header.shrunk else ()
     return picture, 4 * picture.width * picture.height, notes
 
 

@@ -29,7 +29,8 @@ def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
         *(Column(code, code + LEFT_OUT * is_left_out(code, trained)) for code in languages),
         Column("n", "items"),
     )
-    notes = ["seeing / blind; chance: an option, or a sense, by lot; intervals over pictures and clips"]
+    notes = ["seeing / blind: with and without the picture; chance: an option, or a sense, at random; "
+             "intervals over pictures and clips"]
     left = [code for code in languages if is_left_out(code, trained)]
     if left:
         notes.append(f"marked {LEFT_OUT}: languages that the model's card does not list: {', '.join(left)}")

@@ -136,4 +136,5 @@ def _parse(path: Path, number: int, text: str) -> Any:
     try:
         return json_value(text)
     except ValueError as error:
-        raise UsageError(f"{path}:{number} is not JSON ({error}): {text[:60]!r}", "mend or remove that line") from error
+        said = f"{path}:{number} is not JSON ({error}): {text[:60]!r}"
+        raise UsageError(said, "correct or remove that line") from error

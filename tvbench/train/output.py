@@ -91,7 +91,7 @@ class Output:
             return ()
         if not resume:
             raise UsageError(f"{self.path} holds a training run already",
-                             "--resume goes on with it; --output DIR begins anew")
+                             "--resume goes on with it; --output DIR starts over")
         before = _read(path)
         stages = list(before["stages"])
         while stages and not (self.path / f"{stages[-1]['number']}-{stages[-1]['name']}").exists():

@@ -220,7 +220,7 @@ class _StageRun:
         if newest(self.folder / "checkpoints") is not None:
             loop.resume()
             if loop.progress.digest != loop.digest:
-                raise UsageError(f"{self.folder} holds checkpoints of other settings", "begin anew in another --output")
+                raise UsageError(f"{self.folder} holds checkpoints of other settings", "start over in another --output")
         counts = [sum(one.numel() for one in trainee.parameters() if one.requires_grad or not kept)
                   for kept in (True, False)]
         self.on_event(Begun(stage, loop.progress.step, steps, samples, *counts))

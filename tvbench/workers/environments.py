@@ -81,7 +81,7 @@ def build(environment: Environment, say: Callable[[str], None]) -> None:
             problem = _import_problem(environment)
             if problem is None:
                 return
-            say(f"the {environment.name} environment no longer works ({problem.splitlines()[-1]}); making it anew")
+            say(f"the {environment.name} environment no longer works ({problem.splitlines()[-1]}); making it again")
         shutil.rmtree(folder, ignore_errors=True)
         for command in _commands(environment):
             # Standard output is the caller's: it may be a path that a script reads.
