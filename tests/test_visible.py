@@ -22,9 +22,9 @@ from run_folders import write_manifest
 from tvbench.cli.logs import VisibleFormatter
 from tvbench.cli.main import main
 from tvbench.report.table import Cell, Column, Table, show
+from tvbench.safety.visible import csv_cell, json_text, visible, visible_lines
 from tvbench.store import RunWriter, find_runs
 from tvbench.types import Choice, Item, Message, Open, Response, Target, Translation
-from tvbench.visible import csv_cell, json_text, visible, visible_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIL = ("evil\x1b]8;;http://x\x07link\x1b]52;c;cm0=\x1b\\\x1b[2J\x9b31m\x00\x08\x7f\u202eabc\u2066\ud83d|<img src=x>"

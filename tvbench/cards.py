@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tvbench.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.errors import UsageError, unknown_name
+from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.types import ModelCard
 
 Kind = Literal["hub", "folder", "server", "builtin"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import json_value
+from tvbench.safety.bounded import json_value
 
 SUM = "sum"
 BEGINNING = b'{"key":'

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tvbench.bounded import read_object
 from tvbench.errors import UsageError
 from tvbench.places import search_folders
+from tvbench.safety.bounded import read_object
 from tvbench.types import RANDOM_WEIGHTS, ModelCard
 
 FULL_LIMIT = 1 << 30

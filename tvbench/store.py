@@ -24,12 +24,12 @@ from types import TracebackType
 from typing import IO, Any
 
 from tvbench import codec
-from tvbench.bounded import read_json
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.lines import Damage, checksum, json_line, read_lines
 from tvbench.manifest import Manifest
 from tvbench.manifest_json import manifest_from_json, manifest_to_json
 from tvbench.manifests import count_problem
+from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, Score, TaskResult
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.cli.arguments import add_format, add_results, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
-from tvbench.visible import visible_lines
+from tvbench.safety.visible import visible_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

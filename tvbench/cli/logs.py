@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 
-from tvbench.visible import visible_lines
+from tvbench.safety.visible import visible_lines
 
 
 class VisibleFormatter(logging.Formatter):

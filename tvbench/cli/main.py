@@ -11,7 +11,7 @@ from typing import NoReturn
 from tvbench import __version__
 from tvbench.cli.output import prepare_streams, remark
 from tvbench.errors import EXIT_INCOMPLETE, TvbenchError, unknown_name
-from tvbench.visible import visible
+from tvbench.safety.visible import visible
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tvbench.cli.run", "run a model over tasks, and score it"),

@@ -1,6 +1,6 @@
 """What a command prints: lines and tables for people on a terminal, JSON for scripts. Knows no command.
 
-All of it is made visible first (visible.py), and fits whatever encoding the streams have.
+All of it is made visible first (safety/visible.py), and fits whatever encoding the streams have.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tvbench.visible import json_text, visible, visible_lines
+from tvbench.safety.visible import json_text, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console

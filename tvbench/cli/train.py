@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.cli.arguments import add_format, not_negative
 from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
-from tvbench.visible import visible
+from tvbench.safety.visible import visible
 
 if TYPE_CHECKING:
     from tvbench.train.plan import Plan, StagePlan

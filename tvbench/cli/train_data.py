@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.output import console, print_json, remark
 from tvbench.errors import EXIT_GOOD, TvbenchError
-from tvbench.visible import visible, visible_lines
+from tvbench.safety.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from tvbench.train.data.show import EntryFacts, Piece

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tvbench import hub
-from tvbench.bounded import read_yaml
 from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.local_models import content_digest
+from tvbench.safety.bounded import read_yaml
 
 KNOWN = {
     "xcomet-xl": ("Unbabel/XCOMET-XL", "xcomet_xl"),

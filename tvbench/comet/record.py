@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from tvbench.bounded import read_json
 from tvbench.comet.segments import asked_of
 from tvbench.errors import UsageError
 from tvbench.lines import Damage, ends_torn, json_line, read_lines
+from tvbench.safety.bounded import read_json
 from tvbench.signature import write_signature
 from tvbench.store import RunFolder, storage_error, write_atomically
 from tvbench.types import Item, Response, SideScores

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_object
 from tvbench.engines.hostile import check_files, first_line, whole_numbers
 from tvbench.engines.template_trial import problem_of
 from tvbench.errors import EngineError, MediaError
+from tvbench.safety.bounded import read_object
 from tvbench.types import Media, Message, ModelCard
 
 TURN_ENDS = ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<|END_OF_TURN_TOKEN|>")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_object
 from tvbench.checkpoint_files import CHAT_TEMPLATE, CLASSES, write_json, write_processors
 from tvbench.engines.checkpoint import token_id
 from tvbench.engines.hostile import whole_numbers
 from tvbench.engines.probes import rendered
 from tvbench.engines.prompt import Prompter, load_tokenizer
 from tvbench.errors import EngineError
+from tvbench.safety.bounded import read_object
 from tvbench.types import ModelCard
 
 READ = ("generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",

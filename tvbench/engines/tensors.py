@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from tvbench.bounded import check_ordinary, read_object
 from tvbench.errors import EngineError
+from tvbench.safety.bounded import check_ordinary, read_object
 
 if TYPE_CHECKING:
     import torch

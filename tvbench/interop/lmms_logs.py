@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import json_value, read_json
 from tvbench.errors import UsageError
+from tvbench.safety.bounded import json_value, read_json
 
 RESULTS_SUFFIX = "_results.json"
 MOST_SAMPLES = 1_000_000

@@ -26,8 +26,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError, unknown_name
+from tvbench.safety.bounded import read_yaml
 from tvbench.signature import short_hash
 
 FOLDER = Path(__file__).with_name("rubrics")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError
+from tvbench.safety.bounded import read_yaml
 
 FORMAT = 1
 

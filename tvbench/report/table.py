@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
-from tvbench.visible import csv_cell, json_text, visible
+from tvbench.safety.visible import csv_cell, json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

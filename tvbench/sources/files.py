@@ -11,8 +11,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import MOST_YAML, yaml_value
 from tvbench.errors import UsageError
+from tvbench.safety.bounded import MOST_YAML, yaml_value
 from tvbench.sources.paths import check_data_file, is_inside
 
 ENDINGS = (".parquet", ".jsonl", ".json")

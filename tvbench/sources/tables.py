@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import json_value
 from tvbench.errors import MediaError, UsageError
+from tvbench.safety.bounded import json_value
 from tvbench.sources.media import Blob
 from tvbench.sources.paths import read_media, safe_path
 

@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_yaml, yaml_value
 from tvbench.errors import UsageError, unknown_name
+from tvbench.safety.bounded import read_yaml, yaml_value
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
 from tvbench.train.fitting import QUOTE, build, fitted, names_of

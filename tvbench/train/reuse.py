@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_json
 from tvbench.errors import UsageError
+from tvbench.safety.bounded import read_json
 
 RECIPE = "recipe.json"
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tvbench.bounded import read_yaml
 from tvbench.errors import UsageError
+from tvbench.safety.bounded import read_yaml
 
 FORK_NAMES = {"json_path": "path", "sampling_strategy": "sampling"}
 
