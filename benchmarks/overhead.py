@@ -28,7 +28,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tvbench.catalog import parse_selection, resolve_model, task
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.engines.transformers import TransformersEngine
@@ -36,6 +35,7 @@ from tvbench.engines.vllm import VllmEngine
 from tvbench.media.preparing import prepare
 from tvbench.media.video import Decoder
 from tvbench.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.registry.catalog import parse_selection, resolve_model, task
 from tvbench.session import RunSession, SessionOptions
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import BuildOptions, ModelCard, Request, Response

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from task_data import write_jsonl
 
-from tvbench import catalog
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.judging.rubric import read_rubric
+from tvbench.registry import catalog
 from tvbench.safety import bounded
 from tvbench.safety.bounded import json_value, read_json, read_yaml, yaml_value
 from tvbench.sources import open_rows

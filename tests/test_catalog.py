@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tvbench import cards, catalog, local_models
 from tvbench.errors import UsageError
+from tvbench.registry import cards, catalog, local_models
 from tvbench.types import Build, ModelCard, Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,7 +32,7 @@ TASK = Task(name={name!r}, version="1", title={title!r}, build=build, protocols=
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; only its own `tasks/` and `models/` are searched."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tvbench.places.__file__", str(tmp_path / "installed" / "tvbench" / "places.py"))
+    monkeypatch.setattr("tvbench.registry.places.__file__", str(tmp_path / "installed" / "tvbench" / "registry/places.py"))
     monkeypatch.setattr(catalog, "plug_ins", lambda group: [])
     (tmp_path / "tasks").mkdir()
     (tmp_path / "models").mkdir()

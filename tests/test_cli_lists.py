@@ -16,8 +16,8 @@ import pytest
 from run_folders import task_result, write_run
 
 from tvbench import __version__
-from tvbench.catalog import groups, models, tasks
 from tvbench.cli.main import COMMANDS, main
+from tvbench.registry.catalog import groups, models, tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 Said = pytest.CaptureFixture[str]

@@ -12,8 +12,8 @@ import pytest
 
 from tvbench.cli.main import main
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.workers import environments
-from tvbench.workers.environments import Environment, build, comet_environment
+from tvbench.registry import environments
+from tvbench.registry.environments import Environment, build, comet_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -91,7 +91,7 @@ def test_what_the_hub_has_not_is_said(folders: dict[str, Path], tmp_path: Path) 
 ASK_ALL = """
 import sys
 from tvbench.errors import TvbenchError
-from tvbench.hub import snapshot
+from tvbench.registry.hub import snapshot
 for number in range(int(sys.argv[1])):
     try:
         snapshot(f"org/n{number}", kind="dataset")

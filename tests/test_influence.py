@@ -16,17 +16,17 @@ from test_judge import open_run
 from test_keys_and_plan import item, task_of
 from test_kill import sentences
 
-from tvbench import catalog
 from tvbench.cli.main import main
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.vllm import recorded_settings
 from tvbench.errors import MediaError
-from tvbench.influence import PLACEMENT, argument_labels, prompt_settings, score_arguments
 from tvbench.judging.record import find_judges, judge_folder
 from tvbench.judging.rubric import choose_rubric
 from tvbench.keys import content_key
-from tvbench.local_models import trained_folder
 from tvbench.plan import Overrides, Plan, engine_ask, make_ask, plan_task
+from tvbench.registry import catalog
+from tvbench.registry.influence import PLACEMENT, argument_labels, prompt_settings, score_arguments
+from tvbench.registry.local_models import trained_folder
 from tvbench.signature import comparable
 from tvbench.store import RunFolder, find_runs
 from tvbench.types import BuildOptions, Message, ModelCard

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tvbench.catalog import tasks
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.languages import ENGLISH, TABLE, Language, all_languages, code_of, is_language, language
+from tvbench.registry.catalog import tasks
 
 TOWERVISION = "en de nl es fr pt-PT pt-BR uk hi zh-Hans zh-Hant ru cs ko ja it pl ro nn nb".split()
 VIMUL = "Arabic Bengali Chinese English French German Hindi Japanese Russian Sinhala Spanish Swedish Tamil Urdu".split()

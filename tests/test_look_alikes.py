@@ -17,8 +17,8 @@ from tvbench.doctor.pictures import captioned
 from tvbench.doctor.scale import measure_sizes
 from tvbench.engines.importing import import_checkpoint
 from tvbench.engines.tensors import EMBEDDING
-from tvbench.local_models import trained_folder
 from tvbench.mini.checkpoint import build_tiny
+from tvbench.registry.local_models import trained_folder
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.slow

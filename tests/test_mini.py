@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tvbench import catalog
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.gate import gated
@@ -41,6 +40,7 @@ from tvbench.mini.world import (
     english_word,
     held_out_colour,
 )
+from tvbench.registry import catalog
 from tvbench.scoring import score_item
 from tvbench.types import Build, BuildOptions, Choice, Item, Media, Response, Short, Translation
 
@@ -452,7 +452,7 @@ def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]
 
 
 def test_listing_the_tasks_opens_no_picture_library() -> None:
-    code = "import sys; from tvbench import catalog; print(len(catalog.groups()['mini']));" \
+    code = "import sys; from tvbench.registry import catalog; print(len(catalog.groups()['mini']));" \
            "print(sorted({'PIL', 'av', 'numpy', 'torch'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["3", "[]"]

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tvbench import hub
 from tvbench.engines import open as opening
 from tvbench.engines.open import EngineOptions, choose_engine, open_engine
 from tvbench.errors import EngineError, TvbenchError, UsageError
+from tvbench.registry import hub
 from tvbench.types import ModelCard
 
 HUB = ModelCard("mine", "hub", "org/mine")

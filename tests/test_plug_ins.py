@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tvbench.plug_ins import may_have, plug_ins
+from tvbench.registry.plug_ins import may_have, plug_ins
 
 GROUP = "tvbench.tasks"
 POINTS = f"[{GROUP}]\nmine = mine:TASK\n"
@@ -60,6 +60,6 @@ def test_an_archive_on_the_path_and_a_finder_of_somebody_else_go_the_long_way(
 
 
 def test_without_plug_ins_the_library_is_not_imported() -> None:
-    source = f"import sys; from tvbench.plug_ins import plug_ins; assert not plug_ins({GROUP!r}); print(*sys.modules)"
+    source = f"import sys; from tvbench.registry.plug_ins import plug_ins; assert not plug_ins({GROUP!r}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert "importlib.metadata" not in done.stdout.split()

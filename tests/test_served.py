@@ -13,12 +13,12 @@ import pytest
 from fault_server import FaultServer, fault_server, keyless_server, status
 from run_folders import task_result, write_run
 
-from tvbench.addresses import server_address
-from tvbench.catalog import resolve_model
 from tvbench.cli.main import main
 from tvbench.engines.openai_identity import told_of
 from tvbench.errors import UsageError
 from tvbench.plan import model_identity
+from tvbench.registry.addresses import server_address
+from tvbench.registry.catalog import resolve_model
 from tvbench.store import RunFolder, find_runs
 from tvbench.types import ModelCard
 

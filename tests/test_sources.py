@@ -438,7 +438,7 @@ def test_a_hub_snapshot_is_known_by_its_commit(tmp_path: Path, monkeypatch: pyte
         asked.append({"repo": repo, **options})
         return tmp_path / (commit if options["revision"] is None else "not-a-commit")
 
-    monkeypatch.setattr("tvbench.hub.snapshot", snapshot)
+    monkeypatch.setattr("tvbench.registry.hub.snapshot", snapshot)
     assert open_rows(REPO, split="test", offline=True).dataset == f"{REPO}@{commit[:12]}"
     assert open_rows(REPO, split="test", revision="v1").dataset == f"{REPO}@v1"
     assert asked == [{"repo": REPO, "kind": "dataset", "revision": None, "offline": True},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tvbench.cli.main import main
-from tvbench.local_models import trained_folder
+from tvbench.registry.local_models import trained_folder
 
 pytestmark = pytest.mark.slow
 

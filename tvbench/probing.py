@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from tvbench.addresses import shown_address
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import UsageError
 from tvbench.feed import DecodeAhead
 from tvbench.plan import PlannedItem, requests_of
+from tvbench.registry.addresses import shown_address
 from tvbench.types import ModelCard, Request, Response
 
 PROBES = 8

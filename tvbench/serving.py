@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tvbench.addresses import shown_address
 from tvbench.engines.open import ask_server
 from tvbench.engines.openai_identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.manifest import Ask
+from tvbench.registry.addresses import shown_address
 from tvbench.store import RunFolder
 from tvbench.types import ModelCard
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from tvbench import __version__
-from tvbench.influence import prompt_label
+from tvbench.registry.influence import prompt_label
 from tvbench.types import Build, Item, ModelCard, Sampling, Task
 
 TWO_BOS = "two"

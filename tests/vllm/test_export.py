@@ -15,7 +15,7 @@ from training import SIZES, assembled
 from tvbench.engines.protocol import Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
-from tvbench.local_models import trained_folder
+from tvbench.registry.local_models import trained_folder
 from tvbench.train.assembly import open_model, vision_scale
 from tvbench.train.export import export
 from tvbench.types import Request

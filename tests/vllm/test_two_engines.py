@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tvbench.errors import EngineError
-from tvbench.local_models import trained_folder
+from tvbench.registry.local_models import trained_folder
 
 pytestmark = pytest.mark.vllm
 

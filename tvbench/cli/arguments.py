@@ -60,7 +60,7 @@ def settings_of(pairs: Sequence[str], tasks: Sequence[str]) -> dict[str, dict[st
 
     Raises UsageError for what is not `task.key=value`.
     """
-    from tvbench.catalog import groups
+    from tvbench.registry.catalog import groups
 
     settings: dict[str, dict[str, str]] = {task: {} for task in tasks}
     for pair in pairs:

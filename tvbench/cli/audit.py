@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _names_a_run(args: argparse.Namespace) -> bool:
     """Whether `what` is a run. A task's name goes first. Raises UsageError where it is neither."""
-    from tvbench import catalog
+    from tvbench.registry import catalog
     from tvbench.store import MANIFEST, find_runs
 
     first = args.what.split(",")[0].partition(":")[0].strip()
@@ -81,10 +81,10 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 
 
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
-    from tvbench import catalog
     from tvbench.auditing import audit
     from tvbench.declared import code_in
     from tvbench.plan import Overrides, plan_task
+    from tvbench.registry import catalog
     from tvbench.types import BuildOptions, ModelCard
 
     nobody = ModelCard(name="audit", kind="builtin", location="audit")

@@ -29,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench import catalog
     from tvbench.engines.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine, local_checkpoint
+    from tvbench.registry import catalog
 
     card = with_image_scale(catalog.resolve_model(args.model), args.image_scale)
     if card.kind == "server":

@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
 
 def wanted(args: argparse.Namespace) -> list[Want]:
     """What was asked for, each thing once. Raises UsageError for unknown names, and when nothing is asked for."""
-    from tvbench import catalog
+    from tvbench.registry import catalog
 
     wants: list[Want] = []
     if args.tasks:
@@ -70,7 +70,7 @@ def _task_wants(task: Task) -> list[Want]:
 
 
 def _data_want(data: HubData) -> Want:
-    from tvbench.hub import snapshot
+    from tvbench.registry.hub import snapshot
 
     note = "; ".join(filter(None, (data.licence, data.note)))
     if not HUB_ID.fullmatch(data.repo):
@@ -79,7 +79,7 @@ def _data_want(data: HubData) -> Want:
 
 
 def _model_want(card: ModelCard) -> Want:
-    from tvbench.hub import model_folder
+    from tvbench.registry.hub import model_folder
 
     if card.kind != "hub":
         why = {"folder": "is here already", "server": "is served elsewhere", "builtin": "is built when it is needed"}

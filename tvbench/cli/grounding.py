@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
 
 def languages_of(model: str) -> tuple[str, ...]:
     """What the card of that name lists; nothing where there is no such card here."""
-    from tvbench.catalog import models
+    from tvbench.registry.catalog import models
 
     card = models().get(model)
     return card.languages if card else ()

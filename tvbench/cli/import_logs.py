@@ -30,9 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.catalog import tasks
     from tvbench.interop.lmms_logs import read_logs
     from tvbench.interop.runs import import_logs
+    from tvbench.registry.catalog import tasks
     from tvbench.report.table import show
 
     check_results(args.results)

@@ -99,13 +99,13 @@ def plan_judging(
 ) -> list[Judging]:
     """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
     from tvbench.answered import answered
-    from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
-    from tvbench.hub import pinned, pinned_if_here
     from tvbench.judging.record import judge_folders
     from tvbench.judging.rubric import choose_rubric
     from tvbench.judging.session import Judging
     from tvbench.languages import code_of
+    from tvbench.registry.catalog import resolve_model
+    from tvbench.registry.hub import pinned, pinned_if_here
     from tvbench.serving import identified
 
     card = resolve_model(args.judge)

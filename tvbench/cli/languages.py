@@ -78,14 +78,14 @@ def explained(one: Language) -> Iterator[str]:
 
 
 def _tasks_with(code: str) -> list[str]:
-    from tvbench.catalog import tasks
+    from tvbench.registry.catalog import tasks
 
     return [name for name, task in tasks().items() if code in task.languages]
 
 
 def _languages_of(name: str) -> list[Language]:
     """The languages that a task knows. Raises UsageError for an unknown task, and one that has no list of its own."""
-    from tvbench.catalog import task
+    from tvbench.registry.catalog import task
 
     codes = task(name).languages
     if not codes:

@@ -105,7 +105,7 @@ def chosen_tasks(wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]
         if name in present:
             chosen[name] = None
             continue
-        from tvbench.catalog import groups, tasks
+        from tvbench.registry.catalog import groups, tasks
 
         if name in groups():
             chosen |= dict.fromkeys(groups()[name])

@@ -48,7 +48,7 @@ def _add_own_format(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench import catalog
+    from tvbench.registry import catalog
 
     if args.action == "show":
         card = catalog.resolve_model(args.model)

@@ -100,10 +100,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.catalog import resolve_model
     from tvbench.engines.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine
-    from tvbench.hub import pinned, pinned_if_here
+    from tvbench.registry.catalog import resolve_model
+    from tvbench.registry.hub import pinned, pinned_if_here
     from tvbench.serving import identified, named
     from tvbench.store import find_runs
 
@@ -133,7 +133,7 @@ def main(args: argparse.Namespace) -> int:
 
 def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
     """Build every selected task. Raises UsageError for unknown tasks, languages, protocols or unusable data."""
-    from tvbench import catalog
+    from tvbench.registry import catalog
 
     selection = catalog.parse_selection(args.tasks)
     settings = settings_of(args.set, [name for name, _ in selection])
@@ -205,12 +205,12 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
 def _check_scorers(args: argparse.Namespace) -> None:
     """A judge that is not known, or a COMET without its environment, is found before the first answer, not after the
     last. Raises UsageError."""
-    from tvbench.catalog import resolve_model
     from tvbench.engines.open import choose_engine
     from tvbench.judging.rubric import choose_rubric
+    from tvbench.registry.catalog import resolve_model
 
     if args.comet is not None:
-        from tvbench.workers.environments import comet_python
+        from tvbench.registry.environments import comet_python
 
         comet_python()
     if args.judge is None:
@@ -294,7 +294,8 @@ def _report(
 
 def _languages(text: str | None, tasks: list[str]) -> tuple[str, ...]:
     """Codes of `--languages`; a language that no selected task has is an error, not silence."""
-    from tvbench import catalog, languages
+    from tvbench import languages
+    from tvbench.registry import catalog
 
     codes = tuple(languages.code_of(name) for name in names(text))
     declared = [catalog.task(name).languages for name in tasks]

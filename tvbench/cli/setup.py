@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.workers.environments import build, comet_environment
+    from tvbench.registry.environments import build, comet_environment
 
     environment = comet_environment()
     if not args.path:

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench import catalog
+    from tvbench.registry import catalog
 
     if args.action == "show":
         chosen = [catalog.task(name) for name in catalog.groups().get(args.task, (args.task,))]

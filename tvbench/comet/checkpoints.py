@@ -1,7 +1,7 @@
 """Which COMET checkpoint is meant by a name or a path, where it lies, and what exactly it is.
 
-Downloads through `tvbench.hub`, so that the commit is known before anything is scored. Reads hparams.yaml, loads no
-weights.
+Downloads through `tvbench.registry.hub`, so that the commit is known before anything is scored. Reads hparams.yaml,
+loads no weights.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench import hub
 from tvbench.errors import EngineError, UsageError, unknown_name
-from tvbench.local_models import content_digest
+from tvbench.registry import hub
+from tvbench.registry.local_models import content_digest
 from tvbench.safety.bounded import read_yaml
 
 KNOWN = {

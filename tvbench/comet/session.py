@@ -18,10 +18,10 @@ from tvbench.comet.checkpoints import find_checkpoint
 from tvbench.comet.record import Appender, Model, Record
 from tvbench.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.errors import EngineError, UsageError
+from tvbench.registry.environments import comet_python
 from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, Response
 from tvbench.workers import comet_worker
-from tvbench.workers.environments import comet_python
 from tvbench.workers.process import SILENCE_S, WorkerError, WorkerProcess
 
 RESTARTS = 2

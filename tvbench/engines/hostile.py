@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import EngineError, TvbenchError
-from tvbench.local_models import MODEL_TYPE
+from tvbench.registry.local_models import MODEL_TYPE
 
 OBJECTS = frozenset({"text_config", "vision_config", "tvbench"})
 DTYPE_NAMES = frozenset({"dtype", "torch_dtype"})

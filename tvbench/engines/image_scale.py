@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tvbench.engines.checkpoint import UnknownScale, corrections_of, is_gemma2_llava, read_config, scale_state
 from tvbench.errors import UsageError
-from tvbench.hub import SCALE_SAID
-from tvbench.local_models import trained_folder
+from tvbench.registry.hub import SCALE_SAID
+from tvbench.registry.local_models import trained_folder
 from tvbench.types import ModelCard
 
 

@@ -21,10 +21,10 @@ from tvbench.engines.hostile import one_sentence
 from tvbench.engines.protocol import Engine
 from tvbench.engines.vllm_process import set_environment
 from tvbench.errors import EngineError, UsageError, unknown_name
-from tvbench.hub import model_folder, needs_remote_code, stored_revision
-from tvbench.influence import prompt_settings
-from tvbench.local_models import BUILDER, trained_folder
-from tvbench.places import cache_root, config_root
+from tvbench.registry.hub import model_folder, needs_remote_code, stored_revision
+from tvbench.registry.influence import prompt_settings
+from tvbench.registry.local_models import BUILDER, trained_folder
+from tvbench.registry.places import cache_root, config_root
 from tvbench.types import ModelCard
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.tensors import weight_files
 from tvbench.errors import EngineError, MediaError
-from tvbench.influence import argument_labels, score_arguments
+from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:

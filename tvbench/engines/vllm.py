@@ -21,8 +21,8 @@ from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
 from tvbench.errors import EngineError, MediaError
-from tvbench.influence import argument_labels, score_arguments
 from tvbench.media.clips import Clip
+from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.errors import UsageError
-from tvbench.influence import prompt_label
 from tvbench.judging.cases import CHECKED, Case, gather
 from tvbench.judging.record import Verdict, judge_folder, settle
 from tvbench.judging.rubric import Rubric
 from tvbench.judging.spend import Prices, Spend, most, spent
 from tvbench.manifest import JudgeEntry, Manifest
 from tvbench.plan import PlannedItem
+from tvbench.registry.influence import prompt_label
 from tvbench.runner import Watch, answer_items
 from tvbench.session import earlier_engine, engine_label, packages
 from tvbench.store import RunFolder, RunWriter

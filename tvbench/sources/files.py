@@ -39,7 +39,7 @@ def folder_of(repo: str, data: Path | None, revision: str | None, offline: bool)
     """The local copy that was given, or the hub's snapshot, downloaded if it has to be."""
     if data is not None:
         return local_folder(data, repo)
-    from tvbench.hub import snapshot
+    from tvbench.registry.hub import snapshot
 
     return snapshot(repo, kind="dataset", revision=revision, offline=offline)
 

@@ -199,7 +199,7 @@ def part_folder(name: str, revision: str | None, files: Sequence[str] = PART_FIL
         return local
     if name.count("/") != 1 or name.startswith((".", "/")):
         raise UsageError(f"there is no folder {name}", "give a checkpoint folder or a hub id such as org/name")
-    from tvbench.hub import snapshot
+    from tvbench.registry.hub import snapshot
 
     return snapshot(name, kind="model", revision=revision, files=files)
 

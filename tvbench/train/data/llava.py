@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tvbench.errors import UsageError
-from tvbench.places import cache_root
+from tvbench.registry.places import cache_root
 from tvbench.safety.bounded import json_value
 from tvbench.sources.media import media_in
 from tvbench.train.data.columns import Columns, columns_of, joined

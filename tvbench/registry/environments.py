@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.places import cache_root
+from tvbench.registry.places import cache_root
 
 WHOLE = "whole"
 SAID_LINES = 4

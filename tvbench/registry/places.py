@@ -36,7 +36,7 @@ def config_root() -> Path:
 
 
 def _own_candidates(kind: str) -> list[Path]:
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     candidates = [config_root() / kind] if config_root().is_absolute() else []
     if (package.parent / "pyproject.toml").is_file():
         candidates.append(package.parent / kind)

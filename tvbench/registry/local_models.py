@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tvbench.errors import UsageError
-from tvbench.places import search_folders
+from tvbench.registry.places import search_folders
 from tvbench.safety.bounded import read_object
 from tvbench.types import RANDOM_WEIGHTS, ModelCard
 

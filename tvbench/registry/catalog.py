@@ -17,14 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tvbench.addresses import server_address
-from tvbench.cards import find_cards
 from tvbench.declared import code_in
 from tvbench.errors import UsageError, unknown_name
-from tvbench.local_models import builtin_card, content_digest, folder_card
-from tvbench.places import nearby_folder, search_folders
-from tvbench.plug_ins import plug_ins
-from tvbench.task_files import TaskFile, find_task_files, load_tasks, tasks_in
+from tvbench.registry.addresses import server_address
+from tvbench.registry.cards import find_cards
+from tvbench.registry.local_models import builtin_card, content_digest, folder_card
+from tvbench.registry.places import nearby_folder, search_folders
+from tvbench.registry.plug_ins import plug_ins
+from tvbench.registry.task_files import TaskFile, find_task_files, load_tasks, tasks_in
 from tvbench.types import ModelCard, Task
 
 log = logging.getLogger(__name__)
