@@ -35,7 +35,7 @@ import av  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from tvbench.media.kinds import BEGINNINGS  # noqa: E402
+from tvbench.data.media.kinds import BEGINNINGS  # noqa: E402
 from tvbench.store import find_runs  # noqa: E402
 
 BAIT = "bait.mp4"

@@ -28,12 +28,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
 from tvbench.media.preparing import prepare
-from tvbench.media.video import Decoder
 from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.registry.catalog import parse_selection, resolve_model, task
 from tvbench.session import RunSession, SessionOptions

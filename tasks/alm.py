@@ -24,13 +24,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tvbench.alm_rows import Question, picture_column, question_of
-from tvbench.building import Row, lettered, logged_prompt, require_columns, shuffled_choice, user_message
+from tvbench.data.alm_rows import Question, picture_column, question_of
+from tvbench.data.authoring import Row, lettered, logged_prompt, require_columns, shuffled_choice, user_message
+from tvbench.data.options import paper_options, parse_options
+from tvbench.data.sources import Rows, available_splits, open_rows
+from tvbench.data.true_false import Words, learn_words, options_of
 from tvbench.errors import UsageError, unknown_name
 from tvbench.languages import is_language, language
-from tvbench.scoring.options import paper_options, parse_options
-from tvbench.sources import Rows, available_splits, open_rows
-from tvbench.true_false import Words, learn_words, options_of
 from tvbench.types import Ask, Choice, HubData, Item, Message, Open, Opened, Sampling, Setting, Target, Task
 
 REPO = "MBZUAI/ALM-Bench"

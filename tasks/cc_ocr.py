@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tvbench.building import HubRows, Row, logged_prompt, text_of, user_message
+from tvbench.data.authoring import HubRows, Row, logged_prompt, text_of, user_message
 from tvbench.languages import code_of
 from tvbench.types import Ask, Item, Message, OcrText, Sampling, Task
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tvbench.building import HubRows, Row, text_of, user_message
+from tvbench.data.authoring import HubRows, Row, text_of, user_message
 from tvbench.languages import language
 from tvbench.types import Ask, Contrast, Item, Sampling, Task
 

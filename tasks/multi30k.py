@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.building import Row, logged_prompt, require_columns, text_of, user_message
+from tvbench.data.authoring import Row, logged_prompt, require_columns, text_of, user_message
+from tvbench.data.multi30k_raw import RAW_REPO, raw_folder, raw_name, raw_pictures, raw_texts
+from tvbench.data.sources import available_splits, local_folder, open_rows
 from tvbench.errors import UsageError
 from tvbench.languages import ENGLISH, code_of, language
-from tvbench.multi30k_raw import RAW_REPO, raw_folder, raw_name, raw_pictures, raw_texts
-from tvbench.sources import available_splits, local_folder, open_rows
 from tvbench.types import Ask, HubData, Item, Media, Message, Opened, Sampling, Task, Translation
 
 REPO = "romrawinjp/multi30k"

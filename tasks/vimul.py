@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.building import CONFIGS, Row, lettered, shuffled_choice, text_of, user_message
+from tvbench.data.authoring import CONFIGS, Row, lettered, shuffled_choice, text_of, user_message
+from tvbench.data.option_columns import COLUMN_NAMES, Columns, find_columns, gold_in, options_in
+from tvbench.data.sources import Rows, available_splits, open_rows
 from tvbench.errors import UsageError
 from tvbench.languages import language
-from tvbench.option_columns import COLUMN_NAMES, Columns, find_columns, gold_in, options_in
-from tvbench.sources import Rows, available_splits, open_rows
 from tvbench.types import Ask, Choice, HubData, Item, Open, Opened, Sampling, Setting, Target, Task
 
 REPO = "MBZUAI/ViMUL-Bench"

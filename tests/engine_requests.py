@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tvbench.data.media.clips import Clip, Decoded
 from tvbench.engines.protocol import Engine, ListFeed, Prepared
-from tvbench.media.clips import Clip, Decoded
 from tvbench.types import Media, Message, ModelCard, Request, Response, Sampling
 
 SIZES = ((56, 56), (40, 120), (150, 60), (200, 130), (33, 34), (300, 50), (64, 240))

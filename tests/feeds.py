@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
+from tvbench.data.media.clips import Decoded
 from tvbench.engines.protocol import Prepared
-from tvbench.media.clips import Decoded
 from tvbench.types import Media, Message, Part, Request, Sampling
 
 

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from tvbench.media.anyres import best_resolution, clip_rows, grids, picture_rows, pinpoints
+from tvbench.data.media.anyres import best_resolution, clip_rows, grids, picture_rows, pinpoints
 
 PAPER = pinpoints(6, 384)
 

@@ -12,12 +12,12 @@ import pytest
 from task_data import write_jsonl
 
 from tvbench.cli.main import main
+from tvbench.data.sources import open_rows
 from tvbench.errors import UsageError
 from tvbench.judging.rubric import read_rubric
 from tvbench.registry import catalog
 from tvbench.safety import bounded
 from tvbench.safety.bounded import json_value, read_json, read_yaml, yaml_value
-from tvbench.sources import open_rows
 from tvbench.store import find_runs
 
 Said = pytest.CaptureFixture[str]

@@ -17,11 +17,11 @@ import av
 import numpy as np
 import pytest
 
+from tvbench.data.media import container, decode
+from tvbench.data.media.container import kind_of
+from tvbench.data.media.decode import decode_clip
+from tvbench.data.media.video import COMMAND, Decoder, environment
 from tvbench.errors import MediaError
-from tvbench.media import container, decode
-from tvbench.media.container import kind_of
-from tvbench.media.decode import decode_clip
-from tvbench.media.video import COMMAND, Decoder, environment
 
 KINDS = [
     ("mp4", "libx264", "mov"), ("mov", "libx264", "mov"), ("3gp", "mpeg4", "mov"), ("matroska", "libx264", "matroska"),
@@ -105,8 +105,8 @@ def test_nothing_is_opened_even_where_a_list_is_taken_for_a_clip(
 
 CLOSED_OFF = """
 import socket, sys
-from tvbench.media.decode import decode_clip
-from tvbench.media.decode_worker import close_off, warm_up
+from tvbench.data.media.decode import decode_clip
+from tvbench.data.media.decode_worker import close_off, warm_up
 warm_up()
 close_off(3)
 for opener in (lambda: open("/dev/null"), lambda: socket.socket()):

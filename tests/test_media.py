@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tvbench.data.media.decode import decode_clip
+from tvbench.data.media.images import open_image
+from tvbench.data.media.video import Decoder
 from tvbench.errors import MediaError
-from tvbench.media.decode import decode_clip
-from tvbench.media.images import open_image
-from tvbench.media.video import Decoder
 
 
 def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:

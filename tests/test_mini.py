@@ -20,9 +20,9 @@ import pytest
 from PIL import Image
 
 from tvbench.cli.main import main
+from tvbench.data.media.video import Decoder
 from tvbench.errors import UsageError
 from tvbench.gate import gated
-from tvbench.media.video import Decoder
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.render import ICONS, PALETTE
 from tvbench.mini.samples import Sample, Task, makers, samples

@@ -9,7 +9,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvbench.scoring.options import PaperOptions, paper_options, parse_options
+from tvbench.data.options import PaperOptions, paper_options, parse_options
 
 FRUIT = ("Apfel", "Birne", "Kirsche", "Dattel")
 

@@ -16,11 +16,11 @@ from task_data import png, write_jsonl, write_parquet
 
 from tasks import multi30k
 from tvbench.cli.main import main
+from tvbench.data.sources import media_from, open_rows, read_text_lines
+from tvbench.data.sources.paths import read_media
 from tvbench.errors import MediaError, UsageError
 from tvbench.gate import gated
 from tvbench.keys import media_of
-from tvbench.sources import media_from, open_rows, read_text_lines
-from tvbench.sources.paths import read_media
 from tvbench.store import find_runs
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.llava import LlavaCorpus
@@ -148,7 +148,7 @@ def test_texts_that_lead_out_or_swell_are_refused(
     (data / "test_2016_flickr.en").symlink_to(tmp_path / "secret")
     with pytest.raises(UsageError, match="leads out of the data folder"):
         read_text_lines(data / "test_2016_flickr.en", data)
-    monkeypatch.setattr("tvbench.sources.files.MOST_TEXT", 1000)
+    monkeypatch.setattr("tvbench.data.sources.files.MOST_TEXT", 1000)
     (data / "bomb.de.gz").write_bytes(gzip.compress(b"\n" * 100_000))
     with pytest.raises(UsageError, match=r"bomb.de.gz holds more than 1,000 bytes"):
         read_text_lines(data / "bomb.de.gz", data)

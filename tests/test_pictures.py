@@ -14,11 +14,11 @@ import pytest
 from feeds import medium, picture, question
 from PIL import Image, ImageOps, JpegImagePlugin
 
+from tvbench.data.media import images
+from tvbench.data.media.images import FORMATS, open_image, read_header, shrunk
 from tvbench.engines.openai_messages import chat_messages, faithful_mime
 from tvbench.errors import MediaError
 from tvbench.feed import DecodeAhead
-from tvbench.media import images
-from tvbench.media.images import FORMATS, open_image, read_header, shrunk
 from tvbench.plan import plan_item
 from tvbench.types import Item, Media, Message, ModelCard, Open, Request, Sampling
 
@@ -187,12 +187,12 @@ def opened_elsewhere(source: str) -> list[int]:
 
 
 def test_one_module_opens_pictures_and_one_opens_clips() -> None:
-    allowed = {"tvbench/media/images.py", "tvbench/media/container.py", "tvbench/mini/render.py",
-               "tvbench/media/decode_worker.py"}  # the last two write clips
+    allowed = {"tvbench/data/media/images.py", "tvbench/data/media/container.py", "tvbench/mini/render.py",
+               "tvbench/data/media/decode_worker.py"}  # the last two write clips
     assert opened_elsewhere("from PIL import Image as I\nimport PIL\nPIL.Image.open(x)\nav.open(y)") == [1, 3, 4]
     found = {path.relative_to(ROOT).as_posix() for folder in ("tvbench", "tasks")
              for path in (ROOT / folder).rglob("*.py") if opened_elsewhere(path.read_text(encoding="utf-8"))}
-    assert found <= allowed, "pictures are opened by tvbench.media.images alone, with a list of formats"
+    assert found <= allowed, "pictures are opened by tvbench.data.media.images alone, with a list of formats"
 
 
 # ── The same pixels as ever ───────────────────────────────────────────────────────────────────────

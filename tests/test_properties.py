@@ -11,12 +11,12 @@ from examples import examples
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tvbench.data.options import parse_options
 from tvbench.judging.reply import Reading, read_reply
 from tvbench.judging.rubric import known_rubrics
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import judge
 from tvbench.scoring.normalise import normalise, without_markdown, words
-from tvbench.scoring.options import parse_options
 from tvbench.types import Choice, Item, Message, Response, Short
 
 BLANKS = st.text(alphabet=" \n\t\r\u00a0\u3000", max_size=4)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from tvbench.data.options import paper_options, parse_options
 from tvbench.scoring import score_item, summarise
 from tvbench.scoring.choice import judge
-from tvbench.scoring.options import paper_options, parse_options
 from tvbench.types import Choice, Contains, Item, Message, OcrText, Response, TaskResult, Translation
 
 SHARED = Path(os.environ.get("TVBENCH_SHARED", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()

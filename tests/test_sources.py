@@ -15,9 +15,9 @@ import pyarrow.parquet
 import pytest
 from task_data import png, write_jsonl, write_parquet
 
-from tvbench.building import require_columns
+from tvbench.data.authoring import require_columns
+from tvbench.data.sources import Blob, Rows, available_splits, media_from, open_rows, read_text_lines
 from tvbench.errors import MediaError, UsageError
-from tvbench.sources import Blob, Rows, available_splits, media_from, open_rows, read_text_lines
 
 REPO = "org/name"
 ROWS = [{"id": number, "text": f"Zeile {number} – ไทย", "tags": ["a", "b"][: number % 3]} for number in range(5)]
@@ -414,7 +414,7 @@ def test_the_revision_changes_with_the_content(tmp_path: Path, change: str) -> N
 
 @pytest.mark.slow
 def test_of_large_files_both_ends_and_the_size_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tvbench.sources.files.FULL_HASH_BYTES", 1 << 20)
+    monkeypatch.setattr("tvbench.data.sources.files.FULL_HASH_BYTES", 1 << 20)
     path = tmp_path / "test.jsonl"
     path.write_bytes(b'{"id": 1}\n' * 350_000)
     found = {digest(tmp_path)}

@@ -11,13 +11,13 @@ from task_data import build, choice, items, png, prompt, write_jsonl, write_parq
 
 from tasks import alm
 from tvbench.cli.main import main
+from tvbench.data.sources import Rows
+from tvbench.data.true_false import Answered, first_words, learn_words
 from tvbench.errors import MediaError, UsageError
 from tvbench.gate import ask_of
 from tvbench.keys import media_of
 from tvbench.plan import Overrides, plan_task
 from tvbench.scoring import score_item
-from tvbench.sources import Rows
-from tvbench.true_false import Answered, first_words, learn_words
 from tvbench.types import BuildOptions, Choice, ModelCard, Open, Response
 
 MCQ, TRUE_FALSE = "Multiple Choice Questions", "True False Question"
@@ -286,7 +286,7 @@ def test_alm_pictures_are_not_read_while_building(alm_data: Path, monkeypatch: p
 
     (media,) = media_of(items(alm, alm_data)[0].messages)
     assert media.kind == "image" and media.load() == png()
-    monkeypatch.setattr("tvbench.sources.tables.Cells._read", forbidden)
+    monkeypatch.setattr("tvbench.data.sources.tables.Cells._read", forbidden)
     (media,) = media_of(items(alm, alm_data)[0].messages)
     with pytest.raises(AssertionError):
         media.load()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tvbench.media.anyres import pinpoints
+from tvbench.data.media.anyres import pinpoints
 
 Family = Literal["llava_next", "llava_onevision"]
 CLASSES: dict[Family, str] = {

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from tvbench.building import Missing, Row
-from tvbench.declared import code_in, read_settings, settings_word
+from tvbench.data.authoring import Missing, Row
+from tvbench.data.declared import code_in, read_settings, settings_word
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
 from tvbench.types import (
     Ask,

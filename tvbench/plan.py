@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvbench.declared import code_in
+from tvbench.data.declared import code_in
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.gate import asked_words, gated, media_left_out
 from tvbench.keys import content_key, media_digest, media_of

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any
 
 from tvbench import __version__
+from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.lines import in_words
 from tvbench.manifest import NO_ENGINE, Ask, Manifest, Session, now, plain
 from tvbench.media.preparing import prepare
-from tvbench.media.video import Decoder
 from tvbench.plan import Plan, requests_of
 from tvbench.probing import probe, refusal
 from tvbench.reuse import Reusable, reusable

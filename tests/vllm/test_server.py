@@ -12,11 +12,11 @@ import pytest
 from engine_requests import ask, card_for, picture, serve
 from vllm_server import vllm_server
 
+from tvbench.data.media.video import Decoder
 from tvbench.engines.openai import OpenAIEngine
 from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.media.preparing import prepare
-from tvbench.media.video import Decoder
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.mini.samples import samples
 from tvbench.types import Message, Request, Sampling

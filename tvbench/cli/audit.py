@@ -82,7 +82,7 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.auditing import audit
-    from tvbench.declared import code_in
+    from tvbench.data.declared import code_in
     from tvbench.plan import Overrides, plan_task
     from tvbench.registry import catalog
     from tvbench.types import BuildOptions, ModelCard

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tvbench.data.media.clips import Clip, Decoded
 from tvbench.engines.protocol import Engine, ListFeed, Prepared
 from tvbench.errors import EngineError
-from tvbench.media.clips import Clip, Decoded
 from tvbench.types import Media, Message, Request, Response, Sampling
 
 Scores = dict[str, tuple[float, ...]]

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tvbench.data.media.clips import Clip
 from tvbench.doctor.asking import Scores, prepared_prompt, scores
 from tvbench.doctor.findings import Finding, importing
 from tvbench.doctor.sight import Sight, measure_sight
@@ -28,7 +29,6 @@ from tvbench.engines.sampling import soft_cap
 from tvbench.engines.small_files import tower_sides
 from tvbench.engines.transformers import TransformersEngine, append_right, load_model
 from tvbench.errors import EngineError
-from tvbench.media.clips import Clip
 from tvbench.types import ModelCard
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3}

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from tvbench.data.media.anyres import clip_rows, picture_rows
+from tvbench.data.media.clips import Clip, Decoded
 from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import EngineError, MediaError
-from tvbench.media.anyres import clip_rows, picture_rows
-from tvbench.media.clips import Clip, Decoded
 
 if TYPE_CHECKING:
     import torch

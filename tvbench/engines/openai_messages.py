@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tvbench.data.media.clips import Clip, Decoded
+from tvbench.data.media.images import as_picture, plain_format, png
 from tvbench.engines.openai_retry import Answered, Json, Trouble
 from tvbench.engines.prompt import cut
 from tvbench.engines.protocol import Prepared
-from tvbench.media.clips import Clip, Decoded
-from tvbench.media.images import as_picture, plain_format, png
 from tvbench.types import Media, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}

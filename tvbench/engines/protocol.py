@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tvbench.media.clips import Clip, Decoded
+from tvbench.data.media.clips import Clip, Decoded
 from tvbench.types import EngineInfo as EngineInfo  # where it is looked for
 from tvbench.types import Request, Response
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvbench.data.media.clips import Clip
 from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, read_config
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
 from tvbench.engines.prompt import Prompter
@@ -21,7 +22,6 @@ from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
 from tvbench.errors import EngineError, MediaError
-from tvbench.media.clips import Clip
 from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tvbench.data.media.clips import Decoded
+from tvbench.data.media.images import open_image, plain_format, read_header, unread
+from tvbench.data.media.room import Room
+from tvbench.data.media.video import Decoder
 from tvbench.engines.protocol import ALL_OF_IT, Prepared, Sight
 from tvbench.errors import MediaError
 from tvbench.keys import media_of
-from tvbench.media.clips import Decoded
-from tvbench.media.images import open_image, plain_format, read_header, unread
-from tvbench.media.room import Room
-from tvbench.media.video import Decoder
 from tvbench.types import Media, Request
 
 DECODING = Room(256 << 20)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tvbench.building import lettered
+from tvbench.data.authoring import lettered
 from tvbench.languages import language
 from tvbench.mini import prompts
 from tvbench.mini.grammars import grammar

@@ -6,7 +6,7 @@ letter, `text` shows them without and wants the option itself. Knows samples; no
 
 from __future__ import annotations
 
-from tvbench.building import lettered
+from tvbench.data.authoring import lettered
 from tvbench.languages import language
 from tvbench.mini.grammars import grammar
 from tvbench.mini.samples import Sample

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tvbench.declared import code_in
+from tvbench.data.declared import code_in
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.addresses import server_address
 from tvbench.registry.cards import find_cards

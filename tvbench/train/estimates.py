@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from tvbench.data.media.anyres import clip_rows, picture_rows, pinpoints
 from tvbench.errors import UsageError
-from tvbench.media.anyres import clip_rows, picture_rows, pinpoints
 from tvbench.mini.world import level_of
 from tvbench.train.data.entries import Entry
 from tvbench.train.stages import ModelPlan, Stage

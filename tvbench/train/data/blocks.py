@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tvbench.data.sources import Rows, open_rows
+from tvbench.data.sources.media import media_in
+from tvbench.data.sources.tables import json_rows, parquet_rows
 from tvbench.errors import UsageError
-from tvbench.sources import Rows, open_rows
-from tvbench.sources.media import media_in
-from tvbench.sources.tables import json_rows, parquet_rows
 from tvbench.train.data.columns import Columns, columns_of
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.rows import COLUMNS, outline_of, sample_of

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tvbench.data.media.anyres import clip_rows, picture_rows
+from tvbench.data.media.images import open_image
 from tvbench.errors import MediaError
-from tvbench.media.anyres import clip_rows, picture_rows
-from tvbench.media.images import open_image
 from tvbench.train.data.pixels import Levels, Pixels
 from tvbench.train.data.sample import VIDEO_MARK, BrokenSample, Drawn, Medium, TrainSample, Turn
 from tvbench.train.data.template import MARKS, START, Rendered, instruct, placed, plain
@@ -28,7 +28,7 @@ from tvbench.train.loss import IGNORED
 from tvbench.train.stages import Stage
 
 if TYPE_CHECKING:
-    from tvbench.media.video import Decoder
+    from tvbench.data.media.video import Decoder
 
 Layout = Literal["flat", "anyres", "clip"]
 
@@ -227,7 +227,7 @@ class Encoder:
         if medium.kind == "image":
             return [open_image(medium.load(), medium.name)]
         if self._decoder is None:
-            from tvbench.media.video import Decoder
+            from tvbench.data.media.video import Decoder
 
             self._decoder = Decoder(workers=1)
         clip, notes = self._decoder.decode(medium.load(), medium.name, self.stage.frames)

@@ -19,10 +19,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tvbench.data.sources.media import media_in
 from tvbench.errors import UsageError
 from tvbench.registry.places import cache_root
 from tvbench.safety.bounded import json_value
-from tvbench.sources.media import media_in
 from tvbench.train.data.columns import Columns, columns_of, joined
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.rows import outline_of, sample_of

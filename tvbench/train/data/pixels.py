@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tvbench.media.anyres import best_resolution, fitted
+from tvbench.data.media.anyres import best_resolution, fitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL.Image import Resampling
 
+from tvbench.data.media.clips import Clip
+from tvbench.data.media.container import declared_end, is_cut, open_clip, video_stream
+from tvbench.data.media.images import shrunk
 from tvbench.errors import MediaError
-from tvbench.media.clips import Clip
-from tvbench.media.container import declared_end, is_cut, open_clip, video_stream
-from tvbench.media.images import shrunk
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from tvbench.data.splitting import BRACKETS_CLOSE, BRACKETS_OPEN, Span, labelled_spans, split_label, splits, texts_of
 from tvbench.scoring.normalise import contains_words, normalise
-from tvbench.scoring.splitting import BRACKETS_CLOSE, BRACKETS_OPEN, Span, labelled_spans, split_label, splits, texts_of
 
 How = Literal["equal", "contained", "similar", "none"]
 _RANK: dict[How, int] = {"equal": 3, "contained": 2, "similar": 1, "none": 0}

@@ -11,9 +11,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from tvbench.data.sources.paths import check_data_file, is_inside
 from tvbench.errors import UsageError
 from tvbench.safety.bounded import MOST_YAML, yaml_value
-from tvbench.sources.paths import check_data_file, is_inside
 
 ENDINGS = (".parquet", ".jsonl", ".json")
 SHARD = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]+)?$")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tvbench.data.sources.paths import read_media, safe_path
 from tvbench.errors import MediaError
-from tvbench.sources.paths import read_media, safe_path
 
 LONGEST_PATH = 200
 """Longer text in a cell may be the media itself, in base64."""

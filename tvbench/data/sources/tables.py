@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tvbench.data.sources.media import Blob
+from tvbench.data.sources.paths import read_media, safe_path
 from tvbench.errors import MediaError, UsageError
 from tvbench.safety.bounded import json_value
-from tvbench.sources.media import Blob
-from tvbench.sources.paths import read_media, safe_path
 
 
 def head(files: tuple[Path, ...]) -> tuple[tuple[str, ...], int]:

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tvbench.data.sources import Rows, available_splits, media_from, open_rows
 from tvbench.errors import MediaError, UsageError, unknown_name
 from tvbench.languages import code_of, is_language, language
-from tvbench.sources import Rows, available_splits, media_from, open_rows
 from tvbench.types import Ask, Build, BuildOptions, Choice, HubData, Item, Media, Message, Opened
 
 LANGUAGE_COLUMNS = ("language", "lang", "language_code", "lang_code", "locale")

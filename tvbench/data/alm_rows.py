@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.building import text_of
+from tvbench.data.authoring import text_of
+from tvbench.data.options import paper_options, parse_options
+from tvbench.data.true_false import Answered
 from tvbench.languages import is_language, language
-from tvbench.scoring.options import paper_options, parse_options
-from tvbench.true_false import Answered
 
 PICTURE_COLUMNS = ("file_name", "image")
 LONGEST_PATH = 200

@@ -1,4 +1,4 @@
-"""The decoding process: `python -m tvbench.media.decode_worker`.
+"""The decoding process: `python -m tvbench.data.media.decode_worker`.
 
 Reads jobs (a JSON line, then the clip's bytes) from standard input and answers (a JSON line, then the frames' bytes) on
 a duplicate of standard output, so that nothing a library prints can damage the protocol. From the first job on the
@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from tvbench.data.media.decode import decode_clip
 from tvbench.errors import MediaError
-from tvbench.media.decode import decode_clip
 
 WORKING_MEMORY = 768 << 20
 """Bytes that one clip may take besides its file: decode.CLIP_BYTES, and a decoder's pictures. A clip that wants more is

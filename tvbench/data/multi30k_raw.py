@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tvbench.building import Missing
+from tvbench.data.authoring import Missing
+from tvbench.data.sources import picture_file, read_text_lines
 from tvbench.errors import MediaError, UsageError
 from tvbench.languages import ENGLISH
-from tvbench.sources import picture_file, read_text_lines
 from tvbench.types import Media
 
 RAW_REPO = "multi30k/dataset"

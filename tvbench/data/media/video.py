@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from tvbench.data.media.clips import Clip
 from tvbench.errors import MediaError
-from tvbench.media.clips import Clip
 
-COMMAND = (sys.executable, "-P", "-m", "tvbench.media.decode_worker")
+COMMAND = (sys.executable, "-P", "-m", "tvbench.data.media.decode_worker")
 WORKERS = 2
 CLOSED = "the decoder of clips is closed"
 
@@ -127,7 +127,7 @@ class Decoder:
 def environment() -> dict[str, str]:
     """The process's variables: it finds this package from its empty folder."""
     given = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    here = str(Path(__file__).resolve().parents[2])
+    here = str(Path(__file__).resolve().parents[3])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([here, *given])}
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tvbench.data.sources.files import commit_of, digest_of, folder_of, local_folder, read_text_lines, splits_of
+from tvbench.data.sources.media import Blob, media_in
+from tvbench.data.sources.paths import check_data_file, read_media, safe_path
+from tvbench.data.sources.tables import head, json_rows, parquet_rows
 from tvbench.errors import UsageError, unknown_name
-from tvbench.sources.files import commit_of, digest_of, folder_of, local_folder, read_text_lines, splits_of
-from tvbench.sources.media import Blob, media_in
-from tvbench.sources.paths import check_data_file, read_media, safe_path
-from tvbench.sources.tables import head, json_rows, parquet_rows
 from tvbench.types import Media
 
 __all__ = ["Blob", "Rows", "available_splits", "check_data_file", "local_folder", "media_from", "open_rows",

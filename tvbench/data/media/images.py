@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tvbench.data.media.kinds import BEGINNINGS, not_read
 from tvbench.errors import MediaError
-from tvbench.media.kinds import BEGINNINGS, not_read
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """What the benchmarks' pictures are. A JPEG that holds several pictures (MPO) is opened as JPEG."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.building import text_of
+from tvbench.data.authoring import text_of
 from tvbench.errors import UsageError, unknown_name
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
