@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from tvbench.engines.tensors import EMBEDDING, SCALED
+from tvbench.checkpoints.tensors import EMBEDDING, SCALED
 
 Harm = Callable[[Path], None]
 DEEP = "[" * 200_000

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, SCALED
 
 Tensors = dict[str, torch.Tensor]
 TOWER = "vision_tower.vision_model."

@@ -12,9 +12,9 @@ import torch
 from engine_requests import break_layout, card_for
 from safetensors.torch import load_file, save_file
 
-from tvbench.engines import checkpoint as module
-from tvbench.engines.checkpoint import choose_dtype, corrected, inspect, read_config
-from tvbench.engines.tensors import EMBEDDING, Weights, canonical, rewrite
+from tvbench.checkpoints import corrections as module
+from tvbench.checkpoints.corrections import choose_dtype, corrected, inspect, read_config
+from tvbench.checkpoints.tensors import EMBEDDING, Weights, canonical, rewrite
 from tvbench.errors import EngineError
 from tvbench.mini.checkpoint import build_tiny
 

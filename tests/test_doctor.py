@@ -14,14 +14,14 @@ import torch
 from engine_requests import break_layout, card_for
 from safetensors.torch import load_file, save_file
 
+from tvbench.checkpoints.corrections import read_config
+from tvbench.checkpoints.importing import import_checkpoint
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, SCALED
 from tvbench.cli.main import main
 from tvbench.doctor.configuration import check_configuration, check_tensors
 from tvbench.doctor.examine import examine
 from tvbench.doctor.findings import Finding
 from tvbench.doctor.small_files import check_pictures, check_text
-from tvbench.engines.checkpoint import read_config
-from tvbench.engines.importing import import_checkpoint
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED
 from tvbench.errors import UsageError
 from tvbench.mini.checkpoint import HIDDEN, build_tiny
 

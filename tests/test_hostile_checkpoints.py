@@ -17,10 +17,10 @@ import torch
 from engine_requests import card_for
 from hostile_checkpoints import HOSTILE
 
+from tvbench.checkpoints.prompt import Prompter
+from tvbench.checkpoints.template_trial import problem_of
+from tvbench.checkpoints.tensors import INDEX, Weights, rewrite, weight_files
 from tvbench.cli.main import main
-from tvbench.engines.prompt import Prompter
-from tvbench.engines.template_trial import problem_of
-from tvbench.engines.tensors import INDEX, Weights, rewrite, weight_files
 from tvbench.errors import EngineError
 from tvbench.mini.checkpoint import build_tiny
 

@@ -16,8 +16,8 @@ from test_judge import open_run
 from test_keys_and_plan import item, task_of
 from test_kill import sentences
 
+from tvbench.checkpoints.prompt import Prompter
 from tvbench.cli.main import main
-from tvbench.engines.prompt import Prompter
 from tvbench.engines.vllm import recorded_settings
 from tvbench.errors import MediaError
 from tvbench.judging.record import find_judges, judge_folder

@@ -11,12 +11,12 @@ import torch
 from engine_requests import break_layout, card_for
 from look_alikes import LOOK_ALIKES, UNMARKED, LookAlike, make, scaled, spoiled
 
+from tvbench.checkpoints.importing import import_checkpoint
+from tvbench.checkpoints.tensors import EMBEDDING
 from tvbench.cli.main import main
 from tvbench.doctor.examine import examine
 from tvbench.doctor.pictures import captioned
 from tvbench.doctor.scale import measure_sizes
-from tvbench.engines.importing import import_checkpoint
-from tvbench.engines.tensors import EMBEDDING
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.registry.local_models import trained_folder
 

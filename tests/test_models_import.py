@@ -16,14 +16,14 @@ import torch
 from engine_requests import ask, break_layout, card_for, picture, serve
 from safetensors.torch import load_file, save_file
 
-from tvbench.checkpoint_files import CHAT_TEMPLATE
+from tvbench.checkpoints import importing
+from tvbench.checkpoints.corrections import corrected, inspect, read_config
+from tvbench.checkpoints.files import CHAT_TEMPLATE
+from tvbench.checkpoints.importing import MEANING, import_checkpoint
+from tvbench.checkpoints.layout import misfit
+from tvbench.checkpoints.small_files import readable_by_4
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, SCALED
 from tvbench.cli.main import main
-from tvbench.engines import importing
-from tvbench.engines.checkpoint import corrected, inspect, read_config
-from tvbench.engines.importing import MEANING, import_checkpoint
-from tvbench.engines.layout import misfit
-from tvbench.engines.small_files import readable_by_4
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.mini.checkpoint import HIDDEN, VOCABULARY, build_tiny

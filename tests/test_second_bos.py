@@ -19,8 +19,8 @@ from test_task_alm import alm_row
 
 from tasks import alm, multi30k
 from tvbench import codec
+from tvbench.checkpoints.prompt import Prompter
 from tvbench.cli.main import main
-from tvbench.engines.prompt import Prompter
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.errors import UsageError
 from tvbench.keys import content_key

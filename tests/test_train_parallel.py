@@ -66,7 +66,7 @@ def living():
     return sum(found.values())
 
 # What is read before the first micro-batch, and what there is while a stage is written.
-from tvbench.engines.tensors import Weights
+from tvbench.checkpoints.tensors import Weights
 from tvbench.train import export, session
 
 read, written, rows, opening, gathering = [], [], Weights.span, session.open_model, export.whole

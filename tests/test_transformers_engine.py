@@ -13,9 +13,9 @@ import pytest
 import torch
 from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 
-from tvbench.checkpoint_files import Family
+from tvbench.checkpoints.files import Family
+from tvbench.checkpoints.prompt import Prompter, cut
 from tvbench.engines.inputs import LlavaInputs, expand
-from tvbench.engines.prompt import Prompter, cut
 from tvbench.engines.protocol import ListFeed
 from tvbench.engines.sampling import draw, penalised, soft_cap
 from tvbench.engines.transformers import TransformersEngine, choose_attention

@@ -149,7 +149,7 @@ class Item:
     `problem` says why the row cannot be asked (no options, no picture): it is counted as failed, never
     dropped. With `continuation` the engine returns log-probabilities of that text instead of an answer. `reply_schema`
     is a JSON schema, as text, that the engine holds the answer to where it can (openai, vllm). `second_bos`: the prompt
-    begins as lmms-eval's `llava_hf` makes it begin (see engines/prompt.py), with two `<bos>` where others have one.
+    begins as lmms-eval's `llava_hf` makes it begin (see checkpoints/prompt.py), with two `<bos>` where others have one.
     """
 
     id: str
@@ -563,9 +563,9 @@ class ModelCard:
     `kind` and `location`: a `hub` id, a local checkpoint `folder`, the model name on a `server` (at `url`), or
     the name of a `builtin` that tvbench makes itself. `revision` is a hub revision, or for a folder the digest
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
-    right on loading (see engines/checkpoint.py); `engine["vllm"]` are constructor arguments for that engine. `prices`
-    are US dollars for a million tokens, by `input` and `output`. `nearby`: only the working directory names it, which
-    may be somebody else's, so its server gets no key.
+    right on loading (see checkpoints/corrections.py); `engine["vllm"]` are constructor arguments for that engine.
+    `prices` are US dollars for a million tokens, by `input` and `output`. `nearby`: only the working directory names
+    it, which may be somebody else's, so its server gets no key.
     """
 
     name: str

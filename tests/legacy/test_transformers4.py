@@ -18,8 +18,8 @@ import torch
 from engine_requests import ask, card_for, picture
 from safetensors.torch import load_file, save_file
 
-from tvbench.engines.checkpoint import read_config
-from tvbench.engines.importing import import_checkpoint
+from tvbench.checkpoints.corrections import read_config
+from tvbench.checkpoints.importing import import_checkpoint
 from tvbench.engines.sampling import soft_cap
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.mini.checkpoint import build_tiny

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from engine_requests import break_layout, card_for
 
+from tvbench.checkpoints.importing import import_checkpoint
 from tvbench.doctor.examine import examine
 from tvbench.doctor.numerics import measure, measure_vllm
-from tvbench.engines.importing import import_checkpoint
 from tvbench.mini.checkpoint import build_tiny
 
 _SPEC = find_spec("vllm")

@@ -12,10 +12,10 @@ from tvbench.types import ModelCard
 
 def check_folder(card: ModelCard, *, trusted: bool) -> None:
     """Refuse a checkpoint that no engine would load rightly, before a run is begun. `trusted`: it may run programs."""
-    from tvbench.engines.checkpoint import inspect, read_config
-    from tvbench.engines.hostile import check_files, one_sentence, own_code
-    from tvbench.engines.small_files import check_readable
-    from tvbench.engines.tensors import weight_files
+    from tvbench.checkpoints.corrections import inspect, read_config
+    from tvbench.checkpoints.hostile import check_files, one_sentence, own_code
+    from tvbench.checkpoints.small_files import check_readable
+    from tvbench.checkpoints.tensors import weight_files
 
     if card.kind != "folder":
         return
@@ -33,7 +33,7 @@ def check_folder(card: ModelCard, *, trusted: bool) -> None:
 @contextmanager
 def measured_refusals() -> Iterator[None]:
     """The refusal of a checkpoint that says nothing of its scale says what was measured of it."""
-    from tvbench.engines.checkpoint import UnknownScale
+    from tvbench.checkpoints.corrections import UnknownScale
 
     try:
         yield

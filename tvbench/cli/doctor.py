@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.engines.image_scale import with_image_scale
+    from tvbench.checkpoints.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine, local_checkpoint
     from tvbench.registry import catalog
 

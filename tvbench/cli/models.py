@@ -17,9 +17,9 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EngineError, UsageError
 from tvbench.types import ModelCard
 
 if TYPE_CHECKING:
+    from tvbench.checkpoints.corrections import UnknownScale
+    from tvbench.checkpoints.importing import Imported
     from tvbench.doctor.findings import Examination
-    from tvbench.engines.checkpoint import UnknownScale
-    from tvbench.engines.importing import Imported
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,9 +69,9 @@ def main(args: argparse.Namespace) -> int:
 
 def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     """`tvbench models import`: the corrected checkpoint, what was corrected, and what no correction could put right."""
-    from tvbench.engines.checkpoint import UnknownScale
-    from tvbench.engines.image_scale import with_image_scale
-    from tvbench.engines.importing import import_checkpoint
+    from tvbench.checkpoints.corrections import UnknownScale
+    from tvbench.checkpoints.image_scale import with_image_scale
+    from tvbench.checkpoints.importing import import_checkpoint
     from tvbench.engines.open import local_checkpoint
 
     if card.kind == "server":
@@ -111,8 +111,8 @@ def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool
 
 
 def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None:
+    from tvbench.checkpoints.importing import MEANING
     from tvbench.cli.doctor import lines_of
-    from tvbench.engines.importing import MEANING
 
     say(f"wrote {done.folder}: {card.name} as {done.family}, for {done.target} software")
     for name in done.corrections:

@@ -100,7 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.engines.image_scale import with_image_scale
+    from tvbench.checkpoints.image_scale import with_image_scale
     from tvbench.engines.open import choose_engine
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here

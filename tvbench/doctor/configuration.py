@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tvbench.checkpoints.corrections import asks_float16, scale_state, token_id
+from tvbench.checkpoints.layout import misfit
+from tvbench.checkpoints.small_files import tower_sides
+from tvbench.checkpoints.tensors import HEAD, Weights, check_head
 from tvbench.doctor.findings import Finding, importing
-from tvbench.engines.checkpoint import asks_float16, scale_state, token_id
-from tvbench.engines.layout import misfit
-from tvbench.engines.small_files import tower_sides
-from tvbench.engines.tensors import HEAD, Weights, check_head
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 

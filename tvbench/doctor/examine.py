@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvbench.checkpoints.corrections import choose_dtype, is_gemma2_llava, read_config
+from tvbench.checkpoints.hostile import check_files, one_sentence
+from tvbench.checkpoints.image_scale import with_assumed_scale
+from tvbench.checkpoints.small_files import check_readable
 from tvbench.doctor.configuration import check_configuration, check_tensors
 from tvbench.doctor.findings import Examination, Finding
 from tvbench.doctor.small_files import check_pictures, check_text
-from tvbench.engines.checkpoint import choose_dtype, is_gemma2_llava, read_config
-from tvbench.engines.hostile import check_files, one_sentence
-from tvbench.engines.image_scale import with_assumed_scale
-from tvbench.engines.small_files import check_readable
 from tvbench.errors import EngineError, UsageError
 from tvbench.types import ModelCard
 
@@ -106,7 +106,7 @@ def _check_weights(
 
 def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
     """Fatal codes that the corrected copy of our engines has put right."""
-    from tvbench.engines.checkpoint import corrected_config
+    from tvbench.checkpoints.corrections import corrected_config
 
     try:
         corrected_config(folder, config)

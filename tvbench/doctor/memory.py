@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tvbench.engines.tensors import weight_files
+from tvbench.checkpoints.tensors import weight_files
 
 SPARE = 1.2
 """For activations and what a loader holds twice."""

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tvbench.checkpoints.corrections import read_config
+from tvbench.checkpoints.small_files import tower_sides
 from tvbench.data.media.clips import Clip
 from tvbench.doctor.asking import Scores, prepared_prompt, scores
 from tvbench.doctor.findings import Finding, importing
 from tvbench.doctor.sight import Sight, measure_sight
-from tvbench.engines.checkpoint import read_config
 from tvbench.engines.protocol import Prepared
 from tvbench.engines.sampling import soft_cap
-from tvbench.engines.small_files import tower_sides
 from tvbench.engines.transformers import TransformersEngine, append_right, load_model
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import torch
 
+from tvbench.checkpoints.corrections import UnknownScale, read_config, scale_state
+from tvbench.checkpoints.small_files import tower_sides
+from tvbench.checkpoints.tensors import EMBEDDING, SCALED, Weights
 from tvbench.doctor.findings import Finding
 from tvbench.doctor.pictures import captioned
 from tvbench.doctor.sight import Sight
-from tvbench.engines.checkpoint import UnknownScale, read_config, scale_state
-from tvbench.engines.small_files import tower_sides
-from tvbench.engines.tensors import EMBEDDING, SCALED, Weights
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 

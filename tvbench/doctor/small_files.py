@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tvbench.checkpoints.corrections import token_id
+from tvbench.checkpoints.probes import CONVERSATIONS, rendered
+from tvbench.checkpoints.prompt import Prompter
+from tvbench.checkpoints.small_files import BICUBIC, END_OF_TURN, picture_settings, stop_ids, tower_sides
 from tvbench.data.media.anyres import pinpoints
 from tvbench.doctor.findings import Finding, importing
-from tvbench.engines.checkpoint import token_id
-from tvbench.engines.probes import CONVERSATIONS, rendered
-from tvbench.engines.prompt import Prompter
-from tvbench.engines.small_files import BICUBIC, END_OF_TURN, picture_settings, stop_ids, tower_sides
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 

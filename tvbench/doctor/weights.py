@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
+from tvbench.checkpoints.tensors import HEAD, Weights
 from tvbench.doctor.findings import Finding
-from tvbench.engines.tensors import HEAD, Weights
 
 EDGE = 1.03
 """A layer none of whose matrices goes further beyond the edge holds random numbers."""

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.anyres import clip_rows, picture_rows
 from tvbench.data.media.clips import Clip, Decoded
-from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import EngineError, MediaError
 

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from tvbench.engines.hostile import one_sentence
+from tvbench.checkpoints.hostile import one_sentence
 from tvbench.engines.protocol import Engine
 from tvbench.engines.vllm_process import set_environment
 from tvbench.errors import EngineError, UsageError, unknown_name
@@ -83,7 +83,7 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
     extra = _remote_code_arguments(name, card, options)
     if name == "vllm":
         set_environment()  # before the checkpoint is looked at, which imports torch
-    from tvbench.engines.checkpoint import corrected
+    from tvbench.checkpoints.corrections import corrected
 
     folder = local_checkpoint(card, offline=options.offline)
     with one_sentence(folder):

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tvbench.checkpoints.prompt import cut
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
 from tvbench.engines.openai_retry import Answered, Json, Trouble
-from tvbench.engines.prompt import cut
 from tvbench.engines.protocol import Prepared
 from tvbench.types import Media, Request, Response
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.engines.checkpoint import (
+from tvbench.checkpoints.corrections import (
     LLAVA_TYPES,
     choose_dtype,
     corrected,
@@ -21,11 +21,11 @@ from tvbench.engines.checkpoint import (
     is_gemma2_llava,
     read_config,
 )
-from tvbench.engines.hostile import first_line
+from tvbench.checkpoints.hostile import first_line
+from tvbench.checkpoints.prompt import Prompter
+from tvbench.checkpoints.tensors import weight_files
 from tvbench.engines.inputs import Collated, Encoded, LlavaInputs, ProcessorInputs, has_vision, open_inputs
-from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
-from tvbench.engines.tensors import weight_files
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
@@ -345,7 +345,7 @@ def load_model(folder: Path, config: dict[str, Any], dtype: str, attention: str)
 
 def _unfit(folder: Path, error: Exception) -> str:
     """Why a model did not load: what does not fit between tensors and configuration says more than most errors."""
-    from tvbench.engines.layout import misfit
+    from tvbench.checkpoints.layout import misfit
 
     try:
         found = str(misfit(folder)) if is_gemma2_llava(read_config(folder)) else ""

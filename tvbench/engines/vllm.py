@@ -1,9 +1,9 @@
 """The throughput engine: vLLM in this process, fed continuously through a bounded window.
 
 There is no batch size: requests are handed over while others are being answered, until about twice as many wait as
-vLLM runs at once. Prompts come as token ids from engines/prompt.py, every sampling field is explicit, and pictures go
-through the PIL code path, so that answers can be compared with the transformers engine item by item. Knows no task and
-no file of a run. vLLM itself is imported only when the engine is opened, after its environment is set.
+vLLM runs at once. Prompts come as token ids from checkpoints/prompt.py, every sampling field is explicit, and pictures
+go through the PIL code path, so that answers can be compared with the transformers engine item by item. Knows no task
+and no file of a run. vLLM itself is imported only when the engine is opened, after its environment is set.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
+from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.clips import Clip
-from tvbench.engines.checkpoint import choose_dtype, corrected, corrections_of, read_config
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
-from tvbench.engines.prompt import Prompter
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch

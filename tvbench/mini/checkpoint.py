@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tvbench.checkpoint_files import SPECIAL_TOKENS, llava_config, train_tokenizer, write_json, write_processors
-from tvbench.checkpoint_files import Family as Architecture
+from tvbench.checkpoints.files import SPECIAL_TOKENS, llava_config, train_tokenizer, write_json, write_processors
+from tvbench.checkpoints.files import Family as Architecture
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@
     title, licence, paper, notes: text
     parameters: 9656441888
     languages, modalities, aliases: [...]
-    chat: {...}                     # prompt rendering (engines/prompt.py), token estimates, needs_remote_code
-    numerics: {...}                 # what is put right on loading (engines/checkpoint.py)
+    chat: {...}                     # prompt rendering (checkpoints/prompt.py), token estimates, needs_remote_code
+    numerics: {...}                 # what is put right on loading (checkpoints/corrections.py)
     engine: {vllm: {...}, transformers: {}}
     prices: {input: 2.5, output: 10}       # US dollars for a million tokens, where a model is paid for
 

@@ -59,7 +59,7 @@ PLACEMENT: Mapping[str, frozenset[str]] = {
 
 
 def prompt_settings(card: ModelCard) -> dict[str, Any]:
-    """What the card says about the prompt, as engines/prompt.py reads it; empty where that is what goes without
+    """What the card says about the prompt, as checkpoints/prompt.py reads it; empty where that is what goes without
     saying."""
     said = {name: _plain(name, value) for name, value in card.chat.items() if name not in NOT_THE_PROMPT}
     return {name: value for name, value in sorted(said.items()) if value not in (None, [])}

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from tvbench.checkpoint_files import CHAT_TEMPLATE, llava_config, write_json, write_processors
-from tvbench.engines.tensors import weight_files, write_tensors
+from tvbench.checkpoints.files import CHAT_TEMPLATE, llava_config, write_json, write_processors
+from tvbench.checkpoints.tensors import weight_files, write_tensors
 from tvbench.errors import EngineError, UsageError
 from tvbench.train.stages import ModelPlan
 
@@ -80,7 +80,7 @@ def _described(plan: ModelPlan, work: Path, seed: int, files: Sequence[str] = PA
 
 def token_of(folder: Path, token: str) -> int:
     """The id of an added token in a checkpoint's tokenizer. Raises EngineError."""
-    from tvbench.engines.checkpoint import token_id
+    from tvbench.checkpoints.corrections import token_id
 
     return token_id(folder, token)
 

@@ -20,10 +20,10 @@ from typing import Any, Literal
 
 import torch
 
-from tvbench.checkpoint_files import write_json
-from tvbench.engines.checkpoint import read_config
-from tvbench.engines.small_files import name_dtype_as_before, readable_by_4
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, Weights, canonical, write_tensors
+from tvbench.checkpoints.corrections import read_config
+from tvbench.checkpoints.files import write_json
+from tvbench.checkpoints.small_files import name_dtype_as_before, readable_by_4
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, SCALED, Weights, canonical, write_tensors
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.train.assembly import open_model, vision_scale
 from tvbench.train.loss import capped

@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from tvbench.engines.importing import import_checkpoint
+from tvbench.checkpoints.importing import import_checkpoint
 from tvbench.errors import UsageError
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.attention_choice import attention_of

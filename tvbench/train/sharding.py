@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from tvbench.engines.tensors import HEAD, Weights, canonical
+from tvbench.checkpoints.tensors import HEAD, Weights, canonical
 from tvbench.errors import EngineError
 from tvbench.train.assembly import attentions, model_class
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from tvbench.checkpoint_files import train_tokenizer
+from tvbench.checkpoints.files import train_tokenizer
 from tvbench.errors import UsageError
 from tvbench.mini import prompts
 from tvbench.mini.grammars import grammar

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.engines.hostile import DTYPES, check_config, check_llava_config
-from tvbench.engines.tensors import EMBEDDING, HEAD, Weights, check_head, rewrite, weight_files
+from tvbench.checkpoints.hostile import DTYPES, check_config, check_llava_config
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, Weights, check_head, rewrite, weight_files
 from tvbench.errors import EngineError
 from tvbench.registry.places import cache_root
 from tvbench.safety.bounded import read_object

@@ -1,6 +1,6 @@
 """Puts a published TowerVision-type checkpoint right, once and on disk, so that any current software reads it rightly.
 
-The corrections are those of engines/checkpoint.py (which makes a copy on the fly for our own engines), and besides the
+The corrections are those of corrections.py (which makes a copy on the fly for our own engines), and besides the
 small files that other software reads: bicubic resizing, a chat template that takes strings and lists alike. A
 `legacy` copy is for transformers before 5.4 and vLLM of that time: the same, but image rows not scaled, because one set
 of weights cannot be right on both sides. `onevision` gives a LLaVA-NeXT checkpoint the class that also takes clips.
@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tvbench.checkpoint_files import write_json
-from tvbench.engines.checkpoint import (
+from tvbench.checkpoints.corrections import (
     copy_small_files,
     corrected_config,
     corrections_of,
@@ -28,9 +27,10 @@ from tvbench.engines.checkpoint import (
     read_config,
     scale_state,
 )
-from tvbench.engines.hostile import one_sentence
-from tvbench.engines.layout import misfit
-from tvbench.engines.small_files import (
+from tvbench.checkpoints.files import write_json
+from tvbench.checkpoints.hostile import one_sentence
+from tvbench.checkpoints.layout import misfit
+from tvbench.checkpoints.small_files import (
     as_onevision,
     check_readable,
     correct_small_files,
@@ -39,7 +39,7 @@ from tvbench.engines.small_files import (
     readable_by_4,
     tower_sides,
 )
-from tvbench.engines.tensors import EMBEDDING, HEAD, SCALED, Weights, check_head, weight_files, write_tensors
+from tvbench.checkpoints.tensors import EMBEDDING, HEAD, SCALED, Weights, check_head, weight_files, write_tensors
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.types import ModelCard
 
@@ -84,7 +84,7 @@ def import_checkpoint(
 ) -> Imported:
     """Write the corrected copy of `source` into `output`, whole or not at all.
 
-    `card` may say whether image rows are scaled (see engines/checkpoint.py). Raises UsageError when `output` holds
+    `card` may say whether image rows are scaled (see corrections.py). Raises UsageError when `output` holds
     something or the model is of another family, EngineError for a checkpoint that cannot be put right, TvbenchError
     when there is no room.
     """

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.engines.hostile import check_files, first_line, whole_numbers
-from tvbench.engines.template_trial import problem_of
+from tvbench.checkpoints.hostile import check_files, first_line, whole_numbers
+from tvbench.checkpoints.template_trial import problem_of
 from tvbench.errors import EngineError, MediaError
 from tvbench.safety.bounded import read_object
 from tvbench.types import Media, Message, ModelCard

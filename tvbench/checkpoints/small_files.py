@@ -1,6 +1,6 @@
 """Puts right the small files beside a checkpoint's weights: chat template, stop tokens, processors, tokenizer.
 
-Works in place, on a copy that engines/importing.py is making. Each function says what it changed by the names that
+Works in place, on a copy that importing.py is making. Each function says what it changed by the names that
 importing.MEANING explains. Knows files; reads no weights.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tvbench.checkpoint_files import CHAT_TEMPLATE, CLASSES, write_json, write_processors
-from tvbench.engines.checkpoint import token_id
-from tvbench.engines.hostile import whole_numbers
-from tvbench.engines.probes import rendered
-from tvbench.engines.prompt import Prompter, load_tokenizer
+from tvbench.checkpoints.corrections import token_id
+from tvbench.checkpoints.files import CHAT_TEMPLATE, CLASSES, write_json, write_processors
+from tvbench.checkpoints.hostile import whole_numbers
+from tvbench.checkpoints.probes import rendered
+from tvbench.checkpoints.prompt import Prompter, load_tokenizer
 from tvbench.errors import EngineError
 from tvbench.safety.bounded import read_object
 from tvbench.types import ModelCard

@@ -2,7 +2,7 @@
 
 transformers fills a tensor that is missing with random numbers and only warns. Here the model is built without memory
 (on torch's meta device) and compared with the files, so that a 20 GB checkpoint is judged in a second. Knows the
-canonical names of engines/tensors.py.
+canonical names of tensors.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvbench.engines.hostile import first_line
-from tvbench.engines.tensors import HEAD, Weights, canonical
+from tvbench.checkpoints.hostile import first_line
+from tvbench.checkpoints.tensors import HEAD, Weights, canonical
 from tvbench.errors import EngineError
 
 

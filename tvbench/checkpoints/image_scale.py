@@ -1,6 +1,6 @@
 """`--image-scale`: a person's word on whether a checkpoint's image rows are scaled by sqrt(hidden) already.
 
-The word goes into the card's numerics, where engines/checkpoint.py reads it, and into the revision: the same files,
+The word goes into the card's numerics, where corrections.py reads it, and into the revision: the same files,
 read in another way, are another model, with answers and a run of their own. Knows cards and configurations; no weights.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tvbench.engines.checkpoint import UnknownScale, corrections_of, is_gemma2_llava, read_config, scale_state
+from tvbench.checkpoints.corrections import UnknownScale, corrections_of, is_gemma2_llava, read_config, scale_state
 from tvbench.errors import UsageError
 from tvbench.registry.hub import SCALE_SAID
 from tvbench.registry.local_models import trained_folder
