@@ -126,7 +126,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]
 
     stand_in("tvbench.engines.vllm", VllmEngine=engine("vllm"))
     stand_in("tvbench.engines.transformers", TransformersEngine=engine("transformers"))
-    stand_in("tvbench.engines.openai", OpenAIEngine=engine("openai"))
+    stand_in("tvbench.engines.openai.engine", OpenAIEngine=engine("openai"))
     stand_in("tvbench.checkpoints.corrections", corrected=corrected)
     monkeypatch.setattr(hub, "snapshot", snapshot)
     return seen

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from tvbench.data.media import images
 from tvbench.data.media.images import FORMATS, open_image, read_header, shrunk
-from tvbench.engines.openai_messages import chat_messages, faithful_mime
+from tvbench.engines.openai.messages import chat_messages, faithful_mime
 from tvbench.errors import MediaError
 from tvbench.feed import DecodeAhead
 from tvbench.plan import plan_item

@@ -14,7 +14,7 @@ from feeds import ListFeed, question
 from real_server import MODEL, RealServer, missing_packages, multi30k_command, smollm2_server, start_server
 
 from tvbench.cli.main import main
-from tvbench.engines.openai import OpenAIEngine
+from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import EngineError
 from tvbench.store import find_runs

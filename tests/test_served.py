@@ -14,7 +14,7 @@ from fault_server import FaultServer, fault_server, keyless_server, status
 from run_folders import task_result, write_run
 
 from tvbench.cli.main import main
-from tvbench.engines.openai_identity import told_of
+from tvbench.engines.openai.identity import told_of
 from tvbench.errors import UsageError
 from tvbench.plan import model_identity
 from tvbench.registry.addresses import server_address

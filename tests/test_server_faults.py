@@ -20,7 +20,7 @@ from fault_server import Fault, FaultServer, fault_server, reset, status
 from feeds import ListFeed, question
 from server_faults import FAULTS, LARGE, ODD_BUT_GOOD, SLOW
 
-from tvbench.engines.openai import OpenAIEngine
+from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.errors import EngineError
 from tvbench.types import Response
 
@@ -224,7 +224,7 @@ def test_a_wait_that_is_too_long_ends_the_run(server: FaultServer, wait: str) ->
 
 
 def test_many_small_waits_without_an_answer_end_it_too(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tvbench.engines.openai_retry.LONGEST_RETRY_AFTER_S", 0.3)
+    monkeypatch.setattr("tvbench.engines.openai.retry.LONGEST_RETRY_AFTER_S", 0.3)
     server.everything = status(429, "later", Retry_After="0.1")
     outcome = ask(server, "a", retries=5)
     assert isinstance(outcome, EngineError) and "asks to wait" in str(outcome)
@@ -234,7 +234,7 @@ def test_many_small_waits_without_an_answer_end_it_too(server: FaultServer, monk
 def test_a_rate_limit_without_a_time_or_an_end_is_given_up(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tvbench.engines.openai_retry.LONGEST_QUIET_S", 0.2)
+    monkeypatch.setattr("tvbench.engines.openai.retry.LONGEST_QUIET_S", 0.2)
     server.everything = FAULTS["Retry-After: \xb2"]
     outcome = ask(server, "a", retries=1000, backoff_s=0.05)
     assert not isinstance(outcome, EngineError)
@@ -243,7 +243,7 @@ def test_a_rate_limit_without_a_time_or_an_end_is_given_up(
 
 
 def test_waits_asked_for_at_once_count_once(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tvbench.engines.openai_retry.LONGEST_RETRY_AFTER_S", 0.9)
+    monkeypatch.setattr("tvbench.engines.openai.retry.LONGEST_RETRY_AFTER_S", 0.9)
     server.faults = [status(429, "later", Retry_After="0.3")] * 4
     outcome = ask(server, "a", "b", "c", "d", concurrency=4)
     assert isinstance(outcome, dict) and not any(one.error for one in outcome.values())

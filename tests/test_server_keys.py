@@ -17,8 +17,8 @@ from fault_server import Fault, FaultServer, chat_reply, fault_server, raw, stat
 from feeds import ListFeed, question
 
 from tvbench.cli.main import main
-from tvbench.engines.openai import OpenAIEngine
-from tvbench.engines.openai_secret import Secret
+from tvbench.engines.openai.engine import OpenAIEngine
+from tvbench.engines.openai.secret import Secret
 from tvbench.errors import EngineError
 
 KEY = "sk-proj-A1b2C3/d4+E5_f6G7h8I9j0KlMn"

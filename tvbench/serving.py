@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.engines.open import ask_server
-from tvbench.engines.openai_identity import differences
+from tvbench.engines.openai.identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.manifest import Ask
 from tvbench.registry.addresses import shown_address

@@ -13,7 +13,7 @@ from engine_requests import ask, card_for, picture, serve
 from vllm_server import vllm_server
 
 from tvbench.data.media.video import Decoder
-from tvbench.engines.openai import OpenAIEngine
+from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.media.preparing import prepare

@@ -75,7 +75,7 @@ def choose_engine(card: ModelCard, asked: str | None = None) -> str:
 def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOptions()) -> Engine:
     """Load the model. Raises UsageError or EngineError; downloads what is not in the cache unless offline."""
     if name == "openai":
-        from tvbench.engines.openai import OpenAIEngine
+        from tvbench.engines.openai.engine import OpenAIEngine
 
         shaping: dict[str, Any] = {"card": card} if prompt_settings(card) else {}
         return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
@@ -100,7 +100,7 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a server says of a model: its revision (engines/openai_identity.py), and the facts behind it."""
+    """What a server says of a model: its revision (engines/openai/identity.py), and the facts behind it."""
 
     revision: str
     facts: Mapping[str, Any]
@@ -111,8 +111,8 @@ def ask_server(card: ModelCard, said: str | None = None) -> Told:
 
     Raises EngineError where nobody answers or the key is refused.
     """
-    from tvbench.engines.openai import look
-    from tvbench.engines.openai_identity import facts_of, served_revision
+    from tvbench.engines.openai.engine import look
+    from tvbench.engines.openai.identity import facts_of, served_revision
 
     _say_no_key(card)
     server = look(card.url, **key_argument(card))
@@ -127,7 +127,7 @@ def key_argument(card: ModelCard) -> dict[str, Any]:
 
 
 def _say_no_key(card: ModelCard) -> None:
-    from tvbench.engines.openai import own_key
+    from tvbench.engines.openai.engine import own_key
 
     if card.nearby and own_key() is not None:
         log.warning("note: no API key is sent to %s, which only a card of the working directory names; to send it, "

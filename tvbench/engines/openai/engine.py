@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from tvbench.checkpoints.prompt import arranged
-from tvbench.engines.openai_logprobs import OFFERED_BY, not_offered, score
-from tvbench.engines.openai_messages import MIME, Dialect, VideoAs, chat_messages, read_chat, to_response
-from tvbench.engines.openai_retry import KEPT, Caller, Patience, Refused, Unanswered
-from tvbench.engines.openai_secret import Secret
-from tvbench.engines.openai_server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
-from tvbench.engines.openai_wire import NoReply, Wire
+from tvbench.engines.openai.logprobs import OFFERED_BY, not_offered, score
+from tvbench.engines.openai.messages import MIME, Dialect, VideoAs, chat_messages, read_chat, to_response
+from tvbench.engines.openai.retry import KEPT, Caller, Patience, Refused, Unanswered
+from tvbench.engines.openai.secret import Secret
+from tvbench.engines.openai.server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
+from tvbench.engines.openai.wire import NoReply, Wire
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.types import ModelCard, Response

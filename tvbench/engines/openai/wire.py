@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tvbench.engines.openai_secret import Secret
+from tvbench.engines.openai.secret import Secret
 
 LARGEST_REPLY = 16 << 20
 """Bytes of a reply, as sent and unpacked. The longest known, log-probabilities of 100,000 tokens, take 10 MiB."""

@@ -18,8 +18,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from tvbench.engines.openai_secret import Secret
-from tvbench.engines.openai_wire import NoReply, Reply, Wire
+from tvbench.engines.openai.secret import Secret
+from tvbench.engines.openai.wire import NoReply, Reply, Wire
 from tvbench.errors import EngineError
 
 Json: TypeAlias = dict[str, Any]

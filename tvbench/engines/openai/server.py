@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tvbench.engines.openai_identity import Facts, told_of
-from tvbench.engines.openai_retry import error_text
-from tvbench.engines.openai_secret import Secret
-from tvbench.engines.openai_wire import NoReply, Reply, get_once
+from tvbench.engines.openai.identity import Facts, told_of
+from tvbench.engines.openai.retry import error_text
+from tvbench.engines.openai.secret import Secret
+from tvbench.engines.openai.wire import NoReply, Reply, get_once
 from tvbench.errors import EngineError, UsageError
 
 OWNERS = {"library": "ollama"}
@@ -31,7 +31,7 @@ NOT_READY = frozenset({429, 502, 503, 504})
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """What a server says of itself. `kind` is vllm, sglang, llamacpp, ollama, or "" when it does not tell; `told` is
-    what it says of each model (openai_identity.py)."""
+    what it says of each model (identity.py)."""
 
     kind: str = ""
     version: str = ""

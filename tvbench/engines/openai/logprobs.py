@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tvbench.engines.openai_messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
-from tvbench.engines.openai_retry import Answered, Caller, Json, Refused, Trouble
-from tvbench.engines.openai_server import root_url
+from tvbench.engines.openai.messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
+from tvbench.engines.openai.retry import Answered, Caller, Json, Refused, Trouble
+from tvbench.engines.openai.server import root_url
 from tvbench.engines.protocol import Prepared
 from tvbench.types import Response
 

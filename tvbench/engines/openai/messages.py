@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tvbench.checkpoints.prompt import cut
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
-from tvbench.engines.openai_retry import Answered, Json, Trouble
+from tvbench.engines.openai.retry import Answered, Json, Trouble
 from tvbench.engines.protocol import Prepared
 from tvbench.types import Media, Request, Response
 
@@ -129,7 +129,7 @@ def _names(trouble: Trouble, name: str) -> bool:
 
 
 def request_seed(request: Request) -> int:
-    """31 bits, the same as the local engines draw with (sampling.py, which imports torch). Repeats differ."""
+    """31 bits, the same as the local engines draw with (engines/sampling.py, which imports torch). Repeats differ."""
     digest = hashlib.sha256(f"{request.sampling.seed}:{request.key}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
