@@ -63,7 +63,7 @@ def with_tvbench(
     name: str, first: Sequence[str], second: Sequence[str], references: Sequence[str], resamples: int
 ) -> None:
     """Statistics of the segments, then compare()."""
-    from tvbench.paired import Pairs, compare
+    from tvbench.scoring.paired import Pairs, compare
     from tvbench.scoring.sums import FORMULAS, segment_statistics
     from tvbench.types import Translation
 

@@ -10,9 +10,9 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from scipy import stats
 
-from tvbench.paired import Pairs, compare, holm, means
+from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean, t_quantile
+from tvbench.scoring.paired import Pairs, compare, holm, means
 from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.statistics import Observation, clustered_stderr, half_width, mean, t_quantile
 from tvbench.types import Translation
 
 WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()

@@ -17,9 +17,9 @@ from tvbench import codec
 from tvbench.errors import UsageError
 from tvbench.report.run_table import run_table
 from tvbench.scoring import score_item, summarise
+from tvbench.scoring.intervals import Observation, clustered_stderr, macro_stderr
 from tvbench.scoring.names import label, metric_id, percent_shown
 from tvbench.scoring.translation import tokenizer
-from tvbench.statistics import Observation, clustered_stderr, macro_stderr
 from tvbench.types import (
     NEEDS_JUDGE,
     NO_GOLD,

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
-from tvbench.statistics import half_width
+from tvbench.scoring.intervals import half_width
 from tvbench.types import (
     Choice,
     Contains,

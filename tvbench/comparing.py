@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from tvbench.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
-from tvbench.paired import Comparison, Pairs, compare, holm, means
 from tvbench.scoring.names import metric_id
+from tvbench.scoring.paired import Comparison, Pairs, compare, holm, means
 from tvbench.scoring.sums import FORMULAS, segment_statistics
 from tvbench.signature import comparable
 from tvbench.store import RunFolder

@@ -1,8 +1,8 @@
 """What a run's scores owe to its pictures: the same model on the same items, seeing and blind, by kind of item.
 
 A blind run is one with `--no-image`, or of a task whose setting `pictures` is `blank`. Items are joined by task and id,
-and what is resampled are pictures (paired.py). Beside both stands chance: one of the options, or one of the two senses
-of an ambiguous caption, taken by lot. Knows runs and metrics; no engine and no table.
+and what is resampled are pictures (scoring/paired.py). Beside both stands chance: one of the options, or one of the two
+senses of an ambiguous caption, taken by lot. Knows runs and metrics; no engine and no table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tvbench.assess import Scored, scored_tasks
 from tvbench.comparing import paired_items
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.manifest import AskedTask
-from tvbench.paired import Comparison, Pairs, compare
+from tvbench.scoring.paired import Comparison, Pairs, compare
 from tvbench.scoring.sums import FORMULAS
 from tvbench.store import RunFolder
 from tvbench.types import Choice, Item, Short, Translation

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvbench.judging.record import Verdict
-from tvbench.statistics import Observation, cluster_count, clustered_stderr, half_width, mean
+from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, half_width, mean
 
 RIGHT = 0.5
 """A judge's score of at least this share of its scale says `right`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tvbench.comparing import TaskComparison
-from tvbench.paired import Comparison, is_certain
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
+from tvbench.scoring.paired import Comparison, is_certain
 
 COLUMNS = (
     Column("task", "task", "left"),

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tvbench.grounding import Row, TaskGrounding
-from tvbench.paired import Comparison
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
+from tvbench.scoring.paired import Comparison
 
 LEFT_OUT = "*"
 """Marks a language that the model's card does not list."""

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from tvbench.errors import UsageError
 from tvbench.scoring import hf_metrics, ocr, translation
 from tvbench.scoring.choice import usable_target
+from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, macro_stderr, mean
 from tvbench.scoring.names import METRICS
-from tvbench.statistics import Observation, cluster_count, clustered_stderr, macro_stderr, mean
 from tvbench.types import (
     Choice,
     Contrast,

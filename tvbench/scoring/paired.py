@@ -23,7 +23,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tvbench.statistics import LEVEL, t_quantile
+from tvbench.scoring.intervals import LEVEL, t_quantile
 
 RESAMPLES = 10_000
 CHUNK = 1_000
