@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Item, Media, Response
 
 

@@ -36,7 +36,7 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from tvbench.data.media.kinds import BEGINNINGS  # noqa: E402
-from tvbench.store import find_runs  # noqa: E402
+from tvbench.runs.store import find_runs  # noqa: E402
 
 BAIT = "bait.mp4"
 STUBS = (

@@ -33,11 +33,11 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
-from tvbench.media.preparing import prepare
-from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.registry.catalog import parse_selection, resolve_model, task
-from tvbench.session import RunSession, SessionOptions
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.runs.preparing import prepare
+from tvbench.runs.session import RunSession, SessionOptions
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import BuildOptions, ModelCard, Request, Response
 
 Answers = dict[str, str | None]
@@ -45,7 +45,7 @@ WITHOUT_CACHES = {"enable_prefix_caching": False, "mm_processor_cache_gb": 0}
 
 
 class Silent:
-    """A Watch (runner.py) that looks away."""
+    """A Watch (runs/runner.py) that looks away."""
 
     def begin(self, total: int, kept: int) -> None:
         """See Watch."""
@@ -163,7 +163,7 @@ def where_it_goes(engine: Engine, card: ModelCard, args: argparse.Namespace) -> 
         finally:
             setattr(owner, method, original)
 
-    from tvbench.feed import DecodeAhead
+    from tvbench.runs.feed import DecodeAhead
 
     started = time.perf_counter()
     with (

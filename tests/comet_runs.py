@@ -7,7 +7,7 @@ from pathlib import Path
 
 from run_folders import write_manifest
 
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Item, Response, Translation
 
 TASK = "multi30k"

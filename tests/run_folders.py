@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tvbench.manifest_json import manifest_from_json
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.manifest_json import manifest_from_json
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Counts, Metric, Slice, TaskResult
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tvbench.gate import gated
+from tvbench.runs.gate import gated
 from tvbench.types import Build, BuildOptions, Choice, Item
 
 SHARED = Path(os.environ.get("TVBENCH_SHARED", Path(__file__).resolve().parents[1] / ".." / "shared")).resolve()

@@ -16,9 +16,9 @@ from tvbench.data.sources import open_rows
 from tvbench.errors import UsageError
 from tvbench.judging.rubric import read_rubric
 from tvbench.registry import catalog
+from tvbench.runs.store import find_runs
 from tvbench.safety import bounded
 from tvbench.safety.bounded import json_value, read_json, read_yaml, yaml_value
-from tvbench.store import find_runs
 
 Said = pytest.CaptureFixture[str]
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -22,8 +22,8 @@ from chat_server import chat_server
 from PIL import Image
 
 from tvbench.cli.main import main
-from tvbench.probing import PROBES
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.probing import PROBES
+from tvbench.runs.store import RunFolder, find_runs
 
 Rows = list[dict[str, Any]]
 Said = pytest.CaptureFixture[str]
@@ -264,7 +264,7 @@ def test_a_read_only_results_folder(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from tvbench.cli.main import main
-from tvbench.probing import PROBES
+from tvbench.runs.probing import PROBES
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 sys.exit(main(sys.argv[2:]))

@@ -20,7 +20,7 @@ from tvbench.comet.record import FAILED, side_scores
 from tvbench.comet.segments import NO_REFERENCE, NOT_TEXT
 from tvbench.comet.session import CometSummary, NoWatch, score_run
 from tvbench.errors import EngineError, UsageError
-from tvbench.store import RunFolder
+from tvbench.runs.store import RunFolder
 from tvbench.workers.process import WorkerError, WorkerProcess
 
 FAKE = Path(__file__).with_name("fake_comet_worker.py")

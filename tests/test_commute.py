@@ -15,12 +15,12 @@ from task_data import build, items, png, prompt, write_parquet
 from tasks import commute
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.keys import media_of
-from tvbench.plan import PlannedItem, plan_item, requests_of
+from tvbench.runs.keys import media_of
+from tvbench.runs.plan import PlannedItem, plan_item, requests_of
+from tvbench.runs.store import find_runs
 from tvbench.scoring import score_item, score_items, summarise
 from tvbench.scoring.contrast import settle_pairs
 from tvbench.scoring.names import METRICS, metric_id, percent_shown
-from tvbench.store import find_runs
 from tvbench.types import Contrast, Item, Message, ModelCard, Response, Score
 
 BANKS = {"de": ("Er ging zur Bank.", "Er ging zum Ufer."), "fr": ("Il va à la banque.", "Il va à la rive.")}

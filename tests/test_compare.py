@@ -12,7 +12,7 @@ import pytest
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
-from tvbench.store import RunWriter
+from tvbench.runs.store import RunWriter
 from tvbench.types import Choice, Item, Message, Response, Translation
 
 SHARED = Path(os.environ.get("TVBENCH_SHARED") or Path(__file__).resolve().parents[1] / ".." / "shared")

@@ -15,7 +15,7 @@ from tvbench import auditing
 from tvbench.auditing import audit
 from tvbench.cli.main import main
 from tvbench.diagnosis import language_id
-from tvbench.store import RunWriter
+from tvbench.runs.store import RunWriter
 from tvbench.types import Choice, Item, Media, Message, OcrText, Response, Target, Translation
 
 Said = pytest.CaptureFixture[str]

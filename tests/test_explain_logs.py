@@ -18,8 +18,8 @@ from tvbench.diagnosis.answers import diagnose
 from tvbench.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.diagnosis.language_id import Identifiers
 from tvbench.explaining import LanguageExplanation, TaskExplanation, explain_run
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring import score_item
-from tvbench.store import RunFolder, find_runs
 
 pytestmark = pytest.mark.skipif(
     not (DATA / "tvision_results").is_dir(),

@@ -11,8 +11,8 @@ from run_folders import write_manifest
 
 from tvbench.assess import assess
 from tvbench.errors import UsageError
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring import hf_metrics
-from tvbench.store import RunFolder, RunWriter
 from tvbench.types import Item, Message, Response, Translation
 
 HERE = importlib.util.find_spec("evaluate") is not None

@@ -15,7 +15,7 @@ from server_faults import FAULTS
 from task_data import png, write_parquet
 
 from tvbench.mini.checkpoint import build_tiny
-from tvbench.store import find_runs
+from tvbench.runs.store import find_runs
 
 SENTENCES = 6
 

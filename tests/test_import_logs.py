@@ -18,9 +18,9 @@ import pytest
 from task_data import DATA, write_jsonl
 
 from tasks.alm import PAPER_PROMPT
-from tvbench import codec
 from tvbench.cli.main import main
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs import codec
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Response, TaskResult
 
 needs_logs = pytest.mark.skipif(not (DATA / "gold.json").exists(), reason="the published logs are not here")

@@ -22,13 +22,13 @@ from tvbench.engines.vllm import recorded_settings
 from tvbench.errors import MediaError
 from tvbench.judging.record import find_judges, judge_folder
 from tvbench.judging.rubric import choose_rubric
-from tvbench.keys import content_key
-from tvbench.plan import Overrides, Plan, engine_ask, make_ask, plan_task
 from tvbench.registry import catalog
 from tvbench.registry.influence import PLACEMENT, argument_labels, prompt_settings, score_arguments
 from tvbench.registry.local_models import trained_folder
-from tvbench.signature import comparable
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.keys import content_key
+from tvbench.runs.plan import Overrides, Plan, engine_ask, make_ask, plan_task
+from tvbench.runs.signature import comparable
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import BuildOptions, Message, ModelCard
 
 Said = pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from judge_server import FAULTS, grading, judge_server
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Choice, Item, Message, Open, Response, Target
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from test_judge import figures, item, judge, open_run
 from tvbench.judging.cases import Case, gather, judge_request, nonce_of
 from tvbench.judging.reply import read_reply
 from tvbench.judging.rubric import Rubric, known_rubrics, rubric_from
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import ModelCard, Open, Response
 
 FULL = '{"reason": "perfect", "right_language": true, "score": 5}'

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tvbench.errors import MediaError, UsageError
-from tvbench.gate import unique_ids
-from tvbench.keys import content_key
-from tvbench.plan import Overrides, Plan, make_ask, plan_task
-from tvbench.signature import comparable, read_signature
+from tvbench.runs.gate import unique_ids
+from tvbench.runs.keys import content_key
+from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.runs.signature import comparable, read_signature
 from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Sampling, Short, Task
 
 CARD = ModelCard("m", "folder", "anywhere", revision="r1")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from chat_server import chat_server
 
-from tvbench.probing import PROBES
+from tvbench.runs.probing import PROBES
 
 pytestmark = pytest.mark.slow
 

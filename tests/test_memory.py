@@ -16,14 +16,15 @@ import pytest
 from feeds import ListFeed
 from PIL import Image
 
-from tvbench.data.media import images, preparing
+from tvbench.data.media import images
 from tvbench.data.media.clips import Clip
 from tvbench.data.media.room import Room
 from tvbench.data.media.video import Decoder, environment
 from tvbench.engines.inputs import fit_frames
 from tvbench.engines.protocol import Prepared, Sight
-from tvbench.feed import DecodeAhead
-from tvbench.media.preparing import prepare
+from tvbench.runs import preparing
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.preparing import prepare
 from tvbench.types import Media, Message, Request, Sampling
 
 pytestmark = pytest.mark.slow
@@ -137,8 +138,8 @@ def test_a_picture_is_decoded_in_the_room_that_its_header_asks_for(monkeypatch: 
 PEAK = """
 import io, resource, sys
 from PIL import Image
-from tvbench.feed import DecodeAhead
-from tvbench.media.preparing import prepare
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.preparing import prepare
 from tvbench.data.media.video import Decoder
 from tvbench.types import Media, Message, Request, Sampling
 count, mode, width, height, form = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]

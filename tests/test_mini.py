@@ -22,7 +22,6 @@ from PIL import Image
 from tvbench.cli.main import main
 from tvbench.data.media.video import Decoder
 from tvbench.errors import UsageError
-from tvbench.gate import gated
 from tvbench.mini.grammars import LANGUAGES, grammar
 from tvbench.mini.render import ICONS, PALETTE
 from tvbench.mini.samples import Sample, Task, makers, samples
@@ -41,6 +40,7 @@ from tvbench.mini.world import (
     held_out_colour,
 )
 from tvbench.registry import catalog
+from tvbench.runs.gate import gated
 from tvbench.scoring import score_item
 from tvbench.types import Build, BuildOptions, Choice, Item, Media, Response, Short, Translation
 

@@ -14,14 +14,14 @@ from chat_server import chat_server
 from test_import_logs import alm_doc, alm_rows, write_log
 from test_kill import sentences
 
-from tvbench import codec
-from tvbench.answered import answered
 from tvbench.cli.main import main
 from tvbench.comparing import compare_runs
-from tvbench.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.report.entries import load_entries
-from tvbench.signature import comparable, ordered_prompts_hash, prompts_hash, read_signature, write_signature
-from tvbench.store import MANIFEST, REQUESTS, RunFolder, find_runs
+from tvbench.runs import codec
+from tvbench.runs.answered import answered
+from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.runs.signature import comparable, ordered_prompts_hash, prompts_hash, read_signature, write_signature
+from tvbench.runs.store import MANIFEST, REQUESTS, RunFolder, find_runs
 from tvbench.types import Ask, Build, BuildOptions, Item, Media, Message, ModelCard, Setting, Short, Task
 
 Said = pytest.CaptureFixture[str]

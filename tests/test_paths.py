@@ -19,9 +19,9 @@ from tvbench.cli.main import main
 from tvbench.data.sources import media_from, open_rows, read_text_lines
 from tvbench.data.sources.paths import read_media
 from tvbench.errors import MediaError, UsageError
-from tvbench.gate import gated
-from tvbench.keys import media_of
-from tvbench.store import find_runs
+from tvbench.runs.gate import gated
+from tvbench.runs.keys import media_of
+from tvbench.runs.store import find_runs
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.llava import LlavaCorpus
 from tvbench.types import BuildOptions

@@ -18,8 +18,8 @@ from tvbench.data.media import images
 from tvbench.data.media.images import FORMATS, open_image, read_header, shrunk
 from tvbench.engines.openai.messages import chat_messages, faithful_mime
 from tvbench.errors import MediaError
-from tvbench.feed import DecodeAhead
-from tvbench.plan import plan_item
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.plan import plan_item
 from tvbench.types import Item, Media, Message, ModelCard, Open, Request, Sampling
 
 ROOT = Path(__file__).resolve().parents[1]

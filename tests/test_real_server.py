@@ -17,7 +17,7 @@ from tvbench.cli.main import main
 from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import EngineError
-from tvbench.store import find_runs
+from tvbench.runs.store import find_runs
 from tvbench.types import Response, Sampling
 
 pytestmark = [

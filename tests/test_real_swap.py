@@ -15,7 +15,7 @@ from real_server import MODEL, RealServer, missing_packages, start_server, weigh
 from test_served import sentences
 
 from tvbench.cli.main import main
-from tvbench.store import find_runs
+from tvbench.runs.store import find_runs
 
 pytestmark = [
     pytest.mark.server,

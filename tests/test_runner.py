@@ -10,10 +10,10 @@ import pytest
 
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError
-from tvbench.feed import DecodeAhead
-from tvbench.plan import Overrides, Plan, plan_task
-from tvbench.runner import Outcome, TooManyFailures, answer_items
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.plan import Overrides, Plan, plan_task
+from tvbench.runs.runner import Outcome, TooManyFailures, answer_items
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Request, Response, Sampling, Short, Task
 
 CARD = ModelCard("m", "folder", "x")

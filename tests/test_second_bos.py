@@ -18,15 +18,15 @@ from task_data import write_jsonl
 from test_task_alm import alm_row
 
 from tasks import alm, multi30k
-from tvbench import codec
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.cli.main import main
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.errors import UsageError
-from tvbench.keys import content_key
 from tvbench.mini.checkpoint import build_tiny
-from tvbench.plan import Overrides, PlannedTask, plan_task
-from tvbench.signature import comparable, read_signature
+from tvbench.runs import codec
+from tvbench.runs.keys import content_key
+from tvbench.runs.plan import Overrides, PlannedTask, plan_task
+from tvbench.runs.signature import comparable, read_signature
 from tvbench.types import BuildOptions, Media, Message, ModelCard
 
 ADDS = {"type": "TemplateProcessing", "pair": [{"Sequence": {"id": "A", "type_id": 0}}],

@@ -16,10 +16,10 @@ from run_folders import task_result, write_run
 from tvbench.cli.main import main
 from tvbench.engines.openai.identity import told_of
 from tvbench.errors import UsageError
-from tvbench.plan import model_identity
 from tvbench.registry.addresses import server_address
 from tvbench.registry.catalog import resolve_model
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.plan import model_identity
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import ModelCard
 
 Said = pytest.CaptureFixture[str]

@@ -18,13 +18,13 @@ from test_served import sentences, serve_llama
 
 from tvbench.cli.main import main
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared
-from tvbench.history import sessions_of, settled, who_answered
-from tvbench.manifest import Session
-from tvbench.manifest_json import manifest_from_json
-from tvbench.plan import PlannedItem
-from tvbench.probing import PROBES, Probe, choose, probe
-from tvbench.reuse import reusable
-from tvbench.store import RunFolder, RunWriter, find_runs
+from tvbench.runs.history import sessions_of, settled, who_answered
+from tvbench.runs.manifest import Session
+from tvbench.runs.manifest_json import manifest_from_json
+from tvbench.runs.plan import PlannedItem
+from tvbench.runs.probing import PROBES, Probe, choose, probe
+from tvbench.runs.reuse import reusable
+from tvbench.runs.store import RunFolder, RunWriter, find_runs
 from tvbench.types import Item, Message, Response, Sampling, Short
 
 Said = pytest.CaptureFixture[str]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tvbench import codec
 from tvbench.errors import UsageError
-from tvbench.manifest import Manifest
-from tvbench.store import RESPONSES, RunFolder, RunWriter, StoreError, find_run
+from tvbench.runs import codec
+from tvbench.runs.manifest import Manifest
+from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, StoreError, find_run
 from tvbench.types import (
     Choice,
     Contains,
@@ -123,7 +123,7 @@ def test_shards_are_read_together_and_merged_by_the_next_writer(tmp_path: Path) 
 
 def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys,time;from pathlib import Path;from tvbench.store import RunWriter\n"
+        [sys.executable, "-c", "import sys,time;from pathlib import Path;from tvbench.runs.store import RunWriter\n"
          "with RunWriter(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)", str(tmp_path / "run")],
         stdout=subprocess.PIPE, text=True,
     )
@@ -141,7 +141,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from tvbench.store import RunWriter, StoreError
+from tvbench.runs.store import RunWriter, StoreError
 from tvbench.types import Response
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with RunWriter(Path(sys.argv[1])) as writer:

@@ -13,9 +13,9 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvbench import codec
 from tvbench.errors import UsageError
 from tvbench.report.run_table import run_table
+from tvbench.runs import codec
 from tvbench.scoring import score_item, summarise
 from tvbench.scoring.intervals import Observation, clustered_stderr, macro_stderr
 from tvbench.scoring.names import label, metric_id, percent_shown

@@ -14,9 +14,9 @@ from tvbench.cli.main import main
 from tvbench.data.sources import Rows
 from tvbench.data.true_false import Answered, first_words, learn_words
 from tvbench.errors import MediaError, UsageError
-from tvbench.gate import ask_of
-from tvbench.keys import media_of
-from tvbench.plan import Overrides, plan_task
+from tvbench.runs.gate import ask_of
+from tvbench.runs.keys import media_of
+from tvbench.runs.plan import Overrides, plan_task
 from tvbench.scoring import score_item
 from tvbench.types import BuildOptions, Choice, ModelCard, Open, Response
 

@@ -11,7 +11,7 @@ from task_data import DATA, build, items, png, prompt, write_parquet
 
 from tasks import multi30k
 from tvbench.errors import UsageError
-from tvbench.keys import media_of
+from tvbench.runs.keys import media_of
 from tvbench.types import Translation
 
 CAPTIONS = {

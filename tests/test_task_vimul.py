@@ -10,7 +10,7 @@ from task_data import build, choice, items, prompt, write_jsonl, write_parquet
 
 from tasks import vimul
 from tvbench.errors import UsageError
-from tvbench.keys import media_of
+from tvbench.runs.keys import media_of
 from tvbench.types import Open
 
 

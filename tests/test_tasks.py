@@ -13,7 +13,7 @@ from task_data import items, png, prompt, write_jsonl, write_parquet
 
 from tasks import alm, cc_ocr, multi30k, ocrbench, vimul
 from tvbench.errors import UsageError
-from tvbench.keys import media_of
+from tvbench.runs.keys import media_of
 from tvbench.scoring import score_item
 from tvbench.types import Contains, OcrText, Response
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from tvbench.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
+from tvbench.runs.signature import comparable
+from tvbench.runs.store import RunFolder
 from tvbench.scoring.names import metric_id
 from tvbench.scoring.paired import Comparison, Pairs, compare, holm, means
 from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.signature import comparable
-from tvbench.store import RunFolder
 from tvbench.types import Contrast, Item, Translation
 
 

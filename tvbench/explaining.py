@@ -16,7 +16,7 @@ from tvbench.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.diagnosis.language_id import Identifiers
 from tvbench.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
 from tvbench.diagnosis.position import Position, positions
-from tvbench.store import RunFolder
+from tvbench.runs.store import RunFolder
 from tvbench.types import Choice, Item, Response, Score
 
 CLIP = 160

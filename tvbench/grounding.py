@@ -15,10 +15,10 @@ from typing import Any, Literal, get_args
 from tvbench.assess import Scored, scored_tasks
 from tvbench.comparing import paired_items
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.manifest import AskedTask
+from tvbench.runs.manifest import AskedTask
+from tvbench.runs.store import RunFolder
 from tvbench.scoring.paired import Comparison, Pairs, compare
 from tvbench.scoring.sums import FORMULAS
-from tvbench.store import RunFolder
 from tvbench.types import Choice, Item, Short, Translation
 
 By = Literal["question_type", "category"]

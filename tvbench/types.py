@@ -169,7 +169,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an engine is given: the content `key` (see keys.py) and the messages that it stands for."""
+    """What an engine is given: the content `key` (see runs/keys.py) and the messages that it stands for."""
 
     key: str
     messages: tuple[Message, ...]
@@ -322,7 +322,7 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """What was asked of a task, as it was typed. The gate (gate.py) holds it against what the task declares.
+    """What was asked of a task, as it was typed. The gate (runs/gate.py) holds it against what the task declares.
 
     `languages` empty means all. `limit` keeps the first N items of each language. `data` is a local copy in
     hub layout (None: the hub, or generated). `settings` are `--set task.key=value` pairs without the prefix.
@@ -491,8 +491,8 @@ OWN_PROMPT: Mapping[str, str] = {"tvbench": "the task's own prompt"}
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One benchmark, as a file in tasks/ declares it (`TASK = Task(...)`, or `TASKS = [...]`). The gate (gate.py) sees
-    to it that what is declared here, and what a person asks for, is what a model is asked.
+    """One benchmark, as a file in tasks/ declares it (`TASK = Task(...)`, or `TASKS = [...]`). The gate (runs/gate.py)
+    sees to it that what is declared here, and what a person asks for, is what a model is asked.
 
     `source(ask)` opens the rows (`building.HubRows`, or a function that gives `Opened`), and `item(row, ask)` makes one
     item of a row, several, or none (None). A ValueError there says why the row cannot be asked. Without `item`, the

@@ -20,7 +20,7 @@ from tvbench.comet.record import side_scores
 from tvbench.comet.session import NoWatch, score_run
 from tvbench.errors import UsageError
 from tvbench.registry.environments import comet_python
-from tvbench.store import RunFolder
+from tvbench.runs.store import RunFolder
 from tvbench.workers.process import WorkerError
 
 HERE = Path(__file__).parent

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import tvbench
-from tvbench.store import find_runs
+from tvbench.runs.store import find_runs
 
 _SPEC = find_spec("vllm")
 pytestmark = [

@@ -16,9 +16,9 @@ from tvbench.data.media.video import Decoder
 from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.transformers import TransformersEngine
-from tvbench.media.preparing import prepare
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.mini.samples import samples
+from tvbench.runs.preparing import prepare
 from tvbench.types import Message, Request, Sampling
 
 _SPEC = find_spec("vllm")

@@ -12,7 +12,7 @@ from vllm_server import vllm_server
 
 from tvbench.cli.main import main
 from tvbench.mini.checkpoint import build_tiny
-from tvbench.store import find_runs
+from tvbench.runs.store import find_runs
 
 _SPEC = find_spec("vllm")
 pytestmark = [

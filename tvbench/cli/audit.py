@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
 def _names_a_run(args: argparse.Namespace) -> bool:
     """Whether `what` is a run. A task's name goes first. Raises UsageError where it is neither."""
     from tvbench.registry import catalog
-    from tvbench.store import MANIFEST, find_runs
+    from tvbench.runs.store import MANIFEST, find_runs
 
     first = args.what.split(",")[0].partition(":")[0].strip()
     tasks = [*catalog.tasks(), *catalog.groups()]
@@ -62,10 +62,10 @@ def _names_a_run(args: argparse.Namespace) -> bool:
 
 
 def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
-    from tvbench.answered import answered
     from tvbench.auditing import audit
     from tvbench.languages import code_of, is_language
-    from tvbench.store import find_run
+    from tvbench.runs.answered import answered
+    from tvbench.runs.store import find_run
 
     run = find_run(args.results, args.what)
     for option in ("protocol", "data", "split", "limit"):
@@ -83,8 +83,8 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.auditing import audit
     from tvbench.data.declared import code_in
-    from tvbench.plan import Overrides, plan_task
     from tvbench.registry import catalog
+    from tvbench.runs.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 
     nobody = ModelCard(name="audit", kind="builtin", location="audit")

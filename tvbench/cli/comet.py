@@ -45,12 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench import codec
     from tvbench.assess import assess
     from tvbench.comet.session import score_run
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
-    from tvbench.store import find_run
+    from tvbench.runs import codec
+    from tvbench.runs.store import find_run
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     run = find_run(args.results, args.run)

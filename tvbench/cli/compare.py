@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.languages import code_of
     from tvbench.report.comparison import comparison_table
     from tvbench.report.table import show
-    from tvbench.store import find_run
+    from tvbench.runs.store import find_run
 
     first, second = find_run(args.results, args.first), find_run(args.results, args.second)
     chosen = Choice(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)

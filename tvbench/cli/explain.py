@@ -34,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.languages import code_of, is_language
     from tvbench.report.explanation import explanation_records, explanation_tables
     from tvbench.report.table import show
-    from tvbench.store import find_run
+    from tvbench.runs.store import find_run
 
     run = find_run(args.results, args.run)
     languages = [code_of(name) if is_language(name) else name for name in names(args.languages)]

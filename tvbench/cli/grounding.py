@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.grounding import blind_twin, ground, seeing_run
     from tvbench.report.grounding import grounding_records, grounding_tables
     from tvbench.report.table import show
-    from tvbench.store import find_run, find_runs
+    from tvbench.runs.store import find_run, find_runs
 
     runs = find_runs(args.results)
     run = (None if args.blind else seeing_run(args.run, runs)) or find_run(args.results, args.run)

@@ -105,7 +105,7 @@ def _logged_text(primary: str, logged: Mapping[str, Any]) -> str:
 
 
 def _record(imported: Imported) -> dict[str, Any]:
-    from tvbench import codec
+    from tvbench.runs import codec
 
     return {
         "complete": imported.complete,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tvbench.judging.rubric import Rubric
     from tvbench.judging.session import Judged, JudgeOptions, Judging
     from tvbench.judging.spend import Spend
-    from tvbench.store import RunFolder
+    from tvbench.runs.store import RunFolder
     from tvbench.types import Item, ModelCard, Response
 
 EPILOG = """\
@@ -63,7 +63,7 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.store import find_run
+    from tvbench.runs.store import find_run
 
     run = find_run(args.results, args.run)
     if args.judge is None:
@@ -98,7 +98,6 @@ def plan_judging(
     run: RunFolder, args: argparse.Namespace, *, tasks: tuple[str, ...] = (), languages: tuple[str, ...] = ()
 ) -> list[Judging]:
     """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
-    from tvbench.answered import answered
     from tvbench.engines.open import choose_engine
     from tvbench.judging.record import judge_folders
     from tvbench.judging.rubric import choose_rubric
@@ -106,7 +105,8 @@ def plan_judging(
     from tvbench.languages import code_of
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
-    from tvbench.serving import identified
+    from tvbench.runs.answered import answered
+    from tvbench.runs.serving import identified
 
     card = resolve_model(args.judge)
     engine = choose_engine(card, args.engine)
@@ -197,10 +197,10 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
 
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
-    from tvbench.answered import answered
     from tvbench.judging.record import find_judges
     from tvbench.report.judges import as_json, between_table, qualities, quality_table
     from tvbench.report.table import show
+    from tvbench.runs.answered import answered
 
     judges = find_judges(run)
     if not judges:

@@ -24,7 +24,7 @@ def rate_text(answers: int, tokens: int, seconds: float) -> str:
 
 
 class Progressing:
-    """A Watch (runner.py) on stderr. `quiet` shows nothing until the end."""
+    """A Watch (runs/runner.py) on stderr. `quiet` shows nothing until the end."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet

@@ -31,13 +31,13 @@ from tvbench.cli.checkpoints import check_folder, measured_refusals
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
-from tvbench.plan import Overrides, Plan, PlannedTask, engine_ask, make_ask, plan_task
+from tvbench.runs.plan import Overrides, Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.types import BuildOptions, ModelCard, TaskResult
 
 if TYPE_CHECKING:
-    from tvbench.serving import Identified
-    from tvbench.session import SessionOptions
-    from tvbench.store import RunFolder
+    from tvbench.runs.serving import Identified
+    from tvbench.runs.session import SessionOptions
+    from tvbench.runs.store import RunFolder
 
 EXAMPLES = """examples:
   tvbench run --model tower-mini --tasks mini
@@ -104,8 +104,8 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.engines.open import choose_engine
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
-    from tvbench.serving import identified, named
-    from tvbench.store import find_runs
+    from tvbench.runs.serving import identified, named
+    from tvbench.runs.store import find_runs
 
     check_results(args.results)
     card = named(resolve_model(args.model), args.label, args.revision)
@@ -166,12 +166,12 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
 
 
 def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
-    from tvbench.aside import set_aside
     from tvbench.assess import assess
-    from tvbench.manifest import now
-    from tvbench.serving import refuse_another
-    from tvbench.session import RunSession
-    from tvbench.store import RunFolder, find_runs
+    from tvbench.runs.aside import set_aside
+    from tvbench.runs.manifest import now
+    from tvbench.runs.serving import refuse_another
+    from tvbench.runs.session import RunSession
+    from tvbench.runs.store import RunFolder, find_runs
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     folder = args.results / plan.run_name
@@ -251,7 +251,7 @@ def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
 def session_options(args: argparse.Namespace, facts: Mapping[str, Any]) -> SessionOptions:
     """The engine's and the sitting's options as they were given."""
     from tvbench.engines.open import EngineOptions
-    from tvbench.session import SessionOptions
+    from tvbench.runs.session import SessionOptions
 
     engine = EngineOptions(
         dtype=args.dtype,
@@ -275,9 +275,9 @@ def _report(
     complete: bool,
     revision: str,
 ) -> None:
-    from tvbench import codec
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
+    from tvbench.runs import codec
 
     if args.format == "json":
         print_json({"run": folder.name, "path": str(folder), "complete": complete,

@@ -20,10 +20,10 @@ from typing import IO, Any
 
 from tvbench.comet.segments import asked_of
 from tvbench.errors import UsageError
-from tvbench.lines import Damage, ends_torn, json_line, read_lines
+from tvbench.runs.lines import Damage, ends_torn, json_line, read_lines
+from tvbench.runs.signature import write_signature
+from tvbench.runs.store import RunFolder, storage_error, write_atomically
 from tvbench.safety.bounded import read_json
-from tvbench.signature import write_signature
-from tvbench.store import RunFolder, storage_error, write_atomically
 from tvbench.types import Item, Response, SideScores
 
 FOLDER = "comet"

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from tvbench.errors import UsageError
-from tvbench.gate import gated
 from tvbench.interop.lmms_logs import LogRow, TaskLog
 from tvbench.interop.reduced import has_rule, item_without_document
+from tvbench.runs.gate import gated
 from tvbench.types import BuildOptions, Item, Task
 
 IMAGE_TOKENS = re.compile(r"<(?:image|video)>")

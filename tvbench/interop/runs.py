@@ -19,17 +19,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tvbench import codec
 from tvbench.assess import assess
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name
-from tvbench.keys import content_key, media_of
-from tvbench.lines import json_line
-from tvbench.manifest import IMPORTED, Manifest, TaskEntry
+from tvbench.runs import codec
+from tvbench.runs.keys import content_key, media_of
+from tvbench.runs.lines import json_line
+from tvbench.runs.manifest import IMPORTED, Manifest, TaskEntry
+from tvbench.runs.signature import task_signature, write_signature
+from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, write_atomically
 from tvbench.scoring.normalise import is_blank
-from tvbench.signature import task_signature, write_signature
-from tvbench.store import RESPONSES, RunFolder, RunWriter, write_atomically
 from tvbench.types import LOGGED, Build, EngineInfo, Item, ModelCard, Open, Response, Task, TaskResult
 
 PROTOCOL = "paper"

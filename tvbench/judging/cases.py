@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tvbench.judging.rubric import Rubric
 from tvbench.languages import is_language, language
-from tvbench.plan import PlannedItem, key_of
+from tvbench.runs.plan import PlannedItem, key_of
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import usable_target
 from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Sampling, Short

@@ -14,10 +14,10 @@ from tvbench.errors import UsageError
 from tvbench.judging.cases import Case, gather, judge_request, nonce_of
 from tvbench.judging.reply import Reading, read_reply
 from tvbench.judging.rubric import Rubric, rubric_from
-from tvbench.plan import PlannedItem
 from tvbench.registry.influence import prompt_label, score_arguments
-from tvbench.signature import write_signature
-from tvbench.store import RunFolder
+from tvbench.runs.plan import PlannedItem
+from tvbench.runs.signature import write_signature
+from tvbench.runs.store import RunFolder
 from tvbench.types import Item, ModelCard, Response, SideScores
 
 FOLDER = "judges"

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tvbench.errors import UsageError, unknown_name
+from tvbench.runs.signature import short_hash
 from tvbench.safety.bounded import read_yaml
-from tvbench.signature import short_hash
 
 FOLDER = Path(__file__).with_name("rubrics")
 PLACES = ("question", "reference", "answer", "language", "nonce")

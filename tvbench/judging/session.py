@@ -20,12 +20,12 @@ from tvbench.judging.cases import CHECKED, Case, gather
 from tvbench.judging.record import Verdict, judge_folder, settle
 from tvbench.judging.rubric import Rubric
 from tvbench.judging.spend import Prices, Spend, most, spent
-from tvbench.manifest import JudgeEntry, Manifest
-from tvbench.plan import PlannedItem
 from tvbench.registry.influence import prompt_label
-from tvbench.runner import Watch, answer_items
-from tvbench.session import earlier_engine, engine_label, packages
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.manifest import JudgeEntry, Manifest
+from tvbench.runs.plan import PlannedItem
+from tvbench.runs.runner import Watch, answer_items
+from tvbench.runs.session import earlier_engine, engine_label, packages
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Item, ModelCard, Response
 
 ASKS = 5

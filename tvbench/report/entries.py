@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.signature import comparable, current, is_current
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.signature import comparable, current, is_current
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Metric, TaskResult
 
 ALL, MULTI = "all", "multi"

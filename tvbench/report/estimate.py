@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.errors import UsageError
-from tvbench.keys import media_of
-from tvbench.manifest import Ask
-from tvbench.plan import Plan, PlannedItem, PlannedTask
 from tvbench.report.table import Cell, Column, Table
-from tvbench.reuse import reusable
-from tvbench.store import RunFolder, find_runs
+from tvbench.runs.keys import media_of
+from tvbench.runs.manifest import Ask
+from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
+from tvbench.runs.reuse import reusable
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Media, ModelCard
 
 CHARACTERS_PER_TOKEN = 3.0

@@ -29,8 +29,8 @@ from tvbench.report.published import Figure
 from tvbench.report.rows import own_rows, published_rows
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
+from tvbench.runs.signature import comparable
 from tvbench.scoring.names import label, percent_shown
-from tvbench.signature import comparable
 from tvbench.types import Metric
 
 ENGLISH_GAP, CATEGORY_KIND = "english", "category-kind"

@@ -15,8 +15,8 @@ from tvbench.report.entries import ALL, MULTI, Shown
 from tvbench.report.rows import Place, Row, scale, shown_in, value_of
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
+from tvbench.runs.signature import read_signature
 from tvbench.scoring.names import METRICS, label
-from tvbench.signature import read_signature
 from tvbench.types import Counts
 
 BEST, INCOMPLETE, LOGGED = "★", "*", "°"

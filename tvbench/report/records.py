@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tvbench import codec
 from tvbench.report.entries import Entry
 from tvbench.report.published import Figure
+from tvbench.runs import codec
 
 
 def leaderboard_records(

@@ -16,9 +16,9 @@ from pathlib import Path
 from tvbench.report.entries import ALL, MULTI, Entry, metrics_of, shown_figure
 from tvbench.report.published import Figure, Guide, Row, Scored, published_files, read_guide, read_published
 from tvbench.report.table import Cell, Column, Table
+from tvbench.runs.signature import TWO_BOS, read_signature
 from tvbench.scoring.intervals import half_width
 from tvbench.scoring.names import label, percent_shown
-from tvbench.signature import TWO_BOS, read_signature
 from tvbench.types import Metric, TaskResult
 
 PRINTED = 0.05

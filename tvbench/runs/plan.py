@@ -16,11 +16,11 @@ from typing import Any
 
 from tvbench.data.declared import code_in
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.gate import asked_words, gated, media_left_out
-from tvbench.keys import content_key, media_digest, media_of
-from tvbench.manifest import TaskEntry
 from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
-from tvbench.signature import TWO_BOS, task_signature
+from tvbench.runs.gate import asked_words, gated, media_left_out
+from tvbench.runs.keys import content_key, media_digest, media_of
+from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.signature import TWO_BOS, task_signature
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
 
 HASHING_THREADS = 4

@@ -34,7 +34,7 @@ from tvbench.types import (
     Task,
 )
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from typing import Any
 from tvbench.engines.open import ask_server
 from tvbench.engines.openai.identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
-from tvbench.manifest import Ask
 from tvbench.registry.addresses import shown_address
-from tvbench.store import RunFolder
+from tvbench.runs.manifest import Ask
+from tvbench.runs.store import RunFolder
 from tvbench.types import ModelCard
 
 UNSAID = frozenset({"main", "served", ""})

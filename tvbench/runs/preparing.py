@@ -10,7 +10,7 @@ from tvbench.data.media.room import Room
 from tvbench.data.media.video import Decoder
 from tvbench.engines.protocol import ALL_OF_IT, Prepared, Sight
 from tvbench.errors import MediaError
-from tvbench.keys import media_of
+from tvbench.runs.keys import media_of
 from tvbench.types import Media, Request
 
 DECODING = Room(256 << 20)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tvbench.manifest import NO_ENGINE, NOBODY, Manifest, Session
 from tvbench.registry.addresses import shown_address
+from tvbench.runs.manifest import NO_ENGINE, NOBODY, Manifest, Session
 from tvbench.types import EngineInfo, ModelCard
 
 NOT_STARTED = "not started"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from run_folders import write_manifest
 
-from tvbench.answered import answered
 from tvbench.assess import assess, scored_tasks
 from tvbench.errors import UsageError
-from tvbench.manifest import Ask, JudgeEntry, Manifest, Session, TaskEntry
-from tvbench.manifest_json import manifest_from_json, manifest_to_json
-from tvbench.store import DamagedError, RunFolder, RunWriter
+from tvbench.runs.answered import answered
+from tvbench.runs.manifest import Ask, JudgeEntry, Manifest, Session, TaskEntry
+from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
+from tvbench.runs.store import DamagedError, RunFolder, RunWriter
 from tvbench.types import EngineInfo, Item, ModelCard, Response, Short
 
 ENTRY = TaskEntry("t", "tvbench", "accuracy", "task:t@1", "1", ("accuracy",), "rows@1", 3, ("a word",), {"log": {}})

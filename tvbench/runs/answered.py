@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tvbench.errors import unknown_name
-from tvbench.manifest import TaskEntry
-from tvbench.signature import current
-from tvbench.store import RunFolder
+from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.signature import current
+from tvbench.runs.store import RunFolder
 from tvbench.types import Item, Response
 
 Pairs = list[tuple[str, Item]]

@@ -17,15 +17,15 @@ from tvbench import __version__
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
-from tvbench.history import NOT_STARTED, begun, sessions_of, settled, who_answered
-from tvbench.lines import in_words
-from tvbench.manifest import NO_ENGINE, Ask, Manifest, Session, now, plain
-from tvbench.media.preparing import prepare
-from tvbench.plan import Plan, requests_of
-from tvbench.probing import probe, refusal
-from tvbench.reuse import Reusable, reusable
-from tvbench.runner import Outcome, Watch, answer_items
-from tvbench.store import RunFolder, RunWriter
+from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
+from tvbench.runs.lines import in_words
+from tvbench.runs.manifest import NO_ENGINE, Ask, Manifest, Session, now, plain
+from tvbench.runs.plan import Plan, requests_of
+from tvbench.runs.preparing import prepare
+from tvbench.runs.probing import probe, refusal
+from tvbench.runs.reuse import Reusable, reusable
+from tvbench.runs.runner import Outcome, Watch, answer_items
+from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Request, Response
 
 SHOWN_RUNS = 5

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import TvbenchError
-from tvbench.feed import DecodeAhead
-from tvbench.plan import PlannedItem, requests_of
-from tvbench.store import RunWriter
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.plan import PlannedItem, requests_of
+from tvbench.runs.store import RunWriter
 from tvbench.types import Request, Response
 
 DECODE_THREADS = 4

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from tvbench.manifest import NO_ENGINE, NOBODY, Ask, JudgeEntry, Manifest, Session, TaskEntry
-from tvbench.manifests import shape_problem
+from tvbench.runs.manifest import NO_ENGINE, NOBODY, Ask, JudgeEntry, Manifest, Session, TaskEntry
+from tvbench.runs.manifests import shape_problem
 from tvbench.types import EngineInfo, ModelCard
 
 Json = dict[str, Any]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError
-from tvbench.manifest import Ask, Manifest
-from tvbench.store import MANIFEST, RunFolder
+from tvbench.runs.manifest import Ask, Manifest
+from tvbench.runs.store import MANIFEST, RunFolder
 from tvbench.types import EngineInfo, Response
 
 

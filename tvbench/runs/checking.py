@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tvbench.answered import Answered, Pairs, join
-from tvbench.lines import Damage, in_words, read_lines
-from tvbench.manifest import TaskEntry
-from tvbench.signature import PROMPTS_FORMAT, current, prompts_hash, read_signature
-from tvbench.store import REQUESTS, RunFolder
+from tvbench.runs.answered import Answered, Pairs, join
+from tvbench.runs.lines import Damage, in_words, read_lines
+from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.signature import PROMPTS_FORMAT, current, prompts_hash, read_signature
+from tvbench.runs.store import REQUESTS, RunFolder
 from tvbench.types import Item, Response
 
 AGAIN = "run the same `tvbench run` command again: answers are kept"

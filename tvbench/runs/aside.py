@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tvbench.store import RunFolder, RunWriter, storage_error
+from tvbench.runs.store import RunFolder, RunWriter, storage_error
 
 FOLDER = "aside"
 """Below the results; it holds no manifest, so that what lies in it is no run of any table."""

@@ -22,9 +22,9 @@ from itertools import zip_longest
 
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import UsageError
-from tvbench.feed import DecodeAhead
-from tvbench.plan import PlannedItem, requests_of
 from tvbench.registry.addresses import shown_address
+from tvbench.runs.feed import DecodeAhead
+from tvbench.runs.plan import PlannedItem, requests_of
 from tvbench.types import ModelCard, Request, Response
 
 PROBES = 8

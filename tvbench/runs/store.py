@@ -23,12 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from tvbench import codec
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.lines import Damage, checksum, json_line, read_lines
-from tvbench.manifest import Manifest
-from tvbench.manifest_json import manifest_from_json, manifest_to_json
-from tvbench.manifests import count_problem
+from tvbench.runs import codec
+from tvbench.runs.lines import Damage, checksum, json_line, read_lines
+from tvbench.runs.manifest import Manifest
+from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
+from tvbench.runs.manifests import count_problem
 from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, Score, TaskResult
 
