@@ -14,7 +14,7 @@ from task_data import write_jsonl
 from tvbench.cli.main import main
 from tvbench.data.sources import open_rows
 from tvbench.errors import UsageError
-from tvbench.judging.rubric import read_rubric
+from tvbench.graders.judge.rubric import read_rubric
 from tvbench.registry import catalog
 from tvbench.runs.store import find_runs
 from tvbench.safety import bounded

@@ -16,12 +16,12 @@ from comet_runs import TASK, Row, answered, write_translations
 from hub_server import hub_server
 
 from tvbench.cli.main import main
-from tvbench.comet.record import FAILED, side_scores
-from tvbench.comet.segments import NO_REFERENCE, NOT_TEXT
-from tvbench.comet.session import CometSummary, NoWatch, score_run
 from tvbench.errors import EngineError, UsageError
+from tvbench.graders.comet.process import WorkerError, WorkerProcess
+from tvbench.graders.comet.record import FAILED, side_scores
+from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT
+from tvbench.graders.comet.session import CometSummary, NoWatch, score_run
 from tvbench.runs.store import RunFolder
-from tvbench.workers.process import WorkerError, WorkerProcess
 
 FAKE = Path(__file__).with_name("fake_comet_worker.py")
 ROWS: list[Row] = [(f"A dog, number {n}.", f"Ein Hund {'x' * n}", (f"Hund {n}.",)) for n in range(20)]

@@ -20,7 +20,7 @@ from test_judge import open_run
 from test_kill import sentences
 
 from tvbench.cli.main import main
-from tvbench.comet.record import Record, side_scores
+from tvbench.graders.comet.record import Record, side_scores
 from tvbench.runs.lines import Damage, json_line, read_lines
 from tvbench.runs.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, RunWriter, find_run, find_runs
 from tvbench.types import Counts, Response

@@ -20,8 +20,8 @@ from tvbench.checkpoints.prompt import Prompter
 from tvbench.cli.main import main
 from tvbench.engines.vllm import recorded_settings
 from tvbench.errors import MediaError
-from tvbench.judging.record import find_judges, judge_folder
-from tvbench.judging.rubric import choose_rubric
+from tvbench.graders.judge.record import find_judges, judge_folder
+from tvbench.graders.judge.rubric import choose_rubric
 from tvbench.registry import catalog
 from tvbench.registry.influence import PLACEMENT, argument_labels, prompt_settings, score_arguments
 from tvbench.registry.local_models import trained_folder

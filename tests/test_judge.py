@@ -343,8 +343,8 @@ def test_a_judge_folder_that_is_damaged_is_named(tmp_path: Path, capsys: pytest.
 
 
 def test_a_choice_is_shown_as_the_bare_question_and_the_right_option() -> None:
-    from tvbench.judging.cases import gather, judge_request
-    from tvbench.judging.rubric import known_rubrics
+    from tvbench.graders.judge.cases import gather, judge_request
+    from tvbench.graders.judge.rubric import known_rubrics
     from tvbench.types import ModelCard
 
     rubric = known_rubrics()["alm-official"]

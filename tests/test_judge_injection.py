@@ -12,9 +12,9 @@ from fault_server import Call
 from judge_server import judge_server, nonce_in
 from test_judge import figures, item, judge, open_run
 
-from tvbench.judging.cases import Case, gather, judge_request, nonce_of
-from tvbench.judging.reply import read_reply
-from tvbench.judging.rubric import Rubric, known_rubrics, rubric_from
+from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
+from tvbench.graders.judge.reply import read_reply
+from tvbench.graders.judge.rubric import Rubric, known_rubrics, rubric_from
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import ModelCard, Open, Response
 

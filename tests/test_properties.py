@@ -12,8 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tvbench.data.options import parse_options
-from tvbench.judging.reply import Reading, read_reply
-from tvbench.judging.rubric import known_rubrics
+from tvbench.graders.judge.reply import Reading, read_reply
+from tvbench.graders.judge.rubric import known_rubrics
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import judge
 from tvbench.scoring.normalise import normalise, without_markdown, words

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from tvbench.comet.record import side_scores as comet_scores
-from tvbench.judging.record import side_scores as judge_scores
+from tvbench.graders.comet.record import side_scores as comet_scores
+from tvbench.graders.judge.record import side_scores as judge_scores
 from tvbench.runs.answered import Answered, answered
 from tvbench.runs.checking import read_contents
 from tvbench.runs.store import RunFolder

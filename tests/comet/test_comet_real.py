@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from comet_runs import TASK, Row, answered, write_translations
 
-from tvbench.comet.record import side_scores
-from tvbench.comet.session import NoWatch, score_run
 from tvbench.errors import UsageError
+from tvbench.graders.comet.process import WorkerError
+from tvbench.graders.comet.record import side_scores
+from tvbench.graders.comet.session import NoWatch, score_run
 from tvbench.registry.environments import comet_python
 from tvbench.runs.store import RunFolder
-from tvbench.workers.process import WorkerError
 
 HERE = Path(__file__).parent
 KINDS = ("regression_metric", "referenceless_regression_metric", "unified_metric", "xcomet_metric")
@@ -89,7 +89,7 @@ class Starts(NoWatch):
     seen: int = 0
 
     def command(self) -> list[str]:
-        worker = Path(sys.modules["tvbench.workers.comet_worker"].__file__ or "")
+        worker = Path(sys.modules["tvbench.graders.comet.worker"].__file__ or "")
         script = f'echo $$ >> "{self.folder}/pids"; exec "{self.python}" -I -W ignore "{worker}" "$@"'
         return ["/bin/sh", "-c", script, "worker"]
 

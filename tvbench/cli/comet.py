@@ -17,7 +17,7 @@ from tvbench.safety.visible import visible_lines
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from tvbench.comet.session import CometSummary
+    from tvbench.graders.comet.session import CometSummary
 
 DEFAULT_CHECKPOINT = "xcomet-xl"
 SECONDS_BETWEEN_LINES = 15.0
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from tvbench.assess import assess
-    from tvbench.comet.session import score_run
+    from tvbench.graders.comet.session import score_run
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
     from tvbench.runs import codec
@@ -99,7 +99,7 @@ def _stop_cleanly(signum: int, frame: FrameType | None) -> None:
 
 
 class Scoring:
-    """A Watch (comet/session.py) on stderr: a live line on a terminal, a plain line now and then in a log."""
+    """A Watch (graders/comet/session.py) on stderr: a live line on a terminal, a plain line now and then in a log."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet

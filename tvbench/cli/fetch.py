@@ -90,7 +90,7 @@ def _model_want(card: ModelCard) -> Want:
 
 
 def _comet_want(name: str) -> Want:
-    from tvbench.comet.checkpoints import KNOWN, find_checkpoint
+    from tvbench.graders.comet.checkpoints import KNOWN, find_checkpoint
 
     repo = KNOWN[name.casefold()][0] if name.casefold() in KNOWN else name
     return Want("comet", repo, "with its encoder's tokenizer; the environment: tvbench setup comet",

@@ -14,9 +14,9 @@ from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
-    from tvbench.judging.rubric import Rubric
-    from tvbench.judging.session import Judged, JudgeOptions, Judging
-    from tvbench.judging.spend import Spend
+    from tvbench.graders.judge.rubric import Rubric
+    from tvbench.graders.judge.session import Judged, JudgeOptions, Judging
+    from tvbench.graders.judge.spend import Spend
     from tvbench.runs.store import RunFolder
     from tvbench.types import Item, ModelCard, Response
 
@@ -81,9 +81,9 @@ def main(args: argparse.Namespace) -> int:
 
 def judge_options(args: argparse.Namespace, card: ModelCard) -> JudgeOptions:
     """What the command line says of the judging. Raises UsageError."""
-    from tvbench.judging.cases import CHECKED
-    from tvbench.judging.session import JudgeOptions
-    from tvbench.judging.spend import prices_of
+    from tvbench.graders.judge.cases import CHECKED
+    from tvbench.graders.judge.session import JudgeOptions
+    from tvbench.graders.judge.spend import prices_of
 
     checked: int | None = CHECKED
     if args.check is not None:
@@ -99,9 +99,9 @@ def plan_judging(
 ) -> list[Judging]:
     """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
     from tvbench.engines.open import choose_engine
-    from tvbench.judging.record import judge_folders
-    from tvbench.judging.rubric import choose_rubric
-    from tvbench.judging.session import Judging
+    from tvbench.graders.judge.record import judge_folders
+    from tvbench.graders.judge.rubric import choose_rubric
+    from tvbench.graders.judge.session import Judging
     from tvbench.languages import code_of
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
@@ -175,7 +175,7 @@ def _spend_text(spend: Spend) -> str:
 
 def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
     """`--dry-run`: calls, tokens and money of a first round."""
-    from tvbench.judging.spend import estimate
+    from tvbench.graders.judge.spend import estimate
 
     records = []
     for one in sittings:
@@ -197,7 +197,7 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
 
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
-    from tvbench.judging.record import find_judges
+    from tvbench.graders.judge.record import find_judges
     from tvbench.report.judges import as_json, between_table, qualities, quality_table
     from tvbench.report.table import show
     from tvbench.runs.answered import answered

@@ -206,7 +206,7 @@ def _check_scorers(args: argparse.Namespace) -> None:
     """A judge that is not known, or a COMET without its environment, is found before the first answer, not after the
     last. Raises UsageError."""
     from tvbench.engines.open import choose_engine
-    from tvbench.judging.rubric import choose_rubric
+    from tvbench.graders.judge.rubric import choose_rubric
     from tvbench.registry.catalog import resolve_model
 
     if args.comet is not None:
@@ -236,7 +236,7 @@ def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
     """Have the translations scored by COMET, where the run has any."""
     from tvbench.assess import assess
     from tvbench.cli.comet import Scoring, say
-    from tvbench.comet.session import score_run
+    from tvbench.graders.comet.session import score_run
     from tvbench.types import Translation
 
     if not any(isinstance(item.target, Translation) for _, item in run.requests()):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tvbench.judging.calibration import Agreement, Corrected, agree, check, corrected
-from tvbench.judging.record import Judge, Verdict
+from tvbench.graders.judge.calibration import Agreement, Corrected, agree, check, corrected
+from tvbench.graders.judge.record import Judge, Verdict
 from tvbench.report.table import Cell, Column, Table
 
 ALL = "all"

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.judging.rubric import Rubric
+from tvbench.graders.judge.rubric import Rubric
 
 REFUSAL, UNPARSABLE, EMPTY = "refusal", "unparsable", "empty"
 

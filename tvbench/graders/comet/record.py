@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from tvbench.comet.segments import asked_of
 from tvbench.errors import UsageError
+from tvbench.graders.comet.segments import asked_of
 from tvbench.runs.lines import Damage, ends_torn, json_line, read_lines
 from tvbench.runs.signature import write_signature
 from tvbench.runs.store import RunFolder, storage_error, write_atomically

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.errors import UsageError
-from tvbench.judging.cases import CHECKED, Case, gather
-from tvbench.judging.record import Verdict, judge_folder, settle
-from tvbench.judging.rubric import Rubric
-from tvbench.judging.spend import Prices, Spend, most, spent
+from tvbench.graders.judge.cases import CHECKED, Case, gather
+from tvbench.graders.judge.record import Verdict, judge_folder, settle
+from tvbench.graders.judge.rubric import Rubric
+from tvbench.graders.judge.spend import Prices, Spend, most, spent
 from tvbench.registry.influence import prompt_label
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem

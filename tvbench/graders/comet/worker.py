@@ -1,6 +1,6 @@
 """The COMET worker: runs in COMET's own environment, loads one checkpoint, scores what it is sent.
 
-    python -I comet_worker.py CHECKPOINT --precision fp16 --batch-size 16
+    python -I worker.py CHECKPOINT --precision fp16 --batch-size 16
 
 One JSON object a line, both ways; `tvbench` names the kind of message.
     in    {"tvbench": "score", "segments": [{"id", "src", "mt", "ref" (where the model reads one)}, ...], "done": [ids]}

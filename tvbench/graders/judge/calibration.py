@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tvbench.judging.record import Verdict
+from tvbench.graders.judge.record import Verdict
 from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, half_width, mean
 
 RIGHT = 0.5

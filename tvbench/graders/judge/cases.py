@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tvbench.judging.rubric import Rubric
+from tvbench.graders.judge.rubric import Rubric
 from tvbench.languages import is_language, language
 from tvbench.runs.plan import PlannedItem, key_of
 from tvbench.scoring import score_item

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tvbench.comet.checkpoints import find_checkpoint
-from tvbench.comet.record import Appender, Model, Record
-from tvbench.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.errors import EngineError, UsageError
+from tvbench.graders.comet import worker as comet_worker
+from tvbench.graders.comet.checkpoints import find_checkpoint
+from tvbench.graders.comet.process import SILENCE_S, WorkerError, WorkerProcess
+from tvbench.graders.comet.record import Appender, Model, Record
+from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.registry.environments import comet_python
 from tvbench.runs.answered import answered
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Item, Response
-from tvbench.workers import comet_worker
-from tvbench.workers.process import SILENCE_S, WorkerError, WorkerProcess
 
 RESTARTS = 2
 BATCH_SIZE = 16

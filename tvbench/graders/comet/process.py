@@ -1,4 +1,4 @@
-"""The near side of a worker: a process in a session of its own that speaks JSON lines (see comet_worker.py).
+"""The near side of a worker: a process in a session of its own that speaks JSON lines (see worker.py).
 
 Waits without ever hanging: a worker that says nothing for `silence_s` seconds is killed with its whole process group.
 What is not a line of the protocol is ignored, and its end kept for the error message. Knows no task and no scorer.

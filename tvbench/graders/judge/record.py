@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tvbench.errors import UsageError
-from tvbench.judging.cases import Case, gather, judge_request, nonce_of
-from tvbench.judging.reply import Reading, read_reply
-from tvbench.judging.rubric import Rubric, rubric_from
+from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
+from tvbench.graders.judge.reply import Reading, read_reply
+from tvbench.graders.judge.rubric import Rubric, rubric_from
 from tvbench.registry.influence import prompt_label, score_arguments
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.signature import write_signature
