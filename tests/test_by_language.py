@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 from run_folders import task_result, write_run
 
-from tvbench.cli import leaderboard
-from tvbench.cli.main import main
-from tvbench.report.by_language import (
+from tvbench.analysis.by_language import (
     GROUPINGS,
     Group,
     difference_of,
@@ -27,7 +25,9 @@ from tvbench.report.by_language import (
     mean_of,
     share_pictures,
 )
-from tvbench.report.categories import CATEGORIES, kind_of, kinds_of_category
+from tvbench.analysis.categories import CATEGORIES, kind_of, kinds_of_category
+from tvbench.cli import leaderboard
+from tvbench.cli.main import main
 from tvbench.report.group_table import WAYS
 from tvbench.types import Counts, Metric, Slice, TaskResult
 

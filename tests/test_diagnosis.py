@@ -11,14 +11,21 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvbench.diagnosis import language_check, language_id
-from tvbench.diagnosis.answers import Answer, diagnose, loss_metric
-from tvbench.diagnosis.causes import CAUSES, WRONG
-from tvbench.diagnosis.language_check import LanguageCheck, check_languages
-from tvbench.diagnosis.language_id import Identifiers, Judgement, group_of, long_enough
-from tvbench.diagnosis.loss import attribute, causes_of
-from tvbench.diagnosis.position import positions
-from tvbench.diagnosis.texts import ends_in_loop, is_copy, is_incomplete, is_loop, is_overlong, opens_like_refusal
+from tvbench.analysis.diagnosis import language_check, language_id
+from tvbench.analysis.diagnosis.answers import Answer, diagnose, loss_metric
+from tvbench.analysis.diagnosis.causes import CAUSES, WRONG
+from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
+from tvbench.analysis.diagnosis.language_id import Identifiers, Judgement, group_of, long_enough
+from tvbench.analysis.diagnosis.loss import attribute, causes_of
+from tvbench.analysis.diagnosis.position import positions
+from tvbench.analysis.diagnosis.texts import (
+    ends_in_loop,
+    is_copy,
+    is_incomplete,
+    is_loop,
+    is_overlong,
+    opens_like_refusal,
+)
 from tvbench.scoring import score_item
 from tvbench.types import (
     Choice,

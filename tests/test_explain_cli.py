@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from run_folders import write_manifest
 
-from tvbench import auditing
-from tvbench.auditing import audit
+from tvbench.analysis import audit as auditing
+from tvbench.analysis.audit import audit
+from tvbench.analysis.diagnosis import language_id
 from tvbench.cli.main import main
-from tvbench.diagnosis import language_id
 from tvbench.runs.store import RunWriter
 from tvbench.types import Choice, Item, Media, Message, OcrText, Response, Target, Translation
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from task_data import DATA
 
+from tvbench.analysis.diagnosis import language_id
+from tvbench.analysis.diagnosis.answers import diagnose
+from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
+from tvbench.analysis.diagnosis.language_id import Identifiers
+from tvbench.analysis.explain import LanguageExplanation, TaskExplanation, explain_run
 from tvbench.cli.main import main
-from tvbench.diagnosis import language_id
-from tvbench.diagnosis.answers import diagnose
-from tvbench.diagnosis.language_check import LanguageCheck, check_languages
-from tvbench.diagnosis.language_id import Identifiers
-from tvbench.explaining import LanguageExplanation, TaskExplanation, explain_run
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring import score_item
 

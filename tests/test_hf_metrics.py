@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from run_folders import write_manifest
 
-from tvbench.assess import assess
+from tvbench.analysis.assess import assess
 from tvbench.errors import UsageError
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring import hf_metrics

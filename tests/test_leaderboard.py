@@ -12,9 +12,9 @@ import pytest
 from run_folders import task_result as result
 from run_folders import write_run
 
+from tvbench.analysis.entries import load_entries
+from tvbench.analysis.published import published_figures, read_published
 from tvbench.cli.main import main
-from tvbench.report.entries import load_entries
-from tvbench.report.published import published_figures, read_published
 from tvbench.types import Counts
 
 Said = pytest.CaptureFixture[str]

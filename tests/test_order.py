@@ -14,9 +14,9 @@ from chat_server import chat_server
 from test_import_logs import alm_doc, alm_rows, write_log
 from test_kill import sentences
 
+from tvbench.analysis.compare import compare_runs
+from tvbench.analysis.entries import load_entries
 from tvbench.cli.main import main
-from tvbench.comparing import compare_runs
-from tvbench.report.entries import load_entries
 from tvbench.runs import codec
 from tvbench.runs.answered import answered
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task

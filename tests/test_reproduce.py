@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from run_folders import task_result, write_run
 
+from tvbench.analysis.published import published_files, read_guide, read_published
 from tvbench.cli.main import main
-from tvbench.report.published import published_files, read_guide, read_published
 from tvbench.types import Counts, Metric, Slice, TaskResult
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from run_folders import write_manifest
 
-from tvbench.assess import assess, scored_tasks
+from tvbench.analysis.assess import assess, scored_tasks
 from tvbench.errors import UsageError
 from tvbench.runs.answered import answered
 from tvbench.runs.manifest import Ask, JudgeEntry, Manifest, Session, TaskEntry

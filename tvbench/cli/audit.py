@@ -10,7 +10,7 @@ from tvbench.cli.arguments import add_format, add_results, names, not_negative, 
 from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from tvbench.auditing import TaskAudit
+    from tvbench.analysis.audit import TaskAudit
 
 EPILOG = """\
 examples:
@@ -62,7 +62,7 @@ def _names_a_run(args: argparse.Namespace) -> bool:
 
 
 def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
-    from tvbench.auditing import audit
+    from tvbench.analysis.audit import audit
     from tvbench.languages import code_of, is_language
     from tvbench.runs.answered import answered
     from tvbench.runs.store import find_run
@@ -81,7 +81,7 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 
 
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
-    from tvbench.auditing import audit
+    from tvbench.analysis.audit import audit
     from tvbench.data.declared import code_in
     from tvbench.registry import catalog
     from tvbench.runs.plan import Overrides, plan_task

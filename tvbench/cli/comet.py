@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.assess import assess
+    from tvbench.analysis.assess import assess
     from tvbench.graders.comet.session import score_run
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show

@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.comparing import Choice, compare_runs
+    from tvbench.analysis.compare import Choice, compare_runs
     from tvbench.languages import code_of
     from tvbench.report.comparison import comparison_table
     from tvbench.report.table import show

@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.diagnosis import language_id
-    from tvbench.explaining import explain_run
+    from tvbench.analysis.diagnosis import language_id
+    from tvbench.analysis.explain import explain_run
     from tvbench.languages import code_of, is_language
     from tvbench.report.explanation import explanation_records, explanation_tables
     from tvbench.report.table import show

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.grounding import blind_twin, ground, seeing_run
+    from tvbench.analysis.grounding import blind_twin, ground, seeing_run
     from tvbench.report.grounding import grounding_records, grounding_tables
     from tvbench.report.table import show
     from tvbench.runs.store import find_run, find_runs

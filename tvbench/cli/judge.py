@@ -131,7 +131,7 @@ def plan_judging(
 
 def ask(sittings: list[Judging], args: argparse.Namespace) -> list[Judged]:
     """Sit, score the run again, and say what it took."""
-    from tvbench.assess import assess
+    from tvbench.analysis.assess import assess
     from tvbench.engines.open import EngineOptions, open_engine
 
     options = EngineOptions(dtype=args.dtype, max_model_len=args.max_model_len, concurrency=args.concurrency,

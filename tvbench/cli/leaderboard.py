@@ -11,8 +11,8 @@ from tvbench.cli.output import remark
 from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from tvbench.report.entries import Entry
-    from tvbench.report.published import Figure
+    from tvbench.analysis.entries import Entry
+    from tvbench.analysis.published import Figure
 
 EXAMPLES = """examples:
   tvbench leaderboard
@@ -43,9 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.report.entries import load_entries
+    from tvbench.analysis.entries import load_entries
+    from tvbench.analysis.published import published_figures
     from tvbench.report.leaderboard import View, leaderboard
-    from tvbench.report.published import published_figures
     from tvbench.report.records import leaderboard_records
     from tvbench.report.table import show
 

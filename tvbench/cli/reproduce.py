@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.report.entries import load_entries
-    from tvbench.report.published import published_figures
+    from tvbench.analysis.entries import load_entries
+    from tvbench.analysis.published import published_figures
     from tvbench.report.reproduction import records, reproduce, reproduction_table
     from tvbench.report.table import show
 

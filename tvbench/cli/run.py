@@ -166,7 +166,7 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
 
 
 def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
-    from tvbench.assess import assess
+    from tvbench.analysis.assess import assess
     from tvbench.runs.aside import set_aside
     from tvbench.runs.manifest import now
     from tvbench.runs.serving import refuse_another
@@ -234,7 +234,7 @@ def _judge(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
 
 def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) -> tuple[bool, list[TaskResult]]:
     """Have the translations scored by COMET, where the run has any."""
-    from tvbench.assess import assess
+    from tvbench.analysis.assess import assess
     from tvbench.cli.comet import Scoring, say
     from tvbench.graders.comet.session import score_run
     from tvbench.types import Translation

@@ -19,7 +19,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tvbench.assess import assess
+from tvbench.analysis.assess import assess
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.auditing import KINDS, LanguageAudit, TaskAudit
+from tvbench.analysis.audit import KINDS, LanguageAudit, TaskAudit
 from tvbench.report.table import Cell, Column, Table
 
 LONGEST = 200

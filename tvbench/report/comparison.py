@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tvbench.comparing import TaskComparison
+from tvbench.analysis.compare import TaskComparison
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
 from tvbench.scoring.paired import Comparison, is_certain

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.diagnosis.causes import CAUSES, WRONG, label
-from tvbench.diagnosis.language_id import MISSING
-from tvbench.explaining import LanguageExplanation, TaskExplanation
+from tvbench.analysis.diagnosis.causes import CAUSES, WRONG, label
+from tvbench.analysis.diagnosis.language_id import MISSING
+from tvbench.analysis.explain import LanguageExplanation, TaskExplanation
 from tvbench.languages import is_language, language
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label as metric_label

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.grounding import Row, TaskGrounding
+from tvbench.analysis.grounding import Row, TaskGrounding
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.names import label, percent_shown
 from tvbench.scoring.paired import Comparison

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tvbench.errors import unknown_name
-from tvbench.languages import is_language, language
-from tvbench.report.by_language import (
+from tvbench.analysis.by_language import (
     GROUPINGS,
     Group,
     english_gaps,
@@ -22,11 +20,13 @@ from tvbench.report.by_language import (
     mean_of,
     share_pictures,
 )
-from tvbench.report.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
-from tvbench.report.entries import Entry, family
+from tvbench.analysis.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
+from tvbench.analysis.entries import Entry, family
+from tvbench.analysis.published import Figure
+from tvbench.analysis.rows import own_rows, published_rows
+from tvbench.errors import unknown_name
+from tvbench.languages import is_language, language
 from tvbench.report.matrix import PUBLISHED_NAMES, difference
-from tvbench.report.published import Figure
-from tvbench.report.rows import own_rows, published_rows
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import comparable

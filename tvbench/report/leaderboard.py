@@ -1,6 +1,6 @@
 """The leaderboard: models x tasks, or models x languages for each task, with the published rows beside ours.
 
-Decides columns and order; rows.py fills the cells and matrix.py marks and draws them.
+Decides columns and order; analysis/rows.py fills the cells and matrix.py marks and draws them.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from tvbench.analysis.entries import ALL, MULTI, Entry, family, logged_families
+from tvbench.analysis.published import Figure
+from tvbench.analysis.rows import Place, Row, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
-from tvbench.report.entries import ALL, MULTI, Entry, family, logged_families
 from tvbench.report.matrix import Matrix
-from tvbench.report.published import Figure
-from tvbench.report.rows import Place, Row, own_rows, published_rows, value_of
 from tvbench.report.table import Table
 from tvbench.scoring.names import metric_id
 

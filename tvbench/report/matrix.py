@@ -11,8 +11,8 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from tvbench.report.entries import ALL, MULTI, Shown
-from tvbench.report.rows import Place, Row, scale, shown_in, value_of
+from tvbench.analysis.entries import ALL, MULTI, Shown
+from tvbench.analysis.rows import Place, Row, scale, shown_in, value_of
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import read_signature

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tvbench.report.entries import Entry
-from tvbench.report.published import Figure
+from tvbench.analysis.entries import Entry
+from tvbench.analysis.published import Figure
 from tvbench.runs import codec
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tvbench.report.entries import ALL, MULTI, Entry, metrics_of, shown_figure
-from tvbench.report.published import Figure, Guide, Row, Scored, published_files, read_guide, read_published
+from tvbench.analysis.entries import ALL, MULTI, Entry, metrics_of, shown_figure
+from tvbench.analysis.published import Figure, Guide, Row, Scored, published_files, read_guide, read_published
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import TWO_BOS, read_signature
 from tvbench.scoring.intervals import half_width

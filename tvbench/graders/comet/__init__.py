@@ -2,7 +2,7 @@
 
     checkpoints.py   which model is meant, where it lies, what exactly it is
     segments.py      what is sent: source, answer, reference, and the key that stands for them
-    record.py        RUN/comet/: scores as they lie on disk, and as tvbench/assess.py reads them back
+    record.py        RUN/comet/: scores as they lie on disk, and as analysis/assess.py reads them back
     session.py       scores what is not there yet
 
 Nothing here imports comet; see tvbench/workers.

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tvbench.diagnosis.answers import Answer
-from tvbench.diagnosis.causes import CAUSES, WRONG
-from tvbench.diagnosis.language_check import LanguageCheck
+from tvbench.analysis.diagnosis.answers import Answer
+from tvbench.analysis.diagnosis.causes import CAUSES, WRONG
+from tvbench.analysis.diagnosis.language_check import LanguageCheck
 
 WRONG_LANGUAGE = "wrong_language"
 

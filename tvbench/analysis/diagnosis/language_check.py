@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tvbench.diagnosis.answers import Answer, gold_texts
-from tvbench.diagnosis.language_id import Identifiers
+from tvbench.analysis.diagnosis.answers import Answer, gold_texts
+from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.scoring.normalise import normalise, without_markdown
 from tvbench.types import Choice, Item, Open, Short, Translation
 

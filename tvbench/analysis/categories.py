@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tvbench.report.by_language import Group, difference_of, mean_of
+from tvbench.analysis.by_language import Group, difference_of, mean_of
 from tvbench.types import Metric, TaskResult
 
 Kind = Literal["cultural", "generic"]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from tvbench.assess import Scored, scored_tasks
-from tvbench.comparing import paired_items
+from tvbench.analysis.assess import Scored, scored_tasks
+from tvbench.analysis.compare import paired_items
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.manifest import AskedTask
 from tvbench.runs.store import RunFolder

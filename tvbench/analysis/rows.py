@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tvbench.report.entries import ALL, Entry, Shown, family, shown_figure
-from tvbench.report.published import Figure
+from tvbench.analysis.entries import ALL, Entry, Shown, family, shown_figure
+from tvbench.analysis.published import Figure
 from tvbench.scoring.names import METRICS
 
 

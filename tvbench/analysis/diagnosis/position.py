@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tvbench.diagnosis.answers import Answer
+from tvbench.analysis.diagnosis.answers import Answer
 from tvbench.scoring import summarise
 from tvbench.scoring.choice import judge
 from tvbench.types import Choice, Item, Metric

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tvbench.assess import Scored, scored_tasks
-from tvbench.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
-from tvbench.diagnosis.language_check import LanguageCheck, check_languages
-from tvbench.diagnosis.language_id import Identifiers
-from tvbench.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
-from tvbench.diagnosis.position import Position, positions
+from tvbench.analysis.assess import Scored, scored_tasks
+from tvbench.analysis.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
+from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
+from tvbench.analysis.diagnosis.language_id import Identifiers
+from tvbench.analysis.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
+from tvbench.analysis.diagnosis.position import Position, positions
 from tvbench.runs.store import RunFolder
 from tvbench.types import Choice, Item, Response, Score
 

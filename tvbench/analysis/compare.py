@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tvbench.assess import Scored, scored_tasks
+from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tvbench.diagnosis import texts
-from tvbench.diagnosis.causes import CAUSES
+from tvbench.analysis.diagnosis import texts
+from tvbench.analysis.diagnosis.causes import CAUSES
 from tvbench.scoring.choice import Verdict, judge
 from tvbench.scoring.names import METRICS
 from tvbench.scoring.normalise import contains_words, is_blank, words, written_without_blanks
