@@ -17,6 +17,7 @@ from training import assembled, entry, stage
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.mini import render
+from tvbench.mini.training.generated import GeneratedCorpus, place_of
 from tvbench.registry.places import cache_root
 from tvbench.train.data.captioning import PROMPTS, caption_prompt
 from tvbench.train.data.columns import columns_of, joined
@@ -24,7 +25,6 @@ from tvbench.train.data.corpora import Mixed, open_corpus, stage_corpus, stage_p
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.filters import balanced, sampled, weighted
-from tvbench.train.data.generated import GeneratedCorpus, place_of
 from tvbench.train.data.llava import braces, files_of
 from tvbench.train.data.mixture import read_mixture
 from tvbench.train.data.sample import BrokenSample, Outline, TrainSample, Turn

@@ -12,6 +12,7 @@ import torch
 from training import assembled, encoded, entry, recipe, stage
 from training import trainee as opened_trainee
 
+from tvbench.mini.training.patches import as_seen
 from tvbench.train.data import loading as loading_module
 from tvbench.train.data.corpora import Mixed
 from tvbench.train.data.encode import Encoder
@@ -21,7 +22,6 @@ from tvbench.train.data.pixels import Levels
 from tvbench.train.data.sample import BrokenSample
 from tvbench.train.data.steps import Parcels, Steps, feed, loading, make_order
 from tvbench.train.parallel import World
-from tvbench.train.patches import as_seen
 from tvbench.train.record import read_metrics
 from tvbench.train.session import Event, Remarked, train
 from tvbench.train.vision import visual_rows

@@ -600,9 +600,9 @@ def test_a_record_that_is_continued_has_each_step_once(tmp_path: Path) -> None:
 
 def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
     from tvbench.mini.render import PALETTE
+    from tvbench.mini.training.patches import APART, NAMES, NOTHING, draw, patch_labels
     from tvbench.mini.world import COLOURS, Thing
     from tvbench.train.loss import IGNORED
-    from tvbench.train.patches import APART, NAMES, NOTHING, draw, patch_labels
 
     counts: dict[bool, set[int]] = {True: set(), False: set()}
     for number in range(400):

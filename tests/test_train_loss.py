@@ -10,11 +10,11 @@ import torch
 from training import assembled, encoded, entry, mean_loss, stage, trainee
 
 from tvbench.errors import UsageError
+from tvbench.mini.training.generated import GeneratedCorpus
 from tvbench.train.attention import additive_mask, attention_arguments
 from tvbench.train.by_sample import sample_places, side_by_side
 from tvbench.train.data.batches import pack, pad, token_weights, total_weight, weighed
 from tvbench.train.data.encode import Encoder, alone
-from tvbench.train.data.generated import GeneratedCorpus
 from tvbench.train.loss import soft_capped_loss, supervised
 
 

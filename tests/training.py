@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
+from tvbench.mini.training.generated import GeneratedCorpus
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.data.batches import pad, total_weight, weighed
 from tvbench.train.data.encode import Encoded, Encoder
 from tvbench.train.data.entries import Entry
-from tvbench.train.data.generated import GeneratedCorpus
 from tvbench.train.model import VisionLanguageTrainee
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 

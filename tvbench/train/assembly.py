@@ -56,13 +56,13 @@ def _described(plan: ModelPlan, work: Path, seed: int, files: Sequence[str] = PA
     """Writes what is no weight, and returns the weights, which are read or drawn when they are asked for. `files` are
     fetched of parts that lie on the hub."""
     if plan.text == GENERATED:
-        from tvbench.train import small_parts
+        from tvbench.mini.training import small_parts
 
         text, text_weights = small_parts.text_part(plan, work, seed)
     else:
         text, text_weights = _text_part(plan, work, files)
     if plan.vision == GENERATED:
-        from tvbench.train import small_parts
+        from tvbench.mini.training import small_parts
 
         vision, vision_weights = small_parts.vision_part(plan, seed)
     else:

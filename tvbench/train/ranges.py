@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tvbench.errors import UsageError, unknown_name
+from tvbench.mini.training.small_sizes import DEFAULTS
 from tvbench.train.data.entries import Entry
-from tvbench.train.small_sizes import DEFAULTS
 from tvbench.train.stages import ModelPlan
 
 FOLDER_NAME = re.compile(r"\w[\w.-]*")

@@ -26,6 +26,7 @@ import torch
 
 from tvbench.checkpoints.importing import import_checkpoint
 from tvbench.errors import UsageError
+from tvbench.mini.training.patches import PatchTrainee, patch_feed
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.attention_choice import attention_of
 from tvbench.train.checkpoint import newest
@@ -40,7 +41,6 @@ from tvbench.train.operations import as_built, batch_operations
 from tvbench.train.optimizer import make_optimizer
 from tvbench.train.output import Output, room_for, stage_folder, stage_model
 from tvbench.train.parallel import World, shard, world
-from tvbench.train.patches import PatchTrainee, patch_feed
 from tvbench.train.record import Record, plot
 from tvbench.train.schedule import steps_of
 from tvbench.train.sharding import bare_model, fill

@@ -32,7 +32,7 @@ def dimensions(plan: ModelPlan) -> Mapping[str, Any]:
     """The sizes of a plan. Raises UsageError where one is missing."""
     sizes = dict(plan.sizes)
     if plan.text.startswith("generated:"):
-        from tvbench.train.small_sizes import DEFAULTS
+        from tvbench.mini.training.small_sizes import DEFAULTS
 
         sizes = {**DEFAULTS, **sizes}
     missing = [key for key in KEYS if key not in sizes]

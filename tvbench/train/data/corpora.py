@@ -126,7 +126,7 @@ def _source(entry: Entry) -> Corpus:
         if entry.generated != "mini":
             raise UsageError(f"the data '{entry.name}': there is no generated world '{entry.generated}'",
                              "generated: mini")
-        from tvbench.train.data.generated import GeneratedCorpus
+        from tvbench.mini.training.generated import GeneratedCorpus
 
         return GeneratedCorpus(entry)
     if entry.hub:

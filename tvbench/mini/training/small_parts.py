@@ -18,8 +18,8 @@ from tvbench.errors import UsageError
 from tvbench.mini import prompts
 from tvbench.mini.grammars import grammar
 from tvbench.mini.samples import samples
-from tvbench.train.data.generated import DESCRIBE, probes, told
-from tvbench.train.small_sizes import DEFAULTS
+from tvbench.mini.training.generated import DESCRIBE, probes, told
+from tvbench.mini.training.small_sizes import DEFAULTS
 from tvbench.train.stages import ModelPlan
 
 Named = Iterator[tuple[str, torch.Tensor]]
