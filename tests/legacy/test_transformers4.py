@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from engine_requests import ask, card_for, picture
+from repository import ROOT
 from safetensors.torch import load_file, save_file
 
 from tvbench.checkpoints.corrections import read_config
@@ -28,7 +29,7 @@ PYTHON = os.environ.get("TVBENCH_TRANSFORMERS4_PYTHON")
 pytestmark = pytest.mark.skipif(PYTHON is None, reason="TVBENCH_TRANSFORMERS4_PYTHON is not set: make test-legacy")
 
 READER = Path(__file__).with_name("reader.py")
-TRAINED = Path(__file__).resolve().parents[2] / "models" / "tower-mini"
+TRAINED = ROOT / "models" / "tower-mini"
 TOLERANCE = 1e-3
 PROMPTS = ("text", "one", "several")
 

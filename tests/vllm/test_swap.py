@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from continued import count_lines, interrupt, run_words
-from test_served import sentences
+from served import sentences
 from vllm_server import vllm_server
 
 from tvbench.cli.main import main

@@ -1,4 +1,4 @@
-"""Pictures: opened, verified, made RGB. The only module that opens one (tests/test_pictures.py looks).
+"""Pictures: opened, verified, made RGB. The only module that opens one (tests/data/test_pictures.py looks).
 
 Only formats that benchmarks use are opened, by name: PIL knows forty, and some of them run other programs. Whatever
 goes wrong at any step is a MediaError. Size and format are read from the header before anything is decoded; pictures

@@ -5,5 +5,5 @@
     record.py        RUN/comet/: scores as they lie on disk, and as analysis/assess.py reads them back
     session.py       scores what is not there yet
 
-Nothing here imports comet; see tvbench/workers.
+Only worker.py imports comet: it runs in an environment of its own (process.py is its near side).
 """

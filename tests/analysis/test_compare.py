@@ -1,0 +1,164 @@
+"""`tvbench compare`: two runs joined item by item, through the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repository import SHARED
+from run_folders import write_manifest
+
+from tvbench.cli.main import main
+from tvbench.runs.store import RunWriter
+from tvbench.types import Choice, Item, Message, Response, Translation
+
+LOGS = SHARED / "data" / "tvision_results"
+Said = pytest.CaptureFixture[str]
+
+
+def question(number: int, language: str = "de") -> Item:
+    return Item(f"{language}/{number}", "quiz", language, (Message("user", ("Which?",)),),
+                Choice(("red", "blue"), number % 2, "AB"[number % 2], letters=True), cluster=f"picture {number}")
+
+
+def sentence(number: int) -> Item:
+    target = Translation("A red house.", (f"Ein rotes Haus steht an der Straße {number}.",))
+    return Item(f"de/{number}", "texts", "de", (Message("user", ("Translate",)),), target)
+
+
+def write(
+    results: Path, name: str, answers: Sequence[tuple[Item, str | None]], signature: str = "task:x|data:y"
+) -> None:
+    tasks = list(dict.fromkeys(item.task for item, _ in answers))
+    with RunWriter(results / name) as writer:
+        write_manifest(writer, {
+            "run": name, "model": {"name": name, "revision": "1"},
+            "engine": {"name": "e", "version": "1", "settings": {}},
+            "tasks": [{"task": task, "protocol": "p", "primary": "chrfpp" if task == "texts" else "aligned",
+                       "signature": f"{signature}|model:{name}"} for task in tasks],
+        })
+        writer.write_requests((f"{name}/{item.task}/{item.id}", item, ()) for item, _ in answers)
+        writer.start()
+        for item, text in answers:
+            key = f"{name}/{item.task}/{item.id}"
+            writer.append(Response(key, text=text) if text is not None else Response(key, error="no"))
+
+
+def right(item: Item) -> str:
+    assert isinstance(item.target, Choice)
+    return item.target.target
+
+
+def wrong(item: Item) -> str:
+    return {"A": "B", "B": "A"}[right(item)]
+
+
+def compared(results: Path, capsys: Said, *more: str) -> dict[str, Any]:
+    assert main(["compare", "a-run", "b-run", "--results", str(results), "--format", "json", *more]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_a_difference_is_found_where_it_is_and_nowhere_else(tmp_path: Path, capsys: Said) -> None:
+    german, french = [question(n) for n in range(60)], [question(n, "fr") for n in range(60)]
+    first = [(one, wrong(one) if n < 30 else right(one)) for n, one in enumerate(german)]
+    second = [(one, wrong(one) if n < 5 else right(one)) for n, one in enumerate(german)]
+    same = [(one, wrong(one) if n % 3 else right(one)) for n, one in enumerate(french)]
+    write(tmp_path, "a-run", [*first, *same])
+    write(tmp_path, "b-run", [*second, *same])
+    (task,) = compared(tmp_path, capsys)["tasks"]
+    languages = {one["language"]: one for one in task["languages"]}
+    assert languages["de"]["comparison"]["difference"] == pytest.approx(25 / 60)
+    assert languages["de"]["p"] < 0.001 and languages["fr"]["p"] == 1.0
+    assert languages["fr"]["comparison"]["difference"] == 0
+    assert task["overall"]["difference"] == pytest.approx(25 / 120)
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(" de " in line and "second better" in line for line in lines)
+    assert any(" fr " in line and "equal" in line for line in lines)
+
+
+def test_noise_cannot_be_told_apart(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n) for n in range(40)]
+    write(tmp_path, "a-run", [(one, right(one) if n % 2 else wrong(one)) for n, one in enumerate(items)])
+    other = [(one, right(one) if n % 2 or n == 0 else wrong(one)) for n, one in enumerate(items)]
+    write(tmp_path, "b-run", other)
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), "--format", "markdown"]) == 0
+    assert "cannot tell" in capsys.readouterr().out
+
+
+def test_what_one_run_lacks_is_left_out_of_both_and_counted(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n) for n in range(20)]
+    write(tmp_path, "a-run", [(one, right(one)) for one in items])
+    other = [(one, None if n < 4 else right(one)) for n, one in enumerate(items[:18])]
+    write(tmp_path, "b-run", other, "task:x|data:z")
+    (task,) = compared(tmp_path, capsys)["tasks"]
+    assert task["overall"]["items"] == 14 and task["left_out"] == 4 and task["same_signature"] is False
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "4 items left out" in shown and "more than who answered" in shown
+
+
+def test_translations_are_compared_by_their_corpus_score(tmp_path: Path, capsys: Said) -> None:
+    items = [sentence(n) for n in range(50)]
+    write(tmp_path, "a-run", [(one, f"Ein Haus {n}.") for n, one in enumerate(items)])
+    write(tmp_path, "b-run", [(one, f"Ein rotes Haus steht an der Straße {n}.") for n, one in enumerate(items)])
+    (task,) = compared(tmp_path, capsys)["tasks"]
+    assert task["metric"] == "chrfpp" and task["overall"]["second"] == pytest.approx(100)
+    assert task["overall"]["low"] > 0 and task["overall"]["p"] < 0.001
+    (task,) = compared(tmp_path, capsys, "--metric", "BLEU", "--resamples", "200")["tasks"]
+    assert task["metric"] == "bleu" and task["overall"]["second"] == pytest.approx(100)
+
+
+def test_latex_is_a_table_without_raw_marks(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n) for n in range(12)]
+    write(tmp_path, "a-run", [(one, right(one)) for one in items])
+    write(tmp_path, "b-run", [(one, wrong(one)) for one in items])
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), "--format", "latex"]) == 0
+    shown = capsys.readouterr().out
+    body = [line for line in shown.splitlines() if line.endswith(r"\\")]
+    assert shown.startswith("\\begin{tabular}") and shown.count("\\end{tabular}") == 1
+    assert len({line.count(" & ") for line in body}) == 1
+    assert "95 \\% interval" in shown and "-100.0" in shown
+
+
+@pytest.mark.parametrize("words", [["compare", "a-run", "nope"], ["compare", "a-run", "a-run", "--metric", "blue"],
+                                   ["compare", "a-run", "c-run"], ["compare", "a-run", "b-run", "--metric", "chrf++"]])
+def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: Said, words: list[str]) -> None:
+    write(tmp_path, "a-run", [(question(n), "A") for n in range(4)])
+    write(tmp_path, "b-run", [(question(n), "B") for n in range(4)])
+    write(tmp_path, "c-run", [(sentence(n), "Haus") for n in range(4)])
+    assert main([*words, "--results", str(tmp_path)]) == 2
+    assert "tvbench: " in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LOGS.is_dir(), reason=f"needs the logs in {LOGS} (set TVBENCH_SHARED)")
+def test_the_two_real_checkpoints(tmp_path: Path, capsys: Said) -> None:
+    """On 532 questions ALM-Bench cannot tell the two apart; 3,000 captions can."""
+    main(["import", "lmms-eval", str(LOGS), "--results", str(tmp_path)])
+    capsys.readouterr()
+    first, second = sorted(path.name for path in tmp_path.iterdir())
+    assert main(["compare", first, second, "--results", str(tmp_path), "--resamples", "1000", "--format", "json"]) == 0
+    tasks = {one["task"]: one for one in json.loads(capsys.readouterr().out)["tasks"]}
+    alm, multi30k = tasks["alm"], tasks["multi30k"]
+    assert alm["metric"] == "strict" and alm["overall"]["p"] > 0.05
+    assert alm["overall"]["low"] < 0 < alm["overall"]["high"]
+    assert multi30k["overall"]["low"] > 0 and multi30k["overall"]["p"] < 0.01
+    assert all(one["same_signature"] for one in tasks.values())
+
+
+def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n, code) for code in ("de", "fr") for n in range(6)]
+    for name in ("a-run", "b-run"):
+        write(tmp_path, name, [*((one, right(one)) for one in items), (sentence(1), "Ein Haus")])
+    assert [one["task"] for one in compared(tmp_path, capsys)["tasks"]] == ["quiz", "texts"]
+    (task,) = compared(tmp_path, capsys, "--tasks", "quiz", "--languages", "French")["tasks"]
+    assert [one["language"] for one in task["languages"]] == ["fr"]
+    assert task["overall"]["items"] == 6
+    assert task["left_out"] == 0
+    for words, said in ((["--tasks", "quizz"], "quiz"), (["--languages", "it"], "in it")):
+        assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), *words]) == 2
+        assert said in capsys.readouterr().err

@@ -1,0 +1,286 @@
+"""What a command imports, and who may know whom (docs/design.md): checked on real processes and on the source text."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+from run_folders import task_result, write_run
+
+# ── What the quick commands import ────────────────────────────────────────────────────────────────
+
+HEAVY = frozenset(
+    "torch transformers datasets vllm numpy PIL av pyarrow sacrebleu scipy pandas httpx huggingface_hub safetensors "
+    "tokenizers jinja2".split()
+)
+DRAWING = frozenset({"rich", "yaml"})
+"""Not needed to print a help text."""
+
+PROBE = """
+import json, sys
+from tvbench.cli.main import main
+try:
+    code = main(sys.argv[2:])
+except SystemExit as done:
+    code = done.code
+with open(sys.argv[1], "w") as file:
+    json.dump(sorted({name.partition(".")[0] for name in sys.modules}), file)
+sys.exit(code)
+"""
+
+
+def imported(folder: Path, *words: str) -> set[str]:
+    """The top-level modules that `tvbench words` has imported when it ends well; it is run in `folder`."""
+    names = folder / "imported.json"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    done = subprocess.run([sys.executable, "-c", PROBE, str(names), *words], cwd=folder, env=env, check=False,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    return set(json.loads(names.read_text()))
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", *(f"{name} --help" for name in (
+    "run", "train", "score", "import", "leaderboard", "explain", "audit", "tasks", "models", "fetch", "comet", "setup",
+    "languages"))])
+def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words: str) -> None:
+    assert not imported(tmp_path, *words.split()) & (HEAVY | DRAWING)
+
+
+@pytest.mark.parametrize("words", [
+    "tasks", "tasks --format json", "tasks show alm", "tasks show mini", "tasks show multi30k --format json",
+    "train --recipe paper --size 9b --dry-run", "train --recipe mini --dry-run --format json",
+    "models", "models --format json", "models show towervision-9b", "models show tower-mini",
+    "models show openai:m@http://127.0.0.1:9/v1", "languages", "languages de", "languages --format json",
+])
+def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
+    assert not imported(tmp_path, *words.split()) & HEAVY
+
+
+@pytest.mark.parametrize("runs", [0, 2])
+@pytest.mark.parametrize("words", [
+    "", "--languages", "--format json", "--format csv", "--format markdown", "--tasks mini,multi30k",
+    "--by support", "--by category-kind --format json",
+])
+def test_the_leaderboard_imports_nothing_heavy(tmp_path: Path, words: str, runs: int) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    for number in range(runs):
+        write_run(results, f"run-{number}", f"model-{number}", task_result("multi30k", primary="bleu", value=30.0),
+                  task_result("mini-alm"))
+    assert not imported(tmp_path, "leaderboard", "--results", "results", *words.split()) & HEAVY
+
+
+def test_the_probe_sees_what_a_task_file_imports(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "greedy.py").write_text(
+        "import numpy\nfrom tvbench.types import Task\n"
+        "TASK = Task('greedy', '1', 'Greedy', print, {'tvbench': 'asks.'}, 'strict', ('strict',))\n"
+    )
+    assert imported(tmp_path, "tasks") & HEAVY == {"numpy"}
+
+
+# ── Who may know whom ─────────────────────────────────────────────────────────────────────────────
+
+MAY_KNOW = {
+    # The vocabulary. Everybody may know these, so no other row names them.
+    "types": "",
+    "errors": "",
+    "safety": "",
+    "languages": "",
+    # What a number is: no file, no engine, no task, no command.
+    "scoring": "",
+    "scoring.intervals": "",
+    "scoring.names": "",
+    # How a name becomes a thing.
+    "registry": "languages",
+    "registry.environments": "registry.places",
+    # What comes in. Pictures and clips know nobody.
+    "data": "languages registry.hub scoring.normalise",
+    "data.media": "",
+    # Weights on disk, put right.
+    "checkpoints": "data.media.anyres registry",
+    # The engines know no task, no score, no run, no report, no mini world.
+    "engines": "checkpoints data.media registry",
+    "engines.protocol": "data.media.clips",
+    # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
+    "runs": "data.media engines.protocol registry.addresses registry.influence scoring.intervals",
+    "runs.keys": "",
+    "runs.lines": "",
+    "runs.signature": "__version__ registry.influence",
+    "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
+    "runs.session": "__version__ data.media engines.open engines.protocol runs",
+    "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
+    # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
+    # of its own, knows nothing of tvbench, and its near side nothing of its work.
+    "graders": "languages registry runs scoring",
+    "graders.judge.session": "engines.protocol graders.judge registry.influence runs",
+    "graders.comet.process": "",
+    "graders.comet.worker": "",
+    # What a person asks of runs.
+    "analysis": "graders languages runs scoring",
+    "analysis.diagnosis": "languages scoring",
+    "analysis.audit": "scoring",
+    "report": "analysis graders languages runs scoring",
+    "report.table": "",
+    "interop": "analysis.assess languages runs scoring.normalise",
+    # The mini world, and what of it is there to be learned from.
+    "mini": "data.authoring languages",
+    "mini.checkpoint": "checkpoints.files",
+    "mini.training": "checkpoints.files mini train.data train.loss train.stages",
+    # What is wrong with a checkpoint.
+    "doctor": "checkpoints data.media engines mini",
+    # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
+    "train": "checkpoints data mini registry",
+    "train.stages": "train.data.entries",
+    "train.recipe": "train.data.entries train.data.mixture train.fitting train.ranges train.stages",
+    "train.fitting": "train.data.entries train.ranges train.stages",
+    "train.ranges": "mini.training.small_sizes train.data.entries train.stages",
+    "train.data.mixture": "",
+    "train.plan": "train.data.entries train.estimates train.memory train.operations train.schedule train.shapes"
+    " train.stages",
+    "train.operations": "train.shapes train.stages",
+    "train.memory": "train.estimates train.shapes train.stages",
+    "train.estimates": "data.media.anyres mini.world train.data train.stages",
+    "train.data.entries": "",
+    # On top. The front door knows the rooms; nobody knows the command line but the way in.
+    "cli": "__version__ analysis checkpoints doctor engines.open graders"
+    " interop languages registry report runs scoring train",
+    "__main__": "cli.main",
+    "__version__": "",
+    # Task files, outside of the package.
+    "tasks": "data languages mini scoring",
+}
+"""Module or package of tvbench (the longest name that fits counts): what it may import besides itself."""
+
+MAY_IMPORT = {
+    "torch": "checkpoints cli.train doctor.memory doctor.numerics doctor.scale doctor.weights engines mini.checkpoint"
+    " mini.training train graders.comet.worker",
+    "comet": "graders.comet.worker",
+    "transformers": "checkpoints doctor.scale engines mini.training train",
+    "safetensors": "checkpoints engines mini.checkpoint mini.training train",
+    "tokenizers": "checkpoints.files",
+    "matplotlib": "train.record",
+    "wandb": "train.record",
+    "jinja2": "checkpoints",
+    "vllm": "engines.vllm engines.vllm_process",
+    "httpx": "engines.openai",
+    "datasets": "",
+    "evaluate": "scoring",
+    "huggingface_hub": "registry.hub",
+    "pyarrow": "data.sources train.data.blocks",
+    "sacrebleu": "scoring",
+    "av": "data.media mini",
+    "PIL": "data.media doctor.numerics doctor.pictures engines mini runs.preparing train",
+    "numpy": "checkpoints data.media doctor.numerics engines graders.comet.worker mini report.estimate runs.preparing"
+    " scoring train",
+    "rich": "cli report",
+    "pycld2": "analysis.diagnosis.language_id",
+    "py3langid": "analysis.diagnosis.language_id",
+}
+"""Package from elsewhere: who may import it, wherever in the file."""
+
+
+def belongs(module: str, names: str) -> bool:
+    """Whether `module` is one of `names`, or lies below one."""
+    return any(module == name or module.startswith(name + ".") for name in names.split())
+
+
+def complaints(module: str, source: str) -> Iterator[str]:
+    """What `source`, the text of `module` (named without `tvbench.`), imports against the rules."""
+    place = max((name for name in MAY_KNOW if belongs(module, name)), key=len, default=None)
+    if place is None:
+        yield f"{module} has no row in MAY_KNOW"
+        return
+    alone = ("types", "errors", "safety", "__version__")
+    vocabulary = "" if place in alone else "types errors safety"
+    for name in imports(source):
+        inside = name.removeprefix("tvbench.")
+        if name == "tvbench" or inside != name:
+            if not belongs(inside, f"{place} {MAY_KNOW[place]} {vocabulary}"):
+                yield f"{module} knows {inside}"
+        elif name.partition(".")[0] == "tasks":
+            yield f"{module} knows the task file {name}"
+        elif (package := name.partition(".")[0]) in MAY_IMPORT and not belongs(module, MAY_IMPORT[package]):
+            yield f"{module} imports {package}"
+
+
+def is_module(name: str) -> bool:
+    """Whether `name`, in full, is a module or a package here and not something in one."""
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+def imports(source: str) -> Iterator[str]:
+    """Every module that `source` imports, at top level, in functions and for types alone; `tvbench.x` in full."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full"
+            if (node.module or "").partition(".")[0] == "tvbench":
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                yield from (name if node.module == "tvbench" or is_module(name) else node.module or "" for name in names)
+            else:
+                yield node.module or ""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """(name without `tvbench.`, file) of the package's modules and of the task files."""
+    for path in sorted((ROOT / "tvbench").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT / "tvbench").with_suffix("").parts).removesuffix("__init__").rstrip(".")
+        yield name or "__version__", path
+    for path in sorted((ROOT / "tasks").glob("*.py")):
+        yield f"tasks.{path.stem}", path
+
+
+def test_nobody_knows_whom_they_may_not() -> None:
+    found = [line for name, path in modules() for line in complaints(name, path.read_text(encoding="utf-8"))]
+    assert not found, "\n".join(found)
+
+
+def test_every_row_of_the_rules_is_about_something_that_exists() -> None:
+    names = [name for name, _ in modules()]
+    for row in [*MAY_KNOW, *" ".join(MAY_KNOW.values()).split(), *" ".join(MAY_IMPORT.values()).split()]:
+        assert any(belongs(name, row) for name in names), row
+
+
+@pytest.mark.parametrize(('module', 'source', 'said'), [
+    ("engines.new", "from tvbench.data.options import parse_options", "engines.new knows data.options"),
+    ("engines.new", "def late():\n    from tvbench.runs import store", "engines.new knows runs.store"),
+    ("engines.new", "from tvbench.mini.checkpoint import build_tiny", "engines.new knows mini.checkpoint"),
+    ("engines.protocol", "import tvbench.engines.vllm", "engines.protocol knows engines.vllm"),
+    ("data.media.new", "from tvbench.engines.protocol import Feed", "data.media.new knows engines.protocol"),
+    ("runs.runner", "from tvbench.engines.open import open_engine", "runs.runner knows engines.open"),
+    ("scoring.new", "from tvbench.runs.store import RunFolder", "scoring.new knows runs.store"),
+    ("scoring.new", "import tvbench", "scoring.new knows tvbench"),
+    ("report.new", "if TYPE_CHECKING:\n    from tvbench.engines.protocol import Engine",
+     "report.new knows engines.protocol"),
+    ("types", "from tvbench.errors import UsageError", "types knows errors"),
+    ("runs.keys", "from tvbench.cli.output import remark", "runs.keys knows cli.output"),
+    ("tasks.new", "from tvbench.runs.store import RunFolder", "tasks.new knows runs.store"),
+    ("registry.catalog", "from tasks.alm import TASK", "registry.catalog knows the task file tasks.alm"),
+    ("mini.render", "import torch.nn as nn", "mini.render imports torch"),
+    ("data.sources", "from datasets import load_dataset", "data.sources imports datasets"),
+    ("newcomer", "", "newcomer has no row in MAY_KNOW"),
+])
+def test_the_checker_finds_what_is_wrong(module: str, source: str, said: str) -> None:
+    assert list(complaints(module, source)) == [said]
+
+
+@pytest.mark.parametrize(('module', 'source'), [
+    ("engines.new", "import torch\nfrom tvbench.types import Item\nfrom tvbench.engines.protocol import Engine"),
+    ("mini.checkpoint", "def late():\n    import torch"),
+    ("tasks.new", "import json\nfrom tvbench.data.options import parse_options"),
+    ("cli.new", "from tvbench.registry import catalog\nfrom tvbench.runs import codec"),
+    ("analysis.assess", "from tvbench.runs import store\nfrom tvbench.scoring import score_item"),
+])
+def test_the_checker_lets_pass_what_is_right(module: str, source: str) -> None:
+    assert not list(complaints(module, source))
