@@ -42,7 +42,10 @@ class Pair:
     @property
     def same(self) -> bool:
         return (self.first.text, self.first.error, self.first.tokens_in) == (
-            self.second.text, self.second.error, self.second.tokens_in)
+            self.second.text,
+            self.second.error,
+            self.second.tokens_in,
+        )
 
 
 def main() -> int:
@@ -63,9 +66,22 @@ def main() -> int:
 
 def run_with(engine: str, results: Path, args: argparse.Namespace) -> RunFolder:
     """`tvbench run` as a user would; the run's folder."""
-    words = ["run", "--model", args.model, "--tasks", args.tasks, "--engine", engine, "--dtype", args.dtype,
-             "--results", str(results), "--quiet", *(["--languages", args.languages] if args.languages else []),
-             *(word for setting in args.set for word in ("--set", setting))]
+    words = [
+        "run",
+        "--model",
+        args.model,
+        "--tasks",
+        args.tasks,
+        "--engine",
+        engine,
+        "--dtype",
+        args.dtype,
+        "--results",
+        str(results),
+        "--quiet",
+        *(["--languages", args.languages] if args.languages else []),
+        *(word for setting in args.set for word in ("--set", setting)),
+    ]
     done = subprocess.run([sys.executable, "-m", "tvbench", *words], capture_output=True, text=True, check=False)
     if done.returncode > 1:
         raise SystemExit(f"tvbench {' '.join(words)} failed:\n{done.stderr[-2000:]}")
@@ -90,9 +106,11 @@ def report(pairs: Sequence[Pair]) -> int:
         print(f"{shown:<18}{all_of[shown]:>7}{same[shown]:>7}")
     print(f"{'all':<18}{len(pairs):>7}{sum(same.values()):>7}   different texts: {len({p.first.text for p in pairs})}")
     for pair in (pair for pair in pairs if not pair.same):
-        print(f"{pair.item.task}/{pair.item.id}:\n"
-              f"  transformers {pair.first.text or pair.first.error!r}\n"
-              f"  vllm         {pair.second.text or pair.second.error!r}")
+        print(
+            f"{pair.item.task}/{pair.item.id}:\n"
+            f"  transformers {pair.first.text or pair.first.error!r}\n"
+            f"  vllm         {pair.second.text or pair.second.error!r}"
+        )
     return 0 if sum(same.values()) == len(pairs) else 1
 
 

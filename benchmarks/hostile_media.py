@@ -40,17 +40,36 @@ from tvbench.runs.store import find_runs  # noqa: E402
 
 BAIT = "bait.mp4"
 STUBS = (
-    b"SIMPLE  =                    T\nBITPIX  = 8\n", b"8BPS\0\1" + bytes(6) + b"\0\3\0\0\0\x10\0\0\0\x10\0\x08\0\3",
-    b"\xd7\xcd\xc6\x9a\0\0", b"\x59\xa6\x6a\x95\0\0\0\x10\0\0\0\x10\0\0\0\x18", b"/* XPM */\nstatic char *x[] = {\n",
-    b"GRIB\0\0\0\1", b"BUFR\0\0\0\1", b"\x89HDF\r\n\x1a\n", b"\x01\xda\1\1\0\3\0\x10\0\x10\0\3", b"<svg/>",
-    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(bait.mp4) run\n", b"%PDF-1.4\n",
+    b"SIMPLE  =                    T\nBITPIX  = 8\n",
+    b"8BPS\0\1" + bytes(6) + b"\0\3\0\0\0\x10\0\0\0\x10\0\x08\0\3",
+    b"\xd7\xcd\xc6\x9a\0\0",
+    b"\x59\xa6\x6a\x95\0\0\0\x10\0\0\0\x10\0\0\0\x18",
+    b"/* XPM */\nstatic char *x[] = {\n",
+    b"GRIB\0\0\0\1",
+    b"BUFR\0\0\0\1",
+    b"\x89HDF\r\n\x1a\n",
+    b"\x01\xda\1\1\0\3\0\x10\0\x10\0\3",
+    b"<svg/>",
+    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(bait.mp4) run\n",
+    b"%PDF-1.4\n",
     b"P7 332\n9 9\n",
 )
-CONTAINERS = (("mp4", "libx264"), ("mov", "mpeg4"), ("matroska", "libx264"), ("webm", "libvpx"), ("mpegts", "libx264"),
-              ("flv", "flv"), ("avi", "mjpeg"), ("avi", "mpeg4"), ("mpeg", "mpeg1video"), ("ogg", "libvpx"),
-              ("gif", "gif"))
+CONTAINERS = (
+    ("mp4", "libx264"),
+    ("mov", "mpeg4"),
+    ("matroska", "libx264"),
+    ("webm", "libvpx"),
+    ("mpegts", "libx264"),
+    ("flv", "flv"),
+    ("avi", "mjpeg"),
+    ("avi", "mpeg4"),
+    ("mpeg", "mpeg1video"),
+    ("ogg", "libvpx"),
+    ("gif", "gif"),
+)
 LISTS = (
-    "ffconcat version 1.0\nfile {bait}\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{bait}\n#EXT-X-ENDLIST\n",
+    "ffconcat version 1.0\nfile {bait}\n",
+    "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{bait}\n#EXT-X-ENDLIST\n",
     "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 40404 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
     "<?xml version='1.0'?><MPD><Period><AdaptationSet><Representation><BaseURL>{bait}</BaseURL></Representation>"
     "</AdaptationSet></Period></MPD>",
@@ -179,12 +198,41 @@ def write(path: Path, data: bytes) -> None:
 def run(folder: Path, task: str, words: Sequence[str], found: Found, *, trace: bool) -> None:
     """One `tvbench run` in the data folder, where the bait lies; adds to `found`."""
     log, results = folder / f"{task}.trace", folder / f"results-{task}"
-    command = [sys.executable, "-m", "tvbench.cli.main", "run", "--model", "tower-mini", "--engine", "transformers",
-               "--tasks", task, "--data", str(folder / task.partition(":")[0]), "--results", str(results), "--quiet",
-               "--offline", "--max-new-tokens", "2", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "tvbench.cli.main",
+        "run",
+        "--model",
+        "tower-mini",
+        "--engine",
+        "transformers",
+        "--tasks",
+        task,
+        "--data",
+        str(folder / task.partition(":")[0]),
+        "--results",
+        str(results),
+        "--quiet",
+        "--offline",
+        "--max-new-tokens",
+        "2",
+        *words,
+    ]
     if trace:
-        command = ["strace", "-f", "--seccomp-bpf", "-qq", "-s", "300", "-e", "trace=open,openat,connect,bind,execve",
-                   "-o", str(log), *command]
+        command = [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-qq",
+            "-s",
+            "300",
+            "-e",
+            "trace=open,openat,connect,bind,execve",
+            "-o",
+            str(log),
+            *command,
+        ]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     with (folder / f"{task}.said").open("w+", encoding="utf-8", errors="replace") as said:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
@@ -233,9 +281,23 @@ def resident(leader: int) -> int:
 
 def read_trace(log: Path, folder: Path, found: Found) -> None:
     """What was opened besides Python, the system, tvbench's own places and the run's folder; the bait in any case."""
-    places = [sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix), sysconfig.get_paths()["purelib"], str(ROOT),
-              str(folder), "/usr", "/lib", "/etc", "/proc", "/sys", "/dev", "/bin", str(Path.home() / ".cache"),
-              *(os.environ[name] for name in ("HF_HOME", "XDG_CACHE_HOME", "TVBENCH_CACHE") if name in os.environ)]
+    places = [
+        sys.prefix,
+        sys.base_prefix,
+        os.path.realpath(sys.prefix),
+        sysconfig.get_paths()["purelib"],
+        str(ROOT),
+        str(folder),
+        "/usr",
+        "/lib",
+        "/etc",
+        "/proc",
+        "/sys",
+        "/dev",
+        "/bin",
+        str(Path.home() / ".cache"),
+        *(os.environ[name] for name in ("HF_HOME", "XDG_CACHE_HOME", "TVBENCH_CACHE") if name in os.environ),
+    ]
     for line in log.read_text(errors="replace").splitlines():
         opened = re.search(r'open(?:at)?\([^"]*"([^"]*)".* = \d+', line)
         if opened and "O_DIRECTORY" not in line and "O_EXCL" not in line:  # no listing, no temporary file
@@ -269,9 +331,11 @@ def main(words: Sequence[str] | None = None) -> int:
             run(folder, "multi30k:de", (), found, trace=args.trace)
         if args.clips:
             run(folder, "vimul:en", ("--set", "vimul.frames=4", "--set", "vimul.types=mcq"), found, trace=args.trace)
-    print(f"asked {found.asked}  answered {found.answered}  failed {found.failed}  lost {found.lost}  "
-          f"tracebacks {found.tracebacks}  exit codes {found.codes}  peak {found.peak / 1e6:.0f} MB  "
-          f"opened elsewhere {dict(found.opened)}  connected {dict(found.connected)}")
+    print(
+        f"asked {found.asked}  answered {found.answered}  failed {found.failed}  lost {found.lost}  "
+        f"tracebacks {found.tracebacks}  exit codes {found.codes}  peak {found.peak / 1e6:.0f} MB  "
+        f"opened elsewhere {dict(found.opened)}  connected {dict(found.connected)}"
+    )
     for reason, number in found.reasons.most_common(12):
         print(f"{number:6} {reason}")
     return 0 if found.good and found.asked == args.pictures + args.clips else 1

@@ -44,9 +44,13 @@ SIX_GROUPS = {"en": ("en",), "de es zh": ("de", "es", "zh"), "pt ru": ("pt", "ru
 COMPARISONS = {
     "vision": Comparison("vision", ("four", "english"), SIX, SIX_GROUPS),
     "projector": Comparison("projector", ("four", "english"), SIX, SIX_GROUPS),
-    "ten": Comparison("vision", ("ten", "four"), TEN, {
-        "en": ("en",), "de es zh": ("de", "es", "zh"), "pt ru fr hi ja ko": ("pt", "ru", "fr", "hi", "ja", "ko"),
-    }, text="ten"),
+    "ten": Comparison(
+        "vision",
+        ("ten", "four"),
+        TEN,
+        {"en": ("en",), "de es zh": ("de", "es", "zh"), "pt ru fr hi ja ko": ("pt", "ru", "fr", "hi", "ja", "ko")},
+        text="ten",
+    ),
 }
 
 
@@ -83,10 +87,36 @@ def scores(chosen: Comparison, arm: str, seed: int, args: argparse.Namespace) ->
         for setting in (f"projector.seed={seed}", f"vision.seed={seed}", f"vision.steps={args.steps}"):
             words += ["--set", setting]
         resume = ["--resume"] if (folder / "recipe.json").is_file() else []
-        tvbench("train", "--recipe", "mini", *words, "--until", "2", "--reuse", str(args.base), "--output", str(folder),
-                "--threads", "1", "--quiet", *resume)
-    tvbench("run", "--model", str(folder / "export"), "--tasks", "mini-alm,mini-multi30k", "--languages",
-            chosen.languages, "--set", f"mini.items={args.items}", "--results", str(folder / "results"), "--quiet")
+        tvbench(
+            "train",
+            "--recipe",
+            "mini",
+            *words,
+            "--until",
+            "2",
+            "--reuse",
+            str(args.base),
+            "--output",
+            str(folder),
+            "--threads",
+            "1",
+            "--quiet",
+            *resume,
+        )
+    tvbench(
+        "run",
+        "--model",
+        str(folder / "export"),
+        "--tasks",
+        "mini-alm,mini-multi30k",
+        "--languages",
+        chosen.languages,
+        "--set",
+        f"mini.items={args.items}",
+        "--results",
+        str(folder / "results"),
+        "--quiet",
+    )
     [run] = (folder / "results").iterdir()
     return read(run)
 
@@ -117,8 +147,9 @@ def table(chosen: Comparison, found: dict[tuple[str, int], Scores], seeds: Seque
     questions = [key for key in kinds if key[0] == "mini-alm"]
     for name, parts in [("questions, mean of kinds", questions), *rows]:
         for arm in chosen.arms:
-            cells = [cell([mean_of(found[arm, seed], parts, group) for seed in seeds])
-                     for group in chosen.groups.values()]
+            cells = [
+                cell([mean_of(found[arm, seed], parts, group) for seed in seeds]) for group in chosen.groups.values()
+            ]
             lines.append(f"| {name} | {arm} | " + " | ".join(cells) + " |")
     return lines
 

@@ -112,8 +112,10 @@ def main() -> int:
 
 def planned(card: ModelCard, tasks: str) -> Plan:
     """What `tvbench run` makes of the selection."""
-    chosen = [plan_task(task(name), BuildOptions(task(name).default_protocol, languages=languages), card, Overrides())
-              for name, languages in parse_selection(tasks)]
+    chosen = [
+        plan_task(task(name), BuildOptions(task(name).default_protocol, languages=languages), card, Overrides())
+        for name, languages in parse_selection(tasks)
+    ]
     return Plan(card, tuple(chosen), make_ask(card, chosen, Overrides(), {"name": "benchmark"}))
 
 
@@ -125,8 +127,10 @@ def one_round(sides: dict[str, Callable[[], Answers]], number: int) -> float:
         sides[name]()
         seconds[name] = time.perf_counter() - started
     ratio = seconds["tvbench"] / seconds["bare"]
-    print(f"round {number + 1}: bare {seconds['bare']:.2f} s, tvbench {seconds['tvbench']:.2f} s, ratio {ratio:.3f}",
-          flush=True)
+    print(
+        f"round {number + 1}: bare {seconds['bare']:.2f} s, tvbench {seconds['tvbench']:.2f} s, ratio {ratio:.3f}",
+        flush=True,
+    )
     return ratio
 
 
@@ -207,20 +211,28 @@ def bare_transformers(engine: Engine, prepared: Sequence[Prepared]) -> Answers:
     import torch
 
     assert isinstance(engine, TransformersEngine)
-    encoded = sorted((engine.inputs.encode(one) for one in prepared),
-                     key=lambda item: (item.kind, item.prepared.request.sampling.max_new_tokens, -item.length))
+    encoded = sorted(
+        (engine.inputs.encode(one) for one in prepared),
+        key=lambda item: (item.kind, item.prepared.request.sampling.max_new_tokens, -item.length),
+    )
     answers: Answers = {}
     start = 0
     while start < len(encoded):
         first = encoded[start]
-        batch = [item for item in encoded[start : start + engine.batch_size] if item.kind == first.kind
-                 and item.prepared.request.sampling == first.prepared.request.sampling]
+        batch = [
+            item
+            for item in encoded[start : start + engine.batch_size]
+            if item.kind == first.kind and item.prepared.request.sampling == first.prepared.request.sampling
+        ]
         start += len(batch)
         tensors = engine.inputs.collate(batch).tensors
         with torch.inference_mode():
             output = engine.model.generate(
-                **tensors, do_sample=False, max_new_tokens=first.prepared.request.sampling.max_new_tokens,
-                eos_token_id=list(engine.prompter.end_ids), pad_token_id=engine.prompter.end_ids[0],
+                **tensors,
+                do_sample=False,
+                max_new_tokens=first.prepared.request.sampling.max_new_tokens,
+                eos_token_id=list(engine.prompter.end_ids),
+                pad_token_id=engine.prompter.end_ids[0],
             )
         width = tensors["input_ids"].shape[1]
         for item, tokens in zip(batch, output[:, width:].tolist(), strict=True):

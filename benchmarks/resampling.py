@@ -35,8 +35,11 @@ def main() -> int:
             for side, run in (("tvbench", with_tvbench), ("sacrebleu", with_sacrebleu)):
                 seconds[side].append(timed(run, name, first, second, references, args.resamples))
         ours, theirs = (statistics.median(seconds[side]) for side in ("tvbench", "sacrebleu"))
-        print(f"{name}: {args.resamples:,} resamples of {args.segments:,} segments, both tests: tvbench {ours:.2f} s, "
-              f"sacreBLEU {theirs:.2f} s, ratio {ours / theirs:.3f}", flush=True)
+        print(
+            f"{name}: {args.resamples:,} resamples of {args.segments:,} segments, both tests: tvbench {ours:.2f} s, "
+            f"sacreBLEU {theirs:.2f} s, ratio {ours / theirs:.3f}",
+            flush=True,
+        )
     return 0
 
 
@@ -82,8 +85,13 @@ def with_sacrebleu(
     for test in ("bs", "ar"):
         streams = [list(references)]
         metric = BLEU(references=streams) if name == "bleu" else CHRF(word_order=2, references=streams)
-        PairedTest([("first", list(first)), ("second", list(second))], {name: metric}, references=None, test_type=test,
-                   n_samples=resamples)()
+        PairedTest(
+            [("first", list(first)), ("second", list(second))],
+            {name: metric},
+            references=None,
+            test_type=test,
+            n_samples=resamples,
+        )()
 
 
 if __name__ == "__main__":

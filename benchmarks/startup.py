@@ -79,8 +79,10 @@ def report(seconds: Mapping[str, Sequence[float]]) -> None:
     for name, some in seconds.items():
         low, _, high = (1000 * quartile for quartile in statistics.quantiles(some, n=4))
         of_torch = f"{medians[name] / medians[TORCH]:.2f}" if TORCH in medians else "none"
-        print(f"{name:<26}{1000 * medians[name]:>6.0f} ms{f'{low:.0f} to {high:.0f} ms':>18}"
-              f"{medians[name] / medians[PASS]:>9.1f}{of_torch:>9}")
+        print(
+            f"{name:<26}{1000 * medians[name]:>6.0f} ms{f'{low:.0f} to {high:.0f} ms':>18}"
+            f"{medians[name] / medians[PASS]:>9.1f}{of_torch:>9}"
+        )
 
 
 if __name__ == "__main__":

@@ -105,8 +105,17 @@ def our_loop(model: Path, stage: Stage, folder: Path) -> tuple[float, float]:
             counted.append(micro)
             yield micro
 
-    loop = Loop(stage, (stage.steps or 1) + 1, trainee, optimizer, fed, folder, "benchmark", ALONE,
-                on_step=lambda done: times.append(time.perf_counter()))
+    loop = Loop(
+        stage,
+        (stage.steps or 1) + 1,
+        trainee,
+        optimizer,
+        fed,
+        folder,
+        "benchmark",
+        ALONE,
+        on_step=lambda done: times.append(time.perf_counter()),
+    )
     with Record(folder, after=0, log_every=10) as loop.record:
         loop.run()
     spent = times[-1] - times[0]

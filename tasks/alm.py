@@ -45,7 +45,9 @@ SETTINGS = {
         "which copy of the data (default: per-language in protocol paper)", None, ("full", PER_LANGUAGE), shown=True
     ),
     "unparsed": Setting(
-        "rows whose options the authors' pattern does not find, in protocol paper", None, (ASK_UNPARSED, LEAVE_OUT),
+        "rows whose options the authors' pattern does not find, in protocol paper",
+        None,
+        (ASK_UNPARSED, LEAVE_OUT),
         shown=True,
     ),
 }
@@ -180,8 +182,9 @@ def questions(ask: Ask) -> Opened:
     per_language = _per_language_meant(ask)
     tables = _per_language(ask) if per_language else [_whole(ask)]
     rows = [Row(cells, number, table=table) for table in tables for number, cells in enumerate(table)]
-    asked = [(question, row) for row in rows
-             if (question := question_of(row)).code in ask.languages or not ask.languages]
+    asked = [
+        (question, row) for row in rows if (question := question_of(row)).code in ask.languages or not ask.languages
+    ]
     # Words for true and false come from all rows, before any limit: the prompts must not depend on the limit.
     words = learn_words(question.answered for question, _ in asked if question.kind == "true-false")
     warnings = _unknown_languages(question for question, _ in asked)
@@ -233,9 +236,7 @@ def _per_language(ask: Ask) -> list[Rows]:
     return tables
 
 
-def _paper_rows(
-    rows: list[tuple[Question, Row]], unparsed: str | None
-) -> tuple[list[tuple[Question, Row]], list[str]]:
+def _paper_rows(rows: list[tuple[Question, Row]], unparsed: str | None) -> tuple[list[tuple[Question, Row]], list[str]]:
     """The rows that protocol paper asks, and what is to be said of the others. Raises UsageError where it leaves out
     every row."""
     asked = [(question, row) for question, row in rows if question.kind == "multiple-choice"]
@@ -256,8 +257,10 @@ def _paper_rows(
     if lost:
         said.append(f"{start}, which are left out: {lost} (--set alm.unparsed=ask asks them)")
     if shown:
-        said.append(f"{start}, which are asked with `None` in place of the options, so that no answer counts as right: "
-                    f"{shown} (--set alm.unparsed=leave-out leaves them out)")
+        said.append(
+            f"{start}, which are asked with `None` in place of the options, so that no answer counts as right: "
+            f"{shown} (--set alm.unparsed=leave-out leaves them out)"
+        )
     return kept, said
 
 
@@ -335,8 +338,10 @@ TASK = Task(
     split_shown=True,
     data=(
         HubData(REPO, licence="CC-BY-NC-4.0; pictures for academic research only", note="split test, 22,763 rows"),
-        HubData(SPLIT_REPO, note="protocol paper, or --split per-language: multiple choice, one split a language; no "
-                "licence stated"),
+        HubData(
+            SPLIT_REPO,
+            note="protocol paper, or --split per-language: multiple choice, one split a language; no licence stated",
+        ),
     ),
     group="image",
     paper="arXiv 2411.16508",

@@ -69,7 +69,10 @@ TASK = Task(
     version="1",
     title="CC-OCR: text read from pictures in ten languages",
     source=HubRows(
-        REPO, COLUMNS, config="multi_lan_ocr", language="l2-category",
+        REPO,
+        COLUMNS,
+        config="multi_lan_ocr",
+        language="l2-category",
         note="config multi_lan_ocr, split test, 150 rows a language",
     ),
     item=item,

@@ -33,8 +33,14 @@ def world(ask: Ask) -> Opened:
     """The samples of one task. Raises UsageError for a level that there is not."""
     level, count, blank = ask.settings["level"], ask.settings["items"], ask.settings["pictures"] == "blank"
     level_of(level)
-    drawn = samples.samples(cast(samples.Task, ask.task), split=cast(Split, ask.split), seed=ask.seed, level=level,
-                            languages=ask.languages, count=count)
+    drawn = samples.samples(
+        cast(samples.Task, ask.task),
+        split=cast(Split, ask.split),
+        seed=ask.seed,
+        level=level,
+        languages=ask.languages,
+        count=count,
+    )
     dataset = f"tvbench-mini@1:{ask.split}:level{level}:seed{ask.seed}:{count}" + ":blank" * blank
     return Opened((samples.blank(sample) if blank else sample for sample in drawn), dataset)
 

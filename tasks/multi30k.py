@@ -151,10 +151,7 @@ TASK = Task(
     source=sentences,
     item=item,
     second_bos=("paper",),
-    protocols={
-        "tvbench": "asks for the translation and nothing else",
-        "paper": "prompt of the TowerVision authors",
-    },
+    protocols={"tvbench": "asks for the translation and nothing else", "paper": "prompt of the TowerVision authors"},
     primary="chrfpp",
     metrics=("chrfpp", "bleu"),
     languages=LANGUAGES,

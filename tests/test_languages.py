@@ -57,7 +57,8 @@ def test_found_by_code_name_own_name_and_alias(typed: str, code: str) -> None:
 
 def test_a_language_has_all_its_names() -> None:
     assert language("ja") == Language(
-        "ja", "Japanese", "日本語", "Jpan", ("jp", "ja-JP"), "Japonic", "", 118.0, 5, "added")
+        "ja", "Japanese", "日本語", "Jpan", ("jp", "ja-JP"), "Japonic", "", 118.0, 5, "added"
+    )
     assert language(ENGLISH).name == "English"
 
 
@@ -90,10 +91,31 @@ def test_table_is_well_formed() -> None:
 
 
 SCRIPT_NAMES = {
-    "Latn": "LATIN", "Cyrl": "CYRILLIC", "Arab": "ARABIC", "Deva": "DEVANAGARI", "Beng": "BENGALI", "Ethi": "ETHIOPIC",
-    "Armn": "ARMENIAN", "Hebr": "HEBREW", "Grek": "GREEK", "Geor": "GEORGIAN", "Gujr": "GUJARATI", "Knda": "KANNADA",
-    "Mlym": "MALAYALAM", "Orya": "ORIYA", "Guru": "GURMUKHI", "Sinh": "SINHALA", "Taml": "TAMIL", "Telu": "TELUGU",
-    "Thai": "THAI", "Laoo": "LAO", "Khmr": "KHMER", "Mymr": "MYANMAR", "Hans": "CJK", "Hant": "CJK", "Jpan": "CJK",
+    "Latn": "LATIN",
+    "Cyrl": "CYRILLIC",
+    "Arab": "ARABIC",
+    "Deva": "DEVANAGARI",
+    "Beng": "BENGALI",
+    "Ethi": "ETHIOPIC",
+    "Armn": "ARMENIAN",
+    "Hebr": "HEBREW",
+    "Grek": "GREEK",
+    "Geor": "GEORGIAN",
+    "Gujr": "GUJARATI",
+    "Knda": "KANNADA",
+    "Mlym": "MALAYALAM",
+    "Orya": "ORIYA",
+    "Guru": "GURMUKHI",
+    "Sinh": "SINHALA",
+    "Taml": "TAMIL",
+    "Telu": "TELUGU",
+    "Thai": "THAI",
+    "Laoo": "LAO",
+    "Khmr": "KHMER",
+    "Mymr": "MYANMAR",
+    "Hans": "CJK",
+    "Hant": "CJK",
+    "Jpan": "CJK",
     "Kore": "HANGUL",
 }
 
@@ -107,15 +129,39 @@ def test_own_names_are_written_in_their_script() -> None:
 # ── Families, speakers, resources, support ────────────────────────────────────────────────────────
 
 INDO_EUROPEAN = {
-    "Germanic": "af da de en fy is lb nb nl nn no sv yi", "Romance": "ca co es fr gl it pt pt-BR pt-PT ro",
-    "Italic": "la", "Slavic": "be bg bs cs hr mk pl ru sk sl sr uk", "Baltic": "lt lv", "Celtic": "cy ga gd",
-    "Hellenic": "el", "Albanian": "sq", "Armenian": "hy", "Indo-Aryan": "as bho bn gu hi mr ne or pa sa sd si ur",
+    "Germanic": "af da de en fy is lb nb nl nn no sv yi",
+    "Romance": "ca co es fr gl it pt pt-BR pt-PT ro",
+    "Italic": "la",
+    "Slavic": "be bg bs cs hr mk pl ru sk sl sr uk",
+    "Baltic": "lt lv",
+    "Celtic": "cy ga gd",
+    "Hellenic": "el",
+    "Albanian": "sq",
+    "Armenian": "hy",
+    "Indo-Aryan": "as bho bn gu hi mr ne or pa sa sd si ur",
     "Iranian": "ckb fa ku ps tg",
 }
 FAMILIES = {
-    "Afro-Asiatic", "Atlantic-Congo", "Austroasiatic", "Austronesian", "Basque", "Constructed", "Creole", "Dravidian",
-    "Hmong-Mien", "Indo-European", "Japonic", "Kartvelian", "Koreanic", "Mongolic", "Quechuan", "Sino-Tibetan",
-    "Tai-Kadai", "Tupian", "Turkic", "Uralic",
+    "Afro-Asiatic",
+    "Atlantic-Congo",
+    "Austroasiatic",
+    "Austronesian",
+    "Basque",
+    "Constructed",
+    "Creole",
+    "Dravidian",
+    "Hmong-Mien",
+    "Indo-European",
+    "Japonic",
+    "Kartvelian",
+    "Koreanic",
+    "Mongolic",
+    "Quechuan",
+    "Sino-Tibetan",
+    "Tai-Kadai",
+    "Tupian",
+    "Turkic",
+    "Uralic",
 }
 UNCLASSED = {"ar-AE", "ar-SA"}
 UNCOUNTED = {"eo", "la", "hmn"}
@@ -140,7 +186,8 @@ def test_scripts_and_families_are_known_ones() -> None:
         found = {one.code for one in all_languages() if (one.family, one.branch) == ("Indo-European", branch)}
         assert found == set(codes.split()), branch
     assert sum(one.family == "Indo-European" for one in all_languages()) == sum(
-        len(codes.split()) for codes in INDO_EUROPEAN.values())
+        len(codes.split()) for codes in INDO_EUROPEAN.values()
+    )
 
 
 def test_every_language_of_every_task_is_there_with_family_script_and_class() -> None:
@@ -152,11 +199,15 @@ def test_every_language_of_every_task_is_there_with_family_script_and_class() ->
         assert one.resource_class in range(6) or code in UNCLASSED
 
 
-@pytest.mark.parametrize(("resources", "codes"), [
-    (5, "ar de en es fr ja zh zh-Hans zh-Hant"),
-    (4, "ca cs eu fa fi hi hr hu it ko nl pl pt pt-BR pt-PT ru sr sv tr vi"),
-    (2, "am ga ha ht is lo mr mt pa sa sw ti xh yo zu"), (0, "hmn"),
-])
+@pytest.mark.parametrize(
+    ("resources", "codes"),
+    [
+        (5, "ar de en es fr ja zh zh-Hans zh-Hant"),
+        (4, "ca cs eu fa fi hi hr hu it ko nl pl pt pt-BR pt-PT ru sr sv tr vi"),
+        (2, "am ga ha ht is lo mr mt pa sa sw ti xh yo zu"),
+        (0, "hmn"),
+    ],
+)
 def test_resource_classes_of_joshi_et_al(resources: int, codes: str) -> None:
     assert {one.code for one in all_languages() if one.resource_class == resources} == set(codes.split())
 
@@ -164,7 +215,19 @@ def test_resource_classes_of_joshi_et_al(resources: int, codes: str) -> None:
 def test_support_by_towervision() -> None:
     support = {code: language(code).towervision for code in TOWERVISION}
     assert {code for code, said in support.items() if said == "core"} == {
-        "en", "de", "nl", "es", "fr", "pt-PT", "pt-BR", "zh-Hans", "zh-Hant", "ru", "ko", "it"}
+        "en",
+        "de",
+        "nl",
+        "es",
+        "fr",
+        "pt-PT",
+        "pt-BR",
+        "zh-Hans",
+        "zh-Hant",
+        "ru",
+        "ko",
+        "it",
+    }
     assert {code for code, said in support.items() if said == "added"} == set("uk hi cs ja pl ro nn nb".split())
     others = {one.code for one in all_languages() if one.towervision != "unseen"} - set(TOWERVISION)
     assert others == {"pt", "zh", "no"}, "the languages whose locales and forms are meant"
@@ -195,7 +258,10 @@ def test_command_lists_all_in_every_format(capsys: pytest.CaptureFixture[str]) -
     for one, record, row in zip(all_languages(), records, rows, strict=True):
         assert any(line.split()[:1] == [one.code] and one.family in line for line in lines)
         assert (record["code"], record["resource_class"], record["speakers"]) == (
-            one.code, one.resource_class, one.speakers)
+            one.code,
+            one.resource_class,
+            one.speakers,
+        )
         assert row["resource_class"] == ("" if one.resource_class is None else str(one.resource_class))
         assert f"| {one.code} |" in markdown
 
@@ -214,9 +280,9 @@ def test_command_lists_the_languages_of_a_task(capsys: pytest.CaptureFixture[str
     assert [one["code"] for one in found] == ["de", "fr", "cs"]
 
 
-@pytest.mark.parametrize(("words", "error"), [
-    (("Gernam",), "Did you mean German"), (("--task", "multi30"), "multi30k"),
-])
+@pytest.mark.parametrize(
+    ("words", "error"), [(("Gernam",), "Did you mean German"), (("--task", "multi30"), "multi30k")]
+)
 def test_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], error: str) -> None:
     assert error in said(capsys, *words, code=2)[1]
 
@@ -227,5 +293,6 @@ def test_command_says_that_a_task_takes_any_language(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "free.py").write_text(
-        "from tvbench.types import Task\nTASK = Task('free', '1', 'Free', print, {'tvbench': 'asks.'}, 'strict', ())\n")
+        "from tvbench.types import Task\nTASK = Task('free', '1', 'Free', print, {'tvbench': 'asks.'}, 'strict', ())\n"
+    )
     assert "free has no list of languages" in said(capsys, "--task", "free", code=2)[1]

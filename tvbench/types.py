@@ -381,9 +381,18 @@ class Ask:
     """Always: the gate counts. Here for task files that were written for BuildOptions."""
 
     def __init__(
-        self, task: str, protocol: str = "tvbench", *, split: str | None = None, languages: tuple[str, ...] = (),
-        settings: Mapping[str, Any] | None = None, seed: int = 0, data: Path | None = None, offline: bool = False,
-        with_media: bool = True, named: Iterable[str] = (),
+        self,
+        task: str,
+        protocol: str = "tvbench",
+        *,
+        split: str | None = None,
+        languages: tuple[str, ...] = (),
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        data: Path | None = None,
+        offline: bool = False,
+        with_media: bool = True,
+        named: Iterable[str] = (),
     ) -> None:
         self.task = task
         self.languages = languages

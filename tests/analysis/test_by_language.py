@@ -33,8 +33,13 @@ from tvbench.types import Counts, Metric, Slice, TaskResult
 
 Said = pytest.CaptureFixture[str]
 FIGURES = {
-    "en": Metric(0.9, 100, 0.03), "de": Metric(0.8, 50, 0.04), "fr": Metric(0.6, 50, 0.03), "hi": Metric(0.5, 40, 0.12),
-    "cs": Metric(0.7, 60, 0.05), "sw": Metric(0.2, 20, 0.02), "xx-own": Metric(0.1, 10, 0.01),
+    "en": Metric(0.9, 100, 0.03),
+    "de": Metric(0.8, 50, 0.04),
+    "fr": Metric(0.6, 50, 0.03),
+    "hi": Metric(0.5, 40, 0.12),
+    "cs": Metric(0.7, 60, 0.05),
+    "sw": Metric(0.2, 20, 0.02),
+    "xx-own": Metric(0.1, 10, 0.01),
 }
 
 
@@ -55,7 +60,11 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_support() -> None:
     groups = grouped(FIGURES, "support")
     assert [(group.name, group.members) for group in groups] == [
-        ("core", ("de", "en", "fr")), ("added", ("cs", "hi")), ("unseen", ("sw",)), ("unknown", ("xx-own",))]
+        ("core", ("de", "en", "fr")),
+        ("added", ("cs", "hi")),
+        ("unseen", ("sw",)),
+        ("unknown", ("xx-own",)),
+    ]
     core, added, unseen, unknown = (group.metric for group in groups)
     assert core.value == pytest.approx(2.3 / 3) and core.n == 200
     assert core.stderr == pytest.approx(sqrt(0.03**2 + 0.04**2 + 0.03**2) / 3)
@@ -68,7 +77,11 @@ def test_families_scripts_and_classes_stand_in_order() -> None:
     assert [group.name for group in grouped(FIGURES, "script")] == ["Latn", "Deva", "unknown"]
     classes = grouped(FIGURES, "resource")
     assert [(group.name, group.members) for group in classes] == [
-        ("5", ("de", "en", "fr")), ("4", ("cs", "hi")), ("2", ("sw",)), ("unknown", ("xx-own",))]
+        ("5", ("de", "en", "fr")),
+        ("4", ("cs", "hi")),
+        ("2", ("sw",)),
+        ("unknown", ("xx-own",)),
+    ]
     branches = named(grouped(FIGURES, "branch"))
     assert branches["Indo-European/Germanic"].metric.value == pytest.approx(0.85)
     assert branches["Indo-European/Indo-Aryan"].members == ("hi",)
@@ -93,7 +106,8 @@ def test_shared_pictures_take_the_upper_bound() -> None:
     assert mean_of(figures).stderr == pytest.approx(0.05 / 2)
     assert mean_of(figures, shared=True).stderr == pytest.approx(0.07 / 2)
     assert named(grouped({"de": figures[0], "en": figures[1]}, "support", shared=True))["core"].metric.stderr == (
-        pytest.approx(0.035))
+        pytest.approx(0.035)
+    )
     apart = task_result()
     assert not share_pictures(apart, "aligned"), "4 + 4 pictures are the 8 of the whole"
     common = replace(apart, metrics={"aligned": Metric(0.5, 10, 0.01, 4)})
@@ -123,13 +137,25 @@ def with_categories(task: str, figures: Mapping[str, Metric]) -> TaskResult:
     return replace(result, breakdowns={**result.breakdowns, "category": parts})
 
 
-@pytest.mark.parametrize(("task", "category", "kind"), [
-    ("alm", "Notable_key_figures", "cultural"), ("alm", "Notable Key Figures", "cultural"), ("alm", "FOOD", "cultural"),
-    ("alm", "Food Items", "generic"), ("alm", "Indoor", "generic"), ("alm", "none", None), ("alm", "", None),
-    ("vimul", "Lifestyle & Customs", "cultural"), ("vimul", "lifestyle_and_customs", "cultural"),
-    ("vimul", "Sports", "cultural"), ("vimul", "Sports Competition", "generic"), ("vimul", "Others", "generic"),
-    ("vimul", "Gardening", None), ("multi30k", "Food", None),
-])
+@pytest.mark.parametrize(
+    ("task", "category", "kind"),
+    [
+        ("alm", "Notable_key_figures", "cultural"),
+        ("alm", "Notable Key Figures", "cultural"),
+        ("alm", "FOOD", "cultural"),
+        ("alm", "Food Items", "generic"),
+        ("alm", "Indoor", "generic"),
+        ("alm", "none", None),
+        ("alm", "", None),
+        ("vimul", "Lifestyle & Customs", "cultural"),
+        ("vimul", "lifestyle_and_customs", "cultural"),
+        ("vimul", "Sports", "cultural"),
+        ("vimul", "Sports Competition", "generic"),
+        ("vimul", "Others", "generic"),
+        ("vimul", "Gardening", None),
+        ("multi30k", "Food", None),
+    ],
+)
 def test_kind_of_category(task: str, category: str, kind: str | None) -> None:
     assert kind_of(task, category) == kind
 
@@ -148,9 +174,15 @@ def test_cultural_categories_are_those_of_the_task_file() -> None:
 
 
 def test_culture_against_generic() -> None:
-    result = with_categories("alm", {
-        "Food": Metric(0.4, 9, 0.06), "Music": Metric(0.6, 9, 0.08), "Indoor": Metric(0.9, 9, 0.12),
-        "none": Metric(0.0, 9, 0.5)})
+    result = with_categories(
+        "alm",
+        {
+            "Food": Metric(0.4, 9, 0.06),
+            "Music": Metric(0.6, 9, 0.08),
+            "Indoor": Metric(0.9, 9, 0.12),
+            "none": Metric(0.0, 9, 0.5),
+        },
+    )
     cultural, generic, gap = kinds_of_category(result, "aligned")
     assert cultural.members == ("Food", "Music") and cultural.metric.value == pytest.approx(0.5)
     assert cultural.metric.stderr == pytest.approx(0.05), "6, 8, 10, halved"
@@ -228,8 +260,11 @@ def test_records(capsys: Said, results: Path) -> None:
     assert found["model-a", "5"]["value"] == pytest.approx(0.7) and found["model-a", "5"]["n"] == 15
     assert found["model-a", "5"]["stderr"] == pytest.approx(sqrt(3) * 0.02 / 3)
     assert ("model-b", "2") not in found
-    strict = {one["group"]: one for one in records(capsys, "--by", "support", "--metric", "strict")
-              if one["model"] == "model-a"}
+    strict = {
+        one["group"]: one
+        for one in records(capsys, "--by", "support", "--metric", "strict")
+        if one["model"] == "model-a"
+    }
     assert strict["core"]["value"] == pytest.approx(0.35) and strict["core"]["metric"] == "strict"
 
 
@@ -248,7 +283,10 @@ def test_category_kinds(capsys: Said) -> None:
     line = next(line for line in out.splitlines() if line.startswith("m "))
     assert all(text in line for text in ("40.0 ±6.0", "70.0", "-30.0"))
     assert [one["group"] for one in records(capsys, "--by", "category-kind")] == [
-        "cultural", "generic", "cultural minus generic"]
+        "cultural",
+        "generic",
+        "cultural minus generic",
+    ]
 
 
 def test_many_groups_stand_below_each_other(capsys: Said) -> None:
@@ -273,13 +311,19 @@ def test_sorting(capsys: Said, results: Path) -> None:
 def test_other_formats(capsys: Said, results: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(board(capsys, "--by", "support", "--no-published", "--format", "csv")[0])))
     assert {row["model"]: float(row["core"]) for row in rows} == {
-        "model-a": pytest.approx(70.0), "model-b": pytest.approx(75.0)}
+        "model-a": pytest.approx(70.0),
+        "model-b": pytest.approx(75.0),
+    }
     assert "| **model-b** |" in board(capsys, "--by", "support", "--no-published", "--format", "markdown")[0]
 
 
 def test_other_protocols_and_random_weights_are_said(capsys: Said, results: Path) -> None:
-    write_run(results, "p", "model-p", task_result("alm", "model-p", "paper", languages=LANGUAGES, value=0.1,
-                                                   counts=Counts(10, 8, 2, 7)))
+    write_run(
+        results,
+        "p",
+        "model-p",
+        task_result("alm", "model-p", "paper", languages=LANGUAGES, value=0.1, counts=Counts(10, 8, 2, 7)),
+    )
     out, _ = board(capsys, "--by", "support", "--no-published")
     assert "not comparable with the first row: model-p: protocol paper" in out
     assert "model-p: 8 of 10 answered, 7 scored" in out
@@ -289,8 +333,9 @@ def test_published_rows_are_grouped_too(capsys: Said) -> None:
     out, err = board(capsys, "--by", "support", "--tasks", "alm")
     assert "published T11" in out and "means, taken here" in out and "no scored runs" in err
     found = json.loads(board(capsys, "--by", "support", "--tasks", "alm", "--format", "json")[0])
-    unseen = next(one for one in found if one["group"] == "unseen"
-                  and one["model"] == "TowerVision-2B (core and added languages)")
+    unseen = next(
+        one for one in found if one["group"] == "unseen" and one["model"] == "TowerVision-2B (core and added languages)"
+    )
     assert unseen["value"] == pytest.approx((70.9 + 82.0 + 95.3 + 76.5 + 94.8) / 5)
     assert unseen["stderr"] is None and unseen["n"] is None and unseen["unit"].startswith("percent")
     assert not json.loads(board(capsys, "--by", "category-kind", "--tasks", "alm", "--format", "json")[0])

@@ -20,8 +20,14 @@ Said = pytest.CaptureFixture[str]
 
 
 def question(number: int, language: str = "de") -> Item:
-    return Item(f"{language}/{number}", "quiz", language, (Message("user", ("Which?",)),),
-                Choice(("red", "blue"), number % 2, "AB"[number % 2], letters=True), cluster=f"picture {number}")
+    return Item(
+        f"{language}/{number}",
+        "quiz",
+        language,
+        (Message("user", ("Which?",)),),
+        Choice(("red", "blue"), number % 2, "AB"[number % 2], letters=True),
+        cluster=f"picture {number}",
+    )
 
 
 def sentence(number: int) -> Item:
@@ -34,12 +40,23 @@ def write(
 ) -> None:
     tasks = list(dict.fromkeys(item.task for item, _ in answers))
     with RunWriter(results / name) as writer:
-        write_manifest(writer, {
-            "run": name, "model": {"name": name, "revision": "1"},
-            "engine": {"name": "e", "version": "1", "settings": {}},
-            "tasks": [{"task": task, "protocol": "p", "primary": "chrfpp" if task == "texts" else "aligned",
-                       "signature": f"{signature}|model:{name}"} for task in tasks],
-        })
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "model": {"name": name, "revision": "1"},
+                "engine": {"name": "e", "version": "1", "settings": {}},
+                "tasks": [
+                    {
+                        "task": task,
+                        "protocol": "p",
+                        "primary": "chrfpp" if task == "texts" else "aligned",
+                        "signature": f"{signature}|model:{name}",
+                    }
+                    for task in tasks
+                ],
+            },
+        )
         writer.write_requests((f"{name}/{item.task}/{item.id}", item, ()) for item, _ in answers)
         writer.start()
         for item, text in answers:
@@ -124,8 +141,15 @@ def test_latex_is_a_table_without_raw_marks(tmp_path: Path, capsys: Said) -> Non
     assert "95 \\% interval" in shown and "-100.0" in shown
 
 
-@pytest.mark.parametrize("words", [["compare", "a-run", "nope"], ["compare", "a-run", "a-run", "--metric", "blue"],
-                                   ["compare", "a-run", "c-run"], ["compare", "a-run", "b-run", "--metric", "chrf++"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "a-run", "nope"],
+        ["compare", "a-run", "a-run", "--metric", "blue"],
+        ["compare", "a-run", "c-run"],
+        ["compare", "a-run", "b-run", "--metric", "chrf++"],
+    ],
+)
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: Said, words: list[str]) -> None:
     write(tmp_path, "a-run", [(question(n), "A") for n in range(4)])
     write(tmp_path, "b-run", [(question(n), "B") for n in range(4)])

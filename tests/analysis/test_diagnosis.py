@@ -52,12 +52,24 @@ WORDS = [f"word{number}" for number in range(200)]
 
 
 def item(target: Target, *, language: str = "de", number: int = 0, limit: int = 128) -> Item:
-    return Item(f"{language}/{number}", "made", language, (Message("user", ("What is it?",)),), target,
-                Sampling(max_new_tokens=limit))
+    return Item(
+        f"{language}/{number}",
+        "made",
+        language,
+        (Message("user", ("What is it?",)),),
+        target,
+        Sampling(max_new_tokens=limit),
+    )
 
 
-def seen(target: Target, text: str, metric: str = "aligned", finish: str | None = "stop", limit: int = 128,
-         tokens: int | None = None) -> Answer:
+def seen(
+    target: Target,
+    text: str,
+    metric: str = "aligned",
+    finish: str | None = "stop",
+    limit: int = 128,
+    tokens: int | None = None,
+) -> Answer:
     asked = item(target, limit=limit)
     response = Response("k", text=text, finish=finish, tokens_out=tokens)
     return diagnose(asked, response, score_item(asked, response), metric)
@@ -142,17 +154,20 @@ def test_every_cause_of_the_list_is_tested_both_ways() -> None:
     assert {row[0] for row in POSITIVE} == {row[0] for row in NEAR_MISSES} == set(CAUSES) - elsewhere
 
 
-@pytest.mark.parametrize(("finish", "tokens", "text", "cut"), [
-    ("length", None, "Zwei", True),
-    ("stop", 128, " ".join(WORDS[:120]), False),
-    (None, 128, "Zwei", True),
-    (None, 90, " ".join(WORDS[:120]), False),
-    (None, None, " ".join(WORDS[:80]), True),
-    (None, None, " ".join(WORDS[:80]) + ".", False),
-    (None, None, " ".join(WORDS[:76]), False),
-    (None, None, "二" * 80, True),
-    (None, None, "二" * 80 + "。", False),
-])
+@pytest.mark.parametrize(
+    ("finish", "tokens", "text", "cut"),
+    [
+        ("length", None, "Zwei", True),
+        ("stop", 128, " ".join(WORDS[:120]), False),
+        (None, 128, "Zwei", True),
+        (None, 90, " ".join(WORDS[:120]), False),
+        (None, None, " ".join(WORDS[:80]), True),
+        (None, None, " ".join(WORDS[:80]) + ".", False),
+        (None, None, " ".join(WORDS[:76]), False),
+        (None, None, "二" * 80, True),
+        (None, None, "二" * 80 + "。", False),
+    ],
+)
 def test_an_answer_is_cut_off_by_the_engines_word_or_by_its_length(
     finish: str | None, tokens: int | None, text: str, cut: bool
 ) -> None:
@@ -200,6 +215,7 @@ def spoken(one: str, other: str) -> Identifiers:
     """Two identifiers, one for each word: a text is in the language that its first or second word names."""
     known = frozenset({"de", "en", "cs", "sk", "fr", "pt", "gl", "zh", "zh-Hans", "zh-Hant", "ru"})
     place = {one: 0, other: 1}
+
     def word(at: int) -> Callable[[str], str]:
         return lambda text: text.split()[at]
 
@@ -209,18 +225,21 @@ def spoken(one: str, other: str) -> Identifiers:
 VOTE = spoken("first", "second")
 
 
-@pytest.mark.parametrize(("named", "language", "expected"), [
-    ("de de", "de", Judgement(True, "de")),
-    ("de en", "de", Judgement(True, "de")),
-    ("en en", "de", Judgement(False, "en")),
-    ("sk sk", "cs", Judgement(True, "cs")),
-    ("pt gl", "pt-BR", Judgement(True, "pt")),
-    ("zh-Hant zh", "zh-Hans", Judgement(False, "zh-Hant")),
-    ("zh zh", "zh-Hant", Judgement(True, "zh")),
-    ("zh-Hant zh", "zh", Judgement(True, "zh")),
-    ("un xxx", "de", None),
-    ("en en", "tlh", None),
-])
+@pytest.mark.parametrize(
+    ("named", "language", "expected"),
+    [
+        ("de de", "de", Judgement(True, "de")),
+        ("de en", "de", Judgement(True, "de")),
+        ("en en", "de", Judgement(False, "en")),
+        ("sk sk", "cs", Judgement(True, "cs")),
+        ("pt gl", "pt-BR", Judgement(True, "pt")),
+        ("zh-Hant zh", "zh-Hans", Judgement(False, "zh-Hant")),
+        ("zh zh", "zh-Hant", Judgement(True, "zh")),
+        ("zh-Hant zh", "zh", Judgement(True, "zh")),
+        ("un xxx", "de", None),
+        ("en en", "tlh", None),
+    ],
+)
 def test_the_vote(named: str, language: str, expected: Judgement | None) -> None:
     assert VOTE.judge(f"{named} Donaudampfschifffahrt nebenbei", language) == expected
 
@@ -240,8 +259,18 @@ def test_what_is_long_enough_to_be_judged() -> None:
 
 
 def test_groups_hold_what_is_confused_and_nothing_else() -> None:
-    for one, other in (("bs", "sr"), ("hi", "bho"), ("id", "su"), ("cs", "sk"), ("no", "nn"), ("pt-BR", "pt-PT"),
-                       ("zh-Hans", "zh-Hant"), ("arz", "ar-SA"), ("he", "iw"), ("jv", "jw")):
+    for one, other in (
+        ("bs", "sr"),
+        ("hi", "bho"),
+        ("id", "su"),
+        ("cs", "sk"),
+        ("no", "nn"),
+        ("pt-BR", "pt-PT"),
+        ("zh-Hans", "zh-Hant"),
+        ("arz", "ar-SA"),
+        ("he", "iw"),
+        ("jv", "jw"),
+    ):
         assert group_of(one) == group_of(other)
     for one, other in (("de", "nl"), ("ru", "uk"), ("es", "pt"), ("hr", "sl"), ("cs", "pl")):
         assert group_of(one) != group_of(other)
@@ -249,8 +278,11 @@ def test_groups_hold_what_is_confused_and_nothing_else() -> None:
 
 def translations(texts: Mapping[int, str], references: Mapping[int, str]) -> tuple[list[Answer], list[Item]]:
     items = [item(Translation("x", (reference,)), number=n) for n, reference in references.items()]
-    answers = [diagnose(one, Response("k", text=texts[n], finish="stop"), Score(one.id, {}), "chrfpp")
-               for n, one in enumerate(items) if n in texts]
+    answers = [
+        diagnose(one, Response("k", text=texts[n], finish="stop"), Score(one.id, {}), "chrfpp")
+        for n, one in enumerate(items)
+        if n in texts
+    ]
     return answers, items
 
 
@@ -258,8 +290,9 @@ GOOD, BAD = "de de ein langes deutsches Wort", "en en a rather English sentence"
 
 
 def test_false_alarms_are_taken_off() -> None:
-    answers, items = translations({n: BAD if n < 3 else GOOD for n in range(20)},
-                                  {n: BAD if n < 2 else GOOD for n in range(20)})
+    answers, items = translations(
+        {n: BAD if n < 3 else GOOD for n in range(20)}, {n: BAD if n < 2 else GOOD for n in range(20)}
+    )
     check = check_languages(answers, items, VOTE)
     assert (check.judged, len(check.alarms), check.references, check.false_alarms) == (20, 3, 20, 2)
     assert check.estimate == pytest.approx(0.05) and check.weight == pytest.approx(1 / 3)
@@ -267,8 +300,9 @@ def test_false_alarms_are_taken_off() -> None:
 
 
 def test_as_many_alarms_as_the_references_give_are_none() -> None:
-    answers, items = translations({n: BAD if n < 2 else GOOD for n in range(20)},
-                                  {n: BAD if n < 4 else GOOD for n in range(20)})
+    answers, items = translations(
+        {n: BAD if n < 2 else GOOD for n in range(20)}, {n: BAD if n < 4 else GOOD for n in range(20)}
+    )
     check = check_languages(answers, items, VOTE)
     assert len(check.alarms) == 2 and check.estimate == 0 == check.weight and not check.clear
 
@@ -289,8 +323,10 @@ def test_words_of_the_prompt_and_loops_are_not_judged() -> None:
     options = ("en en a rather English option", "en en another English option")
     asked = item(Choice(options, 0, options[0], shown=options))
     said = ["en en a rather English option.", "a rather English option", BAD, "en en stuck " * 12]
-    answers = [diagnose(replace(asked, id=text), Response("k", text=text, finish="stop"), Score(text, {}), "strict")
-               for text in said]
+    answers = [
+        diagnose(replace(asked, id=text), Response("k", text=text, finish="stop"), Score(text, {}), "strict")
+        for text in said
+    ]
     check = check_languages(answers, [asked], VOTE)
     assert list(check.alarms) == [BAD]
     assert (check.references, check.false_alarms) == (2, 2), "the options themselves are what it is calibrated on"
@@ -332,8 +368,16 @@ def answer(name: str, lost: float | None, *causes: str) -> Answer:
 
 
 def test_each_loss_goes_to_the_first_cause() -> None:
-    losses = attribute([answer("a", 1.0, "chatty", "repetition"), answer("b", 0.5, "unparsed"), answer("c", 0.25),
-                        answer("d", 0.0, "chatty"), answer("e", None, "empty")], None)
+    losses = attribute(
+        [
+            answer("a", 1.0, "chatty", "repetition"),
+            answer("b", 0.5, "unparsed"),
+            answer("c", 0.25),
+            answer("d", 0.0, "chatty"),
+            answer("e", None, "empty"),
+        ],
+        None,
+    )
     assert dict(losses.by) == {"repetition": 1.0, "unparsed": 0.5, WRONG: 0.25}
     assert losses.items == 4 and losses.total == 1.75 and losses.mean == pytest.approx(1.75 / 4)
     assert math.fsum(losses.share(cause) for cause in losses.by) == pytest.approx(1)
@@ -360,8 +404,10 @@ def test_positions_count_what_was_right_and_what_was_chosen() -> None:
     options = ("red", "blue", "green")
     golds, replies = (0, 0, 1, 2), ("A", "B", "A", "?")
     items = [item(Choice(options, gold, "ABC"[gold], letters=True), number=n) for n, gold in enumerate(golds)]
-    answers = [diagnose(one, (response := Response("k", text=reply)), score_item(one, response), "aligned")
-               for one, reply in zip(items, replies, strict=True)]
+    answers = [
+        diagnose(one, (response := Response("k", text=reply)), score_item(one, response), "aligned")
+        for one, reply in zip(items, replies, strict=True)
+    ]
     place = positions(items, answers)
     assert place is not None
     assert (place.gold, place.chosen, place.unread) == ((2, 1, 1), (2, 1, 0), 1)
@@ -386,8 +432,20 @@ def test_the_estimate_of_a_check_without_answers_is_nothing() -> None:
 
 # ── Anything a model may say ──────────────────────────────────────────────────────────────────────
 
-TARGETS = (COLOUR, LETTER, Choice((), None, "None", shown=("None",)), SENTENCE, Translation("", ()), PAGE,
-           OcrText(None), Short(("Paris",)), Short(()), Contains(("art",)), Contains(()), Open("Why?", ""))
+TARGETS = (
+    COLOUR,
+    LETTER,
+    Choice((), None, "None", shown=("None",)),
+    SENTENCE,
+    Translation("", ()),
+    PAGE,
+    OcrText(None),
+    Short(("Paris",)),
+    Short(()),
+    Contains(("art",)),
+    Contains(()),
+    Open("Why?", ""),
+)
 
 
 @examples(60)

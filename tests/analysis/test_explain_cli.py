@@ -27,8 +27,14 @@ def question(number: int, text: str = "Which colour has the wall?", language: st
     choice = Choice(**{"options": COLOURS, "gold": gold, "target": "ABCD"[gold], "letters": True, **target})
     lines = [f"{letter}. {option}" for letter, option in zip("ABCD", choice.options, strict=False)]
     prompt = "\n".join([f"{text} (number {number})", *(lines if choice.letters else choice.shown)])
-    return Item(f"{language}/{number}", "quiz", language, (Message("user", (prompt,)),), choice,
-                cluster=f"picture {number // 2}")
+    return Item(
+        f"{language}/{number}",
+        "quiz",
+        language,
+        (Message("user", (prompt,)),),
+        choice,
+        cluster=f"picture {number // 2}",
+    )
 
 
 def sentence(number: int) -> Item:
@@ -39,27 +45,48 @@ def sentence(number: int) -> Item:
 def write(results: Path, name: str, answers: Sequence[tuple[Item, str | None]], tasks: Sequence[str] = ()) -> None:
     named = list(dict.fromkeys([*(item.task for item, _ in answers), *tasks]))
     with RunWriter(results / name) as writer:
-        write_manifest(writer, {
-            "run": name, "model": {"name": name, "revision": "1"},
-            "engine": {"name": "e", "version": "1", "settings": {}},
-            "tasks": [{"task": task, "protocol": "p", "dataset": "rows@1", "signature": "s",
-                       "primary": "chrfpp" if task == "texts" else "aligned"} for task in named],
-        })
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "model": {"name": name, "revision": "1"},
+                "engine": {"name": "e", "version": "1", "settings": {}},
+                "tasks": [
+                    {
+                        "task": task,
+                        "protocol": "p",
+                        "dataset": "rows@1",
+                        "signature": "s",
+                        "primary": "chrfpp" if task == "texts" else "aligned",
+                    }
+                    for task in named
+                ],
+            },
+        )
         writer.write_requests((f"{name}/{item.task}/{item.id}", item, ()) for item, _ in answers)
         writer.start()
         for item, text in answers:
             key = f"{name}/{item.task}/{item.id}"
             if text != "never asked":
-                writer.append(Response(key, text=text, finish="stop") if text is not None else
-                              Response(key, error="the server went away"))
+                writer.append(
+                    Response(key, text=text, finish="stop")
+                    if text is not None
+                    else Response(key, error="the server went away")
+                )
 
 
 def filled(results: Path) -> None:
     """A run that always says A, but for a refusal, an empty answer, a failure and one never asked."""
     replies: dict[int, str | None] = {1: "I'm sorry, I cannot see it.", 2: "", 3: None, 4: "never asked"}
-    write(results, "the-run", [*((question(n), replies.get(n, "A")) for n in range(24)),
-                               *((question(n, language="en"), "ABCD"[n % 4]) for n in range(8)),
-                               *((sentence(n), "A red house stands here today.") for n in range(6))])
+    write(
+        results,
+        "the-run",
+        [
+            *((question(n), replies.get(n, "A")) for n in range(24)),
+            *((question(n, language="en"), "ABCD"[n % 4]) for n in range(8)),
+            *((sentence(n), "A red house stands here today.") for n in range(6)),
+        ],
+    )
 
 
 def explained(results: Path, capsys: Said, *more: str) -> dict[str, Any]:
@@ -143,20 +170,23 @@ def test_missing_packages_are_not_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         language_id.load.cache_clear()
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["explain", "the-rum"], "the-run"),
-    (["explain", "the-run", "--tasks", "quizz"], "Did you mean quiz?"),
-    (["explain", "the-run", "--languages", "dee"], "Did you mean"),
-    (["explain", "the-run", "--languages", "ko"], "unknown language in this run 'ko'"),
-    (["audit", "mini-alms"], "Did you mean mini-alm"),
-    (["audit", "the-rum"], "the-run"),
-    (["audit", "the-run", "--languages", "ko"], "unknown language in this run 'ko'"),
-    (["audit", "the-run", "--protocol", "paper"], "--protocol is for a task"),
-    (["audit", "mini-alm", "--protocol", "papr"], "unknown protocol 'papr'"),
-    (["audit", "mini-alm:xx"], "unknown language 'xx'"),
-    (["audit", "empty-run"], "holds no items"),
-    (["audit", ""], "unknown task or run"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["explain", "the-rum"], "the-run"),
+        (["explain", "the-run", "--tasks", "quizz"], "Did you mean quiz?"),
+        (["explain", "the-run", "--languages", "dee"], "Did you mean"),
+        (["explain", "the-run", "--languages", "ko"], "unknown language in this run 'ko'"),
+        (["audit", "mini-alms"], "Did you mean mini-alm"),
+        (["audit", "the-rum"], "the-run"),
+        (["audit", "the-run", "--languages", "ko"], "unknown language in this run 'ko'"),
+        (["audit", "the-run", "--protocol", "paper"], "--protocol is for a task"),
+        (["audit", "mini-alm", "--protocol", "papr"], "unknown protocol 'papr'"),
+        (["audit", "mini-alm:xx"], "unknown language 'xx'"),
+        (["audit", "empty-run"], "holds no items"),
+        (["audit", ""], "unknown task or run"),
+    ],
+)
 def test_wrong_names_are_answered_with_the_right_ones(
     tmp_path: Path, capsys: Said, words: list[str], said: str
 ) -> None:
@@ -173,9 +203,11 @@ def test_runs_with_nothing_in_them(tmp_path: Path, capsys: Said, form: str) -> N
     write(tmp_path, "no-items", [], ["quiz"])
     write(tmp_path, "no-answers", [(question(n), "never asked") for n in range(3)])
     write(tmp_path, "all-failed", [(question(n), None) for n in range(3)])
-    for name, expected in (("no-items", "the run holds no items of this task"),
-                           ("no-answers", "none of 3 items is answered (0 failed"),
-                           ("all-failed", "none of 3 items is answered (3 failed")):
+    for name, expected in (
+        ("no-items", "the run holds no items of this task"),
+        ("no-answers", "none of 3 items is answered (0 failed"),
+        ("all-failed", "none of 3 items is answered (3 failed"),
+    ):
         assert main(["explain", name, "--results", str(tmp_path), "--format", form]) == 0
         shown = capsys.readouterr().out
         assert expected in shown
@@ -211,8 +243,11 @@ def test_leaks_are_whole_words_of_the_right_option_alone() -> None:
     assert asked("Is the wall red or blue?") == []
     assert asked("Which colour has the blue wall?") == []
     assert asked("Which colour has the Blue, blue wall?", 1) == [("leak", "de/1")]
-    shown = replace(question(0), target=Choice(COLOURS, 0, "red", shown=COLOURS),
-                    messages=(Message("user", ("Which colour?\nred\nblue\ngreen\nyellow",)),))
+    shown = replace(
+        question(0),
+        target=Choice(COLOURS, 0, "red", shown=COLOURS),
+        messages=(Message("user", ("Which colour?\nred\nblue\ngreen\nyellow",)),),
+    )
     assert kinds(shown) == [], "the options below the question are no leak"
     one_line = replace(shown, messages=(Message("user", ("Which colour?\nred, blue, green, yellow",)),))
     assert kinds(one_line) == []
@@ -225,15 +260,18 @@ def test_words_that_begin_every_prompt_are_not_the_question() -> None:
     assert ("leak", "de/0") in kinds(*items[:2]), "two are too few to tell"
 
 
-@pytest.mark.parametrize(("target", "kind"), [
-    (Choice((), None, "None", shown=("None",)), "unparsed"),
-    (Choice(COLOURS, None, "purple"), "unparsed"),
-    (Choice(COLOURS, 0, "Red", shown=COLOURS), "unreachable"),
-    (Choice(("red", "Red.", "blue"), 2, "C", letters=True), "equal_options"),
-    (OcrText(None), "no_answer"),
-    (Translation("A house", ()), "no_answer"),
-    (Translation("A house", ("a house.",)), "untranslated"),
-])
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        (Choice((), None, "None", shown=("None",)), "unparsed"),
+        (Choice(COLOURS, None, "purple"), "unparsed"),
+        (Choice(COLOURS, 0, "Red", shown=COLOURS), "unreachable"),
+        (Choice(("red", "Red.", "blue"), 2, "C", letters=True), "equal_options"),
+        (OcrText(None), "no_answer"),
+        (Translation("A house", ()), "no_answer"),
+        (Translation("A house", ("a house.",)), "untranslated"),
+    ],
+)
 def test_what_is_wrong_with_a_target(target: Target, kind: str) -> None:
     assert kinds(replace(question(0), target=target)) == [(kind, "de/0")]
 

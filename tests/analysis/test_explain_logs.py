@@ -22,16 +22,24 @@ from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring import score_item
 
 pytestmark = pytest.mark.skipif(
-    not (DATA / "tvision_results").is_dir(),
-    reason=f"the published logs are not in {DATA} (set TVBENCH_SHARED)",
+    not (DATA / "tvision_results").is_dir(), reason=f"the published logs are not in {DATA} (set TVBENCH_SHARED)"
 )
 needs_identifiers = pytest.mark.skipif(language_id.load() is None, reason="needs the extra `langid`")
 
 Said = pytest.CaptureFixture[str]
 MODELS = ("towerp_2b_instruct", "towerp_9b_base")
 CEILINGS = {"de": 98.3, "en": 90.6, "es": 80.3, "fr": 82.7, "it": 71.7, "ko": 88.9, "nl": 90.0, "pt": 90.3, "ru": 77.6}
-ALWAYS_FIRST = {"de": 98.3, "en": 79.7, "es": 77.6, "fr": 78.8, "it": 71.7, "ko": 87.5, "nl": 90.0, "pt": 88.7,
-                "ru": 74.1}
+ALWAYS_FIRST = {
+    "de": 98.3,
+    "en": 79.7,
+    "es": 77.6,
+    "fr": 78.8,
+    "it": 71.7,
+    "ko": 87.5,
+    "nl": 90.0,
+    "pt": 88.7,
+    "ru": 74.1,
+}
 GOLD_FIRST = {"de": 58, "en": 57, "es": 74, "fr": 49, "it": 60, "ko": 71, "nl": 30, "pt": 61, "ru": 56}
 LOOPS = {"towerp_2b_instruct": 130, "towerp_9b_base": 127}
 """Published: answers of CC-OCR with more than 80 words of which fewer than 20 % are different, of 1,050."""
@@ -53,8 +61,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def explained(results: Path) -> dict[str, dict[str, TaskExplanation]]:
-    return {model: {task.task: task for task in explain_run(run_of(results, model), language_id.load())}
-            for model in MODELS}
+    return {
+        model: {task.task: task for task in explain_run(run_of(results, model), language_id.load())} for model in MODELS
+    }
 
 
 def run_of(results: Path, model: str) -> RunFolder:
@@ -93,8 +102,12 @@ def test_the_audit_gives_the_facts_about_alm(results: Path, capsys: Said) -> Non
 @pytest.mark.slow
 def test_the_audit_finds_what_is_wrong_and_nothing_that_is_not(results: Path, capsys: Said) -> None:
     tasks = audited(results, capsys)
-    counts = {task: {kind: sum(part["counts"][kind] for part in record["languages"])
-                     for kind in record["languages"][0]["counts"]} for task, record in tasks.items()}
+    counts = {
+        task: {
+            kind: sum(part["counts"][kind] for part in record["languages"]) for kind in record["languages"][0]["counts"]
+        }
+        for task, record in tasks.items()
+    }
     alm = counts["alm"]
     assert (alm["same_id"], alm["duplicate"], alm["equal_options"], alm["unparsed"], alm["problem"]) == (0,) * 5
     lost = sum(part["items"] * (1 - part["baselines"]["strict_ceiling"]) for part in tasks["alm"]["languages"])
@@ -232,8 +245,23 @@ def multi30k_check(
 
 
 def test_explain_says_where_the_points_went(results: Path, capsys: Said) -> None:
-    assert main(["explain", "towerp_9b", "--results", str(results), "--tasks", "cc-ocr,alm", "--languages",
-                 "Korean", "--examples", "4"]) == 0
+    assert (
+        main(
+            [
+                "explain",
+                "towerp_9b",
+                "--results",
+                str(results),
+                "--tasks",
+                "cc-ocr,alm",
+                "--languages",
+                "Korean",
+                "--examples",
+                "4",
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "43 % of the loss in Korean (ko) is 'runaway repetition': 53 of 150 answers" in shown
     assert "stands first in 71 of 72 items" in shown and "strict to" in shown

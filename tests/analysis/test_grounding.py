@@ -29,10 +29,18 @@ def items() -> list[Item]:
                 "ambiguous": Translation("A bat.", ("Eine Fledermaus.",), ("fledermaus",), ("keule",)),
                 "plain": Translation("A red house.", ("Ein rotes Haus steht hier.",)),
             }
-            found += [Item(f"{language}/{kind}-{number}", "quiz" if number_of < 2 else "texts", language,
-                           (Message("user", ("?",)),), target, cluster=f"picture {number}",
-                           tags={"question_type": kind, "category": "even" if number % 2 == 0 else "odd"})
-                      for number_of, (kind, target) in enumerate(targets.items())]
+            found += [
+                Item(
+                    f"{language}/{kind}-{number}",
+                    "quiz" if number_of < 2 else "texts",
+                    language,
+                    (Message("user", ("?",)),),
+                    target,
+                    cluster=f"picture {number}",
+                    tags={"question_type": kind, "category": "even" if number % 2 == 0 else "odd"},
+                )
+                for number_of, (kind, target) in enumerate(targets.items())
+            ]
     return found
 
 
@@ -50,18 +58,43 @@ def answer(item: Item, seeing: bool) -> str | None:
             return "Ein rotes Haus steht hier."
 
 
-def write(results: Path, name: str, *, seeing: bool, blank: bool = False, model: str = "m", updated: str = "1",
-          missing: int = 0, ask: bool = True) -> None:
-    asked = [{"task": task, "protocol": "p", "split": "test", "seed": 0, "media": seeing or blank,
-              "settings": {"pictures": "blank"} if blank else {}} for task in ("quiz", "texts")]
+def write(
+    results: Path,
+    name: str,
+    *,
+    seeing: bool,
+    blank: bool = False,
+    model: str = "m",
+    updated: str = "1",
+    missing: int = 0,
+    ask: bool = True,
+) -> None:
+    asked = [
+        {
+            "task": task,
+            "protocol": "p",
+            "split": "test",
+            "seed": 0,
+            "media": seeing or blank,
+            "settings": {"pictures": "blank"} if blank else {},
+        }
+        for task in ("quiz", "texts")
+    ]
     with RunWriter(results / name) as writer:
-        write_manifest(writer, {
-            "run": name, "model": {"name": model, "revision": "1"}, "updated": updated,
-            "engine": {"name": "e", "version": "1", "settings": {}},
-            "tasks": [{"task": task, "protocol": "p", "primary": primary, "signature": "task:x"}
-                      for task, primary in (("quiz", "aligned"), ("texts", "chrfpp"))],
-            **({"ask": {"model": ["folder", model, "1"], "tasks": asked}} if ask else {}),
-        })
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "model": {"name": model, "revision": "1"},
+                "updated": updated,
+                "engine": {"name": "e", "version": "1", "settings": {}},
+                "tasks": [
+                    {"task": task, "protocol": "p", "primary": primary, "signature": "task:x"}
+                    for task, primary in (("quiz", "aligned"), ("texts", "chrfpp"))
+                ],
+                **({"ask": {"model": ["folder", model, "1"], "tasks": asked}} if ask else {}),
+            },
+        )
         writer.write_requests((f"{name}/{item.task}/{item.id}", item, ()) for item in items())
         writer.start()
         for item in items()[missing:]:
@@ -132,10 +165,15 @@ def test_languages_that_the_card_does_not_list_are_marked(
     assert "de*" in shown and "100 / 25" in shown and "does not list: de" in shown
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["seeing"], "--no-image"), (["blind"], "has no pictures itself"), (["imported"], "name the run without pictures"),
-    (["nothing"], "seeing"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seeing"], "--no-image"),
+        (["blind"], "has no pictures itself"),
+        (["imported"], "name the run without pictures"),
+        (["nothing"], "seeing"),
+    ],
+)
 def test_what_cannot_be_told_says_what_to_do(tmp_path: Path, capsys: Said, words: list[str], said: str) -> None:
     write(tmp_path, "seeing", seeing=True)
     write(tmp_path, "blind", seeing=False, model="other")

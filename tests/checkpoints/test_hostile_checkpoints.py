@@ -29,10 +29,23 @@ Said = pytest.CaptureFixture[str]
 FOR_EVER = 600
 """Seconds after which a command counts as hanging."""
 
-BY_ALL = ("config: text part a list", "config: a billion layers", "config: tiles of 10^9 pixels", "tokenizer: nothing",
-          "tokenizer: a pipe", "weights: a header of 2^63", "weights: places that overlap", "weights: a pipe",
-          "index: outside", "index: nothing there", "pickled", "pickled, of another family", "code of its own",
-          "stops: lists of lists", "template: a long text")
+BY_ALL = (
+    "config: text part a list",
+    "config: a billion layers",
+    "config: tiles of 10^9 pixels",
+    "tokenizer: nothing",
+    "tokenizer: a pipe",
+    "weights: a header of 2^63",
+    "weights: places that overlap",
+    "weights: a pipe",
+    "index: outside",
+    "index: nothing there",
+    "pickled",
+    "pickled, of another family",
+    "code of its own",
+    "stops: lists of lists",
+    "template: a long text",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +56,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command that hangs fails; what would be run, would be run here."""
+
     def too_long(number: int, frame: FrameType | None) -> None:
         raise TimeoutError("the command hangs")
 
@@ -65,8 +79,22 @@ def harmed(good: Path, tmp_path: Path, name: str) -> Path:
 
 def commands(folder: Path) -> list[list[str]]:
     return [
-        ["run", "--model", str(folder), "--tasks", "mini-alm", "--languages", "en", "--limit", "1", "--engine",
-         "transformers", "--results", str(folder.parent / "results"), "--quiet"],
+        [
+            "run",
+            "--model",
+            str(folder),
+            "--tasks",
+            "mini-alm",
+            "--languages",
+            "en",
+            "--limit",
+            "1",
+            "--engine",
+            "transformers",
+            "--results",
+            str(folder.parent / "results"),
+            "--quiet",
+        ],
         ["doctor", str(folder), "--engine", "transformers"],
         ["models", "import", str(folder), "--output", str(folder.parent / "new"), "--quick"],
         ["models", "show", str(folder)],
@@ -95,14 +123,20 @@ def test_by_every_command(good: Path, tmp_path: Path, capsys: Said, name: str) -
         answered(words, capsys)
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("pickled", "which tvbench does not unpickle"), ("pickled, of another family", "which tvbench does not unpickle"),
-    ("code of its own", "--trust-remote-code"), ("index: outside", "no weight file of this folder"),
-    ("index: nothing there", "model-00007-of-00009.safetensors"), ("weights: a pipe", "not an ordinary file"),
-    ("config: a billion layers", "num_hidden_layers is 1000000000, which no model has"),
-    ("config: text part a list", "text_config is not an object"),
-    ("tokenizer: a pipe", "tokenizer.json is not an ordinary file"),
-])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pickled", "which tvbench does not unpickle"),
+        ("pickled, of another family", "which tvbench does not unpickle"),
+        ("code of its own", "--trust-remote-code"),
+        ("index: outside", "no weight file of this folder"),
+        ("index: nothing there", "model-00007-of-00009.safetensors"),
+        ("weights: a pipe", "not an ordinary file"),
+        ("config: a billion layers", "num_hidden_layers is 1000000000, which no model has"),
+        ("config: text part a list", "text_config is not an object"),
+        ("tokenizer: a pipe", "tokenizer.json is not an ordinary file"),
+    ],
+)
 def test_the_refusal_says_what_is_wrong(good: Path, tmp_path: Path, capsys: Said, name: str, said: str) -> None:
     assert main(commands(harmed(good, tmp_path, name))[0]) in (1, 2)
     assert said in capsys.readouterr().err
@@ -135,12 +169,16 @@ def test_a_shard_may_be_a_link_to_elsewhere_as_the_hubs_cache_has_it(good: Path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("template", [
-    "{{ messages[0]['role'] * 10**10 }}", "{{ 'x' * 10**11 }}",
-    "{% generation %}{{ 'x' * 10**11 }}{% endgeneration %}",
-    "{% for m in messages %}{% for a in m.content %}{% for b in m.content %}{% for c in m.content %}{% endfor %}"
-    "{% endfor %}{% endfor %}{% endfor %}",
-])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ messages[0]['role'] * 10**10 }}",
+        "{{ 'x' * 10**11 }}",
+        "{% generation %}{{ 'x' * 10**11 }}{% endgeneration %}",
+        "{% for m in messages %}{% for a in m.content %}{% for b in m.content %}{% for c in m.content %}{% endfor %}"
+        "{% endfor %}{% endfor %}{% endfor %}",
+    ],
+)
 def test_a_template_without_an_end_is_not_run(good: Path, tmp_path: Path, template: str) -> None:
     shutil.copytree(good, tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").write_text(template)
@@ -148,9 +186,15 @@ def test_a_template_without_an_end_is_not_run(good: Path, tmp_path: Path, templa
         Prompter(tmp_path / "model", card_for(tmp_path / "model"))
 
 
-@pytest.mark.parametrize("template", [
-    "{% if %}", "{{ raise_exception('no') }}", "{% for m in messages %}{% generation %}{{ m.content }}"
-    "{% endgeneration %}{% endfor %}", "{{ strftime_now('%d') }}{{ messages | tojson }}", "{{ 1 // 0 }}",
-])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% if %}",
+        "{{ raise_exception('no') }}",
+        "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}",
+        "{{ strftime_now('%d') }}{{ messages | tojson }}",
+        "{{ 1 // 0 }}",
+    ],
+)
 def test_a_template_that_ends_in_any_way_passes_the_trial(template: str) -> None:
     assert problem_of(template) == ""

@@ -70,12 +70,14 @@ def as_converted(tensors: Tensors) -> Tensors:
 
 def as_raw_5(tensors: Tensors) -> Tensors:
     return {name.replace("vision_tower.vision_model.", "vision_tower."): held for name, held in tensors.items()} | {
-        HEAD: tensors[EMBEDDING].clone()}
+        HEAD: tensors[EMBEDDING].clone()
+    }
 
 
 def as_in_memory(tensors: Tensors) -> Tensors:
-    named = {f"model.{name.replace('language_model.model.', 'language_model.')}": held
-             for name, held in tensors.items()}
+    named = {
+        f"model.{name.replace('language_model.model.', 'language_model.')}": held for name, held in tensors.items()
+    }
     return named | {"lm_head.weight": tensors[EMBEDDING].clone()}
 
 
@@ -89,8 +91,9 @@ def test_every_layout_becomes_the_same_checkpoint(good: Path, layout: str, versi
     unfolded = version.startswith("4")
     source = tmp_path / "source"
     shutil.copytree(good, source)
-    tensors = {name: held / math.sqrt(HIDDEN) if unfolded and name in SCALED else held
-               for name, held in stored(good).items()}
+    tensors = {
+        name: held / math.sqrt(HIDDEN) if unfolded and name in SCALED else held for name, held in stored(good).items()
+    }
     save_file(LAYOUTS[layout](tensors), source / "model.safetensors", metadata={"format": "pt"})
     edit(source / "config.json", tvbench=None, transformers_version=version, tie_word_embeddings=None)
     done = imported(source, tmp_path / "new")
@@ -115,8 +118,10 @@ def test_a_published_checkpoint_is_put_right_and_says_what_was_wrong(good: Path,
     for name in ("chat_template.jinja", "preprocessor_config.json", "generation_config.json", "tokenizer.json"):
         before, after = (good / name).read_text(), (done.folder / name).read_text()
         assert (json.loads(before) == json.loads(after)) if name.endswith(".json") else (before == after)
-    asked = [ask("text", "Was ist das?", continuation="rot. 红"),
-             ask("picture", "Was?", picture(1, (200, 130)), continuation="rot. 红")]
+    asked = [
+        ask("text", "Was ist das?", continuation="rot. 红"),
+        ask("picture", "Was?", picture(1, (200, 130)), continuation="rot. 红"),
+    ]
     right, new = (serve(TransformersEngine(one, card_for(one)), asked) for one in (good, done.folder))
     for key, response in right.items():
         assert new[key].logprobs == pytest.approx(response.logprobs, abs=1e-5)
@@ -135,7 +140,8 @@ def test_importing_again_changes_nothing(good: Path, tmp_path: Path) -> None:
     twice = import_checkpoint(once.folder, card, tmp_path / "twice")
     assert twice.corrections == ()
     assert {path.name: path.read_bytes() for path in once.folder.iterdir()} == {
-        path.name: path.read_bytes() for path in twice.folder.iterdir()}
+        path.name: path.read_bytes() for path in twice.folder.iterdir()
+    }
 
 
 def test_float16_becomes_bfloat16_and_what_is_scaled_is_not_rounded(tmp_path: Path) -> None:
@@ -238,7 +244,8 @@ def test_onevision_answers_as_llava_next_and_takes_clips(good: Path, tmp_path: P
     asked = [ask(f"{size}", "Was?", picture(2, size)) for size in ((56, 56), (200, 130), (300, 50), (64, 240))]
     old, new = (serve(engine, asked) for engine in engines)
     assert {key: (one.text, one.tokens_in) for key, one in old.items()} == {
-        key: (one.text, one.tokens_in) for key, one in new.items()}
+        key: (one.text, one.tokens_in) for key, one in new.items()
+    }
     answer = serve(engines[1], [ask("clip", "Wohin?", clip(1, 8))])["clip"]
     assert answer.error is None and (answer.tokens_in or 0) > 8 * 4
 
@@ -246,9 +253,14 @@ def test_onevision_answers_as_llava_next_and_takes_clips(good: Path, tmp_path: P
 def test_llava_next_video_becomes_onevision_with_the_same_weights(good: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(good, source)
-    edit(source / "config.json", model_type="llava_next_video",
-         architectures=["LlavaNextVideoForConditionalGeneration"], spatial_pool_mode="average", spatial_pool_stride=2,
-         torch_dtype="float32")
+    edit(
+        source / "config.json",
+        model_type="llava_next_video",
+        architectures=["LlavaNextVideoForConditionalGeneration"],
+        spatial_pool_mode="average",
+        spatial_pool_stride=2,
+        torch_dtype="float32",
+    )
     done = imported(source, tmp_path / "new", onevision=True)
     config = read_config(done.folder)
     assert config["model_type"] == "llava_onevision"
@@ -300,11 +312,14 @@ def shorten_the_embedding(tensors: Tensors) -> None:
     tensors[EMBEDDING] = tensors[EMBEDDING][:-1].clone()
 
 
-@pytest.mark.parametrize(("harm", "said"), [
-    (lose_a_tensor, "1 missing .first multi_modal_projector.linear_1.bias"),
-    (add_a_layer, "1 left over"),
-    (shorten_the_embedding, "1 of another shape"),
-])
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lose_a_tensor, "1 missing .first multi_modal_projector.linear_1.bias"),
+        (add_a_layer, "1 left over"),
+        (shorten_the_embedding, "1 of another shape"),
+    ],
+)
 def test_tensors_that_do_not_fit_the_configuration_are_refused(
     good: Path, harm: Callable[[Tensors], None], said: str, tmp_path: Path
 ) -> None:
@@ -341,8 +356,17 @@ def test_the_command_says_what_it_corrected(good: Path, tmp_path: Path, capsys: 
     assert "llava_next" in said and "folded-image-scale" in said and "sqrt(hidden)" in said
     assert main(["models", "import", str(source), "--output", str(tmp_path / "new")]) == 2
     assert "not an empty folder" in capsys.readouterr().err
-    words = ["models", "import", str(tmp_path / "new"), "--output", str(tmp_path / "one"), "--as", "onevision",
-             "--format", "json"]
+    words = [
+        "models",
+        "import",
+        str(tmp_path / "new"),
+        "--output",
+        str(tmp_path / "one"),
+        "--as",
+        "onevision",
+        "--format",
+        "json",
+    ]
     assert main(words) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["family"], record["corrections"]) == ("llava_onevision", ["onevision"])

@@ -29,9 +29,12 @@ from tvbench.runs.plan import Overrides, PlannedTask, plan_task
 from tvbench.runs.signature import comparable, read_signature
 from tvbench.types import BuildOptions, Media, Message, ModelCard
 
-ADDS = {"type": "TemplateProcessing", "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
-        "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}}}
+ADDS = {
+    "type": "TemplateProcessing",
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
+    "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}},
+}
 """What tokenizer.json of a published Gemma model says."""
 TURN = (Message("user", (Media("image", "a.png", lambda: b""), "Was ist das?")),)
 
@@ -71,12 +74,15 @@ def test_a_tokenizer_that_adds_bos_gives_two_as_in_llava_hf(tiny: Path, tmp_path
     assert prompter.encode(TURN) == ids[1:]
 
 
-@pytest.mark.parametrize(("kind", "config", "count"), [
-    ("PreTrainedTokenizerFast", {}, 1),  # the embedded model's
-    ("GemmaTokenizerFast", {}, 2),  # transformers 4.5x adds it whatever the file says
-    ("GemmaTokenizer", {"add_bos_token": True}, 2),
-    ("GemmaTokenizer", {"add_bos_token": False}, 1),
-])
+@pytest.mark.parametrize(
+    ("kind", "config", "count"),
+    [
+        ("PreTrainedTokenizerFast", {}, 1),  # the embedded model's
+        ("GemmaTokenizerFast", {}, 2),  # transformers 4.5x adds it whatever the file says
+        ("GemmaTokenizer", {"add_bos_token": True}, 2),
+        ("GemmaTokenizer", {"add_bos_token": False}, 1),
+    ],
+)
 def test_a_file_that_adds_none(tiny: Path, tmp_path: Path, kind: str, config: dict[str, Any], count: int) -> None:
     folder = checkpoint(tiny, tmp_path / "model", kind, adds=False, **config)
     prompter = Prompter(folder, card_for(folder))
@@ -116,10 +122,17 @@ def planned(data: Path, protocol: str = "paper", bos: str | None = None, kind: A
     return plan_task(alm.TASK, options, ModelCard("m", kind, "m"), Overrides(), bos)
 
 
-@pytest.mark.parametrize(("protocol", "bos", "second"), [
-    ("paper", None, True), ("paper", "one", False), ("paper", "two", True), ("tvbench", None, False),
-    ("official", None, False), ("tvbench", "two", True),
-])
+@pytest.mark.parametrize(
+    ("protocol", "bos", "second"),
+    [
+        ("paper", None, True),
+        ("paper", "one", False),
+        ("paper", "two", True),
+        ("tvbench", None, False),
+        ("official", None, False),
+        ("tvbench", "two", True),
+    ],
+)
 def test_protocol_paper_asks_for_it_and_the_command_line_overrules(
     data: Path, protocol: str, bos: str | None, second: bool
 ) -> None:
@@ -154,8 +167,29 @@ def test_a_server_is_not_claimed_to_have_had_it(data: Path) -> None:
 def test_the_command_line_names_another_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = set()
     for words in ([], ["--bos", "one"], ["--bos", "two"]):
-        assert main(["run", "--model", "tower-mini", "--tasks", "alm", "--protocol", "paper", "--data", str(data),
-                     "--no-image", "--dry-run", "--format", "json", "--results", str(tmp_path / "r"), *words]) == 0
+        assert (
+            main(
+                [
+                    "run",
+                    "--model",
+                    "tower-mini",
+                    "--tasks",
+                    "alm",
+                    "--protocol",
+                    "paper",
+                    "--data",
+                    str(data),
+                    "--no-image",
+                    "--dry-run",
+                    "--format",
+                    "json",
+                    "--results",
+                    str(tmp_path / "r"),
+                    *words,
+                ]
+            )
+            == 0
+        )
         folders.add(json.loads(capsys.readouterr().out)["run"])
     assert len(folders) == 2
 

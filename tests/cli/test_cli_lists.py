@@ -133,10 +133,17 @@ def test_show_explains_a_model_to_a_person(capsys: Said) -> None:
     assert out.splitlines()[-1].split(maxsplit=2)[2] == "tvbench run --model towervision-9b --tasks mini"
 
 
-@pytest.mark.parametrize("name", [
-    "towervision-2b", "TowerVision-2B@v1.0", "utter-project/TowerVision-2B", "somebody/some-model@0123abc",
-    "openai:m@http://127.0.0.1:9/v1", "openai:a b@http://127.0.0.1:9/v1",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "towervision-2b",
+        "TowerVision-2B@v1.0",
+        "utter-project/TowerVision-2B",
+        "somebody/some-model@0123abc",
+        "openai:m@http://127.0.0.1:9/v1",
+        "openai:a b@http://127.0.0.1:9/v1",
+    ],
+)
 def test_the_proposed_command_leads_to_the_same_model(capsys: Said, name: str) -> None:
     import shlex
 
@@ -155,23 +162,26 @@ def test_a_model_that_has_to_be_served_is_not_said_to_run_here(capsys: Said) -> 
 # ── Wrong words ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    ("task", "unknown command 'task'. Did you mean tasks"),
-    ("leaderbord", "Did you mean leaderboard"),
-    ("tasks show ocrbnch", "unknown task 'ocrbnch'. Did you mean ocrbench"),
-    ("tasks show mni", "Did you mean mini"),
-    ("models show towervison-9b", "unknown model 'towervison-9b'. Did you mean towervision-9b"),
-    ("models show tower+it-9", "Did you mean Tower+it-9B"),
-    ("models show ./no/such/folder", "no model folder ./no/such/folder"),
-    ("models show openai:m", "openai:NAME@URL"),
-    ("tasks shwo alm", "invalid choice: 'shwo'"),
-    ("tasks --format csv", "choose from 'table', 'json'"),
-    ("models --format yaml", "choose from 'table', 'json'"),
-    ("leaderboard --format yaml", "choose from 'table', 'markdown', 'csv', 'json'"),
-    ("tasks show", "required: task"),
-    ("models show", "required: model"),
-    ("", "required: COMMAND"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("task", "unknown command 'task'. Did you mean tasks"),
+        ("leaderbord", "Did you mean leaderboard"),
+        ("tasks show ocrbnch", "unknown task 'ocrbnch'. Did you mean ocrbench"),
+        ("tasks show mni", "Did you mean mini"),
+        ("models show towervison-9b", "unknown model 'towervison-9b'. Did you mean towervision-9b"),
+        ("models show tower+it-9", "Did you mean Tower+it-9B"),
+        ("models show ./no/such/folder", "no model folder ./no/such/folder"),
+        ("models show openai:m", "openai:NAME@URL"),
+        ("tasks shwo alm", "invalid choice: 'shwo'"),
+        ("tasks --format csv", "choose from 'table', 'json'"),
+        ("models --format yaml", "choose from 'table', 'json'"),
+        ("leaderboard --format yaml", "choose from 'table', 'markdown', 'csv', 'json'"),
+        ("tasks show", "required: task"),
+        ("models show", "required: model"),
+        ("", "required: COMMAND"),
+    ],
+)
 def test_wrong_words_exit_2_and_print_nothing_to_stdout(capsys: Said, words: str, message: str) -> None:
     out, err = said(capsys, *words.split(), code=2)
     assert not out
@@ -197,11 +207,17 @@ def test_help_lists_every_command_and_the_version_is_said(capsys: Said) -> None:
 def runs(tmp_path: Path) -> Path:
     """Three models: alpha and beta by protocol tvbench on two tasks, gamma by protocol paper on one."""
     results = tmp_path / "results"
-    for model, alm, bleu in (("alpha", {"de": 0.4, "en": 0.6}, {"de": 31.0, "fr": 29.0}),
-                             ("beta", {"de": 0.7, "en": 0.5}, {"de": 24.0, "fr": 34.0})):
-        write_run(results, f"run-{model}", model,
-                  task_result(model=model, value=sum(alm.values()) / 2, languages=alm),
-                  task_result("multi30k", model=model, primary="bleu", value=sum(bleu.values()) / 2, languages=bleu))
+    for model, alm, bleu in (
+        ("alpha", {"de": 0.4, "en": 0.6}, {"de": 31.0, "fr": 29.0}),
+        ("beta", {"de": 0.7, "en": 0.5}, {"de": 24.0, "fr": 34.0}),
+    ):
+        write_run(
+            results,
+            f"run-{model}",
+            model,
+            task_result(model=model, value=sum(alm.values()) / 2, languages=alm),
+            task_result("multi30k", model=model, primary="bleu", value=sum(bleu.values()) / 2, languages=bleu),
+        )
     paper = task_result(model="gamma", protocol="paper", primary="strict", value=0.3, languages={"de": 0.2, "en": 0.4})
     write_run(results, "run-gamma", "gamma", paper)
     return results
@@ -225,11 +241,14 @@ def test_by_language_every_figure_stands_at_its_place(capsys: Said, runs: Path) 
     assert float(table["en"]["gamma (run)"]) == 20.0, "aligned is not there, so a paper run is shown by its own metric"
 
 
-@pytest.mark.parametrize(("form", "german"), [
-    ("table", r"^de German +70\.0 ±2\.0★ +40\.0 ±2\.0"),
-    ("markdown", r"^\| de German \| \*\*70\.0 ±2\.0★\*\* \| 40\.0 ±2\.0 \|"),
-    ("csv", r"^alm by language: aligned,de,70\.0,40\.0"),
-])
+@pytest.mark.parametrize(
+    ("form", "german"),
+    [
+        ("table", r"^de German +70\.0 ±2\.0★ +40\.0 ±2\.0"),
+        ("markdown", r"^\| de German \| \*\*70\.0 ±2\.0★\*\* \| 40\.0 ±2\.0 \|"),
+        ("csv", r"^alm by language: aligned,de,70\.0,40\.0"),
+    ],
+)
 def test_by_language_in_every_format(capsys: Said, runs: Path, form: str, german: str) -> None:
     out = board(capsys, "--languages", "--protocol", "tvbench", "--format", form)
     assert re.search(german, out, re.MULTILINE), out
@@ -274,14 +293,17 @@ def test_a_metric_that_no_result_has(capsys: Said, runs: Path) -> None:
     assert not out and "nothing to show" in err
 
 
-@pytest.mark.parametrize(("words", "order"), [
-    ([], ["beta", "alpha", "gamma"]),
-    (["--sort", "model"], ["alpha", "beta", "gamma"]),
-    (["--sort", "alm"], ["beta", "alpha", "gamma"]),
-    (["--sort", "multi30k.bleu"], ["alpha", "beta", "gamma"]),
-    (["--sort", "alm:multi", "--published"], ["beta", "alpha", "gamma"]),
-    (["--sort", "alm:en", "--published"], ["alpha", "beta", "gamma"]),
-])
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ([], ["beta", "alpha", "gamma"]),
+        (["--sort", "model"], ["alpha", "beta", "gamma"]),
+        (["--sort", "alm"], ["beta", "alpha", "gamma"]),
+        (["--sort", "multi30k.bleu"], ["alpha", "beta", "gamma"]),
+        (["--sort", "alm:multi", "--published"], ["beta", "alpha", "gamma"]),
+        (["--sort", "alm:en", "--published"], ["alpha", "beta", "gamma"]),
+    ],
+)
 def test_sort(capsys: Said, runs: Path, words: list[str], order: list[str]) -> None:
     apart = [] if "--published" in words else ["--no-published"]
     words = [word for word in words if word != "--published"]
@@ -289,9 +311,9 @@ def test_sort(capsys: Said, runs: Path, words: list[str], order: list[str]) -> N
     assert [row["model"] for row in csv.DictReader(io.StringIO(out)) if row["source"] == "run"] == order
 
 
-@pytest.mark.parametrize(("column", "first"), [
-    ("de", "beta"), ("alm:en", "alpha"), ("model", "alpha"), ("all", "beta"),
-])
+@pytest.mark.parametrize(
+    ("column", "first"), [("de", "beta"), ("alm:en", "alpha"), ("model", "alpha"), ("all", "beta")]
+)
 def test_sort_by_language(capsys: Said, runs: Path, column: str, first: str) -> None:
     out = board(capsys, "--languages", "--tasks", "alm", "--protocol", "tvbench", "--sort", column, "--format", "csv")
     assert out.splitlines()[0].split(",")[1] == f"{first} (run)"
@@ -331,10 +353,20 @@ def piped(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.parametrize("words", [
-    "--help", "tasks", "tasks show mini", "models", "models show tower-mini", "leaderboard", "leaderboard --languages",
-    "leaderboard --format markdown", "leaderboard --format csv",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "tasks",
+        "tasks show mini",
+        "models",
+        "models show tower-mini",
+        "leaderboard",
+        "leaderboard --languages",
+        "leaderboard --format markdown",
+        "leaderboard --format csv",
+    ],
+)
 def test_piped_output_is_plain_and_uncut(runs: Path, words: str) -> None:
     out = piped(*words.split()).stdout
     assert out.strip() and "\x1b" not in out and "…" not in out and "\r" not in out
@@ -342,9 +374,7 @@ def test_piped_output_is_plain_and_uncut(runs: Path, words: str) -> None:
 
 @pytest.mark.parametrize("width", [72, 80, 120])
 @pytest.mark.parametrize("command", ["tasks", "models"])
-def test_narrow_terminals_lose_nothing(
-    capsys: Said, monkeypatch: pytest.MonkeyPatch, command: str, width: int
-) -> None:
+def test_narrow_terminals_lose_nothing(capsys: Said, monkeypatch: pytest.MonkeyPatch, command: str, width: int) -> None:
     wide = said(capsys, command)[0]
     monkeypatch.setenv("COLUMNS", str(width))
     narrow = said(capsys, command)[0]

@@ -26,8 +26,18 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {
     (JUDGE, "--timeout"): SECONDS,
     (JUDGE, "--budget"): ABOVE_0,
     (("comet", "r"), "--silence"): SECONDS,
-    **{(RUN, name): FROM_1 for name in ("--limit", "--max-new-tokens", "--repeats", "--batch-size", "--max-model-len",
-                                        "--concurrency", "--asks")},
+    **{
+        (RUN, name): FROM_1
+        for name in (
+            "--limit",
+            "--max-new-tokens",
+            "--repeats",
+            "--batch-size",
+            "--max-model-len",
+            "--concurrency",
+            "--asks",
+        )
+    },
     **{(RUN, name): FROM_0 for name in ("--top-k", "--sampling-seed", "--seed", "--max-failures")},
     **{(JUDGE, name): FROM_1 for name in ("--max-model-len", "--concurrency", "--asks")},
     (("comet", "r"), "--batch-size"): FROM_1,
@@ -47,10 +57,19 @@ def test_what_cannot_be_is_refused(
     assert ended.value.code == 2 and f"argument {name}: " in said and "invalid" not in said
 
 
-@pytest.mark.parametrize(("name", "value", "wanted"), [
-    ("--temperature", "0", 0.0), ("--temperature", "1.5", 1.5), ("--top-p", "1", 1.0), ("--top-p", "0.001", 0.001),
-    ("--timeout", "0.5", 0.5), ("--video-timeout", "86400", 86_400.0), ("--budget", "0.01", 0.01), ("--top-k", "0", 0),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("--temperature", "0", 0.0),
+        ("--temperature", "1.5", 1.5),
+        ("--top-p", "1", 1.0),
+        ("--top-p", "0.001", 0.001),
+        ("--timeout", "0.5", 0.5),
+        ("--video-timeout", "86400", 86_400.0),
+        ("--budget", "0.01", 0.01),
+        ("--top-k", "0", 0),
+    ],
+)
 def test_what_can_be_is_taken(name: str, value: str, wanted: float) -> None:
     parser = argparse.ArgumentParser()
     importlib.import_module(COMMANDS["run"][0]).configure(parser)

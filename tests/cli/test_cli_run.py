@@ -37,6 +37,7 @@ def png(colour: str = "red", size: tuple[int, int] = (32, 32)) -> bytes:
 
 def huge_png(side: int = 20_000) -> bytes:
     """A real 1-bit PNG of side x side pixels, some tens of kB on disk."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -47,12 +48,16 @@ def huge_png(side: int = 20_000) -> bytes:
 
 def alm_row(number: int, **changes: Any) -> dict[str, Any]:
     row = {
-        "file_name": f"images/{number}.png", "ID": f"001_01_03_{number:03d}", "Language": "German",
-        "Category": "Food", "Question_Type": "Multiple Choice Questions",
+        "file_name": f"images/{number}.png",
+        "ID": f"001_01_03_{number:03d}",
+        "Language": "German",
+        "Category": "Food",
+        "Question_Type": "Multiple Choice Questions",
         "English_Question": f"Which fruit is number {number}?",
         "English_Answer": "Apple (Options: Apple, Pear, Plum, Fig)",
         "Translated_Question": f"Welche Frucht ist Nummer {number}?",
-        "Translated_Answer": "Apfel (Optionen: Apfel, Birne, Pflaume, Feige)", "Image_Url": "",
+        "Translated_Answer": "Apfel (Optionen: Apfel, Birne, Pflaume, Feige)",
+        "Image_Url": "",
     }
     return row | changes
 
@@ -119,14 +124,28 @@ def test_wrong_names_are_usage_errors_with_a_suggestion(
 
 def spoil(name: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        path.write_bytes({"empty": b"", "text": b"not a picture", "cut": png(size=(64, 64))[:60],
-                          "huge": huge_png() if name == "huge" else b""}[name])
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"not a picture",
+                "cut": png(size=(64, 64))[:60],
+                "huge": huge_png() if name == "huge" else b"",
+            }[name]
+        )
+
     return write
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "message"), [("empty", "empty|zero"), ("text", "picture|image"), ("cut", "truncated|"
-                         "broken|damaged|cut"), ("huge", r"20[,. _]?000")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("empty", "empty|zero"),
+        ("text", "picture|image"),
+        ("cut", "truncated|broken|damaged|cut"),
+        ("huge", r"20[,. _]?000"),
+    ],
+)
 def test_a_bad_picture_is_one_failed_item(tmp_path: Path, capsys: Said, name: str, message: str) -> None:
     import re
 
@@ -191,8 +210,16 @@ def test_bad_clips_fail_alone(tmp_path: Path) -> None:
     rows = []
     for number, (name, content) in enumerate(clips.items()):
         (data / "videos" / f"{name}.mp4").write_bytes(content)
-        rows.append({"id": str(number), "video": f"videos/{name}.mp4", "question": f"Was passiert {number}?",
-                     "options": ["links", "rechts", "oben", "unten"], "answer": "links", "category": "Sports"})
+        rows.append(
+            {
+                "id": str(number),
+                "video": f"videos/{name}.mp4",
+                "question": f"Was passiert {number}?",
+                "options": ["links", "rechts", "oben", "unten"],
+                "answer": "links",
+                "category": "Sports",
+            }
+        )
     (data / "vimulmcq_german").mkdir()
     (data / "vimulmcq_german" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for name in clips:
@@ -252,8 +279,21 @@ def test_a_read_only_results_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir(mode=0o555)
     with chat_server() as server:
-        words = [sys.executable, "-m", "tvbench", "run", "--model", server.model, "--tasks", "multi30k:de",
-                 "--no-image", "--data", str(data), "--results", str(out)]
+        words = [
+            sys.executable,
+            "-m",
+            "tvbench",
+            "run",
+            "--model",
+            server.model,
+            "--tasks",
+            "multi30k:de",
+            "--no-image",
+            "--data",
+            str(data),
+            "--results",
+            str(out),
+        ]
         done = subprocess.run(as_a_user(words), capture_output=True, text=True, check=False)
         assert not server.asked
     assert done.returncode == 1
@@ -275,10 +315,21 @@ def test_a_disk_that_fills_up_keeps_the_answers_and_the_run_goes_on(tmp_path: Pa
     """The limit on file size stands in for a full disk: `requests.jsonl` fits, `responses.jsonl` soon does not."""
     data = multi30k_folder(tmp_path / "data")
     with chat_server(length=2000) as server:
-        words = ["run", "--model", server.model, "--tasks", "multi30k:de", "--no-image", "--data", str(data),
-                 "--results", str(tmp_path / "out")]
-        done = subprocess.run([sys.executable, "-c", FULL_DISK, "12000", *words], capture_output=True, text=True,
-                              check=False)
+        words = [
+            "run",
+            "--model",
+            server.model,
+            "--tasks",
+            "multi30k:de",
+            "--no-image",
+            "--data",
+            str(data),
+            "--results",
+            str(tmp_path / "out"),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-c", FULL_DISK, "12000", *words], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 1, done.stderr
         assert "no space left" in done.stderr and "same command again" in done.stderr
         (found,) = find_runs(tmp_path / "out")
@@ -295,10 +346,28 @@ def test_a_disk_that_fills_up_keeps_the_answers_and_the_run_goes_on(tmp_path: Pa
 def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
     data = multi30k_folder(tmp_path / "data")
     with chat_server(delay=0.2) as server:
-        words = [sys.executable, "-m", "tvbench", "run", "--model", server.model, "--tasks", "multi30k:de",
-                 "--no-image", "--data", str(data), "--results", str(tmp_path / "out"), "--concurrency", "2"]
+        words = [
+            sys.executable,
+            "-m",
+            "tvbench",
+            "run",
+            "--model",
+            server.model,
+            "--tasks",
+            "multi30k:de",
+            "--no-image",
+            "--data",
+            str(data),
+            "--results",
+            str(tmp_path / "out"),
+            "--concurrency",
+            "2",
+        ]
         with subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             # A shell starts its background jobs with SIGINT ignored, and children inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as running:

@@ -26,12 +26,19 @@ def build_encoder(folder: Path, sentences: list[str]) -> None:
     trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>")
     tokenizer.train_from_iterator(sentences, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)],
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     XLMRobertaTokenizerFast(tokenizer_object=tokenizer, model_max_length=512).save_pretrained(folder)
     XLMRobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=130, type_vocab_size=1, pad_token_id=1, bos_token_id=0,
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=130,
+        type_vocab_size=1,
+        pad_token_id=1,
+        bos_token_id=0,
         eos_token_id=2,
     ).save_pretrained(folder)
 
@@ -39,12 +46,21 @@ def build_encoder(folder: Path, sentences: list[str]) -> None:
 def settings_of(kind: str, encoder: Path) -> dict[str, Any]:
     """The constructor's arguments for a class."""
     settings: dict[str, Any] = {
-        "encoder_model": "XLM-RoBERTa", "pretrained_model": str(encoder), "load_pretrained_weights": False,
-        "local_files_only": True, "hidden_sizes": [32], "layer_transformation": "softmax", "nr_frozen_epochs": 0.0,
+        "encoder_model": "XLM-RoBERTa",
+        "pretrained_model": str(encoder),
+        "load_pretrained_weights": False,
+        "local_files_only": True,
+        "hidden_sizes": [32],
+        "layer_transformation": "softmax",
+        "nr_frozen_epochs": 0.0,
     }
     if kind in ("unified_metric", "xcomet_metric"):
-        settings |= {"word_layer": 2, "word_level_training": True, "cross_entropy_weights": None,
-                     "error_labels": ["minor", "major", "critical"]}
+        settings |= {
+            "word_layer": 2,
+            "word_level_training": True,
+            "cross_entropy_weights": None,
+            "error_labels": ["minor", "major", "critical"],
+        }
     return settings
 
 
@@ -62,8 +78,13 @@ def build(folder: Path, kind: str, encoder: Path) -> None:
         parameter.data.mul_(3)
     (folder / "checkpoints").mkdir(parents=True)
     torch.save(
-        {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams), "epoch": 0, "global_step": 0,
-         "pytorch-lightning_version": pytorch_lightning.__version__},
+        {
+            "state_dict": model.state_dict(),
+            "hyper_parameters": dict(model.hparams),
+            "epoch": 0,
+            "global_step": 0,
+            "pytorch-lightning_version": pytorch_lightning.__version__,
+        },
         folder / "checkpoints" / "model.ckpt",
     )
     (folder / "hparams.yaml").write_text(yaml.safe_dump({"class_identifier": kind, **settings}), encoding="utf-8")

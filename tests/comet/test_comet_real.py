@@ -25,8 +25,10 @@ from tvbench.runs.store import RunFolder
 
 HERE = Path(__file__).parent
 KINDS = ("regression_metric", "referenceless_regression_metric", "unified_metric", "xcomet_metric")
-WORDS = ("der die ein eine Hund Katze Haus Baum läuft sitzt steht rot grün blau groß klein the a dog cat house tree "
-         "runs sits red green schön нет да дом кот un chien le chat").split()
+WORDS = (
+    "der die ein eine Hund Katze Haus Baum läuft sitzt steht rot grün blau groß klein the a dog cat house tree "
+    "runs sits red green schön нет да дом кот un chien le chat"
+).split()
 EMPTY = 17
 """The row whose answer is empty."""
 
@@ -72,8 +74,20 @@ def own_command(program: Sequence[object], checkpoint: Path, some: Sequence[Row]
             path = folder / f"lines{option}.txt"
             path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             arguments += [option, path]
-    run([*program, *arguments, "--gpus", 0, "--quiet", "--only_system", "--to_json", folder / "said.json",
-         "--model", checkpoint / "checkpoints" / "model.ckpt"])
+    run(
+        [
+            *program,
+            *arguments,
+            "--gpus",
+            0,
+            "--quiet",
+            "--only_system",
+            "--to_json",
+            folder / "said.json",
+            "--model",
+            checkpoint / "checkpoints" / "model.ckpt",
+        ]
+    )
     (said,) = json.loads((folder / "said.json").read_text(encoding="utf-8")).values()
     return list(said)
 

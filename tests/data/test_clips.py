@@ -24,10 +24,20 @@ from tvbench.data.media.video import COMMAND, Decoder, environment
 from tvbench.errors import MediaError
 
 KINDS = [
-    ("mp4", "libx264", "mov"), ("mov", "libx264", "mov"), ("3gp", "mpeg4", "mov"), ("matroska", "libx264", "matroska"),
-    ("webm", "libvpx", "matroska"), ("mpegts", "libx264", "mpegts"), ("mpegts", "mpeg2video", "mpegts"),
-    ("flv", "libx264", "flv"), ("flv", "flv", "flv"), ("avi", "mpeg4", "avi"), ("avi", "mjpeg", "avi"),
-    ("mpeg", "mpeg1video", "mpeg"), ("ogg", "libvpx", "ogg"), ("gif", "gif", "gif"),
+    ("mp4", "libx264", "mov"),
+    ("mov", "libx264", "mov"),
+    ("3gp", "mpeg4", "mov"),
+    ("matroska", "libx264", "matroska"),
+    ("webm", "libvpx", "matroska"),
+    ("mpegts", "libx264", "mpegts"),
+    ("mpegts", "mpeg2video", "mpegts"),
+    ("flv", "libx264", "flv"),
+    ("flv", "flv", "flv"),
+    ("avi", "mpeg4", "avi"),
+    ("avi", "mjpeg", "avi"),
+    ("mpeg", "mpeg1video", "mpeg"),
+    ("ogg", "libvpx", "ogg"),
+    ("gif", "gif", "gif"),
 ]
 """Container and codec as PyAV writes them, and libav's name of the container."""
 PIXELS = {"gif": "rgb8", "mjpeg": "yuvj420p"}
@@ -70,15 +80,18 @@ def test_every_kind_of_clip_is_told_from_its_bytes_and_read(form: str, codec: st
     assert clip.frames.shape == (4, 16, 16, 3) and notes == ()
 
 
-SDP = (b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 40404 RTP/AVP 96\n"
-       b"a=rtpmap:96 H264/90000\n")
+SDP = (
+    b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 40404 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+)
 LISTS = {
     "concat": b"ffconcat version 1.0\nfile other.mp4\n",
     "sdp": SDP,
     "hls": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n#EXT-X-ENDLIST\n",
     "dash": b"<?xml version='1.0'?><MPD><Period><AdaptationSet><Representation><BaseURL>other.mp4</BaseURL>"
-            b"</Representation></AdaptationSet></Period></MPD>",
-    "rtsp": b"RTSP/1.0 200 OK\n\n", "imf": b"<CompositionPlaylist/>", "image2": b"\x89PNG\r\n\x1a\n" + bytes(50),
+    b"</Representation></AdaptationSet></Period></MPD>",
+    "rtsp": b"RTSP/1.0 200 OK\n\n",
+    "imf": b"<CompositionPlaylist/>",
+    "image2": b"\x89PNG\r\n\x1a\n" + bytes(50),
     "wmv": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa" + bytes(50),
 }
 
@@ -125,8 +138,14 @@ except Exception as error:
 
 @pytest.mark.parametrize(("form", "codec"), [("mp4", "libx264"), ("webm", "libvpx"), ("mpegts", "mpeg2video")])
 def test_the_process_can_open_nothing(tmp_path: Path, form: str, codec: str) -> None:
-    done = subprocess.run([sys.executable, "-c", CLOSED_OFF], input=clip_bytes(form, codec, frames=9), check=False,
-                          capture_output=True, cwd=tmp_path, env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED_OFF],
+        input=clip_bytes(form, codec, frames=9),
+        check=False,
+        capture_output=True,
+        cwd=tmp_path,
+        env=environment(),
+    )
     assert done.stdout.decode().split("\n")[:4] == ["24", "24", "(4, 16, 16, 3) ()", "MediaError"], done.stderr
 
 
@@ -156,8 +175,9 @@ def test_a_cut_clip_is_never_taken_for_a_whole_one(form: str, codec: str, kind: 
     assert notes and ("of 8 frames decoded" in notes[0] or "damaged" in notes[0])
 
 
-@pytest.mark.parametrize(("form", "codec"), [("matroska", "libx264"), ("webm", "libvpx"), ("flv", "flv"),
-                                             ("flv", "libx264")])
+@pytest.mark.parametrize(
+    ("form", "codec"), [("matroska", "libx264"), ("webm", "libvpx"), ("flv", "flv"), ("flv", "libx264")]
+)
 def test_what_the_header_promises_in_seconds_is_counted(form: str, codec: str) -> None:
     data = clip_bytes(form, codec, frames=100)
     clip, notes = decode_clip(data[: int(len(data) * 0.4)], "c", 10, None)
@@ -230,4 +250,3 @@ def refused(decoder: Decoder, done: queue.SimpleQueue[str]) -> None:
         done.put("decoded")
     except MediaError as error:
         done.put(str(error))
-

@@ -30,8 +30,13 @@ def rows_of(code: str) -> list[dict[str, Any]]:
     """One English sentence under two pictures, which ask for the one translation or the other."""
     money, river = BANKS[code]
     return [
-        {"source": "He went to the bank.", "correct_translation": right, "incorrect_translation": wrong,
-         "image": {"bytes": png(shade), "path": None}, "image_name": name}
+        {
+            "source": "He went to the bank.",
+            "correct_translation": right,
+            "incorrect_translation": wrong,
+            "image": {"bytes": png(shade), "path": None},
+            "image_name": name,
+        }
         for right, wrong, shade, name in ((money, river, 50, "money.png"), (river, money, 200, "river.png"))
     ]
 
@@ -54,9 +59,17 @@ def test_each_row_is_two_items_with_one_prompt(hub: Path) -> None:
     found = items(commute, hub, languages=("fr",))
     assert [item.id for item in found] == ["fr/0/correct", "fr/0/incorrect", "fr/1/correct", "fr/1/incorrect"]
     assert [item.continuation for item in found] == [
-        "Il va à la banque.", "Il va à la rive.", "Il va à la rive.", "Il va à la banque."]
+        "Il va à la banque.",
+        "Il va à la rive.",
+        "Il va à la rive.",
+        "Il va à la banque.",
+    ]
     assert [item.target for item in found] == [
-        Contrast("fr/0", True), Contrast("fr/0", False), Contrast("fr/1", True), Contrast("fr/1", False)]
+        Contrast("fr/0", True),
+        Contrast("fr/0", False),
+        Contrast("fr/1", True),
+        Contrast("fr/1", False),
+    ]
     assert len({prompt(item) for item in found}) == 1
     assert [media_of(item.messages)[0].load() for item in found] == [png(50), png(50), png(200), png(200)]
     assert [item.cluster for item in found] == ["money.png", "money.png", "river.png", "river.png"]
@@ -72,9 +85,11 @@ def test_the_translation_is_in_no_prompt(hub: Path) -> None:
 
 def test_words_of_the_protocols(hub: Path) -> None:
     assert prompt(items(commute, hub, "paper", languages=("de",))[0]) == (
-        "Translate the following source text from English to German:\nHe went to the bank.")
+        "Translate the following source text from English to German:\nHe went to the bank."
+    )
     assert prompt(items(commute, hub, languages=("fr",))[0]) == (
-        "Translate this sentence from English to French. Reply with the translation only.\nHe went to the bank.")
+        "Translate this sentence from English to French. Reply with the translation only.\nHe went to the bank."
+    )
 
 
 def test_without_pictures_the_words_are_the_same(hub: Path) -> None:
@@ -144,7 +159,11 @@ def test_a_missing_picture_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_limit_keeps_whole_pairs(hub: Path) -> None:
     assert [item.id for item in items(commute, hub, limit=1)] == [
-        "de/0/correct", "de/0/incorrect", "fr/0/correct", "fr/0/incorrect"]
+        "de/0/correct",
+        "de/0/incorrect",
+        "fr/0/correct",
+        "fr/0/incorrect",
+    ]
 
 
 def test_translations_are_scored_without_blanks_at_their_ends(tmp_path: Path) -> None:
@@ -158,8 +177,17 @@ def test_translations_are_scored_without_blanks_at_their_ends(tmp_path: Path) ->
 
 def side(pair: str, correct: bool, repeat: int = 0, problem: str | None = None, language: str = "de") -> Item:
     name = f"{pair}/{'correct' if correct else 'incorrect'}" + (f"@{repeat}" if repeat else "")
-    return Item(name, "commute", language, (Message("user", ("x",)),), Contrast(pair, correct), continuation="y",
-                repeat=repeat, problem=problem, cluster=pair)
+    return Item(
+        name,
+        "commute",
+        language,
+        (Message("user", ("x",)),),
+        Contrast(pair, correct),
+        continuation="y",
+        repeat=repeat,
+        problem=problem,
+        cluster=pair,
+    )
 
 
 def settled(asked: Iterable[tuple[Item, tuple[float, ...] | None]]) -> dict[str, Score]:
@@ -172,7 +200,11 @@ def settled(asked: Iterable[tuple[Item, tuple[float, ...] | None]]) -> dict[str,
 def test_sum_and_mean_worked_out_by_hand() -> None:
     scores = settled([(side("a", True), (-1.0, -2.0, -3.0)), (side("a", False), (-2.5, -3.0))])
     assert scores["a/correct"].values == {
-        "logprob_sum": -6.0, "logprob_mean": -2.0, "contrastive_sum": 0.0, "contrastive_mean": 1.0}
+        "logprob_sum": -6.0,
+        "logprob_mean": -2.0,
+        "contrastive_sum": 0.0,
+        "contrastive_mean": 1.0,
+    }
     assert scores["a/incorrect"].values == {"logprob_sum": -5.5, "logprob_mean": -2.75}
     assert not any(score.unscored for score in scores.values())
 
@@ -193,12 +225,15 @@ def test_ties_are_half() -> None:
     assert near["c/correct"].values["contrastive_sum"] == 1.0, "only what is equal is a tie"
 
 
-@pytest.mark.parametrize(("logs", "reason"), [
-    (None, "the wrong translation is not answered"),
-    ((), "the wrong translation has no score: no log-probabilities came"),
-    ((-1.0, math.nan), "the wrong translation has no score: a log-probability is not a finite number"),
-    ((-math.inf,), "the wrong translation has no score: a log-probability is not a finite number"),
-])
+@pytest.mark.parametrize(
+    ("logs", "reason"),
+    [
+        (None, "the wrong translation is not answered"),
+        ((), "the wrong translation has no score: no log-probabilities came"),
+        ((-1.0, math.nan), "the wrong translation has no score: a log-probability is not a finite number"),
+        ((-math.inf,), "the wrong translation has no score: a log-probability is not a finite number"),
+    ],
+)
 def test_a_side_alone_is_never_right(logs: tuple[float, ...] | None, reason: str) -> None:
     score = settled([(side("a", True), (-1.0,)), (side("a", False), logs)])["a/correct"]
     assert score.unscored == reason
@@ -227,9 +262,14 @@ def test_failures_are_reasons_too() -> None:
 
 
 def test_repeats_are_compared_with_their_own_kind() -> None:
-    scores = settled([
-        (side("a", True), (-1.0,)), (side("a", False), (-2.0,)),
-        (side("a", True, repeat=1), (-1.0,)), (side("a", False, repeat=1), (-0.5,))])
+    scores = settled(
+        [
+            (side("a", True), (-1.0,)),
+            (side("a", False), (-2.0,)),
+            (side("a", True, repeat=1), (-1.0,)),
+            (side("a", False, repeat=1), (-0.5,)),
+        ]
+    )
     assert [scores[name].values["contrastive_sum"] for name in ("a/correct", "a/correct@1")] == [1.0, 0.0]
 
 
@@ -242,8 +282,10 @@ def test_other_scores_pass_through() -> None:
 def test_summary_counts_pairs_and_knows_chance() -> None:
     logs = {"a": (-1.0, -2.0), "b": (-3.0, -1.0), "c": (-2.0, -2.0), "d": (-1.0, -4.0)}
     asked = [side(pair, correct) for pair in logs for correct in (True, False)]
-    answers = {item.id: Response(item.id, text="y", logprobs=(logs[item.id[0]][not item.id.endswith("/correct")],))
-               for item in asked}
+    answers = {
+        item.id: Response(item.id, text="y", logprobs=(logs[item.id[0]][not item.id.endswith("/correct")],))
+        for item in asked
+    }
     scores = score_items(asked, answers)
     result = summarise("commute", "tvbench", "contrastive_sum", "s", asked, answers, scores)
     figure = result.metrics["contrastive_sum"]
@@ -267,8 +309,23 @@ def test_the_embedded_model_is_at_chance_without_the_picture(
     hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch")
-    code = main(["run", "--model", "tower-mini", "--tasks", "commute:de+fr", "--data", str(hub), "--no-image",
-                 "--quiet", "--results", str(tmp_path / "out"), "--format", "json"])
+    code = main(
+        [
+            "run",
+            "--model",
+            "tower-mini",
+            "--tasks",
+            "commute:de+fr",
+            "--data",
+            str(hub),
+            "--no-image",
+            "--quiet",
+            "--results",
+            str(tmp_path / "out"),
+            "--format",
+            "json",
+        ]
+    )
     shown = json.loads(capsys.readouterr().out)
     (task,) = shown["tasks"]
     assert code == 0 and task["counts"]["scored"] == 8
@@ -276,18 +333,35 @@ def test_the_embedded_model_is_at_chance_without_the_picture(
     (result,) = run.result() or []
     # Both pictures' rows are one question then, once with the one answer right and once with the other.
     assert {code: part.metrics["contrastive_sum"].value for code, part in result.breakdowns["language"].items()} == {
-        "de": 0.5, "fr": 0.5}
+        "de": 0.5,
+        "fr": 0.5,
+    }
     assert result.metrics["logprob_sum"].value < 0 and result.metrics["contrastive_mean"].value == 0.5
     main(["leaderboard", "--results", str(tmp_path / "out"), "--no-published", "--metric", "logprob_sum"])
     assert f"{result.metrics['logprob_sum'].value:.1f}" in capsys.readouterr().out, "nats are no percentage"
 
 
-def test_the_embedded_model_sees_the_picture(
-    hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_embedded_model_sees_the_picture(hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    assert main(["run", "--model", "tower-mini", "--tasks", "commute:de", "--data", str(hub), "--quiet", "--protocol",
-                 "paper", "--results", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "--model",
+                "tower-mini",
+                "--tasks",
+                "commute:de",
+                "--data",
+                str(hub),
+                "--quiet",
+                "--protocol",
+                "paper",
+                "--results",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     (run,) = find_runs(tmp_path / "out")
     answers = run.responses()
     logs = {item.id: answers[key].logprobs or () for key, item in run.requests()}
@@ -299,8 +373,22 @@ def test_a_server_without_log_probabilities_fails_and_says_so(
     hub: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with chat_server() as server:
-        code = main(["run", "--model", server.model, "--tasks", "commute:de", "--data", str(hub), "--quiet",
-                     "--results", str(tmp_path / "out"), "--format", "json"])
+        code = main(
+            [
+                "run",
+                "--model",
+                server.model,
+                "--tasks",
+                "commute:de",
+                "--data",
+                str(hub),
+                "--quiet",
+                "--results",
+                str(tmp_path / "out"),
+                "--format",
+                "json",
+            ]
+        )
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     assert code == 1 and task["counts"]["failed"] == 4 and task["counts"]["scored"] == 0
     (run,) = find_runs(tmp_path / "out")

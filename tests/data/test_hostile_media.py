@@ -12,7 +12,6 @@ from repository import ROOT
 pytestmark = pytest.mark.slow
 
 
-
 @pytest.fixture(scope="module")
 def hostile() -> ModuleType:
     import sys
@@ -42,7 +41,7 @@ def test_a_lost_item_a_traceback_and_an_opened_file_are_found(hostile: ModuleTyp
     (tmp_path / "trace").write_text(
         '7 openat(AT_FDCWD, "bait.mp4", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/srv/secret", O_RDONLY) = 3\n'
         '7 openat(AT_FDCWD, "/usr/lib/x.so", O_RDONLY) = 3\n7 openat(AT_FDCWD, "/srv/none", O_RDONLY) = -1 ENOENT\n'
-        '7 connect(3, {sa_family=AF_INET, sin_port=htons(80)}, 16) = 0\n7 connect(3, {sa_family=AF_UNIX}, 16) = 0\n'
+        "7 connect(3, {sa_family=AF_INET, sin_port=htons(80)}, 16) = 0\n7 connect(3, {sa_family=AF_UNIX}, 16) = 0\n"
     )
     found = hostile.Found()
     hostile.read_trace(tmp_path / "trace", tmp_path, found)

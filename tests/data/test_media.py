@@ -65,8 +65,10 @@ def test_exif_turns_the_picture() -> None:
     assert open_image(encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif), "p").size == (4, 8)
 
 
-@pytest.mark.parametrize(("data", "message"), [
-    (b"", "empty"), (b"<html>", "not a picture"), (encoded(Image.new("RGB", (64, 64)))[:70], "truncated")])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "empty"), (b"<html>", "not a picture"), (encoded(Image.new("RGB", (64, 64)))[:70], "truncated")],
+)
 def test_bad_pictures_are_named(data: bytes, message: str) -> None:
     with pytest.raises(MediaError, match=f"p.png.*{message}"):
         open_image(data, "p.png")

@@ -125,6 +125,7 @@ def test_a_picture_is_decoded_in_the_room_that_its_header_asks_for(monkeypatch: 
     room = Room(10)
     monkeypatch.setattr(preparing, "DECODING", room)
     whole = room.of
+
     def noting(size: int) -> AbstractContextManager[None]:
         given.append(size)
         return whole(size)
@@ -164,12 +165,18 @@ print(answered, peak // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
-@pytest.mark.parametrize(("count", "mode", "width", "height", "form"), [
-    (4, "P", 9999, 9999, "PNG"), (2, "RGBA", 8000, 8000, "PNG"), (40, "RGB", 4000, 3000, "JPEG"),
-])
+@pytest.mark.parametrize(
+    ("count", "mode", "width", "height", "form"),
+    [(4, "P", 9999, 9999, "PNG"), (2, "RGBA", 8000, 8000, "PNG"), (40, "RGB", 4000, 3000, "JPEG")],
+)
 def test_large_pictures_do_not_pile_up(count: int, mode: str, width: int, height: int, form: str) -> None:
-    done = subprocess.run([sys.executable, "-c", PEAK, *map(str, (count, mode, width, height, form))], check=False,
-                          capture_output=True, text=True, env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *map(str, (count, mode, width, height, form))],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
     answered, peak = map(int, done.stdout.split()) if done.stdout else (0, 0)
     assert answered == count, done.stderr
     assert peak < 1100, f"{peak} MB"

@@ -63,27 +63,55 @@ def test_one_list_in_many_dresses(answer: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "options", "gold"),
     [
-        ("About 20,000 (Options: About 20,000, About 1,500, About 10,000, About 30,000)",
-         ("About 20,000", "About 1,500", "About 10,000", "About 30,000"), 0),
+        (
+            "About 20,000 (Options: About 20,000, About 1,500, About 10,000, About 30,000)",
+            ("About 20,000", "About 1,500", "About 10,000", "About 30,000"),
+            0,
+        ),
         ("2018 (Options: 2018,2020,2016,2014)", ("2018", "2020", "2016", "2014"), 0),
-        ("Ulm, Bavaria (Options: Ulm, Bavaria, Rome, Italy, Minsk, Belarus, Lviv, Ukraine)",
-         ("Ulm, Bavaria", "Rome, Italy", "Minsk, Belarus", "Lviv, Ukraine"), 0),
-        ("rice, beans, fish (Options: soup, bread, salt, rice, beans, fish, tea, milk, nuts, figs, plums, eggs)",
-         ("soup, bread, salt", "rice, beans, fish", "tea, milk, nuts", "figs, plums, eggs"), 1),
-        ("Faith, hope, and love (Options: Faith, hope, and love, Wine, Sports, Music)",
-         ("Faith, hope, and love", "Wine", "Sports", "Music"), 0),
-        ("Wine (Options: Faith, hope, and love, Wine, Sports, Music)",
-         ("Faith, hope, and love", "Wine", "Sports", "Music"), 1),
-        ("He was wise, known as painter, poet. (Options: He was wise, known as painter, poet., He sang., He ran., "
-         "He slept.)", ("He was wise, known as painter, poet.", "He sang.", "He ran.", "He slept."), 0),
-        ("Trousers (short ones) for men. (Options: Trousers (short ones) for men., Kilts., Saris., Togas.)",
-         ("Trousers (short ones) for men.", "Kilts.", "Saris.", "Togas."), 0),
-        ("Soup (thick, hot) (Options: Soup (thick, hot), Bread, Tea, Milk)",
-         ("Soup (thick, hot)", "Bread", "Tea", "Milk"), 0),
+        (
+            "Ulm, Bavaria (Options: Ulm, Bavaria, Rome, Italy, Minsk, Belarus, Lviv, Ukraine)",
+            ("Ulm, Bavaria", "Rome, Italy", "Minsk, Belarus", "Lviv, Ukraine"),
+            0,
+        ),
+        (
+            "rice, beans, fish (Options: soup, bread, salt, rice, beans, fish, tea, milk, nuts, figs, plums, eggs)",
+            ("soup, bread, salt", "rice, beans, fish", "tea, milk, nuts", "figs, plums, eggs"),
+            1,
+        ),
+        (
+            "Faith, hope, and love (Options: Faith, hope, and love, Wine, Sports, Music)",
+            ("Faith, hope, and love", "Wine", "Sports", "Music"),
+            0,
+        ),
+        (
+            "Wine (Options: Faith, hope, and love, Wine, Sports, Music)",
+            ("Faith, hope, and love", "Wine", "Sports", "Music"),
+            1,
+        ),
+        (
+            "He was wise, known as painter, poet. (Options: He was wise, known as painter, poet., He sang., He ran., "
+            "He slept.)",
+            ("He was wise, known as painter, poet.", "He sang.", "He ran.", "He slept."),
+            0,
+        ),
+        (
+            "Trousers (short ones) for men. (Options: Trousers (short ones) for men., Kilts., Saris., Togas.)",
+            ("Trousers (short ones) for men.", "Kilts.", "Saris.", "Togas."),
+            0,
+        ),
+        (
+            "Soup (thick, hot) (Options: Soup (thick, hot), Bread, Tea, Milk)",
+            ("Soup (thick, hot)", "Bread", "Tea", "Milk"),
+            0,
+        ),
         ("red, blue (Options: red, blue; red; blue; green)", ("red, blue", "red", "blue", "green"), 0),
         ("Red (Options: red, blue, green, white)", ("red", "blue", "green", "white"), 0),
-        ("King of Spain. (Options: King of Spain, Pope, Poet, Painter)", ("King of Spain", "Pope", "Poet", "Painter"),
-         0),
+        (
+            "King of Spain. (Options: King of Spain, Pope, Poet, Painter)",
+            ("King of Spain", "Pope", "Poet", "Painter"),
+            0,
+        ),
         ("1.5 (Options: 1.5, 2.5, 3.5, 4.5)", ("1.5", "2.5", "3.5", "4.5"), 0),
         ("10:30 (Options: 9:15, 10:30, 11:45, 12:00)", ("9:15", "10:30", "11:45", "12:00"), 1),
         ("Yes (Options: Yes, No)", ("Yes", "No"), 0),
@@ -99,8 +127,11 @@ def test_commas_numbers_and_brackets_inside_options(answer: str, options: tuple[
     ("answer", "gold", "how"),
     [
         ("betrothed lovers (Options: Moby, The betrothed lovers, War, Peace)", 1, "contained"),
-        ("He wears a striped shirt. (Options: Plain shirt, Striped shirt, Checked shirt, Dotted shirt)", 1,
-         "contained"),
+        (
+            "He wears a striped shirt. (Options: Plain shirt, Striped shirt, Checked shirt, Dotted shirt)",
+            1,
+            "contained",
+        ),
         ("그녀는 한복을 입고 있다. (옵션: 기모노, 한복, 사리, 치파오)", 1, "contained"),
         ("Cathedral of Girona. (Options: Cathedral of Gerona, Holy Family, Cathedral of Burgos, Chapel)", 0, "similar"),
         ("Elephant (Options: red, blue, green, white)", None, "none"),

@@ -47,9 +47,25 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-NAMED = ("{outside}/secret", "../secret", "images/../../secret", "link.png", "far/x.png", "loop.png", "pipe.png",
-         "device.png", "folder.png", "a\0b.png", "n-" * 2500, "./" * 90 + "../secret", "/proc/self/environ",
-         "file:///etc/passwd", "~/.ssh/id_rsa", "images/link.png", "\udcff.png")
+NAMED = (
+    "{outside}/secret",
+    "../secret",
+    "images/../../secret",
+    "link.png",
+    "far/x.png",
+    "loop.png",
+    "pipe.png",
+    "device.png",
+    "folder.png",
+    "a\0b.png",
+    "n-" * 2500,
+    "./" * 90 + "../secret",
+    "/proc/self/environ",
+    "file:///etc/passwd",
+    "~/.ssh/id_rsa",
+    "images/link.png",
+    "\udcff.png",
+)
 
 
 def in_the_list(folder: Path, name: str) -> str:
@@ -92,11 +108,22 @@ def in_training_data(folder: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMED, ids=lambda name: ascii(name[:30]))
-@pytest.mark.parametrize(("carrier", "where"), [
-    (in_the_list, "test_2016_flickr.txt:2"), (in_a_row, "test.jsonl:2"), (in_a_parquet_cell, "test.parquet, row 1"),
-    (in_training_data, "train.jsonl#1")], ids=["list", "row", "parquet", "training"])
+@pytest.mark.parametrize(
+    ("carrier", "where"),
+    [
+        (in_the_list, "test_2016_flickr.txt:2"),
+        (in_a_row, "test.jsonl:2"),
+        (in_a_parquet_cell, "test.parquet, row 1"),
+        (in_training_data, "train.jsonl#1"),
+    ],
+    ids=["list", "row", "parquet", "training"],
+)
 def test_nothing_outside_is_read_whoever_names_it(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, carrier: Callable[[Path, str], str], where: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    carrier: Callable[[Path, str], str],
+    where: str,
     name: str,
 ) -> None:
     monkeypatch.setenv("TVBENCH_CACHE", str(tmp_path / "cache"))
@@ -115,8 +142,21 @@ def test_an_absolute_path_in_the_list_of_pictures_does_not_reach_the_server(data
     (tmp_path / "secret.png").write_bytes(png(77))
     (data / "test_2016_flickr.txt").write_text(f"good.png\n{tmp_path}/secret.png\n")
     with chat_server() as server:
-        code = main(["run", "--model", server.model, "--tasks", "multi30k:de", "--data", str(data), "--results",
-                     str(tmp_path / "results"), "--quiet", "--offline"])
+        code = main(
+            [
+                "run",
+                "--model",
+                server.model,
+                "--tasks",
+                "multi30k:de",
+                "--data",
+                str(data),
+                "--results",
+                str(tmp_path / "results"),
+                "--quiet",
+                "--offline",
+            ]
+        )
         assert len(server.asked) == 1
     (found,) = find_runs(tmp_path / "results")
     (error,) = (one.error for one in found.responses().values() if one.error is not None)
@@ -142,9 +182,7 @@ def test_a_data_folder_may_itself_be_a_link(data: Path, tmp_path: Path) -> None:
     assert media_from("good.png", "image", rows, name="x").load() == png()
 
 
-def test_texts_that_lead_out_or_swell_are_refused(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_texts_that_lead_out_or_swell_are_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (data / "test_2016_flickr.en").symlink_to(tmp_path / "secret")
     with pytest.raises(UsageError, match="leads out of the data folder"):
         read_text_lines(data / "test_2016_flickr.en", data)
@@ -183,7 +221,8 @@ def test_a_file_is_looked_at_again_when_it_is_read(data: Path, tmp_path: Path) -
     media = media_from("good.png", "image", open_rows("org/name", split="test", data=data), name="x")
     path = data / "images" / "good.png"
     changes: list[tuple[Callable[[], None], str]] = [
-        (lambda: path.symlink_to(tmp_path / "secret"), "leads out"), (lambda: None, "cannot be read"),
+        (lambda: path.symlink_to(tmp_path / "secret"), "leads out"),
+        (lambda: None, "cannot be read"),
         (lambda: os.mkfifo(path), "not an ordinary file"),
     ]
     for change, said in changes:

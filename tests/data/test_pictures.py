@@ -85,8 +85,19 @@ def test_damaged_pictures_of_every_format(form: str) -> None:
         usable(bytes(data[: rng.randrange(len(data))] if rng.random() < 0.2 else data))
 
 
-ERRORS = (SyntaxError, TypeError, KeyError, OverflowError, MemoryError, RecursionError, SystemError,
-          Image.DecompressionBombWarning, Image.DecompressionBombError, ZeroDivisionError, UnicodeDecodeError)
+ERRORS = (
+    SyntaxError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SystemError,
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+    ZeroDivisionError,
+    UnicodeDecodeError,
+)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
@@ -138,16 +149,19 @@ def test_a_picture_that_cannot_be_sent_is_one_failed_item(monkeypatch: pytest.Mo
 # ── Only what benchmarks use is opened ────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("data", "said"), [
-    (b"\0\0\0\x1cftypavif" + bytes(30), "AVIF pictures are not read"),
-    (b"\0\0\0\x1cftypheic" + bytes(30), "HEIC pictures are not read"),
-    (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "PostScript pictures are not read"),
-    (encoded(Image.new("RGB", (4, 4)), "TIFF"), "TIFF pictures are not read"),
-    (encoded(Image.new("RGB", (4, 4)), "ICO"), "ICO pictures are not read"),
-    (encoded(Image.new("RGB", (4, 4)), "PPM"), "PPM pictures are not read"),
-    (b"8BPS" + bytes(40), "Photoshop pictures are not read"),
-    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG pictures are not read"),
-])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\0\0\0\x1cftypavif" + bytes(30), "AVIF pictures are not read"),
+        (b"\0\0\0\x1cftypheic" + bytes(30), "HEIC pictures are not read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "PostScript pictures are not read"),
+        (encoded(Image.new("RGB", (4, 4)), "TIFF"), "TIFF pictures are not read"),
+        (encoded(Image.new("RGB", (4, 4)), "ICO"), "ICO pictures are not read"),
+        (encoded(Image.new("RGB", (4, 4)), "PPM"), "PPM pictures are not read"),
+        (b"8BPS" + bytes(40), "Photoshop pictures are not read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG pictures are not read"),
+    ],
+)
 def test_other_formats_are_named(data: bytes, said: str) -> None:
     with pytest.raises(MediaError, match=said) as caught:
         open_image(data, "p")
@@ -179,18 +193,29 @@ def opened_elsewhere(source: str) -> list[int]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("PIL", "av"):
             if any(alias.name in ("open", "ImageFile", "ImageGrab") or alias.asname for alias in node.names):
                 lines.append(node.lineno)
-        elif (isinstance(node, ast.Attribute) and node.attr in ("open", "preinit", "init")
-              and ast.unparse(node.value) in ("Image", "PIL.Image", "av", "av.container")):
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("open", "preinit", "init")
+            and ast.unparse(node.value) in ("Image", "PIL.Image", "av", "av.container")
+        ):
             lines.append(node.lineno)
     return lines
 
 
 def test_one_module_opens_pictures_and_one_opens_clips() -> None:
-    allowed = {"tvbench/data/media/images.py", "tvbench/data/media/container.py", "tvbench/mini/render.py",
-               "tvbench/data/media/decode_worker.py"}  # the last two write clips
+    allowed = {
+        "tvbench/data/media/images.py",
+        "tvbench/data/media/container.py",
+        "tvbench/mini/render.py",
+        "tvbench/data/media/decode_worker.py",
+    }  # the last two write clips
     assert opened_elsewhere("from PIL import Image as I\nimport PIL\nPIL.Image.open(x)\nav.open(y)") == [1, 3, 4]
-    found = {path.relative_to(ROOT).as_posix() for folder in ("tvbench", "tasks")
-             for path in (ROOT / folder).rglob("*.py") if opened_elsewhere(path.read_text(encoding="utf-8"))}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("tvbench", "tasks")
+        for path in (ROOT / folder).rglob("*.py")
+        if opened_elsewhere(path.read_text(encoding="utf-8"))
+    }
     assert found <= allowed, "pictures are opened by tvbench.data.media.images alone, with a list of formats"
 
 
@@ -216,8 +241,10 @@ def test_pixels_are_those_of_plain_pil(mode: str, turn: int) -> None:
 # ── Large pictures ────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("size", "seen"), [((9999, 9999), 1 << 24), ((100_000, 1), 999), ((1, 100_000), 999),
-                                            ((7, 3), 20), ((50_000, 1900), 1 << 24)])
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [((9999, 9999), 1 << 24), ((100_000, 1), 999), ((1, 100_000), 999), ((7, 3), 20), ((50_000, 1900), 1 << 24)],
+)
 def test_a_shrunk_size_keeps_shape_and_bound(size: tuple[int, int], seen: int) -> None:
     wide, high = shrunk(size, seen)
     assert 0 < wide * high <= seen and wide <= size[0] and high <= size[1]

@@ -39,11 +39,20 @@ def shard(path: Path, *numbers: int) -> None:
 # ── Which files ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", [
-    "test.parquet", "data/test.parquet", "test-00000-of-00001.parquet", "data/test-00000-of-00001.parquet",
-    "data/test-00000-of-00001-a09b74b3ef9c3b56.parquet", "test.jsonl", "data/test.jsonl", "test.json",
-    "any-folder/test-00000-of-00001.parquet",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test.parquet",
+        "data/test.parquet",
+        "test-00000-of-00001.parquet",
+        "data/test-00000-of-00001.parquet",
+        "data/test-00000-of-00001-a09b74b3ef9c3b56.parquet",
+        "test.jsonl",
+        "data/test.jsonl",
+        "test.json",
+        "any-folder/test-00000-of-00001.parquet",
+    ],
+)
 def test_a_split_is_found_where_the_hub_puts_it(tmp_path: Path, name: str) -> None:
     write = write_parquet if name.endswith("parquet") else write_jsonl
     write(tmp_path / name, ROWS)
@@ -90,29 +99,43 @@ def test_the_readme_decides_when_it_says_where_splits_lie(tmp_path: Path) -> Non
     shard(tmp_path / "parts" / "one.parquet", 1)
     shard(tmp_path / "parts" / "two.parquet", 2)
     shard(tmp_path / "other" / "x.parquet", 3)
-    readme(tmp_path, (
-        "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: parts/*.parquet\n"
-        "- config_name: b\n  data_files:\n  - split: dev\n    path: [other/x.parquet, other/y.parquet]\n"))
+    readme(
+        tmp_path,
+        (
+            "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: parts/*.parquet\n"
+            "- config_name: b\n  data_files:\n  - split: dev\n    path: [other/x.parquet, other/y.parquet]\n"
+        ),
+    )
     assert ids(tmp_path, config="a") == [1, 2] and ids(tmp_path, "dev", "b") == [3]
     assert available_splits(REPO, data=tmp_path, config="b") == ("dev",)
 
 
-@pytest.mark.parametrize("configs", [
-    "configs: everything\n", "configs: [a, b]\n", "configs:\n- config_name: a\n  data_files: [3]\n",
-    "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: 7\n",
-    "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: gone/*.parquet\n",
-    "configs: [unclosed\n", "",
-])
+@pytest.mark.parametrize(
+    "configs",
+    [
+        "configs: everything\n",
+        "configs: [a, b]\n",
+        "configs:\n- config_name: a\n  data_files: [3]\n",
+        "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: 7\n",
+        "configs:\n- config_name: a\n  data_files:\n  - split: test\n    path: gone/*.parquet\n",
+        "configs: [unclosed\n",
+        "",
+    ],
+)
 def test_a_readme_that_says_nothing_useful_is_passed_over(tmp_path: Path, configs: str) -> None:
     shard(tmp_path / "test.jsonl", 1)
     readme(tmp_path, configs)
     assert ids(tmp_path) == [1]
 
 
-@pytest.mark.parametrize(("files", "split"), [
-    ("  data_files: parts/x.jsonl\n", "train"), ("  data_files: [parts/x.jsonl]\n", "train"),
-    ("  data_files:\n  - path: parts/x.jsonl\n", "train"),
-])
+@pytest.mark.parametrize(
+    ("files", "split"),
+    [
+        ("  data_files: parts/x.jsonl\n", "train"),
+        ("  data_files: [parts/x.jsonl]\n", "train"),
+        ("  data_files:\n  - path: parts/x.jsonl\n", "train"),
+    ],
+)
 def test_the_readmes_short_forms(tmp_path: Path, files: str, split: str) -> None:
     shard(tmp_path / "parts" / "x.jsonl", 4)
     readme(tmp_path, f"configs:\n- config_name: default\n{files}")
@@ -206,11 +229,14 @@ def test_a_row_group_that_is_damaged_is_named_when_it_is_reached(tmp_path: Path)
         next(rows)
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ('{"id": 1, "text": "ab', r"test.jsonl:3 is not JSON .*: '\{\"id\": 1, \"text\": \"ab'"),
-    ("[1, 2]", "test.jsonl:3 is not a JSON object"),
-    ("NaN?", "test.jsonl:3 is not JSON"),
-])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": 1, "text": "ab', r"test.jsonl:3 is not JSON .*: '\{\"id\": 1, \"text\": \"ab'"),
+        ("[1, 2]", "test.jsonl:3 is not a JSON object"),
+        ("NaN?", "test.jsonl:3 is not JSON"),
+    ],
+)
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "test.jsonl").write_text('{"id": 0}\n\n' + line + "\n")
     with pytest.raises(UsageError, match=said):
@@ -279,8 +305,9 @@ def test_cells_that_only_name_a_file_find_it(tmp_path: Path, place: str) -> None
     assert [load(row["image"], rows) for row in rows] == [png(1), png(1)]
 
 
-@pytest.mark.parametrize("cell", [None, {"bytes": None, "path": None}, {"bytes": b"", "path": None},
-                                  {"bytes": None, "path": "gone.png"}])
+@pytest.mark.parametrize(
+    "cell", [None, {"bytes": None, "path": None}, {"bytes": b"", "path": None}, {"bytes": None, "path": "gone.png"}]
+)
 def test_a_cell_without_a_picture_is_a_media_error_of_that_row_alone(tmp_path: Path, cell: Any) -> None:
     rows = pictures(tmp_path, [cell, {"bytes": png(), "path": None}])
     empty, good = (row["image"] for row in rows)
@@ -347,19 +374,35 @@ def test_a_picture_may_stand_in_the_row_itself(tmp_path: Path, form: str) -> Non
     write_jsonl(tmp_path / "test.jsonl", ROWS)
     text = base64.b64encode(big_png()).decode()
     value = {
-        "plain": text, "wrapped": base64.encodebytes(big_png()).decode(), "uri": f"data:image/png;base64,{text}",
-        "bytes": big_png(), "bytearray": bytearray(big_png()), "mapping": {"bytes": big_png(), "path": "x.png"},
+        "plain": text,
+        "wrapped": base64.encodebytes(big_png()).decode(),
+        "uri": f"data:image/png;base64,{text}",
+        "bytes": big_png(),
+        "bytearray": bytearray(big_png()),
+        "mapping": {"bytes": big_png(), "path": "x.png"},
     }[form]
     media = media_from(value, "image", rows_of(tmp_path), name="item 7")
     assert media.load() == big_png() and media.name == "item 7"
 
 
-@pytest.mark.parametrize(("value", "said"), [
-    (None, "no picture or clip"), ("", "no picture or clip"), ("  ", "no picture or clip"), (b"", "no picture or clip"),
-    (3, "no picture or clip"), ([], "no picture or clip"), ({"bytes": None, "path": None}, "no picture or clip"),
-    ("gone.png", "the file gone.png is not in"), ("https://pictures/1.png", "is not in"), ("a\0b", "a.*b"),
-    ("not base64! " * 400, "nor base64"), ("x" * 300 + ".png", "xxx"), (".", "is not in"),
-])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "no picture or clip"),
+        ("", "no picture or clip"),
+        ("  ", "no picture or clip"),
+        (b"", "no picture or clip"),
+        (3, "no picture or clip"),
+        ([], "no picture or clip"),
+        ({"bytes": None, "path": None}, "no picture or clip"),
+        ("gone.png", "the file gone.png is not in"),
+        ("https://pictures/1.png", "is not in"),
+        ("a\0b", "a.*b"),
+        ("not base64! " * 400, "nor base64"),
+        ("x" * 300 + ".png", "xxx"),
+        (".", "is not in"),
+    ],
+)
 def test_no_picture_is_a_short_media_error(tmp_path: Path, value: Any, said: str) -> None:
     write_jsonl(tmp_path / "test.jsonl", ROWS)
     with pytest.raises(MediaError, match=said) as raised:
@@ -441,8 +484,10 @@ def test_a_hub_snapshot_is_known_by_its_commit(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("tvbench.registry.hub.snapshot", snapshot)
     assert open_rows(REPO, split="test", offline=True).dataset == f"{REPO}@{commit[:12]}"
     assert open_rows(REPO, split="test", revision="v1").dataset == f"{REPO}@v1"
-    assert asked == [{"repo": REPO, "kind": "dataset", "revision": None, "offline": True},
-                     {"repo": REPO, "kind": "dataset", "revision": "v1", "offline": False}]
+    assert asked == [
+        {"repo": REPO, "kind": "dataset", "revision": None, "offline": True},
+        {"repo": REPO, "kind": "dataset", "revision": "v1", "offline": False},
+    ]
 
 
 # ── Text files ────────────────────────────────────────────────────────────────────────────────────
@@ -466,7 +511,13 @@ def test_a_text_file_that_cannot_be_read_is_named(tmp_path: Path, damage: str) -
     path = tmp_path / "lines.gz"
     whole = gzip.compress(bytes(range(97, 123)) * 400)
     if damage != "missing":
-        path.write_bytes({"cut": whole[:-12], "not gzip": b"eins\n", "latin-1": gzip.compress(b"\xe4\n"),
-                          "inside": whole[:12] + b"\xff" * 20 + whole[32:]}[damage])
+        path.write_bytes(
+            {
+                "cut": whole[:-12],
+                "not gzip": b"eins\n",
+                "latin-1": gzip.compress(b"\xe4\n"),
+                "inside": whole[:12] + b"\xff" * 20 + whole[32:],
+            }[damage]
+        )
     with pytest.raises(UsageError, match="lines.gz cannot be read as text"):
         read_text_lines(path)

@@ -24,16 +24,23 @@ from tvbench.types import BuildOptions, Choice, ModelCard, Open, Response
 ALM_ROWS = [
     alm_row("1_1_01_001", " Rock (Optionen: Rock, Hose, Hut, Schal)"),
     alm_row("1_1_01_002", " Brot, Salz (Auswahl: Brot, Salz, Reis, Bohnen, Fisch, Öl, Ei, Milch)"),
-    alm_row("1_1_01_003", "etwa 20,000 (Optionen: etwa 20,000, etwa 1,500, etwa 10,000, etwa 30,000)",
-            url="https://pictures.example/2.jpg"),
+    alm_row(
+        "1_1_01_003",
+        "etwa 20,000 (Optionen: etwa 20,000, etwa 1,500, etwa 10,000, etwa 30,000)",
+        url="https://pictures.example/2.jpg",
+    ),
     alm_row("1_1_01_004", "Wahr, so ist es.", kind=TRUE_FALSE, english="True, it is."),
     alm_row("1_1_01_005", "Falsch.", kind=TRUE_FALSE, english="False."),
     alm_row("1_1_01_006", "Wer weiß.", kind=TRUE_FALSE, english="Who knows."),
     alm_row("1_1_01_007", "Ein langer Text.", kind="Long Question"),
     alm_row("1_1_01_008", "Ein Hut.", kind="Short Question 1", url=""),
     alm_row("1_1_01_009", "Keine Optionen hier."),
-    alm_row("2_2_01_001", " Années 20 (choix\u00a0: années 20, années 30, années 40, années 50)", language="French",
-            question=" Quelle époque\u00a0?"),
+    alm_row(
+        "2_2_01_001",
+        " Années 20 (choix\u00a0: années 20, années 30, années 40, années 50)",
+        language="French",
+        question=" Quelle époque\u00a0?",
+    ),
     alm_row("2_2_01_002", "Vrai", kind=TRUE_FALSE, language="French", english="True"),
     alm_row("3_3_01_001", "Чай. (Варианты: чай, кофе, сок, вода)", language="Russian"),
     alm_row("4_4_01_001", "茶（选项：茶，咖啡，水，酒）", language="Chinese (Simplified)"),
@@ -78,8 +85,12 @@ def test_alm_shuffles_by_item_and_seed_and_shows_letters(alm_data: Path) -> None
     assert lines[1:-1] == [f"{letter}. {text}" for letter, text in zip("ABCD", target.options, strict=True)]
     assert target.gold is not None and target.options[target.gold] == "etwa 20,000"
     assert target.letters and target.target == "ABCD"[target.gold]
-    orders = {tuple(choice(item).options) for seed in range(8) for item in items(alm, alm_data, seed=seed, limit=1)
-              if item.language == "de"}
+    orders = {
+        tuple(choice(item).options)
+        for seed in range(8)
+        for item in items(alm, alm_data, seed=seed, limit=1)
+        if item.language == "de"
+    }
     assert len(orders) > 3
 
 
@@ -91,8 +102,11 @@ def test_alm_shuffling_spreads_the_right_option(tmp_path: Path) -> None:
 
 
 def test_alm_options_with_commas_stay_whole(alm_data: Path) -> None:
-    found = {item.id: choice(item) for item in items(alm, alm_data, languages=("de", "fr", "ru"))
-             if isinstance(item.target, Choice)}
+    found = {
+        item.id: choice(item)
+        for item in items(alm, alm_data, languages=("de", "fr", "ru"))
+        if isinstance(item.target, Choice)
+    }
     assert set(found["de/1_1_01_002"].options) == {"Brot, Salz", "Reis, Bohnen", "Fisch, Öl", "Ei, Milch"}
     assert found["fr/2_2_01_001"].gold is not None
     assert found["ru/3_3_01_001"].options[found["ru/3_3_01_001"].gold or 0] == "чай"
@@ -139,22 +153,35 @@ def test_alm_paper_shows_what_the_authors_show(alm_data: Path) -> None:
     assert found["de/1_1_01_009"].problem
 
 
-UNREAD = {"Czech": "Možnosti", "Danish": "Valgmuligheder", "Finnish": "Vaihtoehdot", "Hindi": "विकल्प",
-          "Romanian": "Opțiuni", "Hungarian": "Lehetőségek", "Icelandic": "Valkostir", "Japanese": "選択肢",
-          "Swedish": "Alternativ", "Chinese (Traditional)": "選項"}
+UNREAD = {
+    "Czech": "Možnosti",
+    "Danish": "Valgmuligheder",
+    "Finnish": "Vaihtoehdot",
+    "Hindi": "विकल्प",
+    "Romanian": "Opțiuni",
+    "Hungarian": "Lehetőségek",
+    "Icelandic": "Valkostir",
+    "Japanese": "選択肢",
+    "Swedish": "Alternativ",
+    "Chinese (Traditional)": "選項",
+}
 """Keywords that the authors' pattern does not know."""
 
 
 @pytest.fixture
 def unread_data(tmp_path: Path) -> Path:
     """Two rows that the authors' pattern does not read and one that it reads, in ten languages; German and French."""
-    rows = [alm_row(f"{number}_1_01_00{place}", f"a ({word}: a, b, c, d)", language=name, file_name=None)
-            for number, (name, keyword) in enumerate(UNREAD.items())
-            for place, word in enumerate((keyword, keyword, "Options"))]
-    rows += [alm_row("20_1_01_001", "a (choix\u00a0: a, b, c, d)", language="French", file_name=None),
-             alm_row("20_1_01_002", "a (choix : a, b, c, d)", language="French", file_name=None),
-             alm_row("21_1_01_001", "a (Optionen: a, b, c, d)", file_name=None),
-             alm_row("22_1_01_001", "keine", language="Czech", file_name=None)]
+    rows = [
+        alm_row(f"{number}_1_01_00{place}", f"a ({word}: a, b, c, d)", language=name, file_name=None)
+        for number, (name, keyword) in enumerate(UNREAD.items())
+        for place, word in enumerate((keyword, keyword, "Options"))
+    ]
+    rows += [
+        alm_row("20_1_01_001", "a (choix\u00a0: a, b, c, d)", language="French", file_name=None),
+        alm_row("20_1_01_002", "a (choix : a, b, c, d)", language="French", file_name=None),
+        alm_row("21_1_01_001", "a (Optionen: a, b, c, d)", file_name=None),
+        alm_row("22_1_01_001", "keine", language="Czech", file_name=None),
+    ]
     write_jsonl(tmp_path / "test.jsonl", rows)
     return tmp_path
 
@@ -198,8 +225,19 @@ def test_alm_paper_of_unread_rows_only_says_what_to_type(tmp_path: Path) -> None
 
 
 def test_alm_warnings_reach_the_screen_and_the_manifest(unread_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["run", "--model", "tower-mini", "--tasks", "alm:cs", "--protocol", "paper", "--data", str(unread_data),
-             "--no-image", "--dry-run"]
+    words = [
+        "run",
+        "--model",
+        "tower-mini",
+        "--tasks",
+        "alm:cs",
+        "--protocol",
+        "paper",
+        "--data",
+        str(unread_data),
+        "--no-image",
+        "--dry-run",
+    ]
     assert main(words) == 0
     assert "cs 2 of 4" in capsys.readouterr().err
     options = BuildOptions(protocol="paper", data=unread_data, languages=("cs",), with_media=False)
@@ -217,6 +255,7 @@ def test_alm_paper_asks_the_split_that_the_authors_asked(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(alm, "available_splits", lambda repo, **_: ("German", "Korean"))
     monkeypatch.setattr(alm, "open_rows", open_rows)
+
     def opened(**options: Any) -> None:
         alm.questions(ask_of(alm.TASK, BuildOptions(**options)))
 
@@ -282,9 +321,11 @@ def test_alm_pictures_are_not_read_while_building(alm_data: Path, monkeypatch: p
 
 
 def test_alm_missing_picture_is_the_items_problem(tmp_path: Path) -> None:
-    rows = [{**alm_row("1_1_01_001", "Rock (Optionen: Rock, Hose)"), "file_name": None},
-            {**alm_row("1_1_01_002", "Rock (Optionen: Rock, Hose)"), "file_name": "gone.jpg"},
-            {**alm_row("1_1_01_003", "Rock (Optionen: Rock, Hose)"), "file_name": "here.png"}]
+    rows = [
+        {**alm_row("1_1_01_001", "Rock (Optionen: Rock, Hose)"), "file_name": None},
+        {**alm_row("1_1_01_002", "Rock (Optionen: Rock, Hose)"), "file_name": "gone.jpg"},
+        {**alm_row("1_1_01_003", "Rock (Optionen: Rock, Hose)"), "file_name": "here.png"},
+    ]
     write_jsonl(tmp_path / "test.jsonl", rows)
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "here.png").write_bytes(png(9))
@@ -322,8 +363,9 @@ def test_alm_per_language_needs_splits_of_languages(alm_data: Path) -> None:
 
 
 def test_alm_language_outside_of_the_table_is_kept_and_named(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "test.jsonl", [alm_row("9_9_01_001", "a (Options: a, b)", language="Old Norse",
-                                                  file_name=None)])
+    write_jsonl(
+        tmp_path / "test.jsonl", [alm_row("9_9_01_001", "a (Options: a, b)", language="Old Norse", file_name=None)]
+    )
     built = build(alm, tmp_path, with_media=False)
     assert [item.language for item in built.items] == ["old-norse"]
     assert any("Old Norse" in warning for warning in built.warnings)
@@ -337,14 +379,27 @@ def test_alm_names_columns_of_other_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [("Wahr, so ist es.", "Wahr"), ("¡Verdadero!", "Verdadero"), ("正确，图中是茶。", "正确"), ("صحيح، نعم", "صحيح"),
-     ("C'est vrai.", "C'est vrai"), ("सही।", "सही"), ("Das hier ist ein ganzer Satz", ""), ("", "")],
+    [
+        ("Wahr, so ist es.", "Wahr"),
+        ("¡Verdadero!", "Verdadero"),
+        ("正确，图中是茶。", "正确"),
+        ("صحيح، نعم", "صحيح"),
+        ("C'est vrai.", "C'est vrai"),
+        ("सही।", "सही"),
+        ("Das hier ist ein ganzer Satz", ""),
+        ("", ""),
+    ],
 )
 def test_first_words(answer: str, words: str) -> None:
     assert first_words(answer) == words
 
 
 def test_words_for_true_and_false_do_not_depend_on_the_order_of_rows() -> None:
-    answers = [Answered("de", "Wahr.", "True"), Answered("de", "Richtig.", "True"), Answered("de", "Falsch", "False"),
-               Answered("it", "Vero", "True"), Answered("it", "Vero", "False")]
+    answers = [
+        Answered("de", "Wahr.", "True"),
+        Answered("de", "Richtig.", "True"),
+        Answered("de", "Falsch", "False"),
+        Answered("it", "Vero", "True"),
+        Answered("it", "Vero", "False"),
+    ]
     assert learn_words(answers) == learn_words(reversed(answers)) == {("de", True): "Richtig", ("de", False): "Falsch"}

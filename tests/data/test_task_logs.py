@@ -42,8 +42,10 @@ def as_hub_data(module: ModuleType, rows: list[dict[str, Any]], folder: Path) ->
         row["doc"].setdefault("image", None)
     if module is multi30k:
         rows = rows[: len(rows) // 3]
-    write_jsonl(folder / "multi_lan_ocr" / "test.jsonl" if module is cc_ocr else folder / "test.jsonl",
-                [row["doc"] for row in rows])
+    write_jsonl(
+        folder / "multi_lan_ocr" / "test.jsonl" if module is cc_ocr else folder / "test.jsonl",
+        [row["doc"] for row in rows],
+    )
 
 
 @needs_logs

@@ -15,8 +15,10 @@ from tvbench.runs.keys import media_of
 from tvbench.types import Translation
 
 CAPTIONS = {
-    "en": ["A dog runs.", "A cat sleeps."], "de": ["Ein Hund rennt.", "Eine Katze schläft."],
-    "fr": ["Un chien court.", "Un chat dort\u00a0."], "cs": ["Pes běží.", "Kočka spí."],
+    "en": ["A dog runs.", "A cat sleeps."],
+    "de": ["Ein Hund rennt.", "Eine Katze schläft."],
+    "fr": ["Un chien court.", "Un chat dort\u00a0."],
+    "cs": ["Pes běží.", "Kočka spí."],
 }
 
 
@@ -30,8 +32,9 @@ def write_raw(folder: Path, split: str, texts: dict[str, list[str]], pictures: l
 
 @pytest.fixture
 def multi30k_hub(tmp_path: Path) -> Path:
-    rows = [{"image": {"bytes": png(n), "path": None}, **{code: CAPTIONS[code][n] for code in CAPTIONS}}
-            for n in range(2)]
+    rows = [
+        {"image": {"bytes": png(n), "path": None}, **{code: CAPTIONS[code][n] for code in CAPTIONS}} for n in range(2)
+    ]
     write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", rows, ("image",))
     return tmp_path
 
@@ -70,8 +73,12 @@ def test_multi30k_raw_files_equal_the_hub(multi30k_hub: Path, tmp_path: Path) ->
 
 
 def test_multi30k_raw_pictures(tmp_path: Path) -> None:
-    write_raw(tmp_path, "test_2017_mscoco", {code: CAPTIONS[code] for code in ("en", "de", "fr")},
-              ["COCO_1.jpg#77", "COCO_2.jpg#78"])
+    write_raw(
+        tmp_path,
+        "test_2017_mscoco",
+        {code: CAPTIONS[code] for code in ("en", "de", "fr")},
+        ["COCO_1.jpg#77", "COCO_2.jpg#78"],
+    )
     with pytest.raises(UsageError, match=r"no pictures of test_2017_mscoco \(COCO_1.jpg(.|\n)*images(.|\n)*--no-image"):
         items(multi30k, tmp_path, split="mscoco")
     (tmp_path / "images").mkdir()
@@ -89,8 +96,13 @@ def test_multi30k_without_a_list_of_pictures_says_what_to_do(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("alias", "split"),
-    [("2016", "test_2016_flickr"), ("test", "test_2016_flickr"), ("2018", "test_2018_flickr"),
-     ("2017_mscoco", "test_2017_mscoco"), ("test_2017_flickr", "test_2017_flickr")],
+    [
+        ("2016", "test_2016_flickr"),
+        ("test", "test_2016_flickr"),
+        ("2018", "test_2018_flickr"),
+        ("2017_mscoco", "test_2017_mscoco"),
+        ("test_2017_flickr", "test_2017_flickr"),
+    ],
 )
 def test_multi30k_split_aliases(tmp_path: Path, alias: str, split: str) -> None:
     write_raw(tmp_path, split, CAPTIONS)
@@ -140,8 +152,12 @@ def test_multi30k_empty_sentence_is_a_problem(tmp_path: Path) -> None:
 @pytest.mark.skipif(not (DATA / "multi30k").is_dir(), reason="the official Multi30K files are not here")
 @pytest.mark.parametrize(
     ("split", "sizes"),
-    [("2016", {"de": 1000, "fr": 1000, "cs": 1000}), ("2017", {"de": 1000, "fr": 1000}),
-     ("2018", {"de": 1071, "fr": 1071, "cs": 1071}), ("mscoco", {"de": 461, "fr": 461})],
+    [
+        ("2016", {"de": 1000, "fr": 1000, "cs": 1000}),
+        ("2017", {"de": 1000, "fr": 1000}),
+        ("2018", {"de": 1071, "fr": 1071, "cs": 1071}),
+        ("mscoco", {"de": 461, "fr": 461}),
+    ],
 )
 def test_multi30k_official_files(split: str, sizes: dict[str, int]) -> None:
     found = items(multi30k, DATA / "multi30k", split=split, with_media=False)

@@ -49,8 +49,16 @@ def test_vimul_shuffles_and_takes_settings(tmp_path: Path) -> None:
     row = {"a1": "tea", "a2": "milk", "right": 1, "clip_file": "a.mp4"}
     rows = [{"Q": f"What {n}?", "nr": n, **row} for n in range(40)]
     data = vimul_data(tmp_path, rows)
-    settings = {"column.question": "Q", "column.options": "a1+a2", "column.answer": "right", "column.id": "nr",
-                "column.video": "clip_file", "first_option": "0", "frames": "8", "size": "224"}
+    settings = {
+        "column.question": "Q",
+        "column.options": "a1+a2",
+        "column.answer": "right",
+        "column.id": "nr",
+        "column.video": "clip_file",
+        "first_option": "0",
+        "frames": "8",
+        "size": "224",
+    }
     found = items(vimul, data, settings=settings)
     assert {choice(item).gold for item in found} == {0, 1}
     assert all(choice(item).options[choice(item).gold or 0] == "milk" for item in found)
@@ -115,8 +123,10 @@ def test_vimul_config_as_a_file_with_clips_in_it(tmp_path: Path) -> None:
 
 
 def test_vimul_clips_beside_the_config(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "vimulmcq_english" / "test.jsonl",
-                [{"question": "What?", "options": ["a", "b"], "answer": "a", "video": "clips/x.mp4"}])
+    write_jsonl(
+        tmp_path / "vimulmcq_english" / "test.jsonl",
+        [{"question": "What?", "options": ["a", "b"], "answer": "a", "video": "clips/x.mp4"}],
+    )
     (tmp_path / "vimulmcq_english" / "clips").mkdir()
     (tmp_path / "vimulmcq_english" / "clips" / "x.mp4").write_bytes(b"clip")
     (item,) = items(vimul, tmp_path)

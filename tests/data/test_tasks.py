@@ -20,10 +20,20 @@ from tvbench.types import Contains, OcrText, Response
 
 def test_ocrbench(tmp_path: Path) -> None:
     rows = [
-        {"dataset": "IIIT5K", "question": "what is written?", "question_type": "Regular Text Recognition",
-         "answer": ["TEA", "TEE"], "image": {"bytes": png(), "path": None}},
-        {"dataset": "HME100k", "question": "which formula?", "question_type": "Handwritten Mathematical Expression",
-         "answer": ["a + b"], "image": {"bytes": png(), "path": None}},
+        {
+            "dataset": "IIIT5K",
+            "question": "what is written?",
+            "question_type": "Regular Text Recognition",
+            "answer": ["TEA", "TEE"],
+            "image": {"bytes": png(), "path": None},
+        },
+        {
+            "dataset": "HME100k",
+            "question": "which formula?",
+            "question_type": "Handwritten Mathematical Expression",
+            "answer": ["a + b"],
+            "image": {"bytes": png(), "path": None},
+        },
     ]
     write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", rows, ("image",))
     word, formula = items(ocrbench, tmp_path, "paper")
@@ -38,9 +48,16 @@ def test_ocrbench(tmp_path: Path) -> None:
 def cc_ocr_rows() -> Iterator[dict[str, Any]]:
     for language in ("German", "Korean", "Portuguese", "Japanese"):
         for index in range(2):
-            yield {"index": index, "question": "Read it.", "category": "multi_lan_ocr", "l2-category": language,
-                   "answer": None if (language, index) == ("Portuguese", 1) else "tea *** milk", "split": language,
-                   "image": base64.b64encode(png(index) * 4).decode(), "image_name": f"{language}_{index}.jpg"}
+            yield {
+                "index": index,
+                "question": "Read it.",
+                "category": "multi_lan_ocr",
+                "l2-category": language,
+                "answer": None if (language, index) == ("Portuguese", 1) else "tea *** milk",
+                "split": language,
+                "image": base64.b64encode(png(index) * 4).decode(),
+                "image_name": f"{language}_{index}.jpg",
+            }
 
 
 def test_cc_ocr(tmp_path: Path) -> None:
@@ -50,7 +67,10 @@ def test_cc_ocr(tmp_path: Path) -> None:
     assert prompt(found["de/0"]) == "Read it.\nAnswer by providing the text in the image directly."
     assert prompt(found["ko/0"]) == "Read it.\nAnswer by providing the text directly."
     assert [found[name].target for name in ("de/0", "ko/0", "ja/0")] == [
-        OcrText("tea *** milk"), OcrText("tea *** milk", "character"), OcrText("tea *** milk", "character")]
+        OcrText("tea *** milk"),
+        OcrText("tea *** milk", "character"),
+        OcrText("tea *** milk", "character"),
+    ]
     assert found["pt/1"].target == OcrText(None) and score_item(found["pt/1"], Response("k", text="tea")).unscored
     assert media_of(found["de/1"].messages)[0].load() == png(1) * 4
     assert found["de/0"].sampling.max_new_tokens == 1024

@@ -64,17 +64,19 @@ def static(folder: Path) -> list[Finding]:
     """Findings without any measurement."""
     config = read_config(folder)
     card = card_for(folder)
-    return [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
-            *check_pictures(folder, config)]
+    return [
+        *check_configuration(folder, config, card),
+        *check_tensors(folder, config),
+        *check_text(folder),
+        *check_pictures(folder, config),
+    ]
 
 
 # ── A good model ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("family", ["llava_onevision", "llava_next"])
-def test_a_good_model_has_no_findings(
-    family: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_good_model_has_no_findings(family: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = build_tiny(tmp_path / "model", architecture=family)
     assert main(["doctor", str(folder), "--engine", "transformers"]) == 0
     said = capsys.readouterr().out
@@ -124,10 +126,14 @@ def test_each_trap_of_the_configuration(folder: Path, code: str) -> None:
     assert found[0].fix and (found[0].severity == "warning") == (code == "vision-head")
 
 
-@pytest.mark.parametrize("edits", [
-    {"text_config__dtype": "float16"}, {"text_config__dtype": None, "text_config__torch_dtype": "float16"},
-    {"vision_config__dtype": "float16"},
-])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"text_config__dtype": "float16"},
+        {"text_config__dtype": None, "text_config__torch_dtype": "float16"},
+        {"vision_config__dtype": "float16"},
+    ],
+)
 def test_float16_is_found_wherever_it_is_named(folder: Path, edits: dict[str, Any]) -> None:
     edit(folder / "config.json", **edits)
     assert [finding.code for finding in static(folder)] == ["float16"]
@@ -199,8 +205,7 @@ def raw_5(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def in_memory(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {f"model.{name.replace('language_model.model.', 'language_model.')}": held
-            for name, held in tensors.items()}
+    return {f"model.{name.replace('language_model.model.', 'language_model.')}": held for name, held in tensors.items()}
 
 
 TENSORS: dict[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]] = {
@@ -222,9 +227,10 @@ def test_each_trap_of_the_tensors(folder: Path, said: str) -> None:
 TEMPLATES = {
     "bos": ("{{- bos_token -}}", "{{- bos_token -}}{{- bos_token -}}"),
     "template-parts": ("pieces.text + '<' + part['type'] + '>\\n'", "pieces.text + '<picture>'"),
-    "template-refuses": ("{%- set role",
-                         "{%- if message['role'] == 'system' -%}{{ raise_exception('no') }}{%- endif -%}"
-                         "{%- set role"),
+    "template-refuses": (
+        "{%- set role",
+        "{%- if message['role'] == 'system' -%}{{ raise_exception('no') }}{%- endif -%}{%- set role",
+    ),
 }
 
 
@@ -270,8 +276,10 @@ def test_an_image_token_that_is_split(folder: Path) -> None:
 
 def test_an_image_scale_that_lies_is_measured(folder: Path) -> None:
     """Numbers, not only labels: plain transformers reads the unfolded rows wrongly, and text rightly."""
-    edit_tensors(folder, lambda held: {name: tensor / math.sqrt(HIDDEN) if name in SCALED else tensor
-                                       for name, tensor in held.items()})
+    edit_tensors(
+        folder,
+        lambda held: {name: tensor / math.sqrt(HIDDEN) if name in SCALED else tensor for name, tensor in held.items()},
+    )
     edit(folder / "config.json", tvbench__vision_embed_scale="unfolded")
     found = examine(folder, card_for(folder), engine="transformers")
     assert [finding.code for finding in found.findings] == ["image-scale", "measured-picture", "measured-clip"]
@@ -289,7 +297,8 @@ def test_what_import_has_put_right_has_no_findings(good: Path, tmp_path: Path, m
     source = break_layout(good, tmp_path / "source")
     before = examine(source, card_for(source), engine="transformers")
     assert {"image-scale", "text-architecture", "image-token", "tensor-names", "head"} <= {
-        finding.code for finding in before.findings}
+        finding.code for finding in before.findings
+    }
     done = import_checkpoint(source, card_for(source), tmp_path / "new")
     after = examine(done.folder, card_for(done.folder), engine="transformers")
     assert after.findings == () and not after.wrong

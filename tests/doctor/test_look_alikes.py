@@ -55,13 +55,17 @@ def test_each_look_alike_is_found(trained: Path, tmp_path: Path, name: str) -> N
 def test_the_trained_model_is_healthy_in_every_form(trained: Path, tmp_path: Path) -> None:
     legacy = import_checkpoint(trained, card_for(trained), tmp_path / "legacy", target="legacy").folder
     back = import_checkpoint(legacy, card_for(legacy), tmp_path / "back").folder
-    wide = make(trained, tmp_path / "wide", LookAlike("", lambda held: {
-        name: tensor.float() for name, tensor in held.items()}, (("dtype", "float32"),)))
+    wide = make(
+        trained,
+        tmp_path / "wide",
+        LookAlike("", lambda held: {name: tensor.float() for name, tensor in held.items()}, (("dtype", "float32"),)),
+    )
     for folder in (trained, back, wide):
         found = examine(folder, card_for(folder), engine="transformers")
         assert found.findings == () and any(remark.startswith("loss on") for remark in found.remarks)
     assert [one.code for one in examine(legacy, card_for(legacy), engine="transformers", quick=True).findings] == [
-        "image-scale"]
+        "image-scale"
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -97,8 +101,22 @@ def test_the_sizes_speak_for_the_scale(trained: Path, tmp_path: Path, power: int
 def test_an_unmarked_checkpoint_is_measured_and_waits_for_a_word(trained: Path, tmp_path: Path, capsys: Said) -> None:
     folder = make(trained, tmp_path / "model", LookAlike("", scaled(-1), UNMARKED))
     results = str(tmp_path / "results")
-    asked = ["run", "--model", str(folder), "--tasks", "mini-alm", "--languages", "en", "--limit", "2", "--engine",
-             "transformers", "--results", results, "--quiet"]
+    asked = [
+        "run",
+        "--model",
+        str(folder),
+        "--tasks",
+        "mini-alm",
+        "--languages",
+        "en",
+        "--limit",
+        "2",
+        "--engine",
+        "transformers",
+        "--results",
+        results,
+        "--quiet",
+    ]
     assert main(asked) == 1 and not Path(results).exists()
     said = words(capsys.readouterr().err)
     assert "picture rows are 2 times as large as text rows" in said and "22 times" in said
@@ -121,9 +139,29 @@ def test_an_unmarked_checkpoint_is_measured_and_waits_for_a_word(trained: Path, 
 def test_a_word_on_the_scale_is_another_run_with_keys_of_its_own(trained: Path, tmp_path: Path, capsys: Said) -> None:
     folder = make(trained, tmp_path / "model", LookAlike("", scaled(-1), UNMARKED))
     for said in ("folded", "unfolded"):
-        assert main(["run", "--model", str(folder), "--tasks", "mini-alm", "--languages", "en", "--limit", "2",
-                     "--engine", "transformers", "--results", str(tmp_path / "results"), "--quiet", "--image-scale",
-                     said]) == 0
+        assert (
+            main(
+                [
+                    "run",
+                    "--model",
+                    str(folder),
+                    "--tasks",
+                    "mini-alm",
+                    "--languages",
+                    "en",
+                    "--limit",
+                    "2",
+                    "--engine",
+                    "transformers",
+                    "--results",
+                    str(tmp_path / "results"),
+                    "--quiet",
+                    "--image-scale",
+                    said,
+                ]
+            )
+            == 0
+        )
     runs = sorted((tmp_path / "results").iterdir())
     manifests = [json.loads((run / "manifest.json").read_text()) for run in runs]
     assert {one["model"]["numerics"]["vision_embed_scale"] for one in manifests} == {"folded", "unfolded"}
@@ -160,8 +198,9 @@ def test_pictures_differ_from_their_neighbours() -> None:
 # ── Import ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["folded twice", "a drawn tower", "a scalar of half", "a projector of zeros",
-                                  "a projector turned over"])
+@pytest.mark.parametrize(
+    "name", ["folded twice", "a drawn tower", "a scalar of half", "a projector of zeros", "a projector turned over"]
+)
 def test_import_says_what_it_cannot_put_right(trained: Path, tmp_path: Path, capsys: Said, name: str) -> None:
     folder = make(trained, tmp_path / "model", LOOK_ALIKES[name])
     assert main(["models", "import", str(folder), "--output", str(tmp_path / "new")]) == 1
@@ -176,8 +215,10 @@ def test_import_writes_no_broken_tensor(trained: Path, tmp_path: Path, capsys: S
     assert f"{tensor} holds NaN" in capsys.readouterr().err and not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(("file", "name", "value"), [
-    ("preprocessor_config.json", "image_std", [0, 0, 0]), ("config.json", "vision_feature_layer", -2)])
+@pytest.mark.parametrize(
+    ("file", "name", "value"),
+    [("preprocessor_config.json", "image_std", [0, 0, 0]), ("config.json", "vision_feature_layer", -2)],
+)
 def test_import_says_what_its_files_still_say(
     trained: Path, tmp_path: Path, capsys: Said, file: str, name: str, value: object
 ) -> None:

@@ -24,8 +24,9 @@ SERVER = ModelCard("m", "server", "m", url="http://127.0.0.1:8000/v1")
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets what is there: machine(gpu=..., packages=...)."""
 
-    def set_up(*, gpu: bool = False, packages: tuple[str, ...] = ("torch", "transformers", "safetensors", "jinja2",
-                                                                  "httpx")) -> None:
+    def set_up(
+        *, gpu: bool = False, packages: tuple[str, ...] = ("torch", "transformers", "safetensors", "jinja2", "httpx")
+    ) -> None:
         monkeypatch.setattr(opening, "has_nvidia_gpu", lambda: gpu)
         monkeypatch.setattr(opening, "find_spec", lambda name: object() if name in packages else None)
 
@@ -115,6 +116,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]
         def make(*given: Any, **options: Any) -> str:
             seen[name] = (given, options)
             return name
+
         return make
 
     def corrected(folder: Path, card: ModelCard) -> tuple[Path, tuple[str, ...]]:

@@ -85,15 +85,25 @@ def test_a_slow_feed_delays_no_answer_and_an_engine_serves_twice(server: FaultSe
 
 
 def test_every_sampling_field_is_sent(server: FaultServer, make: Make) -> None:
-    asked = Sampling(max_new_tokens=9, temperature=0.7, top_p=0.9, top_k=40, repetition_penalty=1.2, stop=("\n",),
-                     seed=5)
+    asked = Sampling(
+        max_new_tokens=9, temperature=0.7, top_p=0.9, top_k=40, repetition_penalty=1.2, stop=("\n",), seed=5
+    )
     serve(make(), question("plain"))
     sampled = question("sampled", sampling=asked, system="Be brief.")
     serve(make(), sampled)
     plain, full = server.bodies
-    assert plain == {"model": "my-model", "messages": [{"role": "user", "content": "plain"}], "stream": False,
-                     "max_tokens": 128, "temperature": 0.0, "top_p": 1.0, "seed": 0, "top_k": -1, "min_p": 0.0,
-                     "repetition_penalty": 1.0}
+    assert plain == {
+        "model": "my-model",
+        "messages": [{"role": "user", "content": "plain"}],
+        "stream": False,
+        "max_tokens": 128,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "seed": 0,
+        "top_k": -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+    }
     assert full["messages"][0] == {"role": "system", "content": "Be brief."}
     wanted = {"max_tokens": 9, "temperature": 0.7, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.2, "stop": ["\n"]}
     assert {name: full[name] for name in wanted} == wanted
@@ -126,8 +136,12 @@ def test_a_begun_answer_is_continued_by_vllm() -> None:
         (saying(""), "", "stop", None),
         (lambda call: call.answer([], finish="length"), "", "length", None),
         (raw(b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'), "", "length", None),
-        (raw(b'{"choices": [{"message": {"content": null, "refusal": "I cannot"}, "finish_reason": "stop"}]}'),
-         "", "stop", "refused: I cannot"),
+        (
+            raw(b'{"choices": [{"message": {"content": null, "refusal": "I cannot"}, "finish_reason": "stop"}]}'),
+            "",
+            "stop",
+            "refused: I cannot",
+        ),
         (saying("part", finish="content_filter"), "part", "stop", "cut by the server's content filter"),
         (saying([{"type": "text", "text": "two "}, {"type": "text", "text": "parts"}]), "two parts", "stop", None),
         (saying("a\nb"), "a", "stop", None),
@@ -155,10 +169,37 @@ def test_notes_of_the_media_are_kept(make: Make) -> None:
 @pytest.mark.parametrize(
     "fault",
     [status(code) for code in (408, 409, 429, 500, 502, 503, 504)]
-    + [reset, half, hang(1.0), raw(b'{"choices": [{"mess'), raw(b"<html>busy</html>", "text/html"), raw(b""),
-       raw(b"[]"), raw(b'{"error": {"message": "upstream"}}'), raw(b'{"choices": []}'), saying("x", finish="abort")],
-    ids=["408", "409", "429", "500", "502", "503", "504", "reset", "half", "hang", "torn", "html", "nothing", "list",
-         "error-in-200", "no-choices", "abort"],
+    + [
+        reset,
+        half,
+        hang(1.0),
+        raw(b'{"choices": [{"mess'),
+        raw(b"<html>busy</html>", "text/html"),
+        raw(b""),
+        raw(b"[]"),
+        raw(b'{"error": {"message": "upstream"}}'),
+        raw(b'{"choices": []}'),
+        saying("x", finish="abort"),
+    ],
+    ids=[
+        "408",
+        "409",
+        "429",
+        "500",
+        "502",
+        "503",
+        "504",
+        "reset",
+        "half",
+        "hang",
+        "torn",
+        "html",
+        "nothing",
+        "list",
+        "error-in-200",
+        "no-choices",
+        "abort",
+    ],
 )
 def test_passing_faults_are_tried_again(server: FaultServer, make: Make, fault: Fault) -> None:
     server.faults = [fault, fault]
@@ -234,7 +275,8 @@ def collect(engine: OpenAIEngine, items: list[Prepared]) -> tuple[dict[str, Resp
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "fault", [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(2.0)],
+    "fault",
+    [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(2.0)],
     ids=["reset", "gateway", "page", "hang"],
 )
 def test_a_server_that_dies_behind_its_front_fails_nothing(server: FaultServer, make: Make, fault: Fault) -> None:
@@ -266,8 +308,7 @@ def test_nobody_there_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
-    [(401, "TVBENCH_API_KEY"), (403, "served-model"), (404, "served-model"), (308, "served-model")],
+    ("code", "said"), [(401, "TVBENCH_API_KEY"), (403, "served-model"), (404, "served-model"), (308, "served-model")]
 )
 def test_a_refusal_of_the_first_request_ends_the_run(server: FaultServer, make: Make, code: int, said: str) -> None:
     server.everything = status(code, "the model does not exist", Location="https://elsewhere.example/v1")
@@ -374,9 +415,7 @@ def test_bad_addresses(given: str) -> None:
     assert "pass@" not in str(raised.value)
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_loopback(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_of_the_environment_is_not_asked_for_loopback(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert serve(make(), question("q"))["q"].text == "re: q"
@@ -387,6 +426,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_loopback(
 
 def picky(*fields: str, message: str = "Unrecognized request argument supplied: {}") -> Fault:
     """Refuses a body with any of `fields`, as hosted APIs do."""
+
     def fault(call: Any) -> None:
         unknown = next((name for name in fields if name in call.body), None)
         if unknown is None:
@@ -406,7 +446,9 @@ def test_refused_extensions_are_left_out_once_and_for_all(server: FaultServer, m
     assert all(answer.notes == () for answer in answers.values()), "they were neutral: nothing was lost"
     asked = question("warm", sampling=Sampling(temperature=1.0, top_k=5, repetition_penalty=1.3))
     assert serve(engine, asked)["warm"].notes == (
-        "top_k=5 was not sent: the server refuses it", "repetition_penalty=1.3 was not sent: the server refuses it")
+        "top_k=5 was not sent: the server refuses it",
+        "repetition_penalty=1.3 was not sent: the server refuses it",
+    )
 
 
 def test_many_at_once_meet_the_same_refusal(server: FaultServer, make: Make) -> None:
@@ -418,8 +460,10 @@ def test_many_at_once_meet_the_same_refusal(server: FaultServer, make: Make) -> 
 
 def test_max_completion_tokens_only_where_it_is_demanded(server: FaultServer, make: Make) -> None:
     server.everything = picky(
-        "max_tokens", "temperature",
-        message="Unsupported parameter: '{}' is not supported with this model. Use 'max_completion_tokens' instead.")
+        "max_tokens",
+        "temperature",
+        message="Unsupported parameter: '{}' is not supported with this model. Use 'max_completion_tokens' instead.",
+    )
     answer = serve(make(), question("q"))["q"]
     assert answer.text == "re: q"
     assert server.bodies[0]["max_tokens"] == server.bodies[-1]["max_completion_tokens"] == 128
@@ -437,9 +481,11 @@ def test_a_server_that_does_not_say_what_it_dislikes_gets_the_standard_fields(se
 
 def test_a_complaint_about_the_text_is_no_complaint_about_a_field() -> None:
     body = Dialect("m", "vllm").body(question("q", sampling=Sampling(stop=("\n",))).request, [])
-    for message in ("The seed of the invalid picture must be cut to stop",
-                    "'max_tokens' or 'max_completion_tokens' is too large: 5000; unsupported",
-                    "This model's maximum context length is 1024 tokens"):
+    for message in (
+        "The seed of the invalid picture must be cut to stop",
+        "'max_tokens' or 'max_completion_tokens' is too large: 5000; unsupported",
+        "This model's maximum context length is 1024 tokens",
+    ):
         dialect = Dialect("m", "vllm")
         assert not dialect.adapt(Trouble(message, 400), body)
         assert not dialect.refused and dialect.limit_name == "max_tokens"
@@ -455,8 +501,9 @@ def decoded(part: dict[str, Any]) -> tuple[str, bytes]:
 
 def test_pictures_go_as_they_are_and_in_order(server: FaultServer, make: Make) -> None:
     red, blue = picture(colour="red"), picture(kind="JPEG", colour="blue")
-    asked = question("q", "first ", medium(), " then ", medium(), "which is red?",
-                     media=(red[0], blue[0]), encoded=(red[1], blue[1]))
+    asked = question(
+        "q", "first ", medium(), " then ", medium(), "which is red?", media=(red[0], blue[0]), encoded=(red[1], blue[1])
+    )
     serve(make(), asked)
     parts = server.bodies[0]["messages"][0]["content"]
     assert [part.get("text", "PIC") for part in parts] == ["first ", "PIC", " then ", "PIC", "which is red?"]

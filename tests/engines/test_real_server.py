@@ -27,8 +27,14 @@ pytestmark = [
 
 MULTI30K = SHARED / "data" / "multi30k"
 SENTENCES = 50
-MADE_UP = ("A dog runs over the grass.", "Two women drink coffee.", "A man paints a red house.", "Children play ball.",
-           "A boy sleeps on a train.", "The old ship is in the harbour.")
+MADE_UP = (
+    "A dog runs over the grass.",
+    "Two women drink coffee.",
+    "A man paints a red house.",
+    "Children play ball.",
+    "A boy sleeps on a train.",
+    "The old ship is in the harbour.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +45,11 @@ def server() -> Iterator[RealServer]:
 
 def asked(count: int, tokens: int = 24) -> list[Prepared]:
     return [
-        question(f"q{number}", f"Translate into German: {MADE_UP[number % len(MADE_UP)]} ({number})",
-                 sampling=Sampling(max_new_tokens=tokens))
+        question(
+            f"q{number}",
+            f"Translate into German: {MADE_UP[number % len(MADE_UP)]} ({number})",
+            sampling=Sampling(max_new_tokens=tokens),
+        )
         for number in range(count)
     ]
 
@@ -54,10 +63,16 @@ def lines(code: str) -> list[str]:
 
 def test_the_server_is_recognised_and_every_field_arrives(server: RealServer) -> None:
     engine = OpenAIEngine(MODEL, server.url)
-    items = [question("short", "Say hello.", sampling=Sampling(max_new_tokens=3)),
-             question("stopped", "Count from one to ten, in digits, with commas.",
-                      sampling=Sampling(max_new_tokens=48, stop=(",",))),
-             question("long", "word " * 3000), question("scored", "Is it?", continuation=" Yes.")]
+    items = [
+        question("short", "Say hello.", sampling=Sampling(max_new_tokens=3)),
+        question(
+            "stopped",
+            "Count from one to ten, in digits, with commas.",
+            sampling=Sampling(max_new_tokens=48, stop=(",",)),
+        ),
+        question("long", "word " * 3000),
+        question("scored", "Is it?", continuation=" Yes."),
+    ]
     answers = {answer.key: answer for answer in engine.serve(ListFeed(items))}
     engine.close()
     assert engine.info.version.startswith("llamacpp") and engine.info.settings == {"model": MODEL}
@@ -72,8 +87,10 @@ def test_greedy_answers_repeat_and_seeded_ones_too(server: RealServer) -> None:
     """One slot at a time, so that the batch cannot differ."""
     engine = OpenAIEngine(MODEL, server.url, concurrency=1)
     warm = Sampling(max_new_tokens=24, temperature=1.0, seed=3)
-    items = [question("greedy", "Name a city.", sampling=Sampling(max_new_tokens=24)),
-             *(question(f"warm{number}", "Name a city.", sampling=warm) for number in range(4))]
+    items = [
+        question("greedy", "Name a city.", sampling=Sampling(max_new_tokens=24)),
+        *(question(f"warm{number}", "Name a city.", sampling=warm) for number in range(4)),
+    ]
     first, second = ({answer.key: answer.text for answer in engine.serve(ListFeed(items))} for _ in range(2))
     engine.close()
     assert first == second
@@ -151,8 +168,21 @@ def test_a_real_judge_answers_in_the_schema_and_is_found_to_be_useless(
     from judged import open_run
 
     open_run(tmp_path, 2, exact=6)
-    code = main(["judge", "run", "--results", str(tmp_path), "--judge", f"openai:{MODEL}@{server.url}", "--quiet",
-                 "--format", "json", "--concurrency", "4"])
+    code = main(
+        [
+            "judge",
+            "run",
+            "--results",
+            str(tmp_path),
+            "--judge",
+            f"openai:{MODEL}@{server.url}",
+            "--quiet",
+            "--format",
+            "json",
+            "--concurrency",
+            "4",
+        ]
+    )
     quality = json.loads(capsys.readouterr().out)["judges"][0]["quality"][0]
     assert code == 0
     assert quality["judged"] == 2

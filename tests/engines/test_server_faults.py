@@ -64,6 +64,7 @@ USUAL: dict[str, Any] = {"concurrency": 1, "timeout_s": 60.0, "retries": 1, "bac
 
 def ask(server: FaultServer, *keys: str, **options: Any) -> dict[str, Response] | EngineError:
     """The answers to `keys`, or the error that ended the run; both are sentences without the key."""
+
     def work() -> dict[str, Response] | EngineError:
         try:
             engine = OpenAIEngine("my-model", server.root, **{**USUAL, **options})
@@ -114,8 +115,20 @@ def test_what_is_odd_and_still_an_answer(server: FaultServer, name: str) -> None
     assert len(str(answer)) < 1000
 
 
-LOOKS = ("header lines drip", "body drips, blanks", "chunks drip", "100 Continue floods", *LARGE, "reset", "deep lists",
-         "no HTTP", "web page", "a list", "Latin-1", "a number of 5,000 digits")
+LOOKS = (
+    "header lines drip",
+    "body drips, blanks",
+    "chunks drip",
+    "100 Continue floods",
+    *LARGE,
+    "reset",
+    "deep lists",
+    "no HTTP",
+    "web page",
+    "a list",
+    "Latin-1",
+    "a number of 5,000 digits",
+)
 
 
 @pytest.mark.parametrize("name", LOOKS)
@@ -159,6 +172,7 @@ def test_a_fault_of_the_connection_itself(
     server: FaultServer, fault: Callable[[socket.socket], None], late: bool
 ) -> None:
     if late:
+
         def then(call: Any) -> None:
             server.at_accept = fault
             reset(call)
@@ -254,14 +268,29 @@ def test_waits_asked_for_at_once_count_once(server: FaultServer, monkeypatch: py
 
 ROW = {"2": {"logprob": -1.5}}
 ROWS: dict[str, Any] = {
-    "a number": 5, "text": "-1.5", "an object": {"2": ROW}, "none": [], "too few": [None],
-    "null rows": [None, None, None], "lists": [None, [1], [2]], "other tokens": [None, ROW, {"9": {"logprob": -1.0}}],
-    **{f"a value of {value!r:.12}": [None, ROW, {"2": {"logprob": value}}] for value in (
-        "-1.5", None, True, [1], 10**400, -(10**400), float("nan"), float("inf"), float("-inf"), 3.0)},
+    "a number": 5,
+    "text": "-1.5",
+    "an object": {"2": ROW},
+    "none": [],
+    "too few": [None],
+    "null rows": [None, None, None],
+    "lists": [None, [1], [2]],
+    "other tokens": [None, ROW, {"9": {"logprob": -1.0}}],
+    **{
+        f"a value of {value!r:.12}": [None, ROW, {"2": {"logprob": value}}]
+        for value in ("-1.5", None, True, [1], 10**400, -(10**400), float("nan"), float("inf"), float("-inf"), 3.0)
+    },
 }
 TOKENS: dict[str, Any] = {
-    "a number": 5, "text": "12", "of text": ["1", "\xb2"], "of floats": [1.0, 2.5], "of true": [True],
-    "of NaN": [float("nan")], "of lists": [[1]], "of 1e400": [float("inf")], "null": None,
+    "a number": 5,
+    "text": "12",
+    "of text": ["1", "\xb2"],
+    "of floats": [1.0, 2.5],
+    "of true": [True],
+    "of NaN": [float("nan")],
+    "of lists": [[1]],
+    "of 1e400": [float("inf")],
+    "null": None,
 }
 
 
@@ -275,14 +304,27 @@ def test_odd_tokens_fail_one_item(tokens: str) -> None:
     scored_by(lambda call: call.answer(prompt_logprobs=[None, ROW, ROW]), TOKENS[tokens])
 
 
-@pytest.mark.parametrize("name", ["deep lists", "endless body", "gzip bomb", "a string", "Latin-1", "events",
-                                  "400 with an escape sequence", "Retry-After: \xb2", "a number of 5,000 digits"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deep lists",
+        "endless body",
+        "gzip bomb",
+        "a string",
+        "Latin-1",
+        "events",
+        "400 with an escape sequence",
+        "Retry-After: \xb2",
+        "a number of 5,000 digits",
+    ],
+)
 def test_a_fault_while_a_text_is_scored(name: str) -> None:
     scored_by(FAULTS[name], [1])
 
 
 def scored_by(fault: Fault, prompt: Any) -> None:
     """A text of two tokens is scored by a server that counts tokens right unless `prompt` is odd."""
+
     def reply(call: Any) -> None:
         if call.path != "/tokenize":
             fault(call)
@@ -313,10 +355,28 @@ def test_ctrl_c_ends_a_run_while_the_server_misbehaves(server: FaultServer, name
     server.everything = FAULTS.get(name) or status(429, "later", Retry_After="60")
     for code in ("en", "de"):
         (tmp_path / f"test_2016_flickr.{code}").write_text("".join(f"{code} {n}\n" for n in range(8)))
-    words = ["run", "--model", f"openai:m@{server.root}", "--tasks", "multi30k:de", "--no-image", "--data",
-             str(tmp_path), "--results", str(tmp_path / "out"), "--timeout", "600"]
-    process = subprocess.Popen([sys.executable, "-m", "tvbench", *words], stdout=subprocess.PIPE, text=True,
-                               stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path)
+    words = [
+        "run",
+        "--model",
+        f"openai:m@{server.root}",
+        "--tasks",
+        "multi30k:de",
+        "--no-image",
+        "--data",
+        str(tmp_path),
+        "--results",
+        str(tmp_path / "out"),
+        "--timeout",
+        "600",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tvbench", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+    )
     try:
         assert until(lambda: bool(server.bodies)), "nothing was asked"
         process.send_signal(signal.SIGINT)

@@ -165,8 +165,9 @@ def test_what_the_server_says_of_itself_is_without_the_key(monkeypatch: pytest.M
 
 
 def everything(folder: Path) -> str:
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace")
-                     for path in sorted(folder.rglob("*")) if path.is_file())
+    return "\n".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*")) if path.is_file()
+    )
 
 
 def test_no_file_of_a_run_and_of_its_judge_holds_the_key(

@@ -164,7 +164,7 @@ def test_a_prompt_that_is_too_long_fails_alone(folder: Path) -> None:
     engine = TransformersEngine(folder, card_for(folder), max_model_len=200, batch_size=4)
     tight = max(
         (ask("tight", "ab " * count) for count in range(1, 80)),
-        key=lambda item: (length if (length := engine.inputs.encode(item).length) < 200 else 0),
+        key=lambda item: length if (length := engine.inputs.encode(item).length) < 200 else 0,
     )
     answers = serve(engine, [ask("long", "ab " * 400), ask("short", "ab"), tight])
     assert answers["long"].error and "context of 200" in answers["long"].error
@@ -270,17 +270,23 @@ def test_a_text_only_model(tmp_path: Path) -> None:
     torch.manual_seed(0)
     Qwen2ForCausalLM(
         Qwen2Config(
-            vocab_size=768, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=512, initializer_range=0.3, eos_token_id=1, bos_token_id=2,
+            vocab_size=768,
+            hidden_size=64,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=512,
+            initializer_range=0.3,
+            eos_token_id=1,
+            bos_token_id=2,
         )
     ).save_pretrained(tmp_path)
     requests = [ask(str(number), "wort " * (1 + 3 * number)) for number in range(6)]
     together = serve(TransformersEngine(tmp_path, card_for(tmp_path), dtype="float32"), requests)
     alone = serve(TransformersEngine(tmp_path, card_for(tmp_path), dtype="float32", batch_size=1), requests)
     assert [together[str(n)].text for n in range(6)] == [alone[str(n)].text for n in range(6)]
-    refused = serve(
-        TransformersEngine(tmp_path, card_for(tmp_path)), [ask("x", "Was?", picture(1, (60, 60)))]
-    )
+    refused = serve(TransformersEngine(tmp_path, card_for(tmp_path)), [ask("x", "Was?", picture(1, (60, 60)))])
     assert refused["x"].error and "text only" in refused["x"].error
 
 
@@ -294,16 +300,18 @@ def media(kind: str = "image") -> Media:
 def test_the_published_prompt(folder: Path) -> None:
     prompter = Prompter(folder, card_for(folder))
     text = prompter.render([Message("user", (media(), "Was ist das? "))])
-    assert text == (
-        "<bos><start_of_turn>user\n<image>\nWas ist das?<end_of_turn>\n<start_of_turn>model\n"
-    )
+    assert text == ("<bos><start_of_turn>user\n<image>\nWas ist das?<end_of_turn>\n<start_of_turn>model\n")
     ids = prompter.encode([Message("user", (media(), "Was ist das? "))])
     assert ids.count(prompter.tokenizer.bos_token_id) == 1 and prompter.tokenizer.decode(ids) == text
 
 
 def test_string_and_parts_give_the_same_bytes(folder: Path) -> None:
-    turns = [Message("system", ("Kurz.",)), Message("user", (media(), media("video"), "Was?")),
-             Message("assistant", ("Ein Kreis.",)), Message("user", ("Und?",))]
+    turns = [
+        Message("system", ("Kurz.",)),
+        Message("user", (media(), media("video"), "Was?")),
+        Message("assistant", ("Ein Kreis.",)),
+        Message("user", ("Und?",)),
+    ]
     texts = [Prompter(folder, card_for(folder, chat={"content": name})).render(turns) for name in ("string", "parts")]
     assert texts[0] == texts[1]
     opening = "<bos><start_of_turn>system\nKurz.<end_of_turn>\n<start_of_turn>user\n<image>\n<video>\n"

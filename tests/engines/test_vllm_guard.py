@@ -65,8 +65,13 @@ def test_a_killed_process_leaves_nothing_of_vllm_behind(tmp_path: Path, stopped:
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    with subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "PYTHONPATH": path}) as parent:
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as parent:
         assert parent.stdin is not None and parent.stdout is not None
         engine, worker, other = (int(word) for word in line_with(parent.stdout, "started").split()[1:])
         try:

@@ -21,10 +21,14 @@ def core_of(process: Any) -> Any:
     return SimpleNamespace(outputs_queue=queue.Queue(), resources=SimpleNamespace(engine_manager=manager))
 
 
-@pytest.mark.parametrize(("seconds", "number", "said"), [
-    (600, signal.SIGKILL, "ended by SIGKILL; out of memory?"), (600, signal.SIGTERM, "ended by SIGTERM"),
-    (0, None, "ended by itself, with exit code 0"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "number", "said"),
+    [
+        (600, signal.SIGKILL, "ended by SIGKILL; out of memory?"),
+        (600, signal.SIGTERM, "ended by SIGTERM"),
+        (0, None, "ended by itself, with exit code 0"),
+    ],
+)
 def test_whoever_waits_for_answers_hears_of_the_death(seconds: int, number: int | None, said: str) -> None:
     process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(seconds,))
     process.start()

@@ -129,8 +129,12 @@ def test_a_unified_model_reads_what_its_settings_say(bench: Bench, kind: str, se
 
 
 def test_missing_wrong_and_several_references(tmp_path: Path) -> None:
-    rows: list[Any] = [("A dog.", "Ein Hund.", ()), ("A dog.", "Ein Hund.", (None,)), (7, "Ein Hund.", ("Ein Hund.",)),
-            ("A cat.", "Eine Katze.", ("Die Katze.", "Eine Katze."))]
+    rows: list[Any] = [
+        ("A dog.", "Ein Hund.", ()),
+        ("A dog.", "Ein Hund.", (None,)),
+        (7, "Ein Hund.", ("Ein Hund.",)),
+        ("A cat.", "Eine Katze.", ("Die Katze.", "Eine Katze.")),
+    ]
     bench = Bench(tmp_path, rows)
     summary = bench.score()
     assert [one["ref"] for one in bench.log("segments")[0]] == ["Die Katze."]
@@ -320,7 +324,9 @@ def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, s
     bench.plan(quiet_after=5, child=True)
     command = [sys.executable, "-m", "tvbench", "comet", str(bench.run.path), "--checkpoint", str(bench.checkpoint)]
     running = subprocess.Popen(
-        command, env={**os.environ, "TVBENCH_COMET_PYTHON": str(shim(bench.folder))}, stderr=subprocess.PIPE,
+        command,
+        env={**os.environ, "TVBENCH_COMET_PYTHON": str(shim(bench.folder))},
+        stderr=subprocess.PIPE,
         # A shell starts its background jobs with SIGINT ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
@@ -336,11 +342,14 @@ def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, s
     assert len(bench.stored()) == 5
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    ("xcomet-x", "Did you mean xcomet-xl"),
-    ("./nowhere.ckpt", "there is no file or folder"),
-    (".", "is not a COMET checkpoint"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("xcomet-x", "Did you mean xcomet-xl"),
+        ("./nowhere.ckpt", "there is no file or folder"),
+        (".", "is not a COMET checkpoint"),
+    ],
+)
 def test_a_checkpoint_that_is_none(
     bench: Bench, words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -359,7 +368,7 @@ def test_a_run_without_translations(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_does_not_load(bench: Bench) -> None:
-    dying = [sys.executable, "-c", "print('{\"tvbench\": \"fatal\", \"error\": \"KeyError: word_layer\"}')"]
+    dying = [sys.executable, "-c", 'print(\'{"tvbench": "fatal", "error": "KeyError: word_layer"}\')']
     with pytest.raises(EngineError, match="cannot be loaded: KeyError: word_layer"):
         score_run(bench.run, str(bench.checkpoint), worker=dying)
 

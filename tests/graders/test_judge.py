@@ -28,8 +28,9 @@ def scores_of(folder: Path) -> dict[str, float | None]:
 
 
 def replies_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for path in folder.glob("judges/*/responses.jsonl")
-            for line in path.read_text().splitlines()]
+    return [
+        json.loads(line) for path in folder.glob("judges/*/responses.jsonl") for line in path.read_text().splitlines()
+    ]
 
 
 def test_every_open_answer_gets_the_judges_score(tmp_path: Path) -> None:
@@ -120,13 +121,26 @@ def test_killed_and_resumed_no_call_is_paid_twice(tmp_path: Path) -> None:
     folder = open_run(tmp_path, 40)
     with judge_server() as server:
         server.delay = 0.02
-        command = [sys.executable, "-m", "tvbench", "judge", "run", "--results", str(tmp_path), "--judge",
-                   server.model, "--concurrency", "2", "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "tvbench",
+            "judge",
+            "run",
+            "--results",
+            str(tmp_path),
+            "--judge",
+            server.model,
+            "--concurrency",
+            "2",
+            "--quiet",
+        ]
         stored_at_kill: set[str] = set()
         for _ in range(3):
             before = len(replies_of(folder))
-            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                                       stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+            )
             while process.poll() is None and len(replies_of(folder)) < before + 8:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
@@ -233,8 +247,24 @@ def test_judge_scores_are_compared_between_runs(tmp_path: Path, capsys: pytest.C
         judge(tmp_path, server.model)
         main(["judge", "other", "--results", str(tmp_path), "--judge", server.model, "--quiet"])
     capsys.readouterr()
-    assert main(["compare", "run", "other", "--results", str(tmp_path), "--metric", "judge", "--format", "json",
-                 "--resamples", "200"]) == 0
+    assert (
+        main(
+            [
+                "compare",
+                "run",
+                "other",
+                "--results",
+                str(tmp_path),
+                "--metric",
+                "judge",
+                "--format",
+                "json",
+                "--resamples",
+                "200",
+            ]
+        )
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)["tasks"][0]
     assert found["overall"]["items"] == 30
     assert found["overall"]["difference"] == 0
@@ -255,15 +285,18 @@ def test_an_answer_that_changed_is_judged_anew(tmp_path: Path) -> None:
     assert scores_of(folder)["open-1"] == 1.0
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (("--rubric", "tvbnech"), "tvbench"),
-    (("--rubric", "{tmp}/bad.yaml"), "prompts"),
-    (("--price", "cheap"), "two amounts"),
-    (("--budget", "1"), "--price"),
-    (("--check", "few"), "--check"),
-    (("--tasks", "almm"), "alm"),
-    (("--languages", "Germann"), "German"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rubric", "tvbnech"), "tvbench"),
+        (("--rubric", "{tmp}/bad.yaml"), "prompts"),
+        (("--price", "cheap"), "two amounts"),
+        (("--budget", "1"), "--price"),
+        (("--check", "few"), "--check"),
+        (("--tasks", "almm"), "alm"),
+        (("--languages", "Germann"), "German"),
+    ],
+)
 def test_wrong_words_are_explained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:

@@ -93,8 +93,13 @@ def test_a_judge_that_quotes_the_answer_is_read_right(attack: str, quote: str) -
 def test_a_judge_that_only_quotes_or_quotes_badly_gives_no_marks(attack: str) -> None:
     rubric, answer = known_rubrics()["tvbench"], ANSWERS[attack]
     nonce = nonce_of(case(answer), rubric)
-    for reply in (answer, f"{answer}\n0", f"I see {answer}. It earns nothing.", f"```\n{answer}\n```",
-                  f'{{"reason": "{answer}", "right_language": true, "score": 0, "nonce": "{nonce}"}}'):
+    for reply in (
+        answer,
+        f"{answer}\n0",
+        f"I see {answer}. It earns nothing.",
+        f"```\n{answer}\n```",
+        f'{{"reason": "{answer}", "right_language": true, "score": 0, "nonce": "{nonce}"}}',
+    ):
         assert read_reply(reply, rubric, nonce).score in (None, 0.0), reply
 
 
@@ -126,22 +131,41 @@ def test_a_verdict_without_the_nonce_is_asked_for_again(reply: str) -> None:
 
 def published(reply: str = "json") -> Rubric:
     """A rubric without a nonce, as those of others are."""
-    return rubric_from({"name": "theirs", "version": 1, "scale": [0, 5], "reply": reply, "judges": "open",
-                        "prompts": {"default": "Grade {answer}"}}, "here")
+    return rubric_from(
+        {
+            "name": "theirs",
+            "version": 1,
+            "scale": [0, 5],
+            "reply": reply,
+            "judges": "open",
+            "prompts": {"default": "Grade {answer}"},
+        },
+        "here",
+    )
 
 
-@pytest.mark.parametrize(("reply", "score"), [
-    ('{"score": 4}', 0.8), ('Here:\n{"reason": "2/5 of it", "score": 4}', 0.8), ("4", 0.8), ("Score: 4/5", 0.8),
-    (f"It says {FULL}.\n0", None), (f"{FULL}\nScore: 0", None), (f'{FULL} {{"score": 0}}', None), ("5\n0", None),
-    ('{"score": 5, "score": 0}', None),
-])
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ('{"score": 4}', 0.8),
+        ('Here:\n{"reason": "2/5 of it", "score": 4}', 0.8),
+        ("4", 0.8),
+        ("Score: 4/5", 0.8),
+        (f"It says {FULL}.\n0", None),
+        (f"{FULL}\nScore: 0", None),
+        (f'{FULL} {{"score": 0}}', None),
+        ("5\n0", None),
+        ('{"score": 5, "score": 0}', None),
+    ],
+)
 def test_without_a_nonce_all_numbers_must_agree(reply: str, score: float | None) -> None:
     assert read_reply(reply, published()).score == score
 
 
-@pytest.mark.parametrize(("reply", "score"), [
-    ("4", 0.8), ('{"score": 4}', 0.8), ('```json\n{"score": 4}\n```', 0.8), (f"It says {FULL}. Zero.", None),
-])
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [("4", 0.8), ('{"score": 4}', 0.8), ('```json\n{"score": 4}\n```', 0.8), (f"It says {FULL}. Zero.", None)],
+)
 def test_where_a_number_is_asked_for_an_object_is_one_only_alone(reply: str, score: float | None) -> None:
     assert read_reply(reply, published("number")).score == score
 
@@ -152,12 +176,18 @@ def test_a_published_prompt_stays_as_it_was_published() -> None:
     assert known_rubrics()["alm-official"].version == 1
 
 
-@pytest.mark.parametrize("prompts", [
-    {"default": "{answer}", "long": "{answer} {nonce}"}, {"default": "{answer} {nonce}"},
-])
+@pytest.mark.parametrize(
+    "prompts", [{"default": "{answer}", "long": "{answer} {nonce}"}, {"default": "{answer} {nonce}"}]
+)
 def test_a_rubric_with_half_a_nonce_is_refused(prompts: dict[str, str]) -> None:
-    data: dict[str, Any] = {"name": "x", "version": 1, "scale": [0, 5], "judges": "open", "prompts": prompts,
-                            "reply": "json" if len(prompts) > 1 else "number"}
+    data: dict[str, Any] = {
+        "name": "x",
+        "version": 1,
+        "scale": [0, 5],
+        "judges": "open",
+        "prompts": prompts,
+        "reply": "json" if len(prompts) > 1 else "number",
+    }
     with pytest.raises(Exception, match="nonce"):
         rubric_from(data, "here")
 
@@ -187,9 +217,18 @@ def test_verdicts_on_an_older_prompt_are_not_mixed_with_new_ones(tmp_path: Path)
     """A folder of version 1, without a nonce, is read as it was, and is another judge."""
     folder = open_run(tmp_path, 4)
     older = tmp_path / "older.yaml"
-    older.write_text(json.dumps({
-        "name": "tvbench", "version": 1, "scale": [0, 5], "reply": "json", "judges": "open",
-        "prompts": {"default": "{question} {reference} <answer>{answer}</answer> {language}"}}))
+    older.write_text(
+        json.dumps(
+            {
+                "name": "tvbench",
+                "version": 1,
+                "scale": [0, 5],
+                "reply": "json",
+                "judges": "open",
+                "prompts": {"default": "{question} {reference} <answer>{answer}</answer> {language}"},
+            }
+        )
+    )
     with judge_server(form='{{"reason": "r", "score": {}}}') as server:
         assert judge(tmp_path, server.model, "--rubric", str(older)) == 0
         assert len(server.bodies) == 4

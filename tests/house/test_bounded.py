@@ -22,19 +22,31 @@ from tvbench.safety.bounded import json_value, read_json, read_yaml, yaml_value
 
 Said = pytest.CaptureFixture[str]
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
 
 YAML = {
-    "laughs": (LAUGHS, "stand for more than"), "cycle": ("a: &a [*a]\n", "holds itself"),
-    "cycle of a mapping": ("a: &a {b: *a}\n", "holds itself"), "merge bomb": ("a: &a {b: 1}\nc: {<<: *c}\n", "alias"),
-    "deep flow": ("[" * 100_000, "nested"), "deep block": ("- " * 10_000 + "x", "nested"),
-    "deep mappings": ("{a: " * 5_000, "nested"), "twice": ("a: 1\na: 2\n", "given twice"),
-    "huge number": ("a: " + "9" * 10_000, "does not fit"), "no date": ("a: 2026-13-45\n", "does not fit"),
-    "bad bool": ("a: !!bool x\n", "does not fit"), "bad int": ("a: !!int ''\n", "does not fit"),
-    "bad time": ("a: !!timestamp x\n", "does not fit"), "bad binary": ("a: !!binary a\n", "base64"),
+    "laughs": (LAUGHS, "stand for more than"),
+    "cycle": ("a: &a [*a]\n", "holds itself"),
+    "cycle of a mapping": ("a: &a {b: *a}\n", "holds itself"),
+    "merge bomb": ("a: &a {b: 1}\nc: {<<: *c}\n", "alias"),
+    "deep flow": ("[" * 100_000, "nested"),
+    "deep block": ("- " * 10_000 + "x", "nested"),
+    "deep mappings": ("{a: " * 5_000, "nested"),
+    "twice": ("a: 1\na: 2\n", "given twice"),
+    "huge number": ("a: " + "9" * 10_000, "does not fit"),
+    "no date": ("a: 2026-13-45\n", "does not fit"),
+    "bad bool": ("a: !!bool x\n", "does not fit"),
+    "bad int": ("a: !!int ''\n", "does not fit"),
+    "bad time": ("a: !!timestamp x\n", "does not fit"),
+    "bad binary": ("a: !!binary a\n", "base64"),
     "code": ("a: !!python/object/apply:os.system [true]\n", "could not determine a constructor"),
-    "unhashable": ("? [a]\n: b\n", "unhashable"), "unclosed": ("a: [\n", "expected"), "nul": ("a: \x00\n", "control"),
-    "merge": ("<<: 3\n", "merg"), "no anchor": ("a: *b\n", "alias"), "two documents": ("a: 1\n---\nb: 2\n", "document"),
+    "unhashable": ("? [a]\n: b\n", "unhashable"),
+    "unclosed": ("a: [\n", "expected"),
+    "nul": ("a: \x00\n", "control"),
+    "merge": ("<<: 3\n", "merg"),
+    "no anchor": ("a: *b\n", "alias"),
+    "two documents": ("a: 1\n---\nb: 2\n", "document"),
 }
 
 
@@ -51,8 +63,20 @@ def test_yaml_that_is_good() -> None:
     assert yaml_value("a: 1\na: 2\n", twice=True) == {"a": 2} and yaml_value("") is None
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 60 + "]" * 60, '{"a":' * 60 + "1" + "}" * 60, "9" * 10_000,
-                                  "{", "", "nul", "[1,]", '"\\u12"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[" * 60 + "]" * 60,
+        '{"a":' * 60 + "1" + "}" * 60,
+        "9" * 10_000,
+        "{",
+        "",
+        "nul",
+        "[1,]",
+        '"\\u12"',
+    ],
+)
 def test_json_within_bounds(text: str) -> None:
     for given in (text, text.encode()):
         with pytest.raises(ValueError):
@@ -77,27 +101,46 @@ def test_files_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 CARDS: dict[str, str] = {
     **{name: f"hub: org/x\n{text}" for name, (text, _) in YAML.items()},
-    "notes list": "hub: org/x\nnotes: [a]\n", "hub number": "hub: 3\n", "hub null": "hub:\n",
+    "notes list": "hub: org/x\nnotes: [a]\n",
+    "hub number": "hub: 3\n",
+    "hub null": "hub:\n",
     "hub nul": 'hub: "a\\0b"\n',
-    "folder nul": 'folder: "a\\0b"\n', "folder user": "folder: ~nobody-of-that-name/x\n",
+    "folder nul": 'folder: "a\\0b"\n',
+    "folder user": "folder: ~nobody-of-that-name/x\n",
     "folder device": "folder: /dev\n",
-    "folder gone": "folder: nowhere\n", "two kinds": "hub: org/x\nserver: y\nurl: http://127.0.0.1:9\n",
-    "server alone": "server: x\n", "url list": "server: x\nurl: [a]\n", "url odd": "server: x\nurl: 'http://[::1'\n",
-    "url password": "server: x\nurl: http://a:b@127.0.0.1:9\n", "url script": "server: x\nurl: javascript:1\n",
-    "parameters": f"hub: org/x\nparameters: {'9' * 4000}\n", "parameters nan": "hub: org/x\nparameters: .nan\n",
+    "folder gone": "folder: nowhere\n",
+    "two kinds": "hub: org/x\nserver: y\nurl: http://127.0.0.1:9\n",
+    "server alone": "server: x\n",
+    "url list": "server: x\nurl: [a]\n",
+    "url odd": "server: x\nurl: 'http://[::1'\n",
+    "url password": "server: x\nurl: http://a:b@127.0.0.1:9\n",
+    "url script": "server: x\nurl: javascript:1\n",
+    "parameters": f"hub: org/x\nparameters: {'9' * 4000}\n",
+    "parameters nan": "hub: org/x\nparameters: .nan\n",
     "prices": f"hub: org/x\nprices: {{input: {'9' * 4000}, output: 1}}\n",
-    "prices nan": "hub: org/x\nprices: {input: .nan, output: .inf}\n", "aliases": "hub: org/x\naliases: {a: b}\n",
-    "alias null": "hub: org/x\naliases: [null]\n", "no": "hub: org/x\nlanguages: [no]\n",
-    "chat date": "hub: org/x\nchat: {a: 2026-01-01}\n", "chat bytes": "hub: org/x\nchat: {a: !!binary aGk=}\n",
-    "chat set": "hub: org/x\nchat: {a: !!set {x}}\n", "chat keys": "hub: org/x\nchat: {a: {1: 2}}\n",
-    "chat text": "hub: org/x\nchat: text\n", "numerics list": "hub: org/x\nnumerics: [1]\n",
-    "engine": "hub: org/x\nengine: {vllm: [1]}\n", "engine unknown": "hub: org/x\nengine: {rocket: {}}\n",
+    "prices nan": "hub: org/x\nprices: {input: .nan, output: .inf}\n",
+    "aliases": "hub: org/x\naliases: {a: b}\n",
+    "alias null": "hub: org/x\naliases: [null]\n",
+    "no": "hub: org/x\nlanguages: [no]\n",
+    "chat date": "hub: org/x\nchat: {a: 2026-01-01}\n",
+    "chat bytes": "hub: org/x\nchat: {a: !!binary aGk=}\n",
+    "chat set": "hub: org/x\nchat: {a: !!set {x}}\n",
+    "chat keys": "hub: org/x\nchat: {a: {1: 2}}\n",
+    "chat text": "hub: org/x\nchat: text\n",
+    "numerics list": "hub: org/x\nnumerics: [1]\n",
+    "engine": "hub: org/x\nengine: {vllm: [1]}\n",
+    "engine unknown": "hub: org/x\nengine: {rocket: {}}\n",
     "engine code": "hub: org/x\nengine: {vllm: {trust_remote_code: true}}\n",
-    "engine class": "hub: org/x\nengine: {vllm: {worker_cls: os.system}}\n", "unknown key": "hub: org/x\nrm: -rf\n",
-    "long": f"hub: org/x\nnotes: {'x' * 100_000}\n", "name list": "hub: org/x\nname: [a]\n",
-    "name path": "hub: org/x\nname: ../../x\n", "revision": "hub: org/x\nrevision: 1e10\n",
+    "engine class": "hub: org/x\nengine: {vllm: {worker_cls: os.system}}\n",
+    "unknown key": "hub: org/x\nrm: -rf\n",
+    "long": f"hub: org/x\nnotes: {'x' * 100_000}\n",
+    "name list": "hub: org/x\nname: [a]\n",
+    "name path": "hub: org/x\nname: ../../x\n",
+    "revision": "hub: org/x\nrevision: 1e10\n",
     "hub path": "hub: ../../etc\n",
-    "builtin": "builtin: ../../../etc\n", "number": "hub\n", "list": "- hub: x\n",
+    "builtin": "builtin: ../../../etc\n",
+    "number": "hub\n",
+    "list": "- hub: x\n",
 }
 
 
@@ -107,9 +150,13 @@ def test_hostile_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     (tmp_path / "models" / "evil.yaml").write_text(CARDS[name])
     monkeypatch.chdir(tmp_path)
     catalog._models.cache_clear()
-    for words in (["models"], ["models", "--format", "json"], ["models", "show", "evil"],
-                  ["models", "show", "evil", "--format", "json"],
-                  ["run", "--model", "evil", "--tasks", "mini-alm:de", "--limit", "1", "--dry-run", "--offline"]):
+    for words in (
+        ["models"],
+        ["models", "--format", "json"],
+        ["models", "show", "evil"],
+        ["models", "show", "evil", "--format", "json"],
+        ["run", "--model", "evil", "--tasks", "mini-alm:de", "--limit", "1", "--dry-run", "--offline"],
+    ):
         assert main(words) in (0, 1, 2)
         said = capsys.readouterr().err
         assert len(said) < 2500 and said.count("\n") < 12
@@ -132,8 +179,11 @@ def test_a_card_may_be_no_file_at_all(tmp_path: Path, monkeypatch: pytest.Monkey
 
 DOC = {"en": "A dog.", "de": "Ein Hund."}
 ROW = {"doc_id": 0, "doc": DOC, "filtered_resps": ["Ein Hund."], "target": "Ein Hund.", "input": "Translate\nA dog."}
-RESULTS: dict[str, Any] = {"results": {"multi30k-de": {"bleu,none": 1.0}}, "model_name": "org/model",
-                           "n-samples": {"multi30k-de": {"effective": 2}}}
+RESULTS: dict[str, Any] = {
+    "results": {"multi30k-de": {"bleu,none": 1.0}},
+    "model_name": "org/model",
+    "n-samples": {"multi30k-de": {"effective": 2}},
+}
 
 
 def deep(levels: int) -> Any:
@@ -152,36 +202,56 @@ def with_row(**changes: Any) -> tuple[Any, Any]:
 
 
 LOGS: dict[str, tuple[Any, Any]] = {
-    "results list": with_results(results=[]), "results null": with_results(results=None),
-    "results of lists": with_results(results={"multi30k-de": [1]}), "results deep": with_results(extra=deep(60)),
+    "results list": with_results(results=[]),
+    "results null": with_results(results=None),
+    "results of lists": with_results(results={"multi30k-de": [1]}),
+    "results deep": with_results(extra=deep(60)),
     "metric huge": with_results(results={"multi30k-de": {"bleu": 10**400, "x": float("nan"), "y": float("inf")}}),
     "groups number": with_results(group_subtasks={"g": 7}),
     "groups odd": with_results(group_subtasks={"g": [[1], {}, 2]}),
-    "groups list": with_results(group_subtasks=[1]), "configs": with_results(configs={"multi30k-de": [1]}),
+    "groups list": with_results(group_subtasks=[1]),
+    "configs": with_results(configs={"multi30k-de": [1]}),
     "data path": with_results(configs={"multi30k-de": {"dataset_path": {"a": [1]}}}),
     "samples huge": with_results(**{"n-samples": {"multi30k-de": {"effective": 10**18}}}),
     "samples negative": with_results(**{"n-samples": {"multi30k-de": {"effective": -5}}}),
     "samples true": with_results(**{"n-samples": {"multi30k-de": {"effective": True}}}),
-    "samples text": with_results(**{"n-samples": {"multi30k-de": "two"}}), "samples more": with_results(
-        **{"n-samples": {"multi30k-de": {"effective": 9}}}),
-    "model list": with_results(model_name=["a"]), "model path": with_results(model_name="../../../etc/x"),
-    "model long": with_results(model_name="x" * 5000), "model half": with_results(model_name="a\ud83d"),
+    "samples text": with_results(**{"n-samples": {"multi30k-de": "two"}}),
+    "samples more": with_results(**{"n-samples": {"multi30k-de": {"effective": 9}}}),
+    "model list": with_results(model_name=["a"]),
+    "model path": with_results(model_name="../../../etc/x"),
+    "model long": with_results(model_name="x" * 5000),
+    "model half": with_results(model_name="a\ud83d"),
     "model arguments": with_results(model_name=None, config={"model_args": {"pretrained": [1]}}),
     "task path": with_results(results={"../../x": {}, "/etc/passwd": {}, "a\0b": {}, "x" * 5000: {}, "": {}}),
     "version": with_results(lmms_eval_version={"a": 1}, git_hash=[2]),
-    "row id text": with_row(doc_id="1"), "row id huge": with_row(doc_id=10**30), "row id null": with_row(doc_id=None),
-    "row id twice": with_row(doc_id=0), "row id negative": with_row(doc_id=-1), "row doc list": with_row(doc=[1]),
+    "row id text": with_row(doc_id="1"),
+    "row id huge": with_row(doc_id=10**30),
+    "row id null": with_row(doc_id=None),
+    "row id twice": with_row(doc_id=0),
+    "row id negative": with_row(doc_id=-1),
+    "row doc list": with_row(doc=[1]),
     "row doc numbers": with_row(doc={"en": 1, "de": {"a": [2]}}),
     "row doc null": with_row(doc={"en": None, "de": None}),
-    "row doc of another task": with_row(doc={"question": "x"}), "row answer object": with_row(filtered_resps={"a": 1}),
-    "row answer deep": with_row(filtered_resps=deep(40)), "row deep": with_row(extra=deep(5000 // 100)),
-    "row answer null": with_row(filtered_resps=None), "row answer half": with_row(filtered_resps=["\ud83d"]),
-    "row metrics": with_row(bleu={"a": 10**400, "b": {"c": "d"}}), "row input list": with_row(input=[1], doc=None),
-    "row target object": with_row(target={"a": 1}, doc=None), "rows lists": (RESULTS, [[1], 2, None, "x"]),
-    "rows empty": (RESULTS, []), "rows bytes": (RESULTS, b"\xff\xfe\n"), "rows cut": (RESULTS, b'{"doc_id": 0, "do'),
-    "rows deep": (RESULTS, b"[" * 100_000 + b"\n"), "rows gzip": (RESULTS, b"\x1f\x8b\x08\x00"),
-    "results cut": (b'{"results": {', [ROW]), "results bytes": (b"\xff", [ROW]), "results empty": (b"", [ROW]),
-    "results nested": (b"[" * 100_000, [ROW]), "results number": (b"9" * 10_000, [ROW]),
+    "row doc of another task": with_row(doc={"question": "x"}),
+    "row answer object": with_row(filtered_resps={"a": 1}),
+    "row answer deep": with_row(filtered_resps=deep(40)),
+    "row deep": with_row(extra=deep(5000 // 100)),
+    "row answer null": with_row(filtered_resps=None),
+    "row answer half": with_row(filtered_resps=["\ud83d"]),
+    "row metrics": with_row(bleu={"a": 10**400, "b": {"c": "d"}}),
+    "row input list": with_row(input=[1], doc=None),
+    "row target object": with_row(target={"a": 1}, doc=None),
+    "rows lists": (RESULTS, [[1], 2, None, "x"]),
+    "rows empty": (RESULTS, []),
+    "rows bytes": (RESULTS, b"\xff\xfe\n"),
+    "rows cut": (RESULTS, b'{"doc_id": 0, "do'),
+    "rows deep": (RESULTS, b"[" * 100_000 + b"\n"),
+    "rows gzip": (RESULTS, b"\x1f\x8b\x08\x00"),
+    "results cut": (b'{"results": {', [ROW]),
+    "results bytes": (b"\xff", [ROW]),
+    "results empty": (b"", [ROW]),
+    "results nested": (b"[" * 100_000, [ROW]),
+    "results number": (b"9" * 10_000, [ROW]),
 }
 
 
@@ -219,15 +289,19 @@ def test_a_bad_row_is_named_by_its_own_file_and_line(
     assert main(["import", "lmms-eval", "logs"]) == 1
     lost = [line for line in capsys.readouterr().err.splitlines() if "bad " in line]
     for number, name in enumerate(("one", "two", "three"), 1):
-        assert [line for line in lost if f"bad {name}" in line and f"{name}/20250101_000000_samples_multi30k-de.jsonl:"
-                f"{number}" in line], lost
+        assert [
+            line
+            for line in lost
+            if f"bad {name}" in line and f"{name}/20250101_000000_samples_multi30k-de.jsonl:{number}" in line
+        ], lost
 
 
 # ── Rows, mixtures, recipes, rubrics, figures ─────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("line", ["[" * 100_000, '{"a": ' * 60 + "1" + "}" * 60, '{"a": ' + "9" * 5000 + "}", "[1]",
-                                  "null", '{"a"'])
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"a": ' * 60 + "1" + "}" * 60, '{"a": ' + "9" * 5000 + "}", "[1]", "null", '{"a"']
+)
 def test_a_bad_row_of_data_is_named(tmp_path: Path, line: str) -> None:
     write_jsonl(tmp_path / "test.jsonl", [{"a": 1}])
     (tmp_path / "test.jsonl").open("a").write(line + "\n")

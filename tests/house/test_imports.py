@@ -40,41 +40,97 @@ def imported(folder: Path, *words: str) -> set[str]:
     """The top-level modules that `tvbench words` has imported when it ends well; it is run in `folder`."""
     names = folder / "imported.json"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
-    done = subprocess.run([sys.executable, "-c", PROBE, str(names), *words], cwd=folder, env=env, check=False,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(names), *words],
+        cwd=folder,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout
     return set(json.loads(names.read_text()))
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", *(f"{name} --help" for name in (
-    "run", "train", "score", "import", "leaderboard", "explain", "audit", "tasks", "models", "fetch", "comet", "setup",
-    "languages"))])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "--version",
+        *(
+            f"{name} --help"
+            for name in (
+                "run",
+                "train",
+                "score",
+                "import",
+                "leaderboard",
+                "explain",
+                "audit",
+                "tasks",
+                "models",
+                "fetch",
+                "comet",
+                "setup",
+                "languages",
+            )
+        ),
+    ],
+)
 def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words: str) -> None:
     assert not imported(tmp_path, *words.split()) & (HEAVY | DRAWING)
 
 
-@pytest.mark.parametrize("words", [
-    "tasks", "tasks --format json", "tasks show alm", "tasks show mini", "tasks show multi30k --format json",
-    "train --recipe paper --size 9b --dry-run", "train --recipe mini --dry-run --format json",
-    "models", "models --format json", "models show towervision-9b", "models show tower-mini",
-    "models show openai:m@http://127.0.0.1:9/v1", "languages", "languages de", "languages --format json",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tasks",
+        "tasks --format json",
+        "tasks show alm",
+        "tasks show mini",
+        "tasks show multi30k --format json",
+        "train --recipe paper --size 9b --dry-run",
+        "train --recipe mini --dry-run --format json",
+        "models",
+        "models --format json",
+        "models show towervision-9b",
+        "models show tower-mini",
+        "models show openai:m@http://127.0.0.1:9/v1",
+        "languages",
+        "languages de",
+        "languages --format json",
+    ],
+)
 def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
     assert not imported(tmp_path, *words.split()) & HEAVY
 
 
 @pytest.mark.parametrize("runs", [0, 2])
-@pytest.mark.parametrize("words", [
-    "", "--languages", "--format json", "--format csv", "--format markdown", "--tasks mini,multi30k",
-    "--by support", "--by category-kind --format json",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--languages",
+        "--format json",
+        "--format csv",
+        "--format markdown",
+        "--tasks mini,multi30k",
+        "--by support",
+        "--by category-kind --format json",
+    ],
+)
 def test_the_leaderboard_imports_nothing_heavy(tmp_path: Path, words: str, runs: int) -> None:
     results = tmp_path / "results"
     results.mkdir()
     for number in range(runs):
-        write_run(results, f"run-{number}", f"model-{number}", task_result("multi30k", primary="bleu", value=30.0),
-                  task_result("mini-alm"))
+        write_run(
+            results,
+            f"run-{number}",
+            f"model-{number}",
+            task_result("multi30k", primary="bleu", value=30.0),
+            task_result("mini-alm"),
+        )
     assert not imported(tmp_path, "leaderboard", "--results", "results", *words.split()) & HEAVY
 
 
@@ -227,7 +283,9 @@ def imports(source: str) -> Iterator[str]:
             assert node.level == 0, "imports are written in full"
             if (node.module or "").partition(".")[0] == "tvbench":
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
-                yield from (name if node.module == "tvbench" or is_module(name) else node.module or "" for name in names)
+                yield from (
+                    name if node.module == "tvbench" or is_module(name) else node.module or "" for name in names
+                )
             else:
                 yield node.module or ""
 
@@ -252,35 +310,44 @@ def test_every_row_of_the_rules_is_about_something_that_exists() -> None:
         assert any(belongs(name, row) for name in names), row
 
 
-@pytest.mark.parametrize(('module', 'source', 'said'), [
-    ("engines.new", "from tvbench.data.options import parse_options", "engines.new knows data.options"),
-    ("engines.new", "def late():\n    from tvbench.runs import store", "engines.new knows runs.store"),
-    ("engines.new", "from tvbench.mini.checkpoint import build_tiny", "engines.new knows mini.checkpoint"),
-    ("engines.protocol", "import tvbench.engines.vllm", "engines.protocol knows engines.vllm"),
-    ("data.media.new", "from tvbench.engines.protocol import Feed", "data.media.new knows engines.protocol"),
-    ("runs.runner", "from tvbench.engines.open import open_engine", "runs.runner knows engines.open"),
-    ("scoring.new", "from tvbench.runs.store import RunFolder", "scoring.new knows runs.store"),
-    ("scoring.new", "import tvbench", "scoring.new knows tvbench"),
-    ("report.new", "if TYPE_CHECKING:\n    from tvbench.engines.protocol import Engine",
-     "report.new knows engines.protocol"),
-    ("types", "from tvbench.errors import UsageError", "types knows errors"),
-    ("runs.keys", "from tvbench.cli.output import remark", "runs.keys knows cli.output"),
-    ("tasks.new", "from tvbench.runs.store import RunFolder", "tasks.new knows runs.store"),
-    ("registry.catalog", "from tasks.alm import TASK", "registry.catalog knows the task file tasks.alm"),
-    ("mini.render", "import torch.nn as nn", "mini.render imports torch"),
-    ("data.sources", "from datasets import load_dataset", "data.sources imports datasets"),
-    ("newcomer", "", "newcomer has no row in MAY_KNOW"),
-])
+@pytest.mark.parametrize(
+    ("module", "source", "said"),
+    [
+        ("engines.new", "from tvbench.data.options import parse_options", "engines.new knows data.options"),
+        ("engines.new", "def late():\n    from tvbench.runs import store", "engines.new knows runs.store"),
+        ("engines.new", "from tvbench.mini.checkpoint import build_tiny", "engines.new knows mini.checkpoint"),
+        ("engines.protocol", "import tvbench.engines.vllm", "engines.protocol knows engines.vllm"),
+        ("data.media.new", "from tvbench.engines.protocol import Feed", "data.media.new knows engines.protocol"),
+        ("runs.runner", "from tvbench.engines.open import open_engine", "runs.runner knows engines.open"),
+        ("scoring.new", "from tvbench.runs.store import RunFolder", "scoring.new knows runs.store"),
+        ("scoring.new", "import tvbench", "scoring.new knows tvbench"),
+        (
+            "report.new",
+            "if TYPE_CHECKING:\n    from tvbench.engines.protocol import Engine",
+            "report.new knows engines.protocol",
+        ),
+        ("types", "from tvbench.errors import UsageError", "types knows errors"),
+        ("runs.keys", "from tvbench.cli.output import remark", "runs.keys knows cli.output"),
+        ("tasks.new", "from tvbench.runs.store import RunFolder", "tasks.new knows runs.store"),
+        ("registry.catalog", "from tasks.alm import TASK", "registry.catalog knows the task file tasks.alm"),
+        ("mini.render", "import torch.nn as nn", "mini.render imports torch"),
+        ("data.sources", "from datasets import load_dataset", "data.sources imports datasets"),
+        ("newcomer", "", "newcomer has no row in MAY_KNOW"),
+    ],
+)
 def test_the_checker_finds_what_is_wrong(module: str, source: str, said: str) -> None:
     assert list(complaints(module, source)) == [said]
 
 
-@pytest.mark.parametrize(('module', 'source'), [
-    ("engines.new", "import torch\nfrom tvbench.types import Item\nfrom tvbench.engines.protocol import Engine"),
-    ("mini.checkpoint", "def late():\n    import torch"),
-    ("tasks.new", "import json\nfrom tvbench.data.options import parse_options"),
-    ("cli.new", "from tvbench.registry import catalog\nfrom tvbench.runs import codec"),
-    ("analysis.assess", "from tvbench.runs import store\nfrom tvbench.scoring import score_item"),
-])
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("engines.new", "import torch\nfrom tvbench.types import Item\nfrom tvbench.engines.protocol import Engine"),
+        ("mini.checkpoint", "def late():\n    import torch"),
+        ("tasks.new", "import json\nfrom tvbench.data.options import parse_options"),
+        ("cli.new", "from tvbench.registry import catalog\nfrom tvbench.runs import codec"),
+        ("analysis.assess", "from tvbench.runs import store\nfrom tvbench.scoring import score_item"),
+    ],
+)
 def test_the_checker_lets_pass_what_is_right(module: str, source: str) -> None:
     assert not list(complaints(module, source))

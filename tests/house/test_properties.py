@@ -23,8 +23,14 @@ BLANKS = st.text(alphabet=" \n\t\r\u00a0\u3000", max_size=4)
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 FORMS: st.SearchStrategy[Form] = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"])
 SCRIPTS = (
-    "abcdefgh ABCéüñçß.,:;()!?'\"", "абвгдежзАБВ ё", "가나다라마바사 한국", "東京中国文化、。（）：",
-    "अआइईकखगघ ािी", "ابتثجح", "กขคงจ", "0123456789 .,/-",
+    "abcdefgh ABCéüñçß.,:;()!?'\"",
+    "абвгдежзАБВ ё",
+    "가나다라마바사 한국",
+    "東京中国文化、。（）：",
+    "अआइईकखगघ ािी",
+    "ابتثجح",
+    "กขคงจ",
+    "0123456789 .,/-",
 )
 TEXT = st.sampled_from(SCRIPTS).flatmap(lambda letters: st.text(alphabet=letters, max_size=40)) | st.text(max_size=40)
 """One script at a time, as answers are; and anything at all."""

@@ -43,24 +43,29 @@ def test_equal_versions_are_good(tool: ModuleType, checkout: Path, tags: tuple[s
     assert problems(tool, checkout, *tags) == []
 
 
-@pytest.mark.parametrize(("name", "old", "new", "tags", "found"), [
-    ("CITATION.cff", "1.2.0\"", "1.1.0\"", (), ["CITATION.cff"]),
-    ("CITATION.cff", "version: \"1.2.0\"", "", (), ["CITATION.cff"]),
-    ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## 1.2.1", (), ["CHANGELOG.md"]),
-    ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## Unreleased", (), []),
-    ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## Unreleased", ("v1.2.0",), ["CHANGELOG.md"]),
-    ("CHANGELOG.md", "", "", ("v1.2.1",), ["tag"]),
-    ("CHANGELOG.md", "", "", ("v1.2.0", "v1.3.0"), ["tag"]),
-])
-def test_unequal_ones_are_named(tool: ModuleType, checkout: Path, name: str, old: str, new: str, tags: tuple[str, ...],
-                                found: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "old", "new", "tags", "found"),
+    [
+        ("CITATION.cff", '1.2.0"', '1.1.0"', (), ["CITATION.cff"]),
+        ("CITATION.cff", 'version: "1.2.0"', "", (), ["CITATION.cff"]),
+        ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## 1.2.1", (), ["CHANGELOG.md"]),
+        ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## Unreleased", (), []),
+        ("CHANGELOG.md", "## 1.2.0 (2026-01-01)", "## Unreleased", ("v1.2.0",), ["CHANGELOG.md"]),
+        ("CHANGELOG.md", "", "", ("v1.2.1",), ["tag"]),
+        ("CHANGELOG.md", "", "", ("v1.2.0", "v1.3.0"), ["tag"]),
+    ],
+)
+def test_unequal_ones_are_named(
+    tool: ModuleType, checkout: Path, name: str, old: str, new: str, tags: tuple[str, ...], found: list[str]
+) -> None:
     path = checkout / name
     path.write_text(path.read_text().replace(old, new, 1) if old else path.read_text())
     assert problems(tool, checkout, *tags) == found
 
 
-def test_a_python_that_is_not_there_is_not_tried(tool: ModuleType, tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_is_not_there_is_not_tried(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "python3.99"
     broken.write_text("#!/bin/sh\nexit 127\n")  # as pyenv's shims are where no such version is installed
     broken.chmod(0o755)

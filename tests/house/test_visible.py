@@ -27,8 +27,10 @@ from tvbench.runs.store import RunWriter, find_runs
 from tvbench.safety.visible import csv_cell, json_text, visible, visible_lines
 from tvbench.types import Choice, Item, Message, Open, Response, Target, Translation
 
-EVIL = ("evil\x1b]8;;http://x\x07link\x1b]52;c;cm0=\x1b\\\x1b[2J\x9b31m\x00\x08\x7f\u202eabc\u2066\ud83d|<img src=x>"
-        "[red]b[/red]\r\nnext\u2028line\u0085=cmd\x0b\x0c![a](javascript:x)")
+EVIL = (
+    "evil\x1b]8;;http://x\x07link\x1b]52;c;cm0=\x1b\\\x1b[2J\x9b31m\x00\x08\x7f\u202eabc\u2066\ud83d|<img src=x>"
+    "[red]b[/red]\r\nnext\u2028line\u0085=cmd\x0b\x0c![a](javascript:x)"
+)
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 KEPT = "می‌خواهم 👩‍👩‍👧 e\u0301 क्‍ष ไทย\u200bไทย \u200eabc\u200f"
 """Joiners, marks, zero-width spaces and direction marks, which languages need."""
@@ -41,8 +43,22 @@ def test_what_languages_need_stays() -> None:
     assert visible(KEPT) == KEPT and json.loads(json_text(KEPT)) == KEPT and csv_cell(KEPT) == KEPT
 
 
-@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F),
-                                  *range(0x2066, 0x2070), 0xD800, 0xDBFF, 0xDC00, 0xDC80, 0xDFFF])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x2028,
+        0x2029,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x2070),
+        0xD800,
+        0xDBFF,
+        0xDC00,
+        0xDC80,
+        0xDFFF,
+    ],
+)
 def test_what_steers_is_shown_and_what_breaks_lines_is_a_blank(code: int) -> None:
     text = f"a{chr(code)}b"
     assert visible(text) in ("a b", f"a\\x{code:02x}b", f"a\\u{code:04x}b")
@@ -54,12 +70,30 @@ def test_lines_stay_lines_but_none_can_pose_as_another_message() -> None:
     assert visible_lines("a\n  b\x1b\nc\r\u2028", "  ") == "a\n  b\\x1b\n  c "
 
 
-@pytest.mark.parametrize(("value", "cell"), [
-    ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"), ("+1+1", "'+1+1"), ("-2+3", "'-2+3"), ("@SUM(A1)", "'@SUM(A1)"),
-    ("\t=1", "' =1"), ("\r=1", "' =1"), (" =1", "' =1"), ("＝1", "'＝1"), ("-abc", "'-abc"),
-    ("-0.5", "-0.5"), ("+3", "+3"), ("-", "-"), ("-1.5 %", "-1.5 %"), ("-1e-3", "-1e-3"), (-0.5, -0.5), (True, True),
-    ("a=b", "a=b"), ("", ""), ("a\nb", "a b"),
-])
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "' =1"),
+        ("\r=1", "' =1"),
+        (" =1", "' =1"),
+        ("＝1", "'＝1"),
+        ("-abc", "'-abc"),
+        ("-0.5", "-0.5"),
+        ("+3", "+3"),
+        ("-", "-"),
+        ("-1.5 %", "-1.5 %"),
+        ("-1e-3", "-1e-3"),
+        (-0.5, -0.5),
+        (True, True),
+        ("a=b", "a=b"),
+        ("", ""),
+        ("a\nb", "a b"),
+    ],
+)
 def test_a_cell_of_csv_is_never_a_formula(value: Any, cell: Any) -> None:
     assert csv_cell(value) == cell
 
@@ -109,7 +143,11 @@ def test_commands_print_through_one_module() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in (
-                    "print", "sys.stdout.write", "sys.stderr.write", "json.dump"):
+                "print",
+                "sys.stdout.write",
+                "sys.stderr.write",
+                "json.dump",
+            ):
                 found.append(f"{name}:{node.lineno}")
     assert not found
 
@@ -122,22 +160,50 @@ def target(kind: int) -> Target:
 
 def hostile_run(results: Path, name: str, model: str, answer: str) -> None:
     kinds = ("alm", "multi30k", f"own{EVIL}")
-    items = [Item(f"de/{number}{EVIL}", kinds[kind], "de", (Message("user", (f"Frage {number} {EVIL}",)),),
-                  target(kind), cluster=f"{number // 2}{EVIL}", tags={"category": EVIL, "question_type": EVIL})
-             for kind in range(3) for number in range(6)]
+    items = [
+        Item(
+            f"de/{number}{EVIL}",
+            kinds[kind],
+            "de",
+            (Message("user", (f"Frage {number} {EVIL}",)),),
+            target(kind),
+            cluster=f"{number // 2}{EVIL}",
+            tags={"category": EVIL, "question_type": EVIL},
+        )
+        for kind in range(3)
+        for number in range(6)
+    ]
     signature = f"task:x@1|protocol:p|data:{EVIL}|items:10|model:{model}@1|engine:e@1|tvbench:0"
     with RunWriter(results / name) as writer:
-        write_manifest(writer, {
-            "run": name, "updated": "2026-01-01", "model": {"name": model, "revision": f"1{EVIL}"},
-            "engine": {"name": EVIL, "version": EVIL, "settings": {EVIL: EVIL}},
-            "tasks": [{"task": task, "protocol": "tvbench", "dataset": EVIL, "signature": signature, "warnings": [EVIL],
-                       "primary": ("aligned", "chrfpp", "judge")[number]} for number, task in enumerate(kinds)]})
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "updated": "2026-01-01",
+                "model": {"name": model, "revision": f"1{EVIL}"},
+                "engine": {"name": EVIL, "version": EVIL, "settings": {EVIL: EVIL}},
+                "tasks": [
+                    {
+                        "task": task,
+                        "protocol": "tvbench",
+                        "dataset": EVIL,
+                        "signature": signature,
+                        "warnings": [EVIL],
+                        "primary": ("aligned", "chrfpp", "judge")[number],
+                    }
+                    for number, task in enumerate(kinds)
+                ],
+            },
+        )
         writer.write_requests((f"{name}/{item.task}/{item.id}", item, ()) for item in items)
         writer.start()
         for number, item in enumerate(items):
             key = f"{name}/{item.task}/{item.id}"
-            writer.append(Response(key, error=f"server said {EVIL}") if number % 5 == 4 else
-                          Response(key, text=f"{answer} {EVIL}", finish="stop", notes=(EVIL,)))
+            writer.append(
+                Response(key, error=f"server said {EVIL}")
+                if number % 5 == 4
+                else Response(key, text=f"{answer} {EVIL}", finish="stop", notes=(EVIL,))
+            )
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +215,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hostile_run(results, "evil\x1b[2J\x9b\u202e", f"=model{EVIL}", "b")
     hostile_run(results, "blind", f"model-one{EVIL}", "c")
     (folder / "models").mkdir()
-    escaped = json.dumps({"hub": "org/x", "title": EVIL.replace("\ud83d", ""), "notes": EVIL.replace("\ud83d", ""),
-                          "aliases": [EVIL.replace("\ud83d", "")], "name": "x\x1b[2Jy"})
+    escaped = json.dumps(
+        {
+            "hub": "org/x",
+            "title": EVIL.replace("\ud83d", ""),
+            "notes": EVIL.replace("\ud83d", ""),
+            "aliases": [EVIL.replace("\ud83d", "")],
+            "name": "x\x1b[2Jy",
+        }
+    )
     (folder / "models" / "evil\x1b[2J.yaml").write_text(escaped)
     (folder / "models" / "broken\x1b[2J.yaml").write_text("hub: org/x\nrevision: 7\n")
     (folder / "tasks").mkdir()
@@ -167,27 +240,47 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COMMANDS = [
-    ["score", "one"], ["score", "evil"], ["score", "one", "--format", "json"], ["score", "none\x1b[2J"],
-    *(["leaderboard", "--format", form, *more] for form in ("table", "markdown", "csv", "json")
-      for more in ([], ["--languages"], ["--by", "family"])),
+    ["score", "one"],
+    ["score", "evil"],
+    ["score", "one", "--format", "json"],
+    ["score", "none\x1b[2J"],
+    *(
+        ["leaderboard", "--format", form, *more]
+        for form in ("table", "markdown", "csv", "json")
+        for more in ([], ["--languages"], ["--by", "family"])
+    ),
     *(["explain", "one", "--format", form] for form in ("table", "markdown", "csv", "json", "latex")),
     *(["audit", "one", "--format", form] for form in ("table", "markdown", "json")),
     *(["compare", "one", "evil\x1b[2J\x9b\u202e", "--format", form] for form in ("table", "markdown", "latex", "json")),
-    ["grounding", "one"], ["grounding", "one", "blind", "--format", "json"],
-    ["reproduce"], ["reproduce", "--format", "json"],
-    ["judge", "one"], ["judge", "one", "--judge", "openai:x\x1b[2J@http://127.0.0.1:9", "--dry-run"],
+    ["grounding", "one"],
+    ["grounding", "one", "blind", "--format", "json"],
+    ["reproduce"],
+    ["reproduce", "--format", "json"],
+    ["judge", "one"],
+    ["judge", "one", "--judge", "openai:x\x1b[2J@http://127.0.0.1:9", "--dry-run"],
     ["comet", "one", "--checkpoint", "x\x1b[2J"],
-    ["models"], ["models", "--format", "json"], ["models", "show", "x\x1b[2Jy"], ["models", "show", "broken\x1b[2J"],
-    ["models", "show", "none\x1b[2J"], ["tasks"], ["tasks", "show", "none\x1b[2J"], ["languages", "\x1b[2J"],
-    ["import", "lmms-eval", "logs\x1b[2J"], ["import", "lmms-eval", "none\x1b[2J"],
-    ["doctor", "data\x1b[2J"], ["doctor", "./none\x1b[2J"],
+    ["models"],
+    ["models", "--format", "json"],
+    ["models", "show", "x\x1b[2Jy"],
+    ["models", "show", "broken\x1b[2J"],
+    ["models", "show", "none\x1b[2J"],
+    ["tasks"],
+    ["tasks", "show", "none\x1b[2J"],
+    ["languages", "\x1b[2J"],
+    ["import", "lmms-eval", "logs\x1b[2J"],
+    ["import", "lmms-eval", "none\x1b[2J"],
+    ["doctor", "data\x1b[2J"],
+    ["doctor", "./none\x1b[2J"],
     ["run", "--model", "tower-mini", "--tasks", "alm", "--data", "data\x1b[2J", "--dry-run"],
     ["run", "--model", "x\x1b[2Jy", "--tasks", "none\x1b[2J", "--dry-run"],
     ["run", "--model", "tower-mini", "--tasks", "mini", "--set", "mini.\x1b[2J=1", "--dry-run"],
     ["train", "--recipe", "none\x1b[2J", "--dry-run"],
     ["train", "--recipe", "mini", "--set", "x\x1b[2J=1", "--dry-run"],
-    ["fetch", "--model", "x\x1b[2J", "--offline"], ["no\x1b[2Jsuch"], ["score", "one", "--no\x1b[2Jsuch"],
-    ["leaderboard", "--format", "\x1b[2J"], ["leaderboard", "--results", "none\x1b[2J"],
+    ["fetch", "--model", "x\x1b[2J", "--offline"],
+    ["no\x1b[2Jsuch"],
+    ["score", "one", "--no\x1b[2Jsuch"],
+    ["leaderboard", "--format", "\x1b[2J"],
+    ["leaderboard", "--results", "none\x1b[2J"],
 ]
 
 
@@ -225,21 +318,42 @@ def test_half_an_emoji_in_everything_that_is_asked_and_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: str
 ) -> None:
     row: dict[str, Any] = {
-        "file_name": "x.png", "ID": f"001{half}", "Language": "German", "Category": f"Food{half}",
-        "Question_Type": "Multiple Choice Questions", "English_Question": f"Which{half}?",
-        "English_Answer": f"Apple (Options: Apple, Pear{half}, Plum, Fig)", "Translated_Question": f"Welche{half}?",
-        "Translated_Answer": f"Apfel{half} (Optionen: Apfel{half}, Birne, Pflaume, Feige)", "Image_Url": ""}
+        "file_name": "x.png",
+        "ID": f"001{half}",
+        "Language": "German",
+        "Category": f"Food{half}",
+        "Question_Type": "Multiple Choice Questions",
+        "English_Question": f"Which{half}?",
+        "English_Answer": f"Apple (Options: Apple, Pear{half}, Plum, Fig)",
+        "Translated_Question": f"Welche{half}?",
+        "Translated_Answer": f"Apfel{half} (Optionen: Apfel{half}, Birne, Pflaume, Feige)",
+        "Image_Url": "",
+    }
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "test.jsonl").write_text(json.dumps(row) + "\n")
     monkeypatch.chdir(tmp_path)
     with chat_server() as server:
-        run = ["run", "--model", server.model.replace("counter", f"counter{half}"), "--tasks", "alm", "--data", "data",
-               "--no-image", "--quiet"]
+        run = [
+            "run",
+            "--model",
+            server.model.replace("counter", f"counter{half}"),
+            "--tasks",
+            "alm",
+            "--data",
+            "data",
+            "--no-image",
+            "--quiet",
+        ]
         out, err = said_by(run, monkeypatch, "utf-8")
     assert not RAW.search(out + err) and "Traceback" not in err
     (found,) = find_runs(tmp_path / "results")
-    for words in (["score", found.name], ["leaderboard"], ["explain", found.name, "--format", "json"],
-                  ["audit", found.name], ["leaderboard", "--format", "csv"]):
+    for words in (
+        ["score", found.name],
+        ["leaderboard"],
+        ["explain", found.name, "--format", "json"],
+        ["audit", found.name],
+        ["leaderboard", "--format", "csv"],
+    ):
         for encoding in ("utf-8", "ascii"):
             out, err = said_by(words, monkeypatch, encoding)
             assert out, (words, err)

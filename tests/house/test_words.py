@@ -29,8 +29,11 @@ PATTERN = re.compile(rf"\b({'|'.join(sorted(map(re.escape, WORDS), key=len, reve
 
 def found(text: str, where: str) -> list[str]:
     """A line for each such word in `text`, with the one to say."""
-    return [f"{where}: '{match[0]}' in '{text[max(0, match.start() - 30):match.end() + 30].strip()}'; say: "
-            f"{WORDS[match[0].lower()]}" for match in PATTERN.finditer(text)]
+    return [
+        f"{where}: '{match[0]}' in '{text[max(0, match.start() - 30) : match.end() + 30].strip()}'; say: "
+        f"{WORDS[match[0].lower()]}"
+        for match in PATTERN.finditer(text)
+    ]
 
 
 def texts(source: str) -> Iterator[tuple[int, str]]:
@@ -44,15 +47,22 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_texts_in_code_are_plain(path: Path) -> None:
-    lines = [line for number, text in texts(path.read_text(encoding="utf-8")) if text not in OUTPUT_KEYS
-             for line in found(text, f"{path.relative_to(ROOT)}:{number}")]
+    lines = [
+        line
+        for number, text in texts(path.read_text(encoding="utf-8"))
+        if text not in OUTPUT_KEYS
+        for line in found(text, f"{path.relative_to(ROOT)}:{number}")
+    ]
     assert not lines, "\n".join(lines)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_pages_are_plain(path: Path) -> None:
-    lines = [line for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-             for line in found(text, f"{path.relative_to(ROOT)}:{number}")]
+    lines = [
+        line
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for line in found(text, f"{path.relative_to(ROOT)}:{number}")
+    ]
     assert not lines, "\n".join(lines)
 
 

@@ -121,10 +121,13 @@ def test_every_answer_is_kept_as_it_was_logged(published: Path) -> None:
     for model in MODELS:
         (run,) = (run for run in find_runs(published) if run.manifest().label == model)
         answers = sorted(str(response.text) for response in run.responses().values())
-        logged = [json.loads(line)["filtered_resps"][0]
-                  for folder in ("alm_bench-all", "multi30k-all", "ocrbench", "cc-ocr-multi-lan")
-                  for path in (DATA / "tvision_results" / folder).glob(f"*{model}*/*_samples_*.jsonl")
-                  for line in path.read_text(encoding="utf-8").split("\n") if line]
+        logged = [
+            json.loads(line)["filtered_resps"][0]
+            for folder in ("alm_bench-all", "multi30k-all", "ocrbench", "cc-ocr-multi-lan")
+            for path in (DATA / "tvision_results" / folder).glob(f"*{model}*/*_samples_*.jsonl")
+            for line in path.read_text(encoding="utf-8").split("\n")
+            if line
+        ]
         assert answers == sorted(logged) and len(answers) == 532 + 3000 + 1000 + 1050
 
 
@@ -161,8 +164,13 @@ def test_the_leaderboard_shows_both_beside_the_paper(published: Path, capsys: Sa
 def translation_rows(answers: Sequence[str]) -> list[Row]:
     return [
         {
-            "doc_id": number, "doc": {"en": f"A dog, {number}.", "de": f"Ein Hund, {number}."}, "arguments": {},
-            "target": f"Ein Hund, {number}.", "resps": [[answer]], "filtered_resps": [answer], "doc_hash": HASH,
+            "doc_id": number,
+            "doc": {"en": f"A dog, {number}.", "de": f"Ein Hund, {number}."},
+            "arguments": {},
+            "target": f"Ein Hund, {number}.",
+            "resps": [[answer]],
+            "filtered_resps": [answer],
+            "doc_hash": HASH,
             "input": f"Translate the following source text from English to German:\nA dog, {number}.",
         }
         for number, answer in enumerate(answers)
@@ -213,6 +221,7 @@ class Imported:
 @pytest.fixture
 def importing(tmp_path: Path, capsys: Said) -> Any:
     """A function that imports a folder twice, for people and for scripts, and checks that both say the same."""
+
     def run(folder: Path, *words: str) -> Imported:
         results = tmp_path / "results"
         command = ["import", "lmms-eval", str(folder), "--results", str(results), *words]
@@ -235,8 +244,11 @@ def values(result: TaskResult) -> dict[str, float]:
 def test_both_layouts_are_read_and_score_alike(tmp_path: Path, importing: Any, layout: str) -> None:
     rows = alm_rows(["Apfel", "Apfel.", "Birne", "apfel"])
     translated = translation_rows(["Ein Hund, 0.", "Eine Katze."])
-    write_log(tmp_path / "logs", {"alm-bench-de": as_written(layout, rows),
-                                  "multi30k-de": as_written(layout, translated)}, layout=layout)
+    write_log(
+        tmp_path / "logs",
+        {"alm-bench-de": as_written(layout, rows), "multi30k-de": as_written(layout, translated)},
+        layout=layout,
+    )
     done = importing(tmp_path / "logs")
     assert done.code == 0 and not done.lost
     result = done.result()
@@ -246,7 +258,8 @@ def test_both_layouts_are_read_and_score_alike(tmp_path: Path, importing: Any, l
     assert result.logged["alm-bench-de"]["metrics"] == {"exact_match": 0.5}, "an N/A is no figure"
     assert 0 < values(done.result("multi30k"))["bleu"] < 100
     assert sorted(str(answer.text) for answer in done.answers) == sorted(
-        row["filtered_resps"][0] for row in rows + translated)
+        row["filtered_resps"][0] for row in rows + translated
+    )
     assert {answer.extra.get("logged", {}).get("exact_match") for answer in done.answers} == {None, 0.0, 1.0}
 
 
@@ -262,11 +275,14 @@ def test_a_model_has_the_name_that_really_ran_and_its_signature_says_what_is_unk
     assert importing(tmp_path / "logs", "--name", "toy_2b").record["runs"][0]["model"] == "toy_2b"
 
 
-@pytest.mark.parametrize(("changes", "name"), [
-    ({"model_name": ""}, "toy_2b"),
-    ({"model_name": None, "config": {"model": "vllm", "model_args": {"model": "org/toy-9b", "tp": 1}}}, "toy-9b"),
-    ({"model_name": None, "config": {"model_args": "tp=1"}}, "the-folder"),
-])
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"model_name": ""}, "toy_2b"),
+        ({"model_name": None, "config": {"model": "vllm", "model_args": {"model": "org/toy-9b", "tp": 1}}}, "toy-9b"),
+        ({"model_name": None, "config": {"model_args": "tp=1"}}, "the-folder"),
+    ],
+)
 def test_without_a_model_name_the_arguments_and_then_the_folder_tell(
     tmp_path: Path, importing: Any, changes: Row, name: str
 ) -> None:
@@ -332,13 +348,16 @@ def spoilt(name: str) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("a column is missing", "doc_id 1 could not be joined (missing field 'Translated_Answer')"),
-    ("the doc is no object", "neither `doc` nor `input` was logged"),
-    ("no answer", "doc_id 1 has no answer"),
-    ("no doc_id", "not a sample (doc_id is None)"),
-    ("no answer field", "it has no answer"),
-])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a column is missing", "doc_id 1 could not be joined (missing field 'Translated_Answer')"),
+        ("the doc is no object", "neither `doc` nor `input` was logged"),
+        ("no answer", "doc_id 1 has no answer"),
+        ("no doc_id", "not a sample (doc_id is None)"),
+        ("no answer field", "it has no answer"),
+    ],
+)
 def test_a_row_that_cannot_be_used_is_reported_and_counts_as_failed(
     tmp_path: Path, importing: Any, name: str, said: str
 ) -> None:
@@ -356,8 +375,9 @@ def test_a_row_that_cannot_be_used_is_reported_and_counts_as_failed(
 
 @pytest.mark.parametrize("layout", ["2025", "0.7"])
 def test_a_line_that_was_cut_off_is_one_lost_row(tmp_path: Path, importing: Any, layout: str) -> None:
-    write_log(tmp_path / "logs", {"alm-bench-de": as_written(layout, alm_rows(["Apfel", "Birne", "Apfel"]))},
-              layout=layout)
+    write_log(
+        tmp_path / "logs", {"alm-bench-de": as_written(layout, alm_rows(["Apfel", "Birne", "Apfel"]))}, layout=layout
+    )
     (samples,) = (tmp_path / "logs").glob("*_samples_*")
     samples.write_bytes(samples.read_bytes()[:-40])
     done = importing(tmp_path / "logs")
@@ -438,8 +458,9 @@ def test_empty_answers_are_wrong_answers_and_remarked(tmp_path: Path, importing:
 
 
 def test_a_rerun_that_was_appended_counts_once_with_its_last_answer(tmp_path: Path, importing: Any) -> None:
-    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Birne", "Birne"]) + alm_rows(["Apfel", "Birne"])},
-              expected=2)
+    write_log(
+        tmp_path / "logs", {"alm-bench-de": alm_rows(["Birne", "Birne"]) + alm_rows(["Apfel", "Birne"])}, expected=2
+    )
     done = importing(tmp_path / "logs")
     assert done.code == 0 and any("2 samples stand there more than once" in note for note in done.notes)
     assert done.result().counts.expected == 2 and values(done.result())["strict"] == 0.5
@@ -459,8 +480,12 @@ def test_of_two_logs_of_one_task_the_later_is_used(tmp_path: Path, importing: An
 def test_logs_of_llava_hf_say_that_prompts_began_with_two_bos(
     tmp_path: Path, importing: Any, backend: str, second: bool
 ) -> None:
-    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Apfel"])}, model_source=backend,
-              config={"model": backend, "model_args": f"pretrained={MODEL},"})
+    write_log(
+        tmp_path / "logs",
+        {"alm-bench-de": alm_rows(["Apfel"])},
+        model_source=backend,
+        config={"model": backend, "model_args": f"pretrained={MODEL},"},
+    )
     done = importing(tmp_path / "logs")
     (run,) = find_runs(done.results)
     assert [item.second_bos for _, item in run.requests()] == [second]
@@ -501,10 +526,15 @@ def nothing_there(folder: Path, kind: str) -> None:
         write_jsonl(folder / "20250829_222614_samples_alm-bench-de.jsonl", alm_rows(["Apfel"]))
 
 
-@pytest.mark.parametrize(("kind", "said"), [
-    ("missing", "is not a folder"), ("a file", "is not a folder"), ("empty", "no *_results.json"),
-    ("samples only", "no *_results.json"),
-])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("missing", "is not a folder"),
+        ("a file", "is not a folder"),
+        ("empty", "no *_results.json"),
+        ("samples only", "no *_results.json"),
+    ],
+)
 def test_no_logs_are_a_usage_error_with_a_hint(tmp_path: Path, capsys: Said, kind: str, said: str) -> None:
     nothing_there(tmp_path / "logs", kind)
     words = ["import", "lmms-eval", str(tmp_path / "logs"), "--results", str(tmp_path / "results")]

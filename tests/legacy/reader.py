@@ -24,7 +24,8 @@ torch.set_num_threads(1)
 def opened(folder: Path) -> tuple[Any, dict[str, list[str]]]:
     """The model, and keys that were missing, left over or of another shape."""
     model, info = AutoModelForImageTextToText.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True, output_loading_info=True)
+        folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True, output_loading_info=True
+    )
     names = ("missing_keys", "unexpected_keys", "mismatched_keys")
     return model.eval(), {name: sorted(map(str, info[name])) for name in names}
 

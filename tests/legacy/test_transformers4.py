@@ -49,8 +49,11 @@ class Read:
 
 
 def prompt_tensors(engine: TransformersEngine) -> dict[str, torch.Tensor]:
-    asked = [ask("text", "Was ist das?"), ask("one", "Was?", picture(1, (56, 56))),
-             ask("several", "什么颜色?", picture(2, (200, 130)))]
+    asked = [
+        ask("text", "Was ist das?"),
+        ask("one", "Was?", picture(1, (56, 56))),
+        ask("several", "什么颜色?", picture(2, (200, 130))),
+    ]
     found: dict[str, torch.Tensor] = {}
     for prepared in asked:
         tensors = engine.inputs.collate([engine.inputs.encode(prepared)]).tensors
@@ -83,12 +86,14 @@ def read(current: Path, legacy: Path, work: Path) -> Read:
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((work / "read" / "report.json").read_text())
     names = ("current", "legacy")
-    four = {name: capped(load_file(work / "read" / f"{number}.safetensors"), current)
-            for number, name in enumerate(names)}
+    four = {
+        name: capped(load_file(work / "read" / f"{number}.safetensors"), current) for number, name in enumerate(names)
+    }
     said = dict(zip(names, report["folders"], strict=True))
     keys = {name: [one["missing_keys"], one["unexpected_keys"], one["mismatched_keys"]] for name, one in said.items()}
     ids = engine.prompter.tokenizer.apply_chat_template(
-        [{"role": "user", "content": "<image>\nWas ist das? 红"}], add_generation_prompt=True, return_dict=False)
+        [{"role": "user", "content": "<image>\nWas ist das? 红"}], add_generation_prompt=True, return_dict=False
+    )
     return Read(keys, said, four, capped(by_five(engine, inputs), current), ids, report["version"])
 
 

@@ -50,25 +50,56 @@ EVERYTHING = [Thing(noun, colour) for noun in ALL_NOUNS for colour in COLOURS]
 
 # What each language must say, written by hand: agreement, case, elision, counters, particles.
 SAID = {
-    "en": ["There is a red star in the picture.", "There are two red stars in the picture.",
-           "The red star is to the left of the white heart.", "Where is the red fish?"],
-    "de": ["Auf dem Bild ist ein roter Stern.", "Auf dem Bild sind zwei rote Sterne.",
-           "Der rote Stern ist links vom weißen Herzen.", "Wo ist der rote Fisch?"],
-    "es": ["Hay una estrella roja en la imagen.", "Hay dos estrellas rojas en la imagen.",
-           "La estrella roja está a la izquierda del corazón blanco.", "¿Dónde está el pez rojo?"],
-    "fr": ["Il y a une étoile rouge sur l'image.", "Il y a deux étoiles rouges sur l'image.",
-           "L'étoile rouge est à gauche du cœur blanc.", "Où est le poisson rouge ?"],
-    "pt": ["Há uma estrela vermelha na imagem.", "Há duas estrelas vermelhas na imagem.",
-           "A estrela vermelha está à esquerda do coração branco.", "Onde está o peixe vermelho?"],
-    "ru": ["На картинке красная звезда.", "На картинке две красные звезды.",
-           "Красная звезда находится слева от белого сердца.", "Где находится красная рыба?"],
-    "hi": ["चित्र में एक लाल तारा है।", "चित्र में दो लाल तारे हैं।", "लाल तारा सफ़ेद दिल के बाईं ओर है।",
-           "लाल मछली कहाँ है?"],
+    "en": [
+        "There is a red star in the picture.",
+        "There are two red stars in the picture.",
+        "The red star is to the left of the white heart.",
+        "Where is the red fish?",
+    ],
+    "de": [
+        "Auf dem Bild ist ein roter Stern.",
+        "Auf dem Bild sind zwei rote Sterne.",
+        "Der rote Stern ist links vom weißen Herzen.",
+        "Wo ist der rote Fisch?",
+    ],
+    "es": [
+        "Hay una estrella roja en la imagen.",
+        "Hay dos estrellas rojas en la imagen.",
+        "La estrella roja está a la izquierda del corazón blanco.",
+        "¿Dónde está el pez rojo?",
+    ],
+    "fr": [
+        "Il y a une étoile rouge sur l'image.",
+        "Il y a deux étoiles rouges sur l'image.",
+        "L'étoile rouge est à gauche du cœur blanc.",
+        "Où est le poisson rouge ?",
+    ],
+    "pt": [
+        "Há uma estrela vermelha na imagem.",
+        "Há duas estrelas vermelhas na imagem.",
+        "A estrela vermelha está à esquerda do coração branco.",
+        "Onde está o peixe vermelho?",
+    ],
+    "ru": [
+        "На картинке красная звезда.",
+        "На картинке две красные звезды.",
+        "Красная звезда находится слева от белого сердца.",
+        "Где находится красная рыба?",
+    ],
+    "hi": ["चित्र में एक लाल तारा है।", "चित्र में दो लाल तारे हैं।", "लाल तारा सफ़ेद दिल के बाईं ओर है।", "लाल मछली कहाँ है?"],
     "zh": ["图中有一颗红色的星星。", "图中有两颗红色的星星。", "红色的星星在白色的爱心的左边。", "红色的鱼在哪里？"],
-    "ja": ["絵の中に赤い星があります。", "絵の中に二つの赤い星があります。", "赤い星は白いハートの左にあります。",
-           "赤い魚はどこにいますか。"],
-    "ko": ["그림에 빨간 별이 있습니다.", "그림에 빨간 별 두 개가 있습니다.", "빨간 별은 하얀 하트의 왼쪽에 있습니다.",
-           "빨간 물고기는 어디에 있습니까?"],
+    "ja": [
+        "絵の中に赤い星があります。",
+        "絵の中に二つの赤い星があります。",
+        "赤い星は白いハートの左にあります。",
+        "赤い魚はどこにいますか。",
+    ],
+    "ko": [
+        "그림에 빨간 별이 있습니다.",
+        "그림에 빨간 별 두 개가 있습니다.",
+        "빨간 별은 하얀 하트의 왼쪽에 있습니다.",
+        "빨간 물고기는 어디에 있습니까?",
+    ],
 }
 
 
@@ -112,8 +143,9 @@ print(digest.hexdigest())
 
 def digest(seed: int, hash_seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    done = subprocess.run([sys.executable, "-c", DIGEST, str(seed)], capture_output=True, text=True, check=True,
-                          env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST, str(seed)], capture_output=True, text=True, check=True, env=environment
+    )
     return done.stdout.strip()
 
 
@@ -247,8 +279,12 @@ def right_in_the_scene(sample: Sample) -> bool:
         at = [number for number, one in enumerate(sample.scenes) if Thing(words[-1], words[-2]) in one.things]
         return at == [sample.gold]
     first, other = by_noun[words[2]], by_noun[words[-1]]
-    true = {"left": first.x < other.x, "right": first.x > other.x, "above": first.y < other.y,
-            "below": first.y > other.y}[next(word for word in words if word in ("left", "right", "above", "below"))]
+    true = {
+        "left": first.x < other.x,
+        "right": first.x > other.x,
+        "above": first.y < other.y,
+        "below": first.y > other.y,
+    }[next(word for word in words if word in ("left", "right", "above", "below"))]
     return true == (said == "True")
 
 
@@ -265,8 +301,12 @@ def test_films_show_what_is_answered() -> None:
         said = sample.options[sample.gold]
         if sample.maker == "direction":
             one, *_, last = (scene.placed[0] for scene in sample.scenes)
-            moved = {"to the right": last.x - one.x, "to the left": one.x - last.x, "down": last.y - one.y,
-                     "up": one.y - last.y}
+            moved = {
+                "to the right": last.x - one.x,
+                "to the left": one.x - last.x,
+                "down": last.y - one.y,
+                "up": one.y - last.y,
+            }
             assert max(moved, key=lambda side: moved[side]) == said and moved[said] > 20
         elif sample.maker == "count":
             assert str(len({scene.things for scene in sample.scenes})) == said
@@ -334,8 +374,10 @@ def test_things_are_painted_where_they_stand_and_nowhere_else() -> None:
             free = np.ones(pixels.shape[:2], dtype=bool)
             for one in scene.placed:
                 half = one.size / 2
-                box = (slice(max(0, int(one.y - half) - 1), int(one.y + half) + 2),
-                       slice(max(0, int(one.x - half) - 1), int(one.x + half) + 2))
+                box = (
+                    slice(max(0, int(one.y - half) - 1), int(one.y + half) + 2),
+                    slice(max(0, int(one.x - half) - 1), int(one.x + half) + 2),
+                )
                 assert ink(pixels[box], one.thing.colour).mean() > 0.12, (sample.id, one)
                 free[box] = False
             assert not (pixels[free] != scene.ground).any(), sample.id
@@ -441,7 +483,10 @@ def test_what_is_not_there_is_refused_with_the_nearest_name(options: dict[str, A
 
 def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert catalog.parse_selection("mini:en+de") == [
-        ("mini-alm", ("en", "de")), ("mini-multi30k", ("de",)), ("mini-vimul", ("en", "de"))]
+        ("mini-alm", ("en", "de")),
+        ("mini-multi30k", ("de",)),
+        ("mini-vimul", ("en", "de")),
+    ]
     assert [name for name, _ in catalog.parse_selection("mini:en")] == ["mini-alm", "mini-vimul"]
     with pytest.raises(UsageError, match="'nl'"):
         catalog.parse_selection("mini:nl+de")
@@ -452,15 +497,31 @@ def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]
 
 
 def test_listing_the_tasks_opens_no_picture_library() -> None:
-    code = "import sys; from tvbench.registry import catalog; print(len(catalog.groups()['mini']));" \
-           "print(sorted({'PIL', 'av', 'numpy', 'torch'} & set(sys.modules)))"
+    code = (
+        "import sys; from tvbench.registry import catalog; print(len(catalog.groups()['mini']));"
+        "print(sorted({'PIL', 'av', 'numpy', 'torch'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["3", "[]"]
 
 
 def test_the_main_job_on_the_embedded_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["run", "--model", "tower-mini", "--tasks", "mini", "--languages", "de,ja", "--limit", "30",
-               "--engine", "transformers", "--results", str(tmp_path), "--quiet"]
+    command = [
+        "run",
+        "--model",
+        "tower-mini",
+        "--tasks",
+        "mini",
+        "--languages",
+        "de,ja",
+        "--limit",
+        "30",
+        "--engine",
+        "transformers",
+        "--results",
+        str(tmp_path),
+        "--quiet",
+    ]
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert all(task in shown for task in TASKS) and "random weights" not in shown

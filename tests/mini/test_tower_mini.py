@@ -19,8 +19,21 @@ LARGEST = 12_000_000
 
 
 def run(results: Path, model: str, tasks: str, languages: str, *more: str) -> None:
-    words = ["run", "--model", model, "--tasks", tasks, "--languages", languages, "--engine", "transformers",
-             "--results", str(results), "--quiet", *more]
+    words = [
+        "run",
+        "--model",
+        model,
+        "--tasks",
+        tasks,
+        "--languages",
+        languages,
+        "--engine",
+        "transformers",
+        "--results",
+        str(results),
+        "--quiet",
+        *more,
+    ]
     assert main(words) == 0
 
 
@@ -59,17 +72,36 @@ def test_it_sees_what_it_never_saw_together(tmp_path: Path, capsys: Said) -> Non
 
 
 SHORT = {
-    "model.sizes.languages": "[en]", "text.data": "[told]", "vision.data": "[scenes,told-kept]",
+    "model.sizes.languages": "[en]",
+    "text.data": "[told]",
+    "vision.data": "[scenes,told-kept]",
     **{f"datasets.{name}.languages": "[en]" for name in ("told", "told-kept", "captions", "scenes")},
-    "text.steps": "250", "tower.steps": "500", "projector.steps": "40", "vision.steps": "80",
+    "text.steps": "250",
+    "tower.steps": "500",
+    "projector.steps": "40",
+    "vision.steps": "80",
 }
 """In English alone, a tenth of the steps."""
 
 
 def test_a_short_run_of_its_recipe_learns_to_see(tmp_path: Path, capsys: Said) -> None:
     output = tmp_path / "training"
-    assert main(["train", "--recipe", "mini", "--until", "2", "--output", str(output), "--quiet",
-                 *(word for key, value in SHORT.items() for word in ("--set", f"{key}={value}"))]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "--recipe",
+                "mini",
+                "--until",
+                "2",
+                "--output",
+                str(output),
+                "--quiet",
+                *(word for key, value in SHORT.items() for word in ("--set", f"{key}={value}")),
+            ]
+        )
+        == 0
+    )
     for name, first, last in (("0-text", 3.0, 0.35), ("1-projector", 0.6, 0.25), ("2-vision", 0.2, 0.18)):
         losses = [json.loads(line)["loss"] for line in (output / name / "metrics.jsonl").read_text().splitlines()]
         assert losses[0] > first and sum(losses[-10:]) / 10 < last, name

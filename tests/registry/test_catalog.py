@@ -33,7 +33,9 @@ TASK = Task(name={name!r}, version="1", title={title!r}, build=build, protocols=
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; only its own `tasks/` and `models/` are searched."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tvbench.registry.places.__file__", str(tmp_path / "installed" / "tvbench" / "registry" / "places.py"))
+    monkeypatch.setattr(
+        "tvbench.registry.places.__file__", str(tmp_path / "installed" / "tvbench" / "registry" / "places.py")
+    )
     monkeypatch.setattr(catalog, "plug_ins", lambda group: [])
     (tmp_path / "tasks").mkdir()
     (tmp_path / "models").mkdir()

@@ -26,6 +26,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def installing(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the installer: `program`, which finds the folder in sys.argv[1]."""
+
     def commands(environment: Environment) -> Iterator[Sequence[str]]:
         yield [sys.executable, "-c", program, str(environment.folder)]
 
@@ -95,9 +96,11 @@ def test_the_vllm_tool_prints_a_path_before_anything_is_installed(tmp_path: Path
 
 def faking(module: str, monkeypatch: pytest.MonkeyPatch, *, name: str = "fake") -> None:
     """In place of the installer: an environment whose Python is ours, and finds `module` (its source) as `name`."""
-    program = (f"{COUNT}; import os; b = p / 'bin'; b.mkdir(); s = b / 'python';"
-               f"s.write_text('#!/bin/sh\\nexec {sys.executable} \"$@\"\\n'); s.chmod(0o755);"
-               f"(p / '{name}.py').write_text({module!r}); print('installing ...')")
+    program = (
+        f"{COUNT}; import os; b = p / 'bin'; b.mkdir(); s = b / 'python';"
+        f"s.write_text('#!/bin/sh\\nexec {sys.executable} \"$@\"\\n'); s.chmod(0o755);"
+        f"(p / '{name}.py').write_text({module!r}); print('installing ...')"
+    )
     installing(program, monkeypatch)
 
 

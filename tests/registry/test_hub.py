@@ -25,8 +25,16 @@ SENTENCES = 6
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("hub")
     build_tiny(root / "model", seed=3)
-    rows = [{"en": f"A dog, number {n}.", "de": f"Ein Hund, Nummer {n}.", "fr": f"Un chien, {n}.", "cs": f"Pes {n}.",
-             "image": {"bytes": png(n), "path": f"{n}.png"}} for n in range(SENTENCES)]
+    rows = [
+        {
+            "en": f"A dog, number {n}.",
+            "de": f"Ein Hund, Nummer {n}.",
+            "fr": f"Un chien, {n}.",
+            "cs": f"Pes {n}.",
+            "image": {"bytes": png(n), "path": f"{n}.png"},
+        }
+        for n in range(SENTENCES)
+    ]
     write_parquet(root / "data" / "data" / "test-00000-of-00001.parquet", rows, ("image",))
     return {"org/tiny": root / "model", "datasets/romrawinjp/multi30k": root / "data"}
 
@@ -34,10 +42,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def tvbench(home: Path, endpoint: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own: the hub's library reads its address when it is imported."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environment |= {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "TVBENCH_CACHE": str(home / "tvbench"),
-                    "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run([sys.executable, "-m", "tvbench", *words], capture_output=True, text=True, check=False,
-                          env=environment, cwd=home)
+    environment |= {
+        "HF_HOME": str(home),
+        "HF_ENDPOINT": endpoint,
+        "TVBENCH_CACHE": str(home / "tvbench"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "tvbench", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=home,
+    )
 
 
 RUN = ("run", "--model", "org/tiny", "--tasks", "multi30k:de", "--max-new-tokens", "4", "--quiet", "--format", "json")
@@ -102,16 +120,41 @@ for number in range(int(sys.argv[1])):
 
 
 def test_a_mirror_that_answers_anything_is_a_sentence_each_time(tmp_path: Path) -> None:
-    names = ["reset", "body cut off", "deep lists", "null", "a list", "Latin-1", "web page", "500 in hex", "no HTTP",
-             "empty", "broken gzip", "endless header line", "403 in an unknown charset", "choices null"]
+    names = [
+        "reset",
+        "body cut off",
+        "deep lists",
+        "null",
+        "a list",
+        "Latin-1",
+        "web page",
+        "500 in hex",
+        "no HTTP",
+        "empty",
+        "broken gzip",
+        "endless header line",
+        "403 in an unknown charset",
+        "choices null",
+    ]
     token = "hf_AbCdEfGhIjKlMnOpQrStUvWx"
     with fault_server() as server:
         faults = [*(FAULTS[name] for name in names), status(400, token, X_Error_Message=token)]
         server.pages = {f"/api/datasets/org/n{n}/revision/main": fault for n, fault in enumerate(faults)}
-        environment = {**os.environ, "HF_ENDPOINT": server.root, "HF_HOME": str(tmp_path), "HF_TOKEN": token,
-                       "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run([sys.executable, "-c", ASK_ALL, str(len(faults))], capture_output=True, text=True,
-                              check=False, env=environment)
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": server.root,
+            "HF_HOME": str(tmp_path),
+            "HF_TOKEN": token,
+            "HF_HUB_OFFLINE": "0",
+            "PYTHONPATH": str(ROOT),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", ASK_ALL, str(len(faults))],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
     said = done.stdout.splitlines()
     assert done.returncode == 0 and len(said) == len(faults), done.stderr
     assert all("dataset org/n" in line and "HF_ENDPOINT" in line for line in said)

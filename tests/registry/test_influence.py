@@ -55,15 +55,31 @@ def chat(**said: Any) -> ModelCard:
 # ── The prompt ────────────────────────────────────────────────────────────────────────────────────
 
 PROMPTS: list[dict[str, Any]] = [
-    {"system": "Be brief."}, {"system": "Be brief"}, {"system_role": "user"},
-    {"system": "Be brief.", "system_role": "user"}, {"image_placement": "first"}, {"content": "string"},
-    {"content": "parts"}, {"template": "{{ messages }}"}, {"template": "none"}, {"template": ""},
-    {"stop_tokens": ["<end>"]}, {"stop_tokens": ["<end>", "</s>"]}, {"something_of_tomorrow": 1},
+    {"system": "Be brief."},
+    {"system": "Be brief"},
+    {"system_role": "user"},
+    {"system": "Be brief.", "system_role": "user"},
+    {"image_placement": "first"},
+    {"content": "string"},
+    {"content": "parts"},
+    {"template": "{{ messages }}"},
+    {"template": "none"},
+    {"template": ""},
+    {"stop_tokens": ["<end>"]},
+    {"stop_tokens": ["<end>", "</s>"]},
+    {"something_of_tomorrow": 1},
 ]
 SILENT: list[dict[str, Any]] = [
-    {}, {"tokens_per_image": 3700}, {"tokens_per_frame": 196, "needs_remote_code": True}, {"system": ""},
-    {"system": None}, {"image_placement": "as_given"}, {"stop_tokens": []}, {"template": None},
-    {"system_role": "system"}, {"content": "auto"},
+    {},
+    {"tokens_per_image": 3700},
+    {"tokens_per_frame": 196, "needs_remote_code": True},
+    {"system": ""},
+    {"system": None},
+    {"image_placement": "as_given"},
+    {"stop_tokens": []},
+    {"template": None},
+    {"system_role": "system"},
+    {"content": "auto"},
 ]
 
 
@@ -97,13 +113,19 @@ def test_equal_settings_are_equal_prompts() -> None:
     folder = trained_folder("tower-mini")
     assert folder is not None
     choices: dict[str, list[Any]] = {
-        "system": [None, "", "Be brief."], "system_role": [None, "user", "system"],
-        "image_placement": [None, "as_given", "first"], "content": [None, "string", "parts", "auto"],
-        "stop_tokens": [None, [], ["<eos>", "de"], ["de", "<eos>"]], "tokens_per_image": [None, 7],
+        "system": [None, "", "Be brief."],
+        "system_role": [None, "user", "system"],
+        "image_placement": [None, "as_given", "first"],
+        "content": [None, "string", "parts", "auto"],
+        "stop_tokens": [None, [], ["<eos>", "de"], ["de", "<eos>"]],
+        "tokens_per_image": [None, 7],
     }
     prompter = Prompter(folder, CARD)
-    asked = [item().messages, (Message("system", ("Speak.",)), *item().messages),
-             (Message("user", ("What?", *item().messages[0].parts)),)]
+    asked = [
+        item().messages,
+        (Message("system", ("Speak.",)), *item().messages),
+        (Message("user", ("What?", *item().messages[0].parts)),),
+    ]
     found: defaultdict[str, set[Any]] = defaultdict(set)
     for number, values in enumerate(itertools.product(*choices.values())):
         if number % 19 and any(values[:4]):
@@ -156,8 +178,17 @@ def test_the_embedded_model_sees_the_system_prompt_and_the_key_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["run", "--tasks", "mini-alm:en", "--set", "mini-alm.items=2", "--no-image", "--quiet", "--engine",
-             "transformers"]
+    words = [
+        "run",
+        "--tasks",
+        "mini-alm:en",
+        "--set",
+        "mini-alm.items=2",
+        "--no-image",
+        "--quiet",
+        "--engine",
+        "transformers",
+    ]
     folder = trained_folder("tower-mini")
     for number, said in enumerate(({}, {"system": "red green blue " * 5, "system_role": "user"})):
         write_card(tmp_path, folder=str(folder), chat=said)
@@ -171,16 +202,27 @@ def test_the_embedded_model_sees_the_system_prompt_and_the_key_knows(
 # ── The engine ────────────────────────────────────────────────────────────────────────────────────
 
 MOVING: list[tuple[str, str, Any, Any]] = [
-    ("vllm", name, one, other) for name, one, other in [
-        ("quantization", "fp8", "awq"), ("kv_cache_dtype", "fp8", "auto"), ("dtype", "bfloat16", "float32"),
-        ("mm_processor_kwargs", {"max_pixels": 1000}, {"max_pixels": 2000}), ("attention_backend", "A", "B"),
-        ("hf_overrides", {"rope_scaling": {"factor": 2}}, {"rope_scaling": {"factor": 4}}), ("max_model_len", 1, 2),
-        ("model_impl", "vllm", "transformers"), ("enable_prefix_caching", True, False),
-        ("an_argument_of_tomorrow", 1, 2), ("load_format", "auto", "dummy"), ("compilation_config", 3, 0),
+    ("vllm", name, one, other)
+    for name, one, other in [
+        ("quantization", "fp8", "awq"),
+        ("kv_cache_dtype", "fp8", "auto"),
+        ("dtype", "bfloat16", "float32"),
+        ("mm_processor_kwargs", {"max_pixels": 1000}, {"max_pixels": 2000}),
+        ("attention_backend", "A", "B"),
+        ("hf_overrides", {"rope_scaling": {"factor": 2}}, {"rope_scaling": {"factor": 4}}),
+        ("max_model_len", 1, 2),
+        ("model_impl", "vllm", "transformers"),
+        ("enable_prefix_caching", True, False),
+        ("an_argument_of_tomorrow", 1, 2),
+        ("load_format", "auto", "dummy"),
+        ("compilation_config", 3, 0),
         ("seed", 0, 1),
     ]
-] + [("transformers", "attention", "eager", "sdpa"), ("transformers", "dtype", "bfloat16", "float32"),
-     ("transformers", "max_model_len", 100, 200)]
+] + [
+    ("transformers", "attention", "eager", "sdpa"),
+    ("transformers", "dtype", "bfloat16", "float32"),
+    ("transformers", "max_model_len", 100, 200),
+]
 
 
 @pytest.mark.parametrize(("engine", "name", "one", "other"), MOVING)
@@ -194,7 +236,8 @@ def test_an_argument_that_can_move_a_score_makes_another_run(engine: str, name: 
 
 
 @pytest.mark.parametrize(
-    ("engine", "name"), [(engine, name) for engine in PLACEMENT for name in sorted(PLACEMENT[engine])])
+    ("engine", "name"), [(engine, name) for engine in PLACEMENT for name in sorted(PLACEMENT[engine])]
+)
 def test_an_argument_that_only_places_makes_the_same_run(engine: str, name: str) -> None:
     card = replace(CARD, engine={engine: {name: 2}})
     assert planned(card, engine).run_name == planned(CARD, engine).run_name
@@ -210,18 +253,32 @@ def test_the_command_line_goes_before_the_card() -> None:
 
 
 def test_what_is_put_right_on_loading_makes_another_run() -> None:
-    names = {planned(replace(CARD, numerics=said)).run_name
-             for said in ({}, {"vision_embed_scale": "folded"}, {"vision_embed_scale": "unfolded"})}
+    names = {
+        planned(replace(CARD, numerics=said)).run_name
+        for said in ({}, {"vision_embed_scale": "folded"}, {"vision_embed_scale": "unfolded"})
+    }
     assert len(names) == 3
 
 
 def test_vllm_signs_what_can_move_a_score() -> None:
-    wanted = {"dtype": "bfloat16", "quantization": "fp8", "tensor_parallel_size": 8, "trust_remote_code": True,
-              "hf_overrides": {"a": 1}, "max_model_len": 4096, "gpu_memory_utilization": 0.5, "revision": None}
+    wanted = {
+        "dtype": "bfloat16",
+        "quantization": "fp8",
+        "tensor_parallel_size": 8,
+        "trust_remote_code": True,
+        "hf_overrides": {"a": 1},
+        "max_model_len": 4096,
+        "gpu_memory_utilization": 0.5,
+        "revision": None,
+    }
     settings = recorded_settings(CARD, {"tvbench": {"corrections": ["folded-image-scale"]}}, wanted)
     assert settings.pop("hf_overrides").startswith("#")
-    assert settings == {"dtype": "bfloat16", "quantization": "fp8", "max_model_len": 4096,
-                        "corrections": "folded-image-scale"}
+    assert settings == {
+        "dtype": "bfloat16",
+        "quantization": "fp8",
+        "max_model_len": 4096,
+        "corrections": "folded-image-scale",
+    }
 
 
 # ── Judges ────────────────────────────────────────────────────────────────────────────────────────
@@ -231,8 +288,12 @@ def test_a_judges_card_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     run = RunFolder(open_run(tmp_path / "results", 3))
     rubric = choose_rubric(None, "alm", "tvbench")
-    cards = [CARD, chat(system="Be strict."), replace(CARD, engine={"vllm": {"quantization": "fp8"}}),
-             replace(CARD, engine={"vllm": {"tensor_parallel_size": 2}})]
+    cards = [
+        CARD,
+        chat(system="Be strict."),
+        replace(CARD, engine={"vllm": {"quantization": "fp8"}}),
+        replace(CARD, engine={"vllm": {"tensor_parallel_size": 2}}),
+    ]
     folders = [judge_folder(run, card, rubric) for card in cards]
     assert len(set(folders)) == 3 and folders[0] == folders[3]
     with judge_server() as server:

@@ -25,8 +25,11 @@ def test_a_package_in_a_folder_of_the_path(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / info / "entry_points.txt").write_text(POINTS)
     assert not may_have(GROUP)
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert [point.value for point in plug_ins(GROUP)] == ["mine:TASK"] == [
-        point.value for point in entry_points(group=GROUP)]
+    assert (
+        [point.value for point in plug_ins(GROUP)]
+        == ["mine:TASK"]
+        == [point.value for point in entry_points(group=GROUP)]
+    )
     assert plug_ins("tvbench.nothing") == []
 
 
@@ -60,6 +63,6 @@ def test_an_archive_on_the_path_and_a_finder_of_somebody_else_go_the_long_way(
 
 
 def test_without_plug_ins_the_library_is_not_imported() -> None:
-    source = f"import sys; from tvbench.registry.plug_ins import plug_ins; assert not plug_ins({GROUP!r}); print(*sys.modules)"
+    source = f"import sys; from tvbench.registry.plug_ins import plug_ins; assert not plug_ins({GROUP!r}); print(*sys.modules)"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert "importlib.metadata" not in done.stdout.split()

@@ -71,8 +71,15 @@ def keeper() -> Iterator[Keeper]:
 def tvbench(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder / "home"), "OPENAI_API_KEY": KEY, **environment}
     env.pop("TVBENCH_API_KEY", None)
-    return subprocess.run([sys.executable, "-m", "tvbench.cli.main", *words], cwd=folder, env=env, check=False,
-                          capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "tvbench.cli.main", *words],
+        cwd=folder,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def write_card(folder: Path, name: str, text: str) -> None:
@@ -81,8 +88,9 @@ def write_card(folder: Path, name: str, text: str) -> None:
 
 
 def run(folder: Path, model: str) -> subprocess.CompletedProcess[str]:
-    return tvbench(folder, "run", "--model", model, "--tasks", "mini-alm:de", "--limit", "1", "--quiet", "--results",
-                   "results")
+    return tvbench(
+        folder, "run", "--model", model, "--tasks", "mini-alm:de", "--limit", "1", "--quiet", "--results", "results"
+    )
 
 
 def test_a_card_of_the_working_directory_gets_no_key_and_is_named(tmp_path: Path, keeper: Keeper) -> None:
@@ -99,8 +107,20 @@ def test_a_server_that_the_person_names_gets_the_key(tmp_path: Path, keeper: Kee
     config = tmp_path / ("xdg" if how == "own card elsewhere" else "home/.config") / "tvbench" / "models"
     write_card(config, "mine", f"server: m\nurl: {keeper.url}\n")
     environment = {"XDG_CONFIG_HOME": str(tmp_path / "xdg")} if how == "own card elsewhere" else {"XDG_CONFIG_HOME": ""}
-    done = tvbench(tmp_path, "run", "--model", f"openai:m@{keeper.url}" if how == "typed" else "mine", "--tasks",
-                   "mini-alm:de", "--limit", "1", "--quiet", "--results", "results", **environment)
+    done = tvbench(
+        tmp_path,
+        "run",
+        "--model",
+        f"openai:m@{keeper.url}" if how == "typed" else "mine",
+        "--tasks",
+        "mini-alm:de",
+        "--limit",
+        "1",
+        "--quiet",
+        "--results",
+        "results",
+        **environment,
+    )
     assert keeper.keys and set(keeper.keys) == {f"Bearer {KEY}"}
     assert "note:" not in done.stderr
 
@@ -111,9 +131,10 @@ def test_a_relative_configuration_folder_is_the_working_directory_again(tmp_path
     assert done.returncode == 2 and "unknown model" in done.stderr
 
 
-@pytest.mark.parametrize(("card", "said"), [
-    ("hub: stranger/model\n", "towervision-9b"), ("name: x\nhub: utter-project/TowerVision-9B\n", "TowerVision-9B"),
-])
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [("hub: stranger/model\n", "towervision-9b"), ("name: x\nhub: utter-project/TowerVision-9B\n", "TowerVision-9B")],
+)
 def test_what_takes_a_shipped_models_place_is_named_once(tmp_path: Path, card: str, said: str) -> None:
     write_card(tmp_path / "models", "towervision-9b", card)
     for words in (("models",), ("models", "show", "qwen2.5-vl-3b")):
@@ -134,8 +155,11 @@ def test_task_files_are_named_before_they_are_executed(tmp_path: Path) -> None:
         (tmp_path / "tasks" / f"{name}.py").write_text(TASK.format(name=name))
     first, *rest = tvbench(tmp_path, "tasks").stderr.splitlines()
     assert first == f"note: runs the task files of the working directory as Python: alm.py, own.py in {tmp_path}/tasks"
-    assert rest == ["executed", "executed",
-                    f"note: task of the working directory ({tmp_path}/tasks) in place of tvbench's own: alm"]
+    assert rest == [
+        "executed",
+        "executed",
+        f"note: task of the working directory ({tmp_path}/tasks) in place of tvbench's own: alm",
+    ]
 
 
 @pytest.mark.parametrize("where", ["the checkout", "an empty folder", "cards of one's own"])

@@ -137,9 +137,12 @@ def test_incomplete_runs_are_starred_counted_and_never_best(capsys: Said) -> Non
 def test_logged_figures_are_ringed_and_not_ranked(capsys: Said) -> None:
     log = {"results-de": {"metrics": {"results.avg_XCOMET-XL_score": 0.9}, "language": "de", "samples": 3}}
     for number, name in enumerate(("alpha", "beta")):
-        write_run(Path("results"), name, name,
-                  result("multi30k", model=name, primary="bleu", value=30.0 + number, languages={"de": 30.0},
-                         logged=log))
+        write_run(
+            Path("results"),
+            name,
+            name,
+            result("multi30k", model=name, primary="bleu", value=30.0 + number, languages={"de": 30.0}, logged=log),
+        )
     _, out, _ = board(capsys)
     assert re.search(r"90\.0°\s*$", line_of(out, "alpha"))
     assert "31.0" in line_of(out, "beta"), "BLEU is not multiplied"
@@ -245,8 +248,13 @@ def test_json_has_every_figure_of_every_language(capsys: Said) -> None:
     assert row["model"] == "alpha" and row["source"] == "run" and row["complete"] is True
     assert set(row["languages"]) == {"de", "fr"}
     german = row["languages"]["de"]
-    assert german["metrics"]["aligned"] == {"value": 0.4, "n": 5, "stderr": 0.02, "clusters": 4,
-                                            "interval": pytest.approx([0.4 - 3.18245 * 0.02, 0.4 + 3.18245 * 0.02])}
+    assert german["metrics"]["aligned"] == {
+        "value": 0.4,
+        "n": 5,
+        "stderr": 0.02,
+        "clusters": 4,
+        "interval": pytest.approx([0.4 - 3.18245 * 0.02, 0.4 + 3.18245 * 0.02]),
+    }
     assert german["metrics"]["strict"]["value"] == pytest.approx(0.2)
     assert german["counts"]["expected"] == 5 and german["signature"] == row["signature"]
 

@@ -50,10 +50,14 @@ def publish(results: Path, of_all: float, of_german: float) -> None:
     (results / "published" / "towervision.yaml").write_text(PUBLISHED % (of_all, of_german))
 
 
-def paper_result(strict: float, aligned: float, n: int = 40, ceiling: float = 1.0, protocol: str = "paper",
-                 **changed: Any) -> TaskResult:
-    metrics = {"strict": Metric(strict, n, 0.02, 20), "aligned": Metric(aligned, n, 0.02, 20),
-               "strict_ceiling": Metric(ceiling, n, 0.0, 20)}
+def paper_result(
+    strict: float, aligned: float, n: int = 40, ceiling: float = 1.0, protocol: str = "paper", **changed: Any
+) -> TaskResult:
+    metrics = {
+        "strict": Metric(strict, n, 0.02, 20),
+        "aligned": Metric(aligned, n, 0.02, 20),
+        "strict_ceiling": Metric(ceiling, n, 0.0, 20),
+    }
     result = task_result("alm", "alpha", protocol, "strict")
     part = Slice(Counts(n, n, 0, n), metrics)
     return replace(result, metrics=metrics, breakdowns={"language": {"de": part, "en": part}}, **changed)
@@ -105,11 +109,14 @@ def test_a_more_lenient_scorer_is_named_and_the_gap_stays(results: Path, capsys:
     assert any("between strict 50.0 and aligned 60.0" in remark for remark in whole["remarks"])
 
 
-@pytest.mark.parametrize(("result", "said"), [
-    (paper_result(0.5, 0.6, protocol="tvbench"), "protocol tvbench, not paper"),
-    (paper_result(0.5, 0.6, counts=Counts(40, 39, 1, 39)), "39 of 40 items"),
-    (paper_result(0.5, 0.6, ceiling=0.55), "above 55.0"),
-])
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (paper_result(0.5, 0.6, protocol="tvbench"), "protocol tvbench, not paper"),
+        (paper_result(0.5, 0.6, counts=Counts(40, 39, 1, 39)), "39 of 40 items"),
+        (paper_result(0.5, 0.6, ceiling=0.55), "above 55.0"),
+    ],
+)
 def test_reasons_against_a_comparison(
     results: Path, capsys: pytest.CaptureFixture[str], result: TaskResult, said: str
 ) -> None:
@@ -142,13 +149,16 @@ def test_a_model_can_be_named_and_the_paper_protocol_comes_first(
     assert [cell["verdict"] for cell in cells(capsys, results, "--all")] == ["no figure of ours"] * 3
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["--as", "mine"], "MODEL=ROW"),
-    (["--as", "alhpa=Row-A"], "alpha"),
-    (["--as", "alpha=Row-C"], "Row-"),
-    (["--tables", "12"], "table"),
-    (["--tasks", "almm"], "alm"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--as", "mine"], "MODEL=ROW"),
+        (["--as", "alhpa=Row-A"], "alpha"),
+        (["--as", "alpha=Row-C"], "Row-"),
+        (["--tables", "12"], "table"),
+        (["--tasks", "almm"], "alm"),
+    ],
+)
 def test_wrong_words_are_explained(
     results: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:

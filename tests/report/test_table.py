@@ -56,7 +56,9 @@ def test_who_asks_for_a_width_or_for_colours_gets_them(
 
 
 def test_a_pipe_needs_no_rich() -> None:
-    source = ("import sys; from tvbench.report.table import *; show([Table((Column('a', 'a'),), ((Cell('x'),),))], "
-              "'table'); assert not {'rich', 'dataclasses'} & set(sys.modules)")
+    source = (
+        "import sys; from tvbench.report.table import *; show([Table((Column('a', 'a'),), ((Cell('x'),),))], "
+        "'table'); assert not {'rich', 'dataclasses'} & set(sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -37,8 +37,19 @@ class Bed:
     def __init__(self, folder: Path, server: ChatServer, data: Path) -> None:
         self.server = server
         self.results = folder / "results"
-        self.words = ["run", "--quiet", "--results", str(self.results), "--model", server.model, "--no-image",
-                      "--data", str(data), "--tasks", "multi30k"]
+        self.words = [
+            "run",
+            "--quiet",
+            "--results",
+            str(self.results),
+            "--model",
+            server.model,
+            "--no-image",
+            "--data",
+            str(data),
+            "--tasks",
+            "multi30k",
+        ]
         assert self.ask() == 0
         (self.run,) = [RunFolder(path) for path in self.results.iterdir()]
         self.files = {path.name: path.read_bytes() for path in self.run.path.iterdir()}
@@ -96,17 +107,27 @@ def test_shortened_requests_are_incomplete(bed: Bed, capsys: Said, kept: int) ->
     assert bed.complete() == [True]
 
 
-@pytest.mark.parametrize("change", [
-    lambda lines: lines[:10], lambda lines: [*lines, lines[5]], lambda lines: [lines[5], *lines[1:]],
-    lambda lines: [*lines, renamed(lines[0], id="from elsewhere")],
-], ids=["shortened", "doubled", "one for another", "longer"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: lines[:10],
+        lambda lines: [*lines, lines[5]],
+        lambda lines: [lines[5], *lines[1:]],
+        lambda lines: [*lines, renamed(lines[0], id="from elsewhere")],
+    ],
+    ids=["shortened", "doubled", "one for another", "longer"],
+)
 def test_no_command_reads_requests_that_were_not_asked(
     bed: Bed, capsys: Said, change: Callable[[list[bytes]], list[bytes]]
 ) -> None:
     bed.path(REQUESTS).write_bytes(b"".join(change(bed.lines(REQUESTS))))
     path = str(bed.run.path)
-    for words in (["explain", path], ["compare", path, path], ["judge", path, "--judge", bed.server.model],
-                  ["audit", path]):
+    for words in (
+        ["explain", path],
+        ["compare", path, path],
+        ["judge", path, "--judge", bed.server.model],
+        ["audit", path],
+    ):
         assert main([*words, "--results", str(bed.results)]) == 2, words
         assert "of the 60 items" in capsys.readouterr().err, words
 
@@ -118,20 +139,30 @@ def test_requests_cut_anywhere_are_incomplete(bed: Bed) -> None:
         assert bed.score() == 1 and bed.complete() == [False], place
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda lines: [*lines, lines[3]], "1 items a second time"),
-    (lambda lines: [lines[3], *lines[:3], *lines[4:], lines[5]], "1 items a second time"),
-    (lambda lines: [lines[0], *lines[:-1]], "59 of the 60 items"),
-    (lambda lines: [*lines, renamed(lines[0], id="from elsewhere")], "holds 61 items, and 60 were asked"),
-    (lambda lines: [renamed(lines[0], id="from elsewhere"), *lines[1:]], "other prompts than the signature"),
-    (lambda lines: [renamed(lines[0], messages=[{"role": "user", "parts": [{"type": "text", "text": "?"}]}]),
-                    *lines[1:]], "other prompts than the signature"),
-    (lambda lines: [*lines, renamed(lines[0], task="alm")], "1 items of alm, which this run did not ask"),
-    (lambda lines: [*lines[:7], b"\n", *lines[7:]], "requests.jsonl:8 is damaged"),
-    (lambda lines: [*lines, b"[]\n"], "requests.jsonl:61 is damaged"),
-    (lambda lines: [*lines[:9], lines[9].replace(b"Hund", b"Kund", 1).replace(b"dog", b"cog", 1), *lines[10:]],
-     "requests.jsonl:10 is damaged (its checksum differs)"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: [*lines, lines[3]], "1 items a second time"),
+        (lambda lines: [lines[3], *lines[:3], *lines[4:], lines[5]], "1 items a second time"),
+        (lambda lines: [lines[0], *lines[:-1]], "59 of the 60 items"),
+        (lambda lines: [*lines, renamed(lines[0], id="from elsewhere")], "holds 61 items, and 60 were asked"),
+        (lambda lines: [renamed(lines[0], id="from elsewhere"), *lines[1:]], "other prompts than the signature"),
+        (
+            lambda lines: [
+                renamed(lines[0], messages=[{"role": "user", "parts": [{"type": "text", "text": "?"}]}]),
+                *lines[1:],
+            ],
+            "other prompts than the signature",
+        ),
+        (lambda lines: [*lines, renamed(lines[0], task="alm")], "1 items of alm, which this run did not ask"),
+        (lambda lines: [*lines[:7], b"\n", *lines[7:]], "requests.jsonl:8 is damaged"),
+        (lambda lines: [*lines, b"[]\n"], "requests.jsonl:61 is damaged"),
+        (
+            lambda lines: [*lines[:9], lines[9].replace(b"Hund", b"Kund", 1).replace(b"dog", b"cog", 1), *lines[10:]],
+            "requests.jsonl:10 is damaged (its checksum differs)",
+        ),
+    ],
+)
 def test_lines_that_do_not_belong_are_noticed(
     bed: Bed, capsys: Said, change: Callable[[list[bytes]], list[bytes]], said: str
 ) -> None:
@@ -160,8 +191,11 @@ def test_an_imported_run_is_imported_again(tmp_path: Path, capsys: Said) -> None
     words = ["import", "lmms-eval", str(tmp_path / "log"), "--results", str(tmp_path / "results")]
     assert main(words) == 0
     (run,) = find_runs(tmp_path / "results")
-    for name, said in ((REQUESTS, "3 of the 4 items"), (RESPONSES, "responses.jsonl:4 is damaged"),
-                       (MANIFEST, "is damaged")):
+    for name, said in (
+        (REQUESTS, "3 of the 4 items"),
+        (RESPONSES, "responses.jsonl:4 is damaged"),
+        (MANIFEST, "is damaged"),
+    ):
         lines = (run.path / name).read_text().splitlines(keepends=True)
         (run.path / name).write_text("".join(lines[:-1]) + ("{\n" if name == RESPONSES else ""))
         assert main(["score", str(run.path)]) == (2 if name == MANIFEST else 1)
@@ -233,7 +267,8 @@ def test_score_names_the_line_and_the_next_run_asks_it_again(bed: Bed, capsys: S
     assert "2 lines are damaged (17, 41): asked again" in capsys.readouterr().err
     assert bed.server.asked.total() == 2
     assert {key: one.text for key, one in bed.run.responses().items()} == {
-        key: one.text for key, one in bed.answers.items()}
+        key: one.text for key, one in bed.answers.items()
+    }
     assert bed.score() == 0
 
 
@@ -277,11 +312,14 @@ def test_a_flipped_bit_in_the_result_leaves_the_leaderboard(bed: Bed, capsys: Sa
 # ── Lines ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("value", [
-    {"key": "k", "text": "ж\ud800\u2028 \"\\ }{", "n": 1e-7, "list": [1.0, -0.0, None, {"sum": "x"}]},
-    {"key": "k", "extra": {1: "a", 10: "b", 2: "c"}, "x": (1, 2)},
-    {"key": '{"key":"a","sum":"00000000"}'},
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"key": "k", "text": 'ж\ud800\u2028 "\\ }{', "n": 1e-7, "list": [1.0, -0.0, None, {"sum": "x"}]},
+        {"key": "k", "extra": {1: "a", 10: "b", 2: "c"}, "x": (1, 2)},
+        {"key": '{"key":"a","sum":"00000000"}'},
+    ],
+)
 def test_a_line_reads_back_and_may_be_rewritten_by_other_tools(tmp_path: Path, value: dict[str, Any]) -> None:
     path = tmp_path / "lines.jsonl"
     text = json_line(value)
@@ -297,8 +335,9 @@ def test_every_stored_line_has_a_checksum_and_old_ones_are_read(bed: Bed) -> Non
     for name in (REQUESTS, RESPONSES, SCORES):
         assert all("sum" in json.loads(line) for line in bed.lines(name)), name
         old = [json.loads(line) for line in bed.lines(name)]
-        bed.path(name).write_text("".join(json.dumps({k: v for k, v in line.items() if k != "sum"}) + "\n"
-                                          for line in old))
+        bed.path(name).write_text(
+            "".join(json.dumps({k: v for k, v in line.items() if k != "sum"}) + "\n" for line in old)
+        )
     result = json.loads(bed.files[RESULT])
     del result["sum"]
     bed.path(RESULT).write_text(json.dumps(result))
@@ -313,6 +352,7 @@ def test_every_stored_line_has_a_checksum_and_old_ones_are_read(bed: Bed) -> Non
 
 def with_field(place: str, value: object) -> Callable[[bytes], bytes]:
     """The manifest with another value at `place`, such as `tasks.0.items`; ... leaves the field out."""
+
     def change(data: bytes) -> bytes:
         manifest = at = json.loads(data)
         *path, last = [int(one) if one.isdigit() else one for one in place.split(".")]
@@ -337,13 +377,36 @@ MANIFESTS: dict[str, Callable[[bytes], bytes]] = {
     "deep": lambda data: b"[" * 100_000,
     "empty object": lambda data: b"{}",
     "only a format": lambda data: b'{"format": 1}',
-} | {f"{place} {value}": with_field(place, value) for place, value in [
-    ("format", "1"), ("format", True), ("tasks", ...), ("tasks", {}), ("tasks", None), ("tasks.0", "multi30k"),
-    ("tasks.0.task", ...), ("tasks.0.task", 7), ("tasks.0.items", "60"), ("tasks.0.items", -1),
-    ("tasks.0.signature", ...), ("tasks.0.signature", ["x"]), ("tasks.0.warnings", None), ("tasks.0.metrics", 3),
-    ("model", []), ("model.name", 3), ("engine", "vllm"), ("engine.settings", 1), ("engine.version", ...),
-    ("ask", "x"), ("ask.tasks", {}), ("ask.tasks.0", None), ("created", 5), ("updated", []), ("speed", 3),
-]}
+} | {
+    f"{place} {value}": with_field(place, value)
+    for place, value in [
+        ("format", "1"),
+        ("format", True),
+        ("tasks", ...),
+        ("tasks", {}),
+        ("tasks", None),
+        ("tasks.0", "multi30k"),
+        ("tasks.0.task", ...),
+        ("tasks.0.task", 7),
+        ("tasks.0.items", "60"),
+        ("tasks.0.items", -1),
+        ("tasks.0.signature", ...),
+        ("tasks.0.signature", ["x"]),
+        ("tasks.0.warnings", None),
+        ("tasks.0.metrics", 3),
+        ("model", []),
+        ("model.name", 3),
+        ("engine", "vllm"),
+        ("engine.settings", 1),
+        ("engine.version", ...),
+        ("ask", "x"),
+        ("ask.tasks", {}),
+        ("ask.tasks.0", None),
+        ("created", 5),
+        ("updated", []),
+        ("speed", 3),
+    ]
+}
 
 
 @pytest.mark.parametrize("damage", MANIFESTS)
@@ -361,8 +424,14 @@ def test_a_damaged_manifest_is_named_and_the_same_command_mends_it(bed: Bed, cap
 def test_no_command_stumbles_over_a_damaged_manifest(bed: Bed, capsys: Said, damage: str) -> None:
     bed.path(MANIFEST).write_bytes(MANIFESTS[damage](bed.files[MANIFEST]))
     path = str(bed.run.path)
-    for words in (["leaderboard", "--no-published"], ["explain", path], ["grounding", path], ["compare", path, path],
-                  ["judge", path, "--judge", bed.server.model], ["audit", path]):
+    for words in (
+        ["leaderboard", "--no-published"],
+        ["explain", path],
+        ["grounding", path],
+        ["compare", path, path],
+        ["judge", path, "--judge", bed.server.model],
+        ["audit", path],
+    ):
         assert main([*words, "--results", str(bed.results)]) in (0, 2), words
         assert "is damaged" in capsys.readouterr().err, words
     assert bed.ask("--dry-run") == 0

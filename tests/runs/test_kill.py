@@ -52,8 +52,17 @@ def kill_often(words: list[str], seconds: tuple[float, float], seed: int) -> int
 
 def test_ten_kills_against_a_server_pay_nothing_twice(tmp_path: Path) -> None:
     with chat_server(delay=0.02) as server:
-        ask = ["--model", server.model, "--tasks", "multi30k", "--no-image", "--data",
-               str(sentences(tmp_path / "data", 250)), "--concurrency", str(CONCURRENCY)]
+        ask = [
+            "--model",
+            server.model,
+            "--tasks",
+            "multi30k",
+            "--no-image",
+            "--data",
+            str(sentences(tmp_path / "data", 250)),
+            "--concurrency",
+            str(CONCURRENCY),
+        ]
         killed = kill_often(command(tmp_path / "killed", *ask), (1.0, 3.0), seed=1)
         done = subprocess.run(command(tmp_path / "killed", *ask), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -68,8 +77,21 @@ def test_ten_kills_against_a_server_pay_nothing_twice(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ten_kills_of_the_embedded_engine_give_the_same_answers(tmp_path: Path) -> None:
-    ask = ["--model", "tower-mini", "--tasks", "multi30k", "--no-image", "--engine", "transformers",
-           "--data", str(sentences(tmp_path / "data", 40)), "--batch-size", "4", "--max-new-tokens", "16"]
+    ask = [
+        "--model",
+        "tower-mini",
+        "--tasks",
+        "multi30k",
+        "--no-image",
+        "--engine",
+        "transformers",
+        "--data",
+        str(sentences(tmp_path / "data", 40)),
+        "--batch-size",
+        "4",
+        "--max-new-tokens",
+        "16",
+    ]
     whole = subprocess.run(command(tmp_path / "whole", *ask), capture_output=True, text=True, check=False)
     assert whole.returncode == 0, whole.stderr
     kill_often(command(tmp_path / "killed", *ask), (1.0, 12.0), seed=2)

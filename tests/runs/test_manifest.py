@@ -19,19 +19,43 @@ from tvbench.runs.store import DamagedError, RunFolder, RunWriter
 from tvbench.types import EngineInfo, Item, ModelCard, Response, Short
 
 ENTRY = TaskEntry("t", "tvbench", "accuracy", "task:t@1", "1", ("accuracy",), "rows@1", 3, ("a word",), {"log": {}})
-SESSION = Session("2026-01-01", "here", "m", "1", EngineInfo("e", "1", {"dtype": "x"}), {"n": 1}, ("tvbench", "run"),
-                  {"asked": 8}, {"other": 5}, "2026-01-02", 7, 1)
+SESSION = Session(
+    "2026-01-01",
+    "here",
+    "m",
+    "1",
+    EngineInfo("e", "1", {"dtype": "x"}),
+    {"n": 1},
+    ("tvbench", "run"),
+    {"asked": 8},
+    {"other": 5},
+    "2026-01-02",
+    7,
+    1,
+)
 WHOLE = Manifest(
-    "r", "tvbench", "2026-01-01", "2026-01-02", ("tvbench", "run"),
+    "r",
+    "tvbench",
+    "2026-01-01",
+    "2026-01-02",
+    ("tvbench", "run"),
     Ask({"model": ["hub:m", "m", "1"], "engine": {"name": "e"}, "tasks": [{"task": "t"}], "sampling": {}}),
     ModelCard("m", "hub", "o/m", "1", languages=("de",), chat={"x": 1}, engine={"vllm": {"a": 1}}),
-    EngineInfo("e", "1", {"dtype": "x"}), {"name": "pyav"}, JudgeEntry("r", {"name": "x"}, ("t",), None, 3, "e@1", "c"),
-    (ENTRY,), {"cores": 2}, {"torch": "2"}, {"requests_per_second": 1.5}, (SESSION,),
+    EngineInfo("e", "1", {"dtype": "x"}),
+    {"name": "pyav"},
+    JudgeEntry("r", {"name": "x"}, ("t",), None, 3, "e@1", "c"),
+    (ENTRY,),
+    {"cores": 2},
+    {"torch": "2"},
+    {"requests_per_second": 1.5},
+    (SESSION,),
 )
 NEWER: dict[str, Any] = {
-    "of tomorrow": [1], "run": "r",
+    "of tomorrow": [1],
+    "run": "r",
     "tasks": [{"task": "t", "protocol": "p", "primary": "x", "signature": "s", "weight": 2}],
-    "model": {"name": "m", "planet": {"name": "earth"}}, "engine": {"name": "e", "version": "1", "host": "h"},
+    "model": {"name": "m", "planet": {"name": "earth"}},
+    "engine": {"name": "e", "version": "1", "host": "h"},
     "sessions": [{"began": "2026", "weather": "fine"}],
 }
 
@@ -76,13 +100,21 @@ def test_who_is_asked_does_not_depend_on_the_name_that_a_person_gave() -> None:
     assert Ask(ask).without_model == Ask(ask | {"model": ["hub:n", "n", "2"]}).without_model
 
 
-@pytest.mark.parametrize(("place", "value", "said"), [
-    ("model", {"name": "m", "languages": "de"}, "model.languages is not a list"),
-    ("model", {"name": "m", "kind": 3}, "model.kind is not text"),
-    ("command", "tvbench run", "command is not a list"), ("packages", [], "packages is not an object"),
-    ("judging", {"rubric": {}}, "judging has no tasks"),
-    ("judging", {"rubric": {}, "tasks": "t", "checked": 1, "seed": 0, "engine": "e"}, "judging.tasks is not a list"),
-])
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("model", {"name": "m", "languages": "de"}, "model.languages is not a list"),
+        ("model", {"name": "m", "kind": 3}, "model.kind is not text"),
+        ("command", "tvbench run", "command is not a list"),
+        ("packages", [], "packages is not an object"),
+        ("judging", {"rubric": {}}, "judging has no tasks"),
+        (
+            "judging",
+            {"rubric": {}, "tasks": "t", "checked": 1, "seed": 0, "engine": "e"},
+            "judging.tasks is not a list",
+        ),
+    ],
+)
 def test_what_a_manifest_cannot_mean_is_said(tmp_path: Path, place: str, value: object, said: str) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "tasks": [], place: value}))
     with pytest.raises(DamagedError, match=said):
@@ -97,8 +129,10 @@ def folder_of(path: Path, *rows: tuple[str, str, str, str], items: int | None = 
     counts: dict[str, int] = {}
     for _, _, task, _ in rows:
         counts[task] = counts.get(task, 0) + 1
-    tasks = tuple(TaskEntry(task, "p", "accuracy", f"task:{task}@1", items=count if items is None else items)
-                  for task, count in counts.items())
+    tasks = tuple(
+        TaskEntry(task, "p", "accuracy", f"task:{task}@1", items=count if items is None else items)
+        for task, count in counts.items()
+    )
     with RunWriter(path) as writer:
         writer.write_manifest(Manifest(tasks=tasks))
         writer.write_requests((key, Item(name, task, code, (), Short((key,))), ()) for key, name, task, code in rows)
@@ -110,8 +144,14 @@ def folder_of(path: Path, *rows: tuple[str, str, str, str], items: int | None = 
 
 
 def test_items_and_answers_meet_by_key(tmp_path: Path) -> None:
-    run = folder_of(tmp_path / "run", ("a", "1", "t", "de"), ("a", "2", "t", "de"), ("none", "3", "t", "fr"),
-                    ("bad", "4", "t", "fr"), ("b", "1", "u", "fr"))
+    run = folder_of(
+        tmp_path / "run",
+        ("a", "1", "t", "de"),
+        ("a", "2", "t", "de"),
+        ("none", "3", "t", "fr"),
+        ("bad", "4", "t", "fr"),
+        ("b", "1", "u", "fr"),
+    )
     found = scored_tasks(run)
     assert list(found) == ["t", "u"] and list(found["t"].items) == ["1", "2", "3", "4"]
     assert found["t"].text("1") == found["t"].text("2") == "a" and found["u"].text("1") == "b"

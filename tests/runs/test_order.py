@@ -58,11 +58,15 @@ def test_another_set_has_another_hash() -> None:
 
 def task_of(name: str, collide: bool) -> Task:
     """Builds language by language in the order that was asked for, as a task file of anyone may."""
+
     def build(options: Ask) -> Build:
         assert dict(options.settings)
         codes = options.languages or ("en", "de")
-        items = [replace(item(str(number) if collide else f"{code}/{number}", code, f"{code} {number}"), task=name)
-                 for code in codes for number in range(3)]
+        items = [
+            replace(item(str(number) if collide else f"{code}/{number}", code, f"{code} {number}"), task=name)
+            for code in codes
+            for number in range(3)
+        ]
         return Build(items, "+".join(f"rows-{code}@1" for code in codes))
 
     settings = {"x": Setting("moves nothing", 0), "y": Setting("nor does this", 0)}
@@ -71,8 +75,12 @@ def task_of(name: str, collide: bool) -> Task:
 
 def planned(*asked: tuple[str, tuple[str, ...]], settings: dict[str, str] | None = None) -> Plan:
     tasks = [
-        plan_task(task_of(name, collide=name == "a"), BuildOptions("tvbench", languages=codes, settings=settings or {}),
-                  CARD, Overrides())
+        plan_task(
+            task_of(name, collide=name == "a"),
+            BuildOptions("tvbench", languages=codes, settings=settings or {}),
+            CARD,
+            Overrides(),
+        )
         for name, codes in asked
     ]
     return Plan(CARD, tuple(tasks), make_ask(CARD, tasks, Overrides(), {"name": "transformers"}))
@@ -101,13 +109,18 @@ def asked(results: Path, capsys: Said, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("one", "other"), [
-    (("multi30k:de+fr",), ("multi30k:fr+de",)),
-    (("multi30k", "--languages", "de,fr"), ("multi30k", "--languages", "French,German,fr")),
-    (("mini-alm:de,multi30k:fr,mini-vimul:en",), ("mini-vimul:en,multi30k:fr,mini-alm:de",)),
-    (("mini-alm,mini-vimul", "--set", "mini-alm.items=3", "--set", "mini-vimul.items=2"),
-     ("mini-vimul,mini-alm", "--set", "mini-vimul.items=2", "--set", "mini-alm.items=3")),
-])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("multi30k:de+fr",), ("multi30k:fr+de",)),
+        (("multi30k", "--languages", "de,fr"), ("multi30k", "--languages", "French,German,fr")),
+        (("mini-alm:de,multi30k:fr,mini-vimul:en",), ("mini-vimul:en,multi30k:fr,mini-alm:de",)),
+        (
+            ("mini-alm,mini-vimul", "--set", "mini-alm.items=3", "--set", "mini-vimul.items=2"),
+            ("mini-vimul,mini-alm", "--set", "mini-vimul.items=2", "--set", "mini-alm.items=3"),
+        ),
+    ],
+)
 def test_the_command_line_names_one_folder(
     tmp_path: Path, capsys: Said, one: tuple[str, ...], other: tuple[str, ...]
 ) -> None:
@@ -119,8 +132,24 @@ def test_the_second_order_continues_the_first_and_signs_alike(tmp_path: Path) ->
     results, data = tmp_path / "results", sentences(tmp_path / "data", 5)
     with chat_server() as server:
         for languages in ("de+fr", "fr+de"):
-            assert main(["run", "--quiet", "--results", str(results), "--model", server.model, "--no-image", "--data",
-                         str(data), "--tasks", f"multi30k:{languages}"]) == 0
+            assert (
+                main(
+                    [
+                        "run",
+                        "--quiet",
+                        "--results",
+                        str(results),
+                        "--model",
+                        server.model,
+                        "--no-image",
+                        "--data",
+                        str(data),
+                        "--tasks",
+                        f"multi30k:{languages}",
+                    ]
+                )
+                == 0
+            )
             (run,) = find_runs(results)
             (result,) = run.result() or []
             if languages == "de+fr":
@@ -152,8 +181,12 @@ def test_a_log_that_begins_with_another_language_is_comparable(
     for name, codes, answers in (("first", ("de", "fr", "pt"), ["Apfel"] * 4), ("second", order, ["Birne"] * 4)):
         logs = logs_of(answers)
         sets = {f"alm-bench-{code}": {"task": f"alm-bench-{code}", "dataset_path": f"data-{code}"} for code in codes}
-        write_log(tmp_path / name, {f"alm-bench-{code}": logs[f"alm-bench-{code}"] for code in codes},
-                  model_name=f"/models/{name}", configs=sets)
+        write_log(
+            tmp_path / name,
+            {f"alm-bench-{code}": logs[f"alm-bench-{code}"] for code in codes},
+            model_name=f"/models/{name}",
+            configs=sets,
+        )
         assert main(["import", "lmms-eval", str(tmp_path / name), "--results", str(results), "--name", name]) == 0
     entries, warnings = load_entries(results)
     assert len(entries) == 2 and not warnings
@@ -180,10 +213,13 @@ def as_of_before(run: RunFolder, *, data: str | None = None) -> None:
         fields = read_signature(entry["signature"]) | {"prompts": old}
         entry["signature"] = write_signature(fields | ({"data": data} if data else {}))
     (run.path / MANIFEST).write_text(json.dumps(manifest))
-    before = [replace(one, signature=entry["signature"])
-              for one, entry in zip(run.result() or [], manifest["tasks"], strict=True)]
+    before = [
+        replace(one, signature=entry["signature"])
+        for one, entry in zip(run.result() or [], manifest["tasks"], strict=True)
+    ]
     (run.path / "result.json").write_text(
-        json.dumps({"format": 1, "run": run.name, "tasks": [codec.result_to_json(one) for one in before]}))
+        json.dumps({"format": 1, "run": run.name, "tasks": [codec.result_to_json(one) for one in before]})
+    )
 
 
 @pytest.mark.parametrize("score_again", [False, True])

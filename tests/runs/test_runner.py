@@ -59,7 +59,10 @@ def plan_of(count: int, problem: str | None = None) -> Plan:
 
 
 def sit(
-    folder: Path, plan: Plan, engine: EchoEngine, prepare: Callable[[Request], Prepared] = Prepared,
+    folder: Path,
+    plan: Plan,
+    engine: EchoEngine,
+    prepare: Callable[[Request], Prepared] = Prepared,
     max_failures: int | None = None,
 ) -> Outcome:
     with RunWriter(folder) as writer:

@@ -25,8 +25,15 @@ from tvbench.types import ModelCard
 
 Said = pytest.CaptureFixture[str]
 
-VLLM: Json = {"id": "served-model", "owned_by": "vllm", "created": 5, "root": "/models/a", "parent": None,
-              "max_model_len": 1024, "permission": [{"id": "modelperm-1", "created": 5}]}
+VLLM: Json = {
+    "id": "served-model",
+    "owned_by": "vllm",
+    "created": 5,
+    "root": "/models/a",
+    "parent": None,
+    "max_model_len": 1024,
+    "permission": [{"id": "modelperm-1", "created": 5}],
+}
 
 
 def serve_vllm(server: FaultServer) -> None:
@@ -39,8 +46,22 @@ def ask(server: FaultServer, tmp_path: Path) -> Callable[..., int]:
     data = sentences(tmp_path / "data")
 
     def run(*words: str, url: str = server.root, tasks: str = "multi30k:de") -> int:
-        return main(["run", "--model", f"openai:served-model@{url}", "--tasks", tasks, "--no-image", "--data",
-                     str(data), "--results", str(tmp_path / "out"), "--quiet", *words])
+        return main(
+            [
+                "run",
+                "--model",
+                f"openai:served-model@{url}",
+                "--tasks",
+                tasks,
+                "--no-image",
+                "--data",
+                str(data),
+                "--results",
+                str(tmp_path / "out"),
+                "--quiet",
+                *words,
+            ]
+        )
 
     return run
 
@@ -67,11 +88,24 @@ def test_one_address_has_one_spelling(given: str, meant: str) -> None:
     assert resolve_model(f"openai:m@{meant}").url == meant
 
 
-@pytest.mark.parametrize("url", [
-    "http://host/v1?", "http://host/v1?key=hush", "http://host#hush", "http://me:hush@host/v1", "http://@host",
-    "http://hush@host:8000", "http://ho st/hush", "http://host:hush", "http://host:0/hush", "http://host:99999",
-    "http://[::1/hush", "http:///hush", "http://host\\hush",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host/v1?",
+        "http://host/v1?key=hush",
+        "http://host#hush",
+        "http://me:hush@host/v1",
+        "http://@host",
+        "http://hush@host:8000",
+        "http://ho st/hush",
+        "http://host:hush",
+        "http://host:0/hush",
+        "http://host:99999",
+        "http://[::1/hush",
+        "http:///hush",
+        "http://host\\hush",
+    ],
+)
 def test_an_address_with_more_than_host_port_and_path_is_refused(url: str, capsys: Said, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         server_address(url)
@@ -95,10 +129,14 @@ Change = Callable[[FaultServer], None]
 RESTARTED: dict[str, tuple[Change, Change]] = {
     "llama.cpp, another time": (serve_llama, lambda server: changed(server, "/v1/models", created=2)),
     "llama.cpp, another context": (serve_llama, lambda server: changed(server, "/v1/models", n_ctx=2048)),
-    "llama.cpp, other slots": (serve_llama, lambda server: changed(
-        server, "/props", total_slots=1, media_marker="<__media_2__>")),
-    "vLLM, another time": (serve_vllm, lambda server: changed(
-        server, "/v1/models", created=9, permission=[{"id": "modelperm-2", "created": 9}])),
+    "llama.cpp, other slots": (
+        serve_llama,
+        lambda server: changed(server, "/props", total_slots=1, media_marker="<__media_2__>"),
+    ),
+    "vLLM, another time": (
+        serve_vllm,
+        lambda server: changed(server, "/v1/models", created=9, permission=[{"id": "modelperm-2", "created": 9}]),
+    ),
     "a server that tells nothing": (lambda server: server.pages.clear(), lambda server: None),
 }
 SWAPPED: dict[str, tuple[Change, Change]] = {
@@ -107,8 +145,12 @@ SWAPPED: dict[str, tuple[Change, Change]] = {
     "llama.cpp, another file": (serve_llama, lambda server: changed(server, "/props", model_path="/models/b.gguf")),
     "llama.cpp, another template": (serve_llama, lambda server: changed(server, "/props", chat_template="{{ b }}")),
     "llama.cpp, another build": (serve_llama, lambda server: changed(server, "/props", build_info="b2")),
-    "llama.cpp, an adapter": (serve_llama, lambda server: changed(
-        server, "/props", default_generation_settings={"params": {"lora": [{"id": 0, "scale": 1.0}]}})),
+    "llama.cpp, an adapter": (
+        serve_llama,
+        lambda server: changed(
+            server, "/props", default_generation_settings={"params": {"lora": [{"id": 0, "scale": 1.0}]}}
+        ),
+    ),
     "vLLM, another folder": (serve_vllm, lambda server: changed(server, "/v1/models", root="/models/b")),
     "vLLM, another version": (serve_vllm, lambda server: changed(server, "/version", version="0.9.2")),
     "another kind of server": (serve_vllm, serve_llama),
@@ -157,12 +199,16 @@ def test_the_same_name_at_another_address_is_another_model(
     assert len(find_runs(tmp_path / "out")) == 2
 
 
-@pytest.mark.parametrize(("page", "value"), [
-    ("/v1/models", {"data": [{"id": "served-model", "owned_by": "llamacpp", "meta": [1], "root": {"a": 1}}]}),
-    ("/v1/models", {"data": "none"}), ("/v1/models", [1]),
-    ("/props", {"chat_template": 10**30, "default_generation_settings": [], "model_path": "x" * 100_000}),
-    ("/props", {"default_generation_settings": {"params": {"lora": "none"}}, "model_path": "\x1b[31m"}),
-])
+@pytest.mark.parametrize(
+    ("page", "value"),
+    [
+        ("/v1/models", {"data": [{"id": "served-model", "owned_by": "llamacpp", "meta": [1], "root": {"a": 1}}]}),
+        ("/v1/models", {"data": "none"}),
+        ("/v1/models", [1]),
+        ("/props", {"chat_template": 10**30, "default_generation_settings": [], "model_path": "x" * 100_000}),
+        ("/props", {"default_generation_settings": {"params": {"lora": "none"}}, "model_path": "\x1b[31m"}),
+    ],
+)
 def test_odd_pages_are_borne(page: str, value: Any, server: FaultServer, ask: Callable[..., int]) -> None:
     serve_llama(server)
     server.pages[page] = value
@@ -209,9 +255,7 @@ def test_a_folder_has_its_content_for_a_revision(tmp_path: Path, capsys: Said) -
     assert "--label" in capsys.readouterr().err
 
 
-def test_a_label_names_the_model_in_runs_and_tables(
-    ask: Callable[..., int], tmp_path: Path, capsys: Said
-) -> None:
+def test_a_label_names_the_model_in_runs_and_tables(ask: Callable[..., int], tmp_path: Path, capsys: Said) -> None:
     assert ask("--label", "My model, v2") == 0
     (run,) = find_runs(tmp_path / "out")
     assert run.name.startswith("My-model-v2--multi30k")

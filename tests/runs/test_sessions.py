@@ -43,8 +43,23 @@ def ask(server: FaultServer, tmp_path: Path) -> Ask:
     data = sentences(tmp_path / "data", 30)
 
     def run(*words: str, tasks: str = "multi30k:de", results: str = "out") -> int:
-        return main(["run", "--model", f"openai:served-model@{server.root}", "--tasks", tasks, "--no-image", "--data",
-                     str(data), "--results", str(tmp_path / results), "--concurrency", "4", *words])
+        return main(
+            [
+                "run",
+                "--model",
+                f"openai:served-model@{server.root}",
+                "--tasks",
+                tasks,
+                "--no-image",
+                "--data",
+                str(data),
+                "--results",
+                str(tmp_path / results),
+                "--concurrency",
+                "4",
+                *words,
+            ]
+        )
 
     return run
 
@@ -230,14 +245,19 @@ class Oracle:
 
 def questions(count: int, languages: str = "de", sampling: Sampling = Sampling()) -> list[PlannedItem]:
     return [
-        PlannedItem(f"{language}{n}", Item(f"{n}", "t", language, (Message("user", (f"q{n}",)),), Short(("x",)),
-                                           sampling=sampling), ())
-        for language in languages.split() for n in range(count)
+        PlannedItem(
+            f"{language}{n}",
+            Item(f"{n}", "t", language, (Message("user", (f"q{n}",)),), Short(("x",)), sampling=sampling),
+            (),
+        )
+        for language in languages.split()
+        for n in range(count)
     ]
 
 
-def probed(draw: Callable[[str], str], before: Callable[[str], str] = lambda key: "a", count: int = 60,
-           seed: int = 0) -> Probe:
+def probed(
+    draw: Callable[[str], str], before: Callable[[str], str] = lambda key: "a", count: int = 60, seed: int = 0
+) -> Probe:
     items = questions(count)
     kept = {one.key: Response(one.key, text=before(one.key)) for one in items}
     return probe(Oracle(draw), items, kept, Prepared, seed)
@@ -252,10 +272,18 @@ def test_a_few_other_answers_are_enough_where_an_engine_repeats_itself() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("noise", "share", "least", "most"), [
-    (0.0, 0.0, 0.0, 0.0), (0.02, 0.0, 0.0, 0.1), (0.3, 0.0, 0.0, 0.1), (0.5, 0.0, 0.0, 0.1),
-    (0.0, 0.5, 0.9, 1.0), (0.05, 1.0, 0.9, 1.0), (0.3, 1.0, 0.9, 1.0),
-])
+@pytest.mark.parametrize(
+    ("noise", "share", "least", "most"),
+    [
+        (0.0, 0.0, 0.0, 0.0),
+        (0.02, 0.0, 0.0, 0.1),
+        (0.3, 0.0, 0.0, 0.1),
+        (0.5, 0.0, 0.0, 0.1),
+        (0.0, 0.5, 0.9, 1.0),
+        (0.05, 1.0, 0.9, 1.0),
+        (0.3, 1.0, 0.9, 1.0),
+    ],
+)
 def test_noise_is_told_from_another_model(noise: float, share: float, least: float, most: float) -> None:
     """`noise`: how often an answer comes in its other form; `share`: how many questions the model answers otherwise."""
     luck = random.Random(f"{noise} {share}")
@@ -301,7 +329,8 @@ def test_it_is_said_when_and_by_whom(server: FaultServer, ask: Ask, tmp_path: Pa
     assert second.engine.name == "openai" and second.command[0] == "tvbench"
     assert ask() == 0
     assert f"30 answered before (in 2 sessions, the last {second.began[:16].replace('T', ' ')}, " in (
-        capsys.readouterr().err)
+        capsys.readouterr().err
+    )
     assert the_run(tmp_path).manifest().sessions == (first, second), "who asked nothing is no session"
 
 
@@ -322,10 +351,16 @@ def test_a_manifest_of_before_still_reads_and_its_session_is_not_lost(
     assert (old.answered, new.answered) == (29, 1)
 
 
-@pytest.mark.parametrize("fields", [
-    {}, {"sessions": ["x", 3]}, {"model": {}, "engine": {"name": "e", "version": "1"}}, {"model": {"name": "m"}},
-    {"sessions": [{"answered": "many", "reused": [1], "engine": "e", "server": 3, "command": None, "where": None}]},
-])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"sessions": ["x", 3]},
+        {"model": {}, "engine": {"name": "e", "version": "1"}},
+        {"model": {"name": "m"}},
+        {"sessions": [{"answered": "many", "reused": [1], "engine": "e", "server": 3, "command": None, "where": None}]},
+    ],
+)
 def test_odd_manifests_are_borne(fields: dict[str, Any]) -> None:
     manifest = manifest_from_json({"tasks": [], **fields})
     assert isinstance(who_answered(settled(sessions_of(manifest), 5)), str)
@@ -399,8 +434,14 @@ def test_failures_are_asked_and_damaged_neighbours_passed_over(
     lines[-1] = lines[-1][:20]
     edited = json.loads(lines[0]) | {"text": 7}
     (first.path / "responses.jsonl").write_text("\n".join([json.dumps(edited), *lines[1:-1], "[" * 5, lines[-1]]))
-    for name, text in (("torn", "{"), ("deep", "[" * 100_000), ("odd", "[]"), ("new", '{"format": 99}'),
-                       ("empty", '{"format": 1}'), ("strange", '{"format": 1, "ask": {"model": 3}}')):
+    for name, text in (
+        ("torn", "{"),
+        ("deep", "[" * 100_000),
+        ("odd", "[]"),
+        ("new", '{"format": 99}'),
+        ("empty", '{"format": 1}'),
+        ("strange", '{"format": 1, "ask": {"model": 3}}'),
+    ):
         (tmp_path / "out" / name).mkdir()
         (tmp_path / "out" / name / "manifest.json").write_text(text)
     asked = len(server.bodies)
@@ -411,9 +452,7 @@ def test_failures_are_asked_and_damaged_neighbours_passed_over(
     assert len(server.bodies) - asked == 5 + 7
 
 
-def test_what_another_model_said_is_not_taken_over(
-    server: FaultServer, ask: Ask, tmp_path: Path, capsys: Said
-) -> None:
+def test_what_another_model_said_is_not_taken_over(server: FaultServer, ask: Ask, tmp_path: Path, capsys: Said) -> None:
     """The neighbour's model is another one behind the same facts: the stored questions tell."""
     server.everything = answer
     assert ask("--quiet", "--limit", "20") == 0

@@ -48,8 +48,16 @@ def answers(folder: Path) -> dict[str, str | None]:
 def test_an_item_survives_the_store(target: Target) -> None:
     media = Media("video", "clip.mp4", lambda: b"bytes", frames=8, size=56)
     item = Item(
-        id="1", task="t", language="ko", messages=(Message("user", ("질문 \ud800", media)),), target=target,
-        sampling=Sampling(stop=("\n",)), cluster="c", tags={"category": "x"}, continuation="ja", repeat=2,
+        id="1",
+        task="t",
+        language="ko",
+        messages=(Message("user", ("질문 \ud800", media)),),
+        target=target,
+        sampling=Sampling(stop=("\n",)),
+        cluster="c",
+        tags={"category": "x"},
+        continuation="ja",
+        repeat=2,
     )
     written = json.loads(json.dumps(codec.item_to_json(item, ("ab12",))))
     assert written["messages"][0]["parts"][1]["sha256"] == "ab12"
@@ -68,9 +76,7 @@ def test_empty_answer_stays_an_answer(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "run").responses()["k"] == Response("k", text="")
 
 
-@pytest.mark.parametrize(
-    "tail", [b'{"key":"b","te', b'{"key":"b","text":"x"}', "{\"key\":\"b\",\"text\":\"ж".encode()[:-1]]
-)
+@pytest.mark.parametrize("tail", [b'{"key":"b","te', b'{"key":"b","text":"x"}', '{"key":"b","text":"ж'.encode()[:-1]])
 def test_a_torn_last_line_is_dropped_and_repaired(tmp_path: Path, tail: bytes) -> None:
     run = tmp_path / "run"
     with RunWriter(run) as writer:
@@ -123,9 +129,15 @@ def test_shards_are_read_together_and_merged_by_the_next_writer(tmp_path: Path) 
 
 def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys,time;from pathlib import Path;from tvbench.runs.store import RunWriter\n"
-         "with RunWriter(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)", str(tmp_path / "run")],
-        stdout=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys,time;from pathlib import Path;from tvbench.runs.store import RunWriter\n"
+            "with RunWriter(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)",
+            str(tmp_path / "run"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
@@ -196,5 +208,3 @@ def test_scores_keep_none_as_none(tmp_path: Path) -> None:
     RunFolder(tmp_path).write_result([], {"t": [Score("1", {"strict": None}, unscored="needs a judge")]})
     line = json.loads((tmp_path / "scores.jsonl").read_text())
     assert line["values"]["strict"] is None and line["unscored"] == "needs a judge"
-
-

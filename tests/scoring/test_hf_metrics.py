@@ -37,8 +37,10 @@ class {name}(evaluate.Metric):
         return {{"label": "words", "{name}": sum(found) / len(found), "count": len(found)}}
 '''
 SINGLE = ('datasets.Value("string")', "len(set(text.split()) & set(reference.split())) / len(set(reference.split()))")
-LISTS = ('datasets.Sequence(datasets.Value("string"))',
-         "max(len(set(text.split()) & set(one.split())) / len(set(one.split())) for one in reference)")
+LISTS = (
+    'datasets.Sequence(datasets.Value("string"))',
+    "max(len(set(text.split()) & set(one.split())) / len(set(one.split())) for one in reference)",
+)
 
 
 @pytest.fixture
@@ -56,14 +58,30 @@ def write_metric(folder: Path, name: str, form: tuple[str, str]) -> str:
 
 
 def write_run(folder: Path, metric: str) -> RunFolder:
-    rows = [("1", "de", "ein rotes Haus", ("ein rotes Haus",)), ("2", "de", "ein Hund", ("ein alter Hund rennt",)),
-            ("3", "fr", "un chien", ("un chat", "un chien"))]
+    rows = [
+        ("1", "de", "ein rotes Haus", ("ein rotes Haus",)),
+        ("2", "de", "ein Hund", ("ein alter Hund rennt",)),
+        ("3", "fr", "un chien", ("un chat", "un chien")),
+    ]
     with RunWriter(folder) as writer:
-        write_manifest(writer, {"tasks": [{"task": "t", "protocol": "p", "primary": "chrfpp", "signature": "task:t@1",
-                                          "metrics": ["chrfpp", metric]}]})
+        write_manifest(
+            writer,
+            {
+                "tasks": [
+                    {
+                        "task": "t",
+                        "protocol": "p",
+                        "primary": "chrfpp",
+                        "signature": "task:t@1",
+                        "metrics": ["chrfpp", metric],
+                    }
+                ]
+            },
+        )
         asked = (Message("user", ("?",)),)
-        writer.write_requests((f"k{name}", Item(name, "t", code, asked, Translation("s", wanted)), ())
-                              for name, code, _, wanted in rows)
+        writer.write_requests(
+            (f"k{name}", Item(name, "t", code, asked, Translation("s", wanted)), ()) for name, code, _, wanted in rows
+        )
         writer.start()
         for name, _, text, _ in rows:
             writer.append(Response(f"k{name}", text=text))

@@ -21,8 +21,9 @@ WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten
 def corpus(count: int, noise: float, seed: int) -> tuple[list[Translation], list[str]]:
     lot = random.Random(seed)
     references = [" ".join(lot.choice(WORDS) for _ in range(lot.randint(3, 12))) for _ in range(count)]
-    texts = [" ".join(word if lot.random() > noise else lot.choice(WORDS) for word in one.split())
-             for one in references]
+    texts = [
+        " ".join(word if lot.random() > noise else lot.choice(WORDS) for word in one.split()) for one in references
+    ]
     return [Translation("s", (one,)) for one in references], texts
 
 
@@ -44,8 +45,10 @@ def test_p_is_the_exact_one_where_it_can_be_enumerated() -> None:
     sums: dict[str, float] = {}
     for name, a, b in zip(clusters, first, second, strict=True):
         sums[name] = sums.get(name, 0) + b - a
-    flips = [abs(sum(sign * value for sign, value in zip(signs, sums.values(), strict=True)))
-             for signs in itertools.product((1, -1), repeat=len(sums))]
+    flips = [
+        abs(sum(sign * value for sign, value in zip(signs, sums.values(), strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(sums))
+    ]
     exact = sum(flip >= abs(sum(sums.values())) - 1e-9 for flip in flips) / len(flips)
     found = compare([means(first, second, clusters)])
     assert found.p == exact
@@ -95,8 +98,10 @@ def test_corpus_scores_are_compared_as_corpus_scores() -> None:
     _, same = corpus(200, 0.2, 5)
     _, bad = corpus(200, 0.5, 5)
     for name, formula in FORMULAS.items():
-        rows = {key: segment_statistics(name, "de", targets, texts)
-                for key, texts in (("good", good), ("same", same), ("bad", bad))}
+        rows = {
+            key: segment_statistics(name, "de", targets, texts)
+            for key, texts in (("good", good), ("same", same), ("bad", bad))
+        }
         worse = compare([Pairs(rows["good"], rows["bad"], list(range(200)), formula)], resamples=999)
         assert worse.p == pytest.approx(0.001) and worse.high < 0 and worse.low < worse.difference < worse.high
         equal = compare([Pairs(rows["good"], rows["same"], list(range(200)), formula)], resamples=999)
@@ -131,16 +136,26 @@ def test_what_scipy_computes_too_is_the_same() -> None:
     assert stderr == pytest.approx(stats.sem(second - first), abs=1e-12)
     low, high = stats.ttest_rel(second, first).confidence_interval()
     assert (mean(apart) - half_width(stderr, 9), mean(apart) + half_width(stderr, 9)) == pytest.approx((low, high))
-    exact = stats.permutation_test((second, first), lambda a, b, axis: np.mean(a - b, axis=axis),
-                                   permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    exact = stats.permutation_test(
+        (second, first),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    )
     assert compare([means(first, second, list(range(9)))]).p == pytest.approx(exact.pvalue, abs=1e-6)
 
 
 def test_many_draws_are_near_scipys_exact_test_and_bootstrap() -> None:
     lot = np.random.default_rng(4)
     first, second = lot.normal(size=13), lot.normal(size=13) + 0.5
-    exact = stats.permutation_test((second, first), lambda a, b, axis: np.mean(a - b, axis=axis),
-                                   permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    exact = stats.permutation_test(
+        (second, first),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    )
     drawn = compare([means(first, second, list(range(13)))], resamples=2**13 - 1)
     assert drawn.p == pytest.approx(exact.pvalue, abs=4 * (exact.pvalue / 2**13) ** 0.5 + 1e-3)
 

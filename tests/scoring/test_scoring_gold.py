@@ -63,8 +63,15 @@ def rows(folder: str, model: str, ending: str) -> list[dict[str, Any]]:
 
 
 def item(name: str, language: str, row: dict[str, Any], target: Any, cluster: str = "", **tags: str) -> Item:
-    return Item(f"{language}/{row['doc_id']}", name, language, (Message("user", (row["input"],)),), target,
-                cluster=cluster, tags=tags)
+    return Item(
+        f"{language}/{row['doc_id']}",
+        name,
+        language,
+        (Message("user", (row["input"],)),),
+        target,
+        cluster=cluster,
+        tags=tags,
+    )
 
 
 def result(name: str, primary: str, pairs: list[tuple[Item, dict[str, Any]]]) -> TaskResult:

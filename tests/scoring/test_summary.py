@@ -68,8 +68,13 @@ def test_a_row_without_gold_says_so_and_waits_for_nobody(target: Target) -> None
 
 
 def test_open_answers_wait_for_a_judge_and_rows_without_gold_do_not() -> None:
-    given = result([(item("1", "pt", OcrText(None)), "x"), (item("2", "pt", Open("?", "!")), "y"),
-                    (item("3", "pt", Open("?", "!")), "z")])
+    given = result(
+        [
+            (item("1", "pt", OcrText(None)), "x"),
+            (item("2", "pt", Open("?", "!")), "y"),
+            (item("3", "pt", Open("?", "!")), "z"),
+        ]
+    )
     assert given.counts.reasons == {NEEDS_JUDGE: 2, NO_GOLD: 1}
     notes = run_table([given]).notes
     assert any("3 answers are unscored (2 open-ended" in note and "1 no gold" in note for note in notes)
@@ -83,8 +88,15 @@ def test_results_of_an_older_version_are_still_read() -> None:
     assert codec.result_from_json(written).counts.reasons == {}
 
 
-TARGETS = [*NO_GOLD_TARGETS, COLOURS, OcrText("red"), Contains(("red",)), Short(("red",)), Open("?", "!"),
-           Translation("dog", ("Hund",))]
+TARGETS = [
+    *NO_GOLD_TARGETS,
+    COLOURS,
+    OcrText("red"),
+    Contains(("red",)),
+    Short(("red",)),
+    Open("?", "!"),
+    Translation("dog", ("Hund",)),
+]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n \n\t", "\u00a0\u3000", "\u200b\ufeff", "\u00ad \x00"], ids=ascii)
@@ -265,7 +277,8 @@ def test_a_tokenizer_that_is_not_installed_is_named_once_with_its_extra(
     found = result([(item("1", language, copy), copy.references[0]), (item("2", "de", copy), "x")], "bleu")
     assert [text for text in found.warnings if "cjk" in text] == [
         f"BLEU for {language} counts characters, because its tokenizer {language[:2]}-mecab is not installed: "
-        f"pip install 'tvbench[cjk]'"]
+        f"pip install 'tvbench[cjk]'"
+    ]
     assert "tok:char" in found.metric_signatures[f"bleu[{language}]"]
 
 

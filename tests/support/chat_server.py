@@ -58,9 +58,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         time.sleep(self.server.delay)
         answer = f"answer {len(question)}"
-        self._send({"model": "counter", "usage": {"prompt_tokens": 5, "completion_tokens": 2}, "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": answer.ljust(self.server.length, "x")},
-             "finish_reason": "stop"}]})
+        self._send(
+            {
+                "model": "counter",
+                "usage": {"prompt_tokens": 5, "completion_tokens": 2},
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": answer.ljust(self.server.length, "x")},
+                        "finish_reason": "stop",
+                    }
+                ],
+            }
+        )
 
     def _send(self, value: object) -> None:
         data = json.dumps(value).encode()

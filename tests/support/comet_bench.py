@@ -27,7 +27,6 @@ class Notes(NoWatch):
         self.notes.append(text)
 
 
-
 class Bench:
     """A run, a checkpoint that nobody loads, and a fake worker that follows a plan."""
 
@@ -58,10 +57,8 @@ class Bench:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-
 def checkpoint(folder: Path, kind: str = "regression_metric", weights: bytes = b"weights") -> Path:
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "model.ckpt").write_bytes(weights)
     (folder / "hparams.yaml").write_text(f"class_identifier: {kind}\npretrained_model: {folder}\n")
     return folder
-

@@ -19,10 +19,16 @@ def write_translations(folder: Path, rows: Sequence[Row]) -> RunFolder:
     """A run whose items are `0`, `1`, ... in the order of `rows`, every second one German, the others French."""
     entry = {"task": TASK, "protocol": "p", "primary": "bleu", "signature": f"task:{TASK}@1", "warnings": []}
     with RunWriter(folder) as writer:
-        write_manifest(writer, {
-            "run": folder.name, "model": {"name": "m", "revision": "1"}, "updated": "2026-01-01", "tasks": [entry],
-            "engine": {"name": "fake", "version": "1", "settings": {}},
-        })
+        write_manifest(
+            writer,
+            {
+                "run": folder.name,
+                "model": {"name": "m", "revision": "1"},
+                "updated": "2026-01-01",
+                "tasks": [entry],
+                "engine": {"name": "fake", "version": "1", "settings": {}},
+            },
+        )
         writer.write_requests(
             (f"key-{number}", item(number, source, references), ())
             for number, (source, _, references) in enumerate(rows)

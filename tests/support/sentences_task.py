@@ -12,4 +12,3 @@ def sentences(folder: Path, count: int) -> Path:
         lines = (f"{word} number {number}\n" for number in range(count))
         (folder / f"test_2016_flickr.{code}").write_text("".join(lines), encoding="utf-8")
     return folder
-

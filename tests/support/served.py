@@ -11,11 +11,29 @@ import pytest
 from fault_server import FaultServer, keyless_server
 
 Json = dict[str, Any]
-LLAMA: Json = {"id": "served-model", "owned_by": "llamacpp", "created": 1, "meta": {
-    "vocab_type": 2, "n_vocab": 49152, "n_ctx": 1024, "n_ctx_train": 8192, "n_embd": 576, "n_params": 134515008,
-    "size": 96576768, "ftype": "Q4_1"}}
-PROPS: Json = {"model_path": "/models/a.gguf", "chat_template": "{{ a }}", "build_info": "b1", "total_slots": 4,
-               "media_marker": "<__media_1__>", "default_generation_settings": {"n_ctx": 1024, "params": {"lora": []}}}
+LLAMA: Json = {
+    "id": "served-model",
+    "owned_by": "llamacpp",
+    "created": 1,
+    "meta": {
+        "vocab_type": 2,
+        "n_vocab": 49152,
+        "n_ctx": 1024,
+        "n_ctx_train": 8192,
+        "n_embd": 576,
+        "n_params": 134515008,
+        "size": 96576768,
+        "ftype": "Q4_1",
+    },
+}
+PROPS: Json = {
+    "model_path": "/models/a.gguf",
+    "chat_template": "{{ a }}",
+    "build_info": "b1",
+    "total_slots": 4,
+    "media_marker": "<__media_1__>",
+    "default_generation_settings": {"n_ctx": 1024, "params": {"lora": []}},
+}
 
 
 def sentences(folder: Path, count: int = 12) -> Path:
@@ -25,14 +43,11 @@ def sentences(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-
 def serve_llama(server: FaultServer) -> None:
     server.pages |= {"/v1/models": {"data": [json.loads(json.dumps(LLAMA))]}, "/props": json.loads(json.dumps(PROPS))}
-
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     with keyless_server(monkeypatch) as running:
         yield running
-

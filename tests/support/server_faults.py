@@ -166,17 +166,41 @@ def waiting(value: str, code: int = 429) -> Fault:
 
 WAITS: dict[str, Fault] = {
     f"Retry-After: {value[:24]}": waiting(value)
-    for value in ("\xb2", "-1", "1e400", "NaN", "inf", "0x10", "1_0", "0.0.1", ".", "soon", "0", "\xbd",
-                  "Thu, 99 Foo 2026 25:61:61 GMT", "Fri, 31 Dec 99999 23:59:59 GMT", "Mon, 01 Jan 0001",
-                  "Mon, 01 Jan 0001 00:00:00 +2359")
+    for value in (
+        "\xb2",
+        "-1",
+        "1e400",
+        "NaN",
+        "inf",
+        "0x10",
+        "1_0",
+        "0.0.1",
+        ".",
+        "soon",
+        "0",
+        "\xbd",
+        "Thu, 99 Foo 2026 25:61:61 GMT",
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Mon, 01 Jan 0001",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+    )
 }
 """Waits that are none."""
 
 REDIRECTS: dict[str, Fault] = {
     f"{code} to {to[:30]}": (lambda code, to: lambda call: call.send(b"", code, Location=to))(code, to)
-    for code, to in ((301, "http://127.0.0.2:9/v1"), (302, "/v1/chat/completions"), (303, "//elsewhere.example/"),
-                     (307, "http://["), (308, "\\\\host\\x"), (302, "http://\xfc\xdf/"), (302, "javascript:alert(1)"),
-                     (307, "http://a:b@elsewhere.example:99999999/"), (302, "x" * 9000), (304, ""))
+    for code, to in (
+        (301, "http://127.0.0.2:9/v1"),
+        (302, "/v1/chat/completions"),
+        (303, "//elsewhere.example/"),
+        (307, "http://["),
+        (308, "\\\\host\\x"),
+        (302, "http://\xfc\xdf/"),
+        (302, "javascript:alert(1)"),
+        (307, "http://a:b@elsewhere.example:99999999/"),
+        (302, "x" * 9000),
+        (304, ""),
+    )
 }
 
 ODD_BUT_GOOD: dict[str, Fault] = {

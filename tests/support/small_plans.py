@@ -13,7 +13,5 @@ def item(number: str = "1", text: str = "What?", media: tuple[Media, ...] = (PIC
     return Item(number, "t", "de", (Message("user", (*media, text)),), Short(("x",)))
 
 
-
 def task_of(items: Iterable[Item]) -> Task:
     return Task("t", "1", "T", lambda options: Build(list(items), "data@1"), {"tvbench": "ours"}, "accuracy", ())
-

@@ -34,13 +34,17 @@ LLAMA_TEMPLATE = """\
 {% endfor %}{% if add_generation_prompt %}<start_of_turn>assistant
 {% endif %}"""
 
-TEXT = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 2048}
+TEXT = {
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 2048,
+}
 
 
-def tokenizer(
-    folder: Path, tokens: list[str], template: str, roles: dict[str, str] | None = None, **names: str
-) -> Any:
+def tokenizer(folder: Path, tokens: list[str], template: str, roles: dict[str, str] | None = None, **names: str) -> Any:
     """The small model's byte-level tokenizer with other special tokens; `roles` are those that a processor asks for
     by name (`boi_token`)."""
     from transformers import AutoTokenizer
@@ -76,16 +80,32 @@ def qwen(folder: Path) -> Path:
     number = dict(zip(names, words.convert_tokens_to_ids(names), strict=True))
     torch.manual_seed(1)
     config = Qwen2_5_VLConfig(
-        text_config={**TEXT, "vocab_size": len(words), "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
-                     "bos_token_id": None, "eos_token_id": number["<|im_end|>"]},
-        vision_config={"depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2, "out_hidden_size": 128,
-                       "fullatt_block_indexes": [1], "window_size": 56},
-        image_token_id=number["<|image_pad|>"], video_token_id=number["<|video_pad|>"],
-        vision_start_token_id=number["<|vision_start|>"], vision_end_token_id=number["<|vision_end|>"],
+        text_config={
+            **TEXT,
+            "vocab_size": len(words),
+            "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
+            "bos_token_id": None,
+            "eos_token_id": number["<|im_end|>"],
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_heads": 2,
+            "out_hidden_size": 128,
+            "fullatt_block_indexes": [1],
+            "window_size": 56,
+        },
+        image_token_id=number["<|image_pad|>"],
+        video_token_id=number["<|video_pad|>"],
+        vision_start_token_id=number["<|vision_start|>"],
+        vision_end_token_id=number["<|vision_end|>"],
     )
     processor = Qwen2_5_VLProcessor(
-        Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=16 * 28 * 28), words,
-        Qwen2VLVideoProcessor(min_pixels=28 * 28, max_pixels=16 * 28 * 28), chat_template=QWEN_TEMPLATE,
+        Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=16 * 28 * 28),
+        words,
+        Qwen2VLVideoProcessor(min_pixels=28 * 28, max_pixels=16 * 28 * 28),
+        chat_template=QWEN_TEMPLATE,
     )
     return save(folder / "model", Qwen2_5_VLForConditionalGeneration(config), processor)
 
@@ -96,20 +116,32 @@ def gemma3(folder: Path) -> Path:
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3ImageProcessor, Gemma3Processor
 
     names = ["<start_of_image>", "<end_of_image>", "<image_soft_token>"]
-    words = tokenizer(folder / "words", names, GEMMA_TEMPLATE,
-                      dict(zip(("boi_token", "eoi_token", "image_token"), names, strict=True)))
+    words = tokenizer(
+        folder / "words",
+        names,
+        GEMMA_TEMPLATE,
+        dict(zip(("boi_token", "eoi_token", "image_token"), names, strict=True)),
+    )
     words.add_tokens(["\n", "\n\n", "\n\n\n", "\n\n\n\n"])  # Gemma's vocabulary has them, and vLLM counts on it
     torch.manual_seed(2)
     config = Gemma3Config(
         text_config={**TEXT, "vocab_size": len(words), "head_dim": 32, "sliding_window": 64},
-        vision_config={"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
-                       "image_size": 56, "patch_size": 14, "vision_use_head": False},
-        mm_tokens_per_image=4, boi_token_index=words.boi_token_id, eoi_token_index=words.eoi_token_id,
+        vision_config={
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 56,
+            "patch_size": 14,
+            "vision_use_head": False,
+        },
+        mm_tokens_per_image=4,
+        boi_token_index=words.boi_token_id,
+        eoi_token_index=words.eoi_token_id,
         image_token_index=words.image_token_id,
     )
     processor = Gemma3Processor(
-        Gemma3ImageProcessor(size={"height": 56, "width": 56}), words, chat_template=GEMMA_TEMPLATE,
-        image_seq_length=4,
+        Gemma3ImageProcessor(size={"height": 56, "width": 56}), words, chat_template=GEMMA_TEMPLATE, image_seq_length=4
     )
     return published_names(save(folder / "model", Gemma3ForConditionalGeneration(config), processor))
 
@@ -119,8 +151,9 @@ def published_names(model: Path) -> Path:
     from safetensors.torch import load_file, save_file
 
     file = model / "model.safetensors"
-    tensors = {name.replace("vision_tower.", "vision_tower.vision_model."): tensor
-               for name, tensor in load_file(file).items()}
+    tensors = {
+        name.replace("vision_tower.", "vision_tower.vision_model."): tensor for name, tensor in load_file(file).items()
+    }
     save_file(tensors, file, metadata={"format": "pt"})
     return model
 
@@ -140,17 +173,31 @@ def llava_llama(folder: Path) -> Path:
     torch.manual_seed(3)
     config = LlavaNextConfig(
         text_config={**TEXT, "model_type": "llama", "vocab_size": len(words)},
-        vision_config={"model_type": "clip_vision_model", "hidden_size": 64, "intermediate_size": 128,
-                       "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 56, "patch_size": 14,
-                       "projection_dim": 64},
-        image_grid_pinpoints=grids, image_token_index=words.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-2, vision_feature_select_strategy="default",
+        vision_config={
+            "model_type": "clip_vision_model",
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "image_size": 56,
+            "patch_size": 14,
+            "projection_dim": 64,
+        },
+        image_grid_pinpoints=grids,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
     )
     processor = LlavaNextProcessor(
-        LlavaNextImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56},
-                                   image_grid_pinpoints=grids),
-        words, patch_size=14, vision_feature_select_strategy="default", chat_template=LLAMA_TEMPLATE,
-        image_token="<image>", num_additional_image_tokens=1,
+        LlavaNextImageProcessorPil(
+            size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}, image_grid_pinpoints=grids
+        ),
+        words,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        chat_template=LLAMA_TEMPLATE,
+        image_token="<image>",
+        num_additional_image_tokens=1,
     )
     return published_names(save(folder / "model", LlavaNextForConditionalGeneration(config), processor))
 

@@ -16,27 +16,54 @@ from tvbench.train.data.entries import Entry
 from tvbench.train.model import VisionLanguageTrainee
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 
-SIZES = {"languages": ["en", "de"], "vocabulary": 400, "hidden": 32, "layers": 2, "heads": 2, "kv_heads": 1,
-         "head_dim": 16, "intermediate": 48, "sliding_window": 40, "vision_hidden": 32, "vision_layers": 2,
-         "vision_heads": 2,
-         "vision_intermediate": 48, "tokenizer_count": 4}
+SIZES = {
+    "languages": ["en", "de"],
+    "vocabulary": 400,
+    "hidden": 32,
+    "layers": 2,
+    "heads": 2,
+    "kv_heads": 1,
+    "head_dim": 16,
+    "intermediate": 48,
+    "sliding_window": 40,
+    "vision_hidden": 32,
+    "vision_layers": 2,
+    "vision_heads": 2,
+    "vision_intermediate": 48,
+    "tokenizer_count": 4,
+}
 PLAN = ModelPlan("generated:mini", "generated:mini", "llava_onevision", image_size=56, sizes=SIZES)
 RATES = {"text": 1e-3, "projector": 2e-3, "newline": 3e-3, "vision": 4e-4}
 
 
 def entry(kind: str, *, samples: int = 24, level: int = 2, **options: Any) -> Entry:
     """Generated samples in English and German."""
-    return Entry(kind, generated="mini", samples=samples, languages=("en", "de"),
-                 options={"kind": kind, "level": level, **options})
+    return Entry(
+        kind,
+        generated="mini",
+        samples=samples,
+        languages=("en", "de"),
+        options={"kind": kind, "level": level, **options},
+    )
 
 
 def stage(**fields: Any) -> Stage:
     """A short stage in float32 without workers."""
     given: dict[str, Any] = {
-        "name": "vision", "number": 2, "data": (entry("questions"), entry("told-translation")), "rates": RATES,
-        "batch": 8, "micro_batch": 4, "steps": 4, "precision": "float32", "recompute": "none", "workers": 0,
+        "name": "vision",
+        "number": 2,
+        "data": (entry("questions"), entry("told-translation")),
+        "rates": RATES,
+        "batch": 8,
+        "micro_batch": 4,
+        "steps": 4,
+        "precision": "float32",
+        "recompute": "none",
+        "workers": 0,
         "max_length": 512,
-        "frames": 8, "mask": "assistant_only", "seed": 3,
+        "frames": 8,
+        "mask": "assistant_only",
+        "seed": 3,
     }
     return Stage(**{**given, **fields})
 

@@ -22,10 +22,30 @@ def vllm_server(folder: Path, log: Path, *, name: str = "tiny", port: int = 0) -
     port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    words = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name",
-             name, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "1024",
-             "--enforce-eager", "--limit-mm-per-prompt", '{"image": 3, "video": 1}', "--max-num-seqs", "8",
-             "--mm-processor-kwargs", '{"use_fast": false}']
+    words = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(folder),
+        "--served-model-name",
+        name,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--dtype",
+        "float32",
+        "--max-model-len",
+        "1024",
+        "--enforce-eager",
+        "--limit-mm-per-prompt",
+        '{"image": 3, "video": 1}',
+        "--max-num-seqs",
+        "8",
+        "--mm-processor-kwargs",
+        '{"use_fast": false}',
+    ]
     with log.open("w") as said, subprocess.Popen(words, env=environment, stdout=said, stderr=said) as server:
         try:
             _wait(server, address, log)

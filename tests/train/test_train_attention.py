@@ -46,7 +46,8 @@ def test_the_attention_is_chosen_by_what_a_stage_needs_and_a_machine_has(objecti
         needs = product((False, True), (False, True))
         found[here, precision] = tuple(
             chosen(needing(branches=branches, packing=packing, precision=precision, objective=objective), here).text
-            for branches, packing in needs)
+            for branches, packing in needs
+        )
     assert found == EXPECTED
 
 
@@ -65,13 +66,16 @@ def test_no_stage_of_a_recipe_gets_an_attention_that_refuses_it(name: str) -> No
             assert one.precision == "bfloat16" and not attention_choice.branched(one), (one.name, here)
 
 
-@pytest.mark.parametrize(("asked", "here", "fields", "said"), [
-    (FLASH, CPU, {}, "needs a GPU"),
-    (FLEX, CPU, {}, "needs a GPU"),
-    (FLASH, GPU, {}, r"needs the package flash-attn 2\.6"),
-    (FLASH, FLASH_GPU, {"precision": "float32"}, "has no float32"),
-    (FLASH, FLASH_GPU, {"branches": True}, "cannot be told of several"),
-])
+@pytest.mark.parametrize(
+    ("asked", "here", "fields", "said"),
+    [
+        (FLASH, CPU, {}, "needs a GPU"),
+        (FLEX, CPU, {}, "needs a GPU"),
+        (FLASH, GPU, {}, r"needs the package flash-attn 2\.6"),
+        (FLASH, FLASH_GPU, {"precision": "float32"}, "has no float32"),
+        (FLASH, FLASH_GPU, {"branches": True}, "cannot be told of several"),
+    ],
+)
 def test_an_attention_that_cannot_train_a_stage_is_refused_before_it_begins(
     asked: str, here: Hardware, fields: dict[str, Any], said: str
 ) -> None:
@@ -85,13 +89,23 @@ def test_what_can_train_a_stage_is_not_replaced(asked: str) -> None:
     assert chosen(needing(branches=False, precision="bfloat16", attention=asked), FLASH_GPU).text == asked
 
 
-@pytest.mark.parametrize(("installed", "capability", "flash"), [
-    ("2.8.3", (9, 0), True), ("2.6.0.post1", (8, 0), True), ("2.5.9", (9, 0), False), ("2.8.3", (7, 5), False),
-    ("4.0.0b1", (9, 0), False), ("unknown", (9, 0), False), (None, (9, 0), False)])
+@pytest.mark.parametrize(
+    ("installed", "capability", "flash"),
+    [
+        ("2.8.3", (9, 0), True),
+        ("2.6.0.post1", (8, 0), True),
+        ("2.5.9", (9, 0), False),
+        ("2.8.3", (7, 5), False),
+        ("4.0.0b1", (9, 0), False),
+        ("unknown", (9, 0), False),
+        (None, (9, 0), False),
+    ],
+)
 def test_flash_attention_counts_where_it_has_a_soft_cap_and_runs(
     monkeypatch: pytest.MonkeyPatch, installed: str | None, capability: tuple[int, int], flash: bool
 ) -> None:
     """A stranger's machine, at the two places where it is asked: which packages, which GPU."""
+
     def version(name: str) -> str:
         if installed is None:
             raise PackageNotFoundError(name)

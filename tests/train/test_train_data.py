@@ -63,15 +63,36 @@ def written(path: Path, rows: list[Any]) -> Entry:
 
 ROWS = [
     row(0, language="de", data_source="toy"),
-    {"id": "text", "language": "pt", "conversations": [{"from": "system", "value": 'Be "brief" {not} [long].'},
-                                                        {"from": "human", "value": "Traduza: dog"},
-                                                        {"from": "gpt", "value": "cão"}]},
-    row(2, image=["a.png", "a.png"], conversations=[{"role": "user", "content": "<image><image>Which?"},
-                                                    {"role": "assistant", "content": "The first."}]),
-    {"id": "clip", "video": "b.mp4", "conversations": [{"from": "human", "value": "<image>\nWhat moves?"},
-                                                       {"from": "gpt", "value": "A ball."}]},
-    {"id": "parts", "messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hm?"}]},
-                                 {"role": "assistant", "content": "Yes"}], "images": ["a.png"]},
+    {
+        "id": "text",
+        "language": "pt",
+        "conversations": [
+            {"from": "system", "value": 'Be "brief" {not} [long].'},
+            {"from": "human", "value": "Traduza: dog"},
+            {"from": "gpt", "value": "cão"},
+        ],
+    },
+    row(
+        2,
+        image=["a.png", "a.png"],
+        conversations=[
+            {"role": "user", "content": "<image><image>Which?"},
+            {"role": "assistant", "content": "The first."},
+        ],
+    ),
+    {
+        "id": "clip",
+        "video": "b.mp4",
+        "conversations": [{"from": "human", "value": "<image>\nWhat moves?"}, {"from": "gpt", "value": "A ball."}],
+    },
+    {
+        "id": "parts",
+        "messages": [
+            {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Hm?"}]},
+            {"role": "assistant", "content": "Yes"},
+        ],
+        "images": ["a.png"],
+    },
     {"image": "a.png", "caption": "Ein Bild.", "language": "de"},
 ]
 
@@ -117,26 +138,35 @@ def test_several_files_are_one_corpus(tmp_path: Path) -> None:
 ASKED = [{"from": "human", "value": "a?"}]
 
 
-@pytest.mark.parametrize(("bad", "reason"), [
-    ("{broken", "not a JSON object"),
-    ("[1]", "not a JSON object"),
-    (json.dumps(row(1, image="gone.png")), "gone.png is not in"),
-    (json.dumps(row(1, image="../../etc/passwd")), "outside the data folder"),
-    (json.dumps(row(1, conversations=[{"from": "robot", "value": "x"}])), "unknown role 'robot'"),
-    (json.dumps(row(1, conversations="hello")), "not a list of turns"),
-    (json.dumps(row(1, conversations=[])), "empty"),
-    (json.dumps(row(1, image="broken.png")), "not a picture"),
-    (json.dumps(row(1, image="torn.png")), "broken or truncated"),
-    (json.dumps(row(1, image=None)), "1 image marks for 0"),
-    (json.dumps(row(1, video="broken.png", image=None)), "broken.png"),
-    (json.dumps(row(1, conversations=[{"from": "gpt", "value": "long " * 9000}], image=None)),
-     r"longer than the context: 36,\d+ tokens, 512 fit"),
-    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": ""}, *ASKED, {"from": "gpt", "value": "b"}])),
-     "an answer before the last one is empty"),
-    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "<image> b"}])), "stands in an answer"),
-    (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "b \ud800"}])), "not valid Unicode"),
-    (json.dumps(row(1, conversations=[{"from": "human", "value": [{"type": "audio"}]}])), "unknown type 'audio'"),
-])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("{broken", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        (json.dumps(row(1, image="gone.png")), "gone.png is not in"),
+        (json.dumps(row(1, image="../../etc/passwd")), "outside the data folder"),
+        (json.dumps(row(1, conversations=[{"from": "robot", "value": "x"}])), "unknown role 'robot'"),
+        (json.dumps(row(1, conversations="hello")), "not a list of turns"),
+        (json.dumps(row(1, conversations=[])), "empty"),
+        (json.dumps(row(1, image="broken.png")), "not a picture"),
+        (json.dumps(row(1, image="torn.png")), "broken or truncated"),
+        (json.dumps(row(1, image=None)), "1 image marks for 0"),
+        (json.dumps(row(1, video="broken.png", image=None)), "broken.png"),
+        (
+            json.dumps(row(1, conversations=[{"from": "gpt", "value": "long " * 9000}], image=None)),
+            r"longer than the context: 36,\d+ tokens, 512 fit",
+        ),
+        (
+            json.dumps(
+                row(1, conversations=[*ASKED, {"from": "gpt", "value": ""}, *ASKED, {"from": "gpt", "value": "b"}])
+            ),
+            "an answer before the last one is empty",
+        ),
+        (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "<image> b"}])), "stands in an answer"),
+        (json.dumps(row(1, conversations=[*ASKED, {"from": "gpt", "value": "b \ud800"}])), "not valid Unicode"),
+        (json.dumps(row(1, conversations=[{"from": "human", "value": [{"type": "audio"}]}])), "unknown type 'audio'"),
+    ],
+)
 def test_a_row_that_cannot_be_used_says_why_and_the_others_stay(tmp_path: Path, bad: str, reason: str) -> None:
     given = written(tmp_path / "x.jsonl", [row(0)])
     (tmp_path / "broken.png").write_bytes(b"no picture")
@@ -167,8 +197,11 @@ def test_what_is_longer_than_the_context_is_cut_only_where_the_recipe_says_so(tm
 
 def test_pictures_inside_of_messages_as_chat_apis_have_them(tmp_path: Path) -> None:
     uri = "data:image/png;base64," + base64.b64encode(png()).decode()
-    parts = [{"type": "text", "text": "Both?"}, {"type": "image_url", "image_url": {"url": uri}},
-             {"type": "image", "image": "a.png"}]
+    parts = [
+        {"type": "text", "text": "Both?"},
+        {"type": "image_url", "image_url": {"url": uri}},
+        {"type": "image", "image": "a.png"},
+    ]
     messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": "Red."}]
     corpus = open_corpus(written(tmp_path / "x.jsonl", [{"messages": messages}]))
     sample = corpus.sample(0)
@@ -186,8 +219,12 @@ def test_names_that_cannot_be_printed_are_put_right(tmp_path: Path) -> None:
 
 def test_no_part_of_a_list_is_lost_unseen(tmp_path: Path) -> None:
     whole = json.dumps([row(0), row(1)])
-    broken = ((whole[:-1], 2, "does not end"), (whole[:-9], 1, "does not end"), (whole + ", {}]", 2, "more behind"),
-              (whole.replace('"}]}', '"}]}}', 1), 1, "more behind"))
+    broken = (
+        (whole[:-1], 2, "does not end"),
+        (whole[:-9], 1, "does not end"),
+        (whole + ", {}]", 2, "more behind"),
+        (whole.replace('"}]}', '"}]}}', 1), 1, "more behind"),
+    )
     for text, count, said in broken:
         written(tmp_path / "x.json", [])
         (tmp_path / "x.json").write_text(text)
@@ -292,11 +329,18 @@ def test_an_unknown_schema_names_its_columns_and_what_to_set(tmp_path: Path) -> 
 # ── Filters ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("sampling", "expected"), [
-    ("all", list(range(10))), ("first:3", [0, 1, 2]), ("end:2", [8, 9]), ("first:25%", [0, 1, 2]),
-    ("random:100%", None),
-    ("first:99", list(range(10))), ("first:0", []),
-])
+@pytest.mark.parametrize(
+    ("sampling", "expected"),
+    [
+        ("all", list(range(10))),
+        ("first:3", [0, 1, 2]),
+        ("end:2", [8, 9]),
+        ("first:25%", [0, 1, 2]),
+        ("random:100%", None),
+        ("first:99", list(range(10))),
+        ("first:0", []),
+    ],
+)
 def test_sampling(sampling: str, expected: list[int] | None) -> None:
     found = sampled(np.arange(10), sampling, 0).tolist()
     assert found == (list(range(10)) if expected is None else expected)
@@ -370,10 +414,12 @@ def test_what_is_shown_of_a_stage_is_what_it_takes(tmp_path: Path) -> None:
     assert [(one.name, len(corpus)) for one, corpus in parts] == [("test", 10), ("more", 1)]
     together = stage_corpus(chosen)
     assert [together.sample(index).id for index in range(11)] == [
-        corpus.sample(index).id for _, corpus in parts for index in range(len(corpus))]
+        corpus.sample(index).id for _, corpus in parts for index in range(len(corpus))
+    ]
     bare = stage(data=(first,))
     assert [facts(one, corpus, None).languages for one, corpus in stage_parts(bare)] == [
-        dict.fromkeys(("de", "fr", "zh-Hans", "sv"), 0.25)]
+        dict.fromkeys(("de", "fr", "zh-Hans", "sv"), 0.25)
+    ]
     other = stage(data=(first,), keep_source="multilingual")
     assert stage_parts(other) == []
 
@@ -383,17 +429,24 @@ def test_columns_of_several_corpora_keep_their_names() -> None:
     other = columns_of([(Outline(3, "video", "fr", "b"), None)])
     both = joined([one, other])
     assert [both.outline(index) for index in range(3)] == [
-        Outline(1, "text", "de", "a"), Outline(2, "image", "fr", "a"), Outline(3, "video", "fr", "b")]
+        Outline(1, "text", "de", "a"),
+        Outline(2, "image", "fr", "a"),
+        Outline(3, "video", "fr", "b"),
+    ]
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    (Entry("x"), "name no place"), (Entry("x", path="a.json", hub="b/c"), "both path and hub"),
-    (Entry("x", generated="maxi", samples=3), "no generated world 'maxi'"),
-    (Entry("x", generated="mini"), "have no end"),
-    (Entry("x", generated="mini", samples=3, options={"kind": "captoins"}), "Did you mean captions"),
-    (Entry("x", generated="mini", samples=3, options={"knid": "x"}), "unknown option"),
-    (Entry("x", generated="mini", samples=3, languages=("tlh",)), "unknown language"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Entry("x"), "name no place"),
+        (Entry("x", path="a.json", hub="b/c"), "both path and hub"),
+        (Entry("x", generated="maxi", samples=3), "no generated world 'maxi'"),
+        (Entry("x", generated="mini"), "have no end"),
+        (Entry("x", generated="mini", samples=3, options={"kind": "captoins"}), "Did you mean captions"),
+        (Entry("x", generated="mini", samples=3, options={"knid": "x"}), "unknown option"),
+        (Entry("x", generated="mini", samples=3, languages=("tlh",)), "unknown language"),
+    ],
+)
 def test_an_entry_that_cannot_be_opened_says_what_to_set(given: Entry, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         open_corpus(given)
@@ -406,7 +459,8 @@ def test_the_forks_mixture_files_and_ours(tmp_path: Path) -> None:
     written(tmp_path / "a.json", [row(0), row(1)])
     (tmp_path / "mix.yaml").write_text(
         "datasets:\n  - {json_path: a.json, sampling_strategy: 'first:1', source_language: multilingual}\n"
-        "  - {name: blocks, hub: org/name, weight: 0.5, languages: [de]}\n")
+        "  - {name: blocks, hub: org/name, weight: 0.5, languages: [de]}\n"
+    )
     found = read_mixture(tmp_path / "mix.yaml")
     assert found == {
         "a": {"path": str(tmp_path / "a.json"), "sampling": "first:1", "source_language": "multilingual"},
@@ -424,10 +478,15 @@ def test_a_mixture_file_gives_the_papers_datasets_a_place(tmp_path: Path) -> Non
     assert len(stage_corpus(stages[0])) == 2
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("datasets: {}", "no list"), ("datasets: [3]", "dataset 1 is not a mapping"), ("a: [", "not valid YAML"),
-    ("datasets: [{name: a, path: x}, {name: a, path: y}]", "two datasets are called a"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("datasets: {}", "no list"),
+        ("datasets: [3]", "dataset 1 is not a mapping"),
+        ("a: [", "not valid YAML"),
+        ("datasets: [{name: a, path: x}, {name: a, path: y}]", "two datasets are called a"),
+    ],
+)
 def test_a_broken_mixture_file(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "mix.yaml").write_text(text)
     with pytest.raises(UsageError, match=said):
@@ -438,8 +497,19 @@ def test_a_broken_mixture_file(tmp_path: Path, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["captions", "questions", "translation", "video", "told-questions", "told-translation", "letters", "scene",
-             "told-scene"])
+    "kind",
+    [
+        "captions",
+        "questions",
+        "translation",
+        "video",
+        "told-questions",
+        "told-translation",
+        "letters",
+        "scene",
+        "told-scene",
+    ],
+)
 def test_generated_samples_are_the_same_every_time_and_hold_nothing_back_for_the_test(kind: str) -> None:
     one, again = (GeneratedCorpus(entry(kind, samples=60, more=2)) for _ in range(2))
     for index in (0, 17, 59):
@@ -449,8 +519,15 @@ def test_generated_samples_are_the_same_every_time_and_hold_nothing_back_for_the
 
 
 def test_every_place_of_the_right_answer_is_met_in_both_protocols() -> None:
-    corpus = GeneratedCorpus(Entry("x", generated="mini", samples=64, languages=("en",),
-                                   options={"kind": "questions", "makers": ["colour-choice"]}))
+    corpus = GeneratedCorpus(
+        Entry(
+            "x",
+            generated="mini",
+            samples=64,
+            languages=("en",),
+            options={"kind": "questions", "makers": ["colour-choice"]},
+        )
+    )
     answers = [corpus.sample(index).turns[1].text for index in range(64)]
     assert {answers.count(letter) for letter in "ABCD"} == {8}
     assert sum(len(answer) > 1 for answer in answers) == 32
@@ -462,19 +539,32 @@ def test_a_scene_asks_everything_and_names_no_held_out_composition() -> None:
     from tvbench.mini.world import COLOURS, NOUNS, SENSES, Thing
 
     say = grammar("en")
-    held_out = [say.a(thing).partition(" ")[2] for noun in (*NOUNS, *(one for pair in SENSES.values() for one in pair))
-                for thing in (Thing(noun, colour) for colour in COLOURS) if thing.held_out]
-    asked = {"scene": {"What", "Where", "How", "Describe"}, "told-scene": {"What", "Where", "How", "Describe"},
-             "clip": {"In", "How", "What"}}
+    held_out = [
+        say.a(thing).partition(" ")[2]
+        for noun in (*NOUNS, *(one for pair in SENSES.values() for one in pair))
+        for thing in (Thing(noun, colour) for colour in COLOURS)
+        if thing.held_out
+    ]
+    asked = {
+        "scene": {"What", "Where", "How", "Describe"},
+        "told-scene": {"What", "Where", "How", "Describe"},
+        "clip": {"In", "How", "What"},
+    }
     for kind, words in asked.items():
-        corpus = GeneratedCorpus(Entry("x", generated="mini", samples=150, languages=("en",),
-                                       options={"kind": kind, "level": 2, "branches": 6}))
+        corpus = GeneratedCorpus(
+            Entry(
+                "x", generated="mini", samples=150, languages=("en",), options={"kind": kind, "level": 2, "branches": 6}
+            )
+        )
         samples = [corpus.sample(index) for index in range(150)]
         said = [turns for sample in samples for turns in (sample.turns, *sample.branches)]
         text = "\n".join(turn.text for turns in said for turn in turns)
         assert not [phrase for phrase in held_out if phrase in text]
-        questions = {turns[0].text.removeprefix(sample.shared).split("\n")[0].split(" ")[0]
-                     for sample in samples for turns in (sample.turns, *sample.branches)}
+        questions = {
+            turns[0].text.removeprefix(sample.shared).split("\n")[0].split(" ")[0]
+            for sample in samples
+            for turns in (sample.turns, *sample.branches)
+        }
         assert words <= questions
         answers = {"A", "B", "down", "3"} if kind == "clip" else {"A", "B", "True", "False"}
         assert answers <= {turns[1].text for turns in said}
@@ -510,10 +600,14 @@ def test_the_pictures_of_a_clip_are_what_is_told_of_it() -> None:
         lot = random.Random(number)
         clip = draw(lot, level_of(1))
         first = clip.film[0].placed[0], clip.film[-1].placed[0]
-        (_, told), = exchanges(lot, clip, ("en",), 1, ("text",), {"telling": 1})
+        ((_, told),) = exchanges(lot, clip, ("en",), 1, ("text",), {"telling": 1})
         if clip.side:
-            moved = {"left": first[0].x - first[1].x, "right": first[1].x - first[0].x,
-                     "up": first[0].y - first[1].y, "down": first[1].y - first[0].y}
+            moved = {
+                "left": first[0].x - first[1].x,
+                "right": first[1].x - first[0].x,
+                "up": first[0].y - first[1].y,
+                "down": first[1].y - first[0].y,
+            }
             assert max(moved, key=lambda side: moved[side]) == clip.side
             assert told == f"{say.a(clip.things[0])}, {say.movements[clip.side]}"
         else:
@@ -530,8 +624,15 @@ def test_a_told_picture_says_where_things_are() -> None:
     assert sample.gold is not None
     placed = sample.scenes[0].placed[0]
     assert place_of(placed, sample.scenes[0]) == sample.options[sample.gold]
-    corpus = GeneratedCorpus(Entry("x", generated="mini", samples=8, languages=("en",),
-                                   options={"kind": "told-questions", "makers": ["place-choice"], "level": 2}))
+    corpus = GeneratedCorpus(
+        Entry(
+            "x",
+            generated="mini",
+            samples=8,
+            languages=("en",),
+            options={"kind": "told-questions", "makers": ["place-choice"], "level": 2},
+        )
+    )
     turns = corpus.sample(0).turns
     assert sample.options[sample.gold] in turns[0].text.splitlines()[0]
 

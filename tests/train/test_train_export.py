@@ -45,8 +45,10 @@ def test_the_scale_is_folded_and_the_marker_says_so(folder: Path, tmp_path: Path
     assert vision_scale(current) == 1.0
     assert vision_scale(legacy) == scale
     named = json.loads((legacy / "config.json").read_text())
-    assert all((part.get("torch_dtype"), part.get("dtype")) == ("float32", None)
-               for part in (named, named["text_config"], named["vision_config"]))
+    assert all(
+        (part.get("torch_dtype"), part.get("dtype")) == ("float32", None)
+        for part in (named, named["text_config"], named["vision_config"])
+    )
     one, other = load_file(current / "model.safetensors"), load_file(legacy / "model.safetensors")
     assert one.keys() == other.keys()
     changed = {name for name in one if not torch.equal(one[name], other[name])}
@@ -65,8 +67,10 @@ def test_fold_and_unfold_give_the_same_logits(folder: Path, tmp_path: Path) -> N
 def test_the_names_are_those_that_every_reader_knows(folder: Path, tmp_path: Path) -> None:
     target = export(open_model(folder), tmp_path / "x", like=folder, scale=vision_scale(folder))
     names = set(load_file(target / "model.safetensors"))
-    assert all(name.startswith(("language_model.model.", "vision_tower.vision_model.", "multi_modal_projector."))
-               for name in names - {"image_newline"})
+    assert all(
+        name.startswith(("language_model.model.", "vision_tower.vision_model.", "multi_modal_projector."))
+        for name in names - {"image_newline"}
+    )
     assert not any("lm_head" in name or ".head." in name for name in names)
     config = json.loads((target / "config.json").read_text())
     assert config["tie_word_embeddings"] and config["text_config"]["tie_word_embeddings"]
@@ -80,14 +84,21 @@ def test_the_loop_and_transformers_own_forward_agree_on_pictures_and_clips(folde
     theirs, ours = open_model(current), trainee(folder)
     from tvbench.train.data.batches import pad
 
-    for kind, options in (("questions", {}), ("questions", {"makers": ["picture-choice"]}), ("video", {}),
-                          ("questions", {"level": 4})):
+    for kind, options in (
+        ("questions", {}),
+        ("questions", {"makers": ["picture-choice"]}),
+        ("video", {}),
+        ("questions", {"level": 4}),
+    ):
         (sample,) = encoded(folder, kind, 1, **options)
         pixels = [visual.on(torch.device("cpu")) for visual in sample.visuals]
         most = max(map(len, pixels))
         stacked = torch.stack([torch.nn.functional.pad(one, (0, 0) * 3 + (0, most - len(one))) for one in pixels])
-        given = {"pixel_values_videos": stacked} if kind == "video" else {
-            "pixel_values": stacked, "image_sizes": torch.tensor([visual.size for visual in sample.visuals])}
+        given = (
+            {"pixel_values_videos": stacked}
+            if kind == "video"
+            else {"pixel_values": stacked, "image_sizes": torch.tensor([visual.size for visual in sample.visuals])}
+        )
         with torch.no_grad():
             expected = theirs.model(input_ids=sample.input_ids[None], **given).last_hidden_state
             found = ours.hidden(pad([sample], 0))
@@ -163,20 +174,48 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"]
-    words.train_from_iterator(["a b c"], trainers.BpeTrainer(
-        vocab_size=300, special_tokens=special, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>",
-                                        unk_token="<unk>", additional_special_tokens=special[4:])
+    words.train_from_iterator(
+        ["a b c"],
+        trainers.BpeTrainer(
+            vocab_size=300,
+            special_tokens=special,
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        additional_special_tokens=special[4:],
+    )
     tokenizer.save_pretrained(folder / "text")
     torch.manual_seed(0)
-    Gemma2ForCausalLM(Gemma2Config(
-        vocab_size=len(tokenizer), hidden_size=24, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=12, sliding_window=64, max_position_embeddings=512,
-    )).save_pretrained(folder / "text")
-    SiglipVisionModel(SiglipVisionConfig(
-        hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14,
-    )).save_pretrained(folder / "vision")
+    Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=24,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=12,
+            sliding_window=64,
+            max_position_embeddings=512,
+        )
+    ).save_pretrained(folder / "text")
+    SiglipVisionModel(
+        SiglipVisionConfig(
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            image_size=28,
+            patch_size=14,
+        )
+    ).save_pretrained(folder / "vision")
     return folder
 
 
@@ -228,11 +267,14 @@ def test_an_end_that_is_no_number_is_named(parts: Path, tmp_path: Path) -> None:
         assemble(ModelPlan(str(tmp_path / "text"), str(parts / "vision"), image_size=28), tmp_path / "model", seed=0)
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"vision_layers": 9}, "3 layers, not 9"),
-    ({"image_size": 56}, "image_size 28"),
-    ({"text": "nowhere"}, "no folder"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"vision_layers": 9}, "3 layers, not 9"),
+        ({"image_size": 56}, "image_size 28"),
+        ({"text": "nowhere"}, "no folder"),
+    ],
+)
 def test_parts_that_do_not_fit_say_so(parts: Path, tmp_path: Path, changes: dict[str, object], said: str) -> None:
     given = {"text": str(parts / "text"), "vision": str(parts / "vision"), "image_size": 28, **changes}
     with pytest.raises(UsageError, match=said):
@@ -258,5 +300,6 @@ def test_a_stage_is_exported_tensor_by_tensor_with_one_model_in_memory(
     monkeypatch.setattr(exporting, "open_model", opened)
     written = export_stage(folder, tmp_path / "b", target=target)
     assert {path.name: path.read_bytes() for path in written.iterdir()} == {
-        path.name: path.read_bytes() for path in expected.iterdir()}
+        path.name: path.read_bytes() for path in expected.iterdir()
+    }
     assert most == [1, 1]

@@ -35,9 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return assembled(tmp_path_factory.mktemp("loading"))
 
 
-@pytest.mark.parametrize(("mean", "deviation"), [
-    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))])
+@pytest.mark.parametrize(
+    ("mean", "deviation"),
+    [((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))],
+)
 def test_bytes_become_the_very_numbers_that_numpy_made(mean: Any, deviation: Any) -> None:
     """Every byte in every channel, bit for bit."""
     gain = np.float32(1 / 255) / np.asarray(deviation, dtype=np.float32)
@@ -73,8 +74,9 @@ def test_nothing_travels_where_there_is_nothing() -> None:
 @pytest.mark.parametrize("fields", [{}, {"packing": True}, {"grouping": "within_step", "loss_norm": "global_tokens"}])
 def test_an_item_is_a_micro_batch_and_workers_change_nothing(folder: Path, fields: dict[str, Any]) -> None:
     """13 samples: a step of 8 and one of 5."""
-    one, many = (stage(data=(entry("questions", samples=13),), micro_batch=2, workers=workers, **fields)
-                 for workers in (0, 2))
+    one, many = (
+        stage(data=(entry("questions", samples=13),), micro_batch=2, workers=workers, **fields) for workers in (0, 2)
+    )
     corpus = Mixed(one.data)
     encoder, order = Encoder(folder, one), make_order(corpus, one)
     parcels = Parcels(Steps(corpus, encoder, one, order, 0, 1))
@@ -87,17 +89,20 @@ def test_an_item_is_a_micro_batch_and_workers_change_nothing(folder: Path, field
             assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(left.visuals, right.visuals, strict=True))
 
 
-@pytest.mark.parametrize(("item", "room", "workers", "ahead"), [
-    (1 * MB, None, 8, 2),                # as much as is useful
-    (25 * MB, 16_000 * MB, 8, 2),
-    (150 * MB, 6_000 * MB, 8, 2),        # 19 under way
-    (150 * MB, 3_000 * MB, 8, 1),
-    (150 * MB, 1_000 * MB, 2, 1),        # fewer workers
-    (25 * MB, 64 * MB, 0, 1),            # a container's
-    (1 * MB, 64 * MB, 8, 2),
-    (1 * MB, 0, 0, 1),
-    (AHEAD, None, 0, 1),                 # nobody's memory
-])
+@pytest.mark.parametrize(
+    ("item", "room", "workers", "ahead"),
+    [
+        (1 * MB, None, 8, 2),  # as much as is useful
+        (25 * MB, 16_000 * MB, 8, 2),
+        (150 * MB, 6_000 * MB, 8, 2),  # 19 under way
+        (150 * MB, 3_000 * MB, 8, 1),
+        (150 * MB, 1_000 * MB, 2, 1),  # fewer workers
+        (25 * MB, 64 * MB, 0, 1),  # a container's
+        (1 * MB, 64 * MB, 8, 2),
+        (1 * MB, 0, 0, 1),
+        (AHEAD, None, 0, 1),  # nobody's memory
+    ],
+)
 def test_no_more_is_under_way_than_shared_memory_holds(item: int, room: int | None, workers: int, ahead: int) -> None:
     found = planned(8, item, 2, room)
     assert (found.workers, found.ahead) == (workers, ahead)
@@ -120,9 +125,7 @@ def test_the_bytes_of_a_sample_are_no_fewer_than_it_has(folder: Path) -> None:
                 assert parcel.numbers.nbytes + parcel.pixels.nbytes <= most
 
 
-def test_a_small_shared_memory_is_told_and_the_run_is_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_shared_memory_is_told_and_the_run_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Event] = []
     assert train(recipe(stage(steps=2, workers=0)), tmp_path / "plenty")
     monkeypatch.setattr(loading_module, "AHEAD", 1000)

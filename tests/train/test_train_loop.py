@@ -42,7 +42,6 @@ from tvbench.train.stages import Norm
 pytestmark = pytest.mark.slow
 
 
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return assembled(tmp_path_factory.mktemp("loop"))
@@ -69,8 +68,12 @@ def test_a_stage_trains_its_parts_at_their_rates_and_nothing_else(folder: Path, 
     chosen = stage(rates=rates, weight_decay=0.1)
     optimizer = make_optimizer(chosen, freeze_all_but(model, rates))
     assert set_rates(optimizer, 0.5) == {part: rate / 2 for part, rate in rates.items()}
-    prefixes = {"text": "model.model.language_model.", "vision": "model.model.vision_tower.",
-                "projector": "model.model.multi_modal_projector.", "newline": "model.model.image_newline"}
+    prefixes = {
+        "text": "model.model.language_model.",
+        "vision": "model.model.vision_tower.",
+        "projector": "model.model.multi_modal_projector.",
+        "newline": "model.model.image_newline",
+    }
     by_parameter = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     for name, parameter in model.named_parameters():
         part = next(part for part, prefix in prefixes.items() if name.startswith(prefix))
@@ -159,8 +162,11 @@ def test_a_last_step_that_is_not_full_is_shared_out_evenly_and_weighs_like_any_o
     assert len({len(batches) for batches in dealt}) == 1, "every process makes as many passes as the others"
     assert sum(batch.samples for batches in dealt for batch in batches) == 5
     everyone = sum(total_weight(batches, norm) for batches in dealt)
-    weights = [batch.weights[supervised(batch.labels)].sum() for batches in dealt
-               for batch in weighed(batches, norm, everyone=everyone, processes=size)]
+    weights = [
+        batch.weights[supervised(batch.labels)].sum()
+        for batches in dealt
+        for batch in weighed(batches, norm, everyone=everyone, processes=size)
+    ]
     assert float(sum(weights)) / size == pytest.approx(1.0)
 
 
@@ -205,8 +211,10 @@ def test_a_stage_that_was_stopped_and_continued_equals_one_that_was_not_bit_for_
     assert [event.step for event in events if isinstance(event, Begun)] == [2, 0]
     for name in ("2-vision/model", "3-video/model", "export"):
         assert same(tmp_path / "whole" / name, tmp_path / "stopped" / name), name
-    curves = [[(one["step"], one["loss"], one["gradient_norm"]) for one in read_metrics(tmp_path / run / "2-vision")]
-              for run in ("whole", "stopped")]
+    curves = [
+        [(one["step"], one["loss"], one["gradient_norm"]) for one in read_metrics(tmp_path / run / "2-vision")]
+        for run in ("whole", "stopped")
+    ]
     assert curves[0] == curves[1]
     assert [step for step, _, _ in curves[0]] == [1, 2, 3, 4, 5, 6]
     picture = (tmp_path / "stopped" / "2-vision" / "loss.png").read_bytes()
@@ -220,9 +228,18 @@ def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
 ) -> None:
     """All of the recipe, with two steps a stage and a smaller model."""
     words = ["--set", "steps=2", "--set", "batch=4", "--set", "micro_batch=4", "--set", "workers=0"]
-    for name, size in (("hidden", 32), ("layers", 2), ("head_dim", 16), ("heads", 2), ("kv_heads", 1),
-                       ("vocabulary", 500), ("intermediate", 48), ("vision_hidden", 32),
-                       ("vision_layers", 1), ("tokenizer_count", 2)):
+    for name, size in (
+        ("hidden", 32),
+        ("layers", 2),
+        ("head_dim", 16),
+        ("heads", 2),
+        ("kv_heads", 1),
+        ("vocabulary", 500),
+        ("intermediate", 48),
+        ("vision_hidden", 32),
+        ("vision_layers", 1),
+        ("tokenizer_count", 2),
+    ):
         words += ["--set", f"model.sizes.{name}={size}"]
     output = tmp_path / "run"
     assert main(["train", "--recipe", "mini", "--output", str(output), *words]) == 0
@@ -231,8 +248,25 @@ def test_the_command_trains_every_stage_of_mini_and_the_export_answers(
     assert f"tvbench run --model {output}/export --tasks mini" in said
     assert main(["train", "--recipe", "mini", "--output", str(output), *words]) == 2
     assert "--resume" in capsys.readouterr().err
-    assert main(["run", "--model", str(output / "export"), "--tasks", "mini", "--languages", "de", "--limit", "2",
-                 "--results", str(tmp_path / "results"), "--quiet"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "--model",
+                str(output / "export"),
+                "--tasks",
+                "mini",
+                "--languages",
+                "de",
+                "--limit",
+                "2",
+                "--results",
+                str(tmp_path / "results"),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
 
 
 @pytest.mark.slow
@@ -243,8 +277,12 @@ def test_an_ablation_takes_over_the_stages_that_are_the_same(
     train(recipe(first, second), tmp_path / "run")
     changed = recipe(first, replace(second, seed=9))
     begun: list[str] = []
-    train(changed, tmp_path / "ablation", reuse=tmp_path / "run",
-          on_event=lambda event: begun.append(event.stage.name) if isinstance(event, Begun) else None)
+    train(
+        changed,
+        tmp_path / "ablation",
+        reuse=tmp_path / "run",
+        on_event=lambda event: begun.append(event.stage.name) if isinstance(event, Begun) else None,
+    )
     assert begun == ["two"]
     same, other = (stored(tmp_path / run / "1-one" / "model") for run in ("run", "ablation"))
     assert all(torch.equal(tensor, other[name]) for name, tensor in same.items())
@@ -293,8 +331,13 @@ def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tm
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed = 0
     for enough in (5, 17):
-        running = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(ROOT / "tests" / "support")],
-                                   cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(ROOT / "tests" / "support")],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         while running.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= enough):
             time.sleep(0.02)
         killed += running.poll() is None
@@ -302,8 +345,9 @@ def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tm
         running.wait()
     assert killed
     train(chosen, tmp_path / "killed", resume=True)
-    curves = [[(one["step"], one["loss"]) for one in read_metrics(tmp_path / run / "2-vision")]
-              for run in ("whole", "killed")]
+    curves = [
+        [(one["step"], one["loss"]) for one in read_metrics(tmp_path / run / "2-vision")] for run in ("whole", "killed")
+    ]
     assert [step for step, _ in curves[1]] == list(range(1, 41))
     assert [loss for _, loss in curves[1]] == pytest.approx([loss for _, loss in curves[0]], rel=1e-4)
 
@@ -312,8 +356,13 @@ def test_killed_at_a_random_step_the_curve_goes_on_as_if_nothing_had_happened(tm
 def test_a_signal_to_the_whole_job_ends_the_step_and_saves(tmp_path: Path) -> None:
     """Ctrl-C in a terminal, or a scheduler: the workers get it too, and must not take the step with them."""
     script = SCRIPT.replace("steps=40, save_every=0.05", "steps=4000, save_every=1.0, workers=2")
-    running = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run"), str(ROOT / "tests" / "support")], cwd=ROOT,
-                               start_new_session=True, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run"), str(ROOT / "tests" / "support")],
+        cwd=ROOT,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     metrics = tmp_path / "run" / "2-vision" / "metrics.jsonl"
     while running.poll() is None and not (metrics.is_file() and metrics.read_text().count("\n") >= 3):
         time.sleep(0.02)
@@ -397,8 +446,9 @@ def test_the_video_stage_goes_on_from_llava_next_as_onevision_with_equal_weights
     clips = replace(entry("video"), modality="video")
     video = stage(name="video", number=3, steps=1, data=(clips,), rates={"newline": 1e-9})
     assert train(recipe(stage(steps=1), video, plan=plan), tmp_path / "run")
-    first, last = (json.loads((tmp_path / "run" / name / "config.json").read_text())
-                   for name in ("2-vision/model", "export"))
+    first, last = (
+        json.loads((tmp_path / "run" / name / "config.json").read_text()) for name in ("2-vision/model", "export")
+    )
     assert (first["model_type"], last["model_type"]) == ("llava_next", "llava_onevision")
     before, after = stored(tmp_path / "run" / "2-vision" / "model"), stored(tmp_path / "run" / "3-video" / "model")
     table = "language_model.model.embed_tokens.weight"
@@ -435,7 +485,9 @@ def test_what_is_wrong_with_a_later_stage_shows_before_the_first_one_and_can_be_
     assert train(recipe(first, right), tmp_path / "run", resume=True)
     assert train(recipe(first), tmp_path / "run", resume=True)
     assert [one["name"] for one in json.loads((tmp_path / "run" / "recipe.json").read_text())["stages"]] == [
-        "vision", "video"]
+        "vision",
+        "video",
+    ]
     with pytest.raises(UsageError, match=r"stage 3 video \(steps\)"):
         train(recipe(first, replace(right, steps=2)), tmp_path / "run", resume=True)
 
@@ -485,10 +537,13 @@ def test_a_disk_that_fills_up_anywhere_loses_nothing(tmp_path: Path, limit: int,
     assert not list((tmp_path / "run").rglob("*.partial"))
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"sizes": {**PLAN.sizes, "hidden": 33}}, "hidden .33. is no multiple of heads"),
-    ({"sizes": {**PLAN.sizes, "vision_hidden": 33}}, "vision_hidden .33. is no multiple"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sizes": {**PLAN.sizes, "hidden": 33}}, "hidden .33. is no multiple of heads"),
+        ({"sizes": {**PLAN.sizes, "vision_hidden": 33}}, "vision_hidden .33. is no multiple"),
+    ],
+)
 def test_sizes_that_do_not_fit(tmp_path: Path, changes: dict, said: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(UsageError, match=said):
         train(recipe(stage(steps=1), plan=replace(PLAN, **changes)), tmp_path / "run")
@@ -543,7 +598,8 @@ def test_broken_samples_are_skipped_counted_and_listed(tmp_path: Path, monkeypat
     assert ended.skipped == 8
     listed = [json.loads(line) for line in (tmp_path / "run" / "2-vision" / "skipped.jsonl").read_text().splitlines()]
     assert sorted(one["sample"] for one in listed) == sorted(
-        f"{'empty' if index % 2 else 'lost'}-{index}" for index in range(0, 24, 3))
+        f"{'empty' if index % 2 else 'lost'}-{index}" for index in range(0, 24, 3)
+    )
     assert {one["reason"] for one in listed} == {"the conversation is empty", "no such file"}
     assert sum(one["samples"] for one in read_metrics(tmp_path / "run" / "2-vision")) == 16
 
@@ -613,8 +669,11 @@ def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
             far = all(math.dist(one.ink, named) >= APART for named in PALETTE.values())
             assert far if one.colour is None else one.ink == PALETTE[one.colour]
         nouns, colours = patch_labels(sight, 4)
-        named = {(NAMES[noun - 1], COLOURS[colour - 1]) for noun, colour in zip(nouns, colours, strict=True)
-                 if noun > 0 and colour > 0}
+        named = {
+            (NAMES[noun - 1], COLOURS[colour - 1])
+            for noun, colour in zip(nouns, colours, strict=True)
+            if noun > 0 and colour > 0
+        }
         assert named <= {(one.noun, one.colour) for one in sight.shown}
         assert not ((nouns == NOTHING) ^ (colours == NOTHING)).any()
         things = all(one.noun for one in sight.shown)
@@ -624,8 +683,16 @@ def test_the_patches_of_the_tower_stage_name_no_held_out_composition() -> None:
 
 
 def test_a_tower_learns_its_patches(tmp_path: Path) -> None:
-    chosen = stage(name="tower", number=0, objective="patches", data=(entry("captions", samples=1),),
-                   rates={"vision": 3e-3}, batch=32, micro_batch=32, steps=60)
+    chosen = stage(
+        name="tower",
+        number=0,
+        objective="patches",
+        data=(entry("captions", samples=1),),
+        rates={"vision": 3e-3},
+        batch=32,
+        micro_batch=32,
+        steps=60,
+    )
     train(recipe(chosen), tmp_path / "run")
     losses = [one["loss"] for one in read_metrics(tmp_path / "run" / "0-tower")]
     assert sum(losses[-10:]) / 10 < 0.5 * losses[0]

@@ -77,8 +77,12 @@ def test_the_first_position_of_a_sample_is_never_predicted() -> None:
 
 def mixture(folder: Path) -> list:  # type: ignore[type-arg]
     """Samples with one picture, with three, with a clip, and without."""
-    return [*encoded(folder, "questions", 6), *encoded(folder, "questions", 2, makers=["picture-choice"]),
-            *encoded(folder, "video", 2), *encoded(folder, "told-questions", 5)]
+    return [
+        *encoded(folder, "questions", 6),
+        *encoded(folder, "questions", 2, makers=["picture-choice"]),
+        *encoded(folder, "video", 2),
+        *encoded(folder, "told-questions", 5),
+    ]
 
 
 @pytest.mark.slow
@@ -119,8 +123,9 @@ def test_micro_batches_weigh_the_same_however_many_tokens_they_have(folder: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["scene", "told-scene", "clip"])
-@pytest.mark.parametrize(("packed", "attention"), [
-    (False, "eager"), (True, "eager"), (False, "eager_by_sample"), (True, "eager_by_sample")])
+@pytest.mark.parametrize(
+    ("packed", "attention"), [(False, "eager"), (True, "eager"), (False, "eager_by_sample"), (True, "eager_by_sample")]
+)
 def test_conversations_on_one_picture_have_the_loss_and_gradients_of_separate_samples(
     folder: Path, kind: str, packed: bool, attention: str
 ) -> None:
@@ -150,7 +155,11 @@ def test_samples_are_found_in_packed_rows() -> None:
     places = sample_places(torch.tensor([[1, 1, 2, 2, 2, 0], [2, 2, 2, 2, 0, 0], [1, 1, 1, 1, 1, 1]]))
     none = -1
     assert places.tolist() == [
-        [0, 1, none, none, none, none], [2, 3, 4, none, none, none], [6, 7, 8, 9, none, none], [12, 13, 14, 15, 16, 17]]
+        [0, 1, none, none, none, none],
+        [2, 3, 4, none, none, none],
+        [6, 7, 8, 9, none, none],
+        [12, 13, 14, 15, 16, 17],
+    ]
     column = torch.arange(18).view(3, 6)
     assert side_by_side(column + 1, places)[1].tolist() == [3, 4, 5, 0, 0, 0]
     assert sample_places(torch.zeros(2, 3, dtype=torch.long)).shape == (0, 0)
@@ -201,8 +210,14 @@ def test_a_mask_lets_a_sample_see_itself_only() -> None:
     segments = torch.tensor([[1, 1, 2, 2, 2, 0]])
     positions = torch.tensor([[0, 1, 0, 1, 2, 0]])
     seen = (additive_mask(segments, 0 * segments, positions, None, torch.float32)[0, 0] == 0).int().tolist()
-    assert seen == [[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 1, 1, 1, 0],
-                    [0, 0, 0, 0, 0, 1]]
+    assert seen == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0],
+        [0, 0, 1, 1, 0, 0],
+        [0, 0, 1, 1, 1, 0],
+        [0, 0, 0, 0, 0, 1],
+    ]
     near = (additive_mask(segments, 0 * segments, positions, 2, torch.float32)[0, 0] == 0).int().tolist()
     assert near[4] == [0, 0, 0, 1, 1, 0]
 

@@ -106,10 +106,28 @@ def run(
     """Train with torchrun on loopback; `until`: stop after that step; `before`: run first in each process."""
     script = output.parent / "script.py"
     script.write_text(before + SCRIPT)
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-             str(script), str(output), str(ROOT / "tests" / "support"), str(until), norm, packing]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
-                          env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        str(script),
+        str(output),
+        str(ROOT / "tests" / "support"),
+        str(until),
+        norm,
+        packing,
+    ]
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -125,8 +143,9 @@ def alone(output: Path, norm: str = "microbatch", packing: str = "padded") -> No
 
 def assert_alike(one: Path, other: Path) -> None:
     """Losses, gradient norms and final weights agree to what float32 sums in another order leave."""
-    curves = [[(step["loss"], step["gradient_norm"]) for step in read_metrics(output / "2-vision")]
-              for output in (one, other)]
+    curves = [
+        [(step["loss"], step["gradient_norm"]) for step in read_metrics(output / "2-vision")] for output in (one, other)
+    ]
     assert len(curves[0]) == len(curves[1]) == STEPS
     for first, second in zip(*curves, strict=True):
         assert first == pytest.approx(second, rel=1e-4)
@@ -135,8 +154,9 @@ def assert_alike(one: Path, other: Path) -> None:
         torch.testing.assert_close(first[name], second[name], atol=2e-4, rtol=1e-3, msg=name)
 
 
-@pytest.mark.parametrize(("norm", "packing"), [
-    ("microbatch", "padded"), ("global_tokens", "packed"), ("microbatch", "partial")])
+@pytest.mark.parametrize(
+    ("norm", "packing"), [("microbatch", "padded"), ("global_tokens", "packed"), ("microbatch", "partial")]
+)
 def test_two_processes_learn_what_one_does(tmp_path: Path, norm: str, packing: str) -> None:
     alone(tmp_path / "one", norm, packing)
     run(tmp_path / "two", 2, norm=norm, packing=packing)
@@ -199,10 +219,24 @@ def test_the_others_wait_as_long_as_the_first_works_and_notice_when_it_is_dead()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    given = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "WORLD_SIZE": "2",
-             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    both = [subprocess.Popen([sys.executable, "-c", WAITING], env={**given, "RANK": str(rank)}, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE) for rank in (0, 1)]
+    given = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", WAITING],
+            env={**given, "RANK": str(rank)},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for rank in (0, 1)
+    ]
     (first, _), (second, error) = (one.communicate(timeout=200) for one in both)
     assert (first, second) == ("together\n", "together\n")
     assert both[0].returncode == 3 and both[1].returncode == 1 and "RuntimeError" in error

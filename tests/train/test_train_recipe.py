@@ -36,24 +36,55 @@ def test_the_weights_are_those_of_transformers_own_classes() -> None:
     import torch
     from transformers import Gemma2Config, LlavaNextConfig, LlavaNextForConditionalGeneration, SiglipVisionConfig
 
-    sizes = {"hidden": 24, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 8, "intermediate": 40, "vocabulary": 99,
-             "vision_hidden": 16, "vision_layers": 2, "vision_heads": 2, "vision_intermediate": 20}
+    sizes = {
+        "hidden": 24,
+        "layers": 3,
+        "heads": 4,
+        "kv_heads": 2,
+        "head_dim": 8,
+        "intermediate": 40,
+        "vocabulary": 99,
+        "vision_hidden": 16,
+        "vision_layers": 2,
+        "vision_heads": 2,
+        "vision_intermediate": 20,
+    }
     with torch.device("meta"):
-        model = LlavaNextForConditionalGeneration(LlavaNextConfig(
-            text_config=Gemma2Config(hidden_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
-                                     head_dim=8, intermediate_size=40, vocab_size=99),
-            vision_config=SiglipVisionConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                                             intermediate_size=20, image_size=28, patch_size=14, vision_use_head=False),
-            tie_word_embeddings=True,
-        ))
+        model = LlavaNextForConditionalGeneration(
+            LlavaNextConfig(
+                text_config=Gemma2Config(
+                    hidden_size=24,
+                    num_hidden_layers=3,
+                    num_attention_heads=4,
+                    num_key_value_heads=2,
+                    head_dim=8,
+                    intermediate_size=40,
+                    vocab_size=99,
+                ),
+                vision_config=SiglipVisionConfig(
+                    hidden_size=16,
+                    num_hidden_layers=2,
+                    num_attention_heads=2,
+                    intermediate_size=20,
+                    image_size=28,
+                    patch_size=14,
+                    vision_use_head=False,
+                ),
+                tie_word_embeddings=True,
+            )
+        )
     counted = parameters(ModelPlan("x", "y", image_size=28, sizes=sizes))
     assert counted.total == sum(one.numel() for one in model.parameters())
 
 
-@pytest.mark.parametrize(("size", "operations"), [
-    # Section 3.2 of the facts, in FLOP.
-    ("2b", (1.2e19, 4.1e20, 3.4e20)), ("9b", (4.0e19, 1.3e21, 8.9e20)),
-])
+@pytest.mark.parametrize(
+    ("size", "operations"),
+    [
+        # Section 3.2 of the facts, in FLOP.
+        ("2b", (1.2e19, 4.1e20, 3.4e20)),
+        ("9b", (4.0e19, 1.3e21, 8.9e20)),
+    ],
+)
 def test_steps_samples_and_operations_are_those_of_the_facts(size: str, operations: tuple[float, ...]) -> None:
     plan = make_plan(paper(size), Machine(), Path("out"))
     assert [stage.steps for stage in plan.stages] == [2743, 38_422, 10_900]
@@ -130,18 +161,39 @@ def jsonl(path: Path, count: int) -> Path:
 def test_files_at_hand_are_counted_whatever_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TVBENCH_CACHE", str(tmp_path / "cache"))
     place = jsonl(tmp_path / "x.jsonl", 600)
-    own = paper(settings=[f"datasets.pixmo-cap.path={place}", "datasets.pixmo-cap.sampling='first:512'",
-                          "stage2.data=[pixmo-cap]"])
+    own = paper(
+        settings=[
+            f"datasets.pixmo-cap.path={place}",
+            "datasets.pixmo-cap.sampling='first:512'",
+            "stage2.data=[pixmo-cap]",
+        ]
+    )
     projector, vision, _ = make_plan(own, Machine(), Path("out")).stages
     assert (projector.samples, projector.steps) == (512, 2)
     assert (vision.samples, vision.steps, vision.rows_add_up_to) == (512, 4, None)  # not the paper's total
 
 
 def test_what_nobody_has_counted_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["train", "--recipe", "paper", "--size", "2b", "--dry-run", "--price", "2",
-             "--set", "datasets.pixmo-cap.samples=null", "--set", f"datasets.pixmo-cap.path={tmp_path / 'none.json'}",
-             "--set", "stage2.stated_samples=null", "--set", "stage2.data=[pixmo-cap, vqav2]", "--set",
-             "datasets.vqav2.samples=null"]
+    words = [
+        "train",
+        "--recipe",
+        "paper",
+        "--size",
+        "2b",
+        "--dry-run",
+        "--price",
+        "2",
+        "--set",
+        "datasets.pixmo-cap.samples=null",
+        "--set",
+        f"datasets.pixmo-cap.path={tmp_path / 'none.json'}",
+        "--set",
+        "stage2.stated_samples=null",
+        "--set",
+        "stage2.data=[pixmo-cap, vqav2]",
+        "--set",
+        "datasets.vqav2.samples=null",
+    ]
     assert main([*words, "--format", "json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["gpu_hours"] is None
@@ -215,8 +267,16 @@ def test_a_base_model_that_is_not_public_says_what_to_set() -> None:
 
 
 def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
-    found = paper(settings=["stage2.batch=64", "vision.rates.text=5e-6", "seed=7", "model.max_tiles=4",
-                            "datasets.dvqa.samples=10", "stage1.data=[dvqa]"])
+    found = paper(
+        settings=[
+            "stage2.batch=64",
+            "vision.rates.text=5e-6",
+            "seed=7",
+            "model.max_tiles=4",
+            "datasets.dvqa.samples=10",
+            "stage1.data=[dvqa]",
+        ]
+    )
     assert [stage.batch for stage in found.stages] == [256, 64, 128]
     assert found.stages[1].rates["text"] == 5e-6
     assert {stage.seed for stage in found.stages} == {7}
@@ -224,62 +284,103 @@ def test_settings_reach_a_stage_by_number_by_name_or_all_of_them() -> None:
     assert [entry.samples for entry in found.stages[0].data] == [10]
 
 
-@pytest.mark.parametrize(("setting", "said"), [
-    ("bach=1", "Did you mean batch"),
-    ("stage9.batch=1", "no stage 9"),
-    ("stage2.batch=many", "must be a whole number"),
-    ("stage2.packing=1", "must be true or false"),
-    ("stage2.rates.txt=1", "Did you mean text"),
-    ("stage2.betas=[0.9]", "2 values are needed"),
-    ("model.famly=x", "Did you mean family"),
-    ("stage2.template=gemma", "unknown paper: stage 2.template"),
-    ("stage2.data=[nothing]", "unknown data of paper: stage 2"),
-    ("seed", "KEY=VALUE"),
-    ("seed=[", "not YAML"),
-    ("stages=1", "a list of stage numbers"),
-    ("stage1.data=", "stage 1 has no data"),
-    ("stage2.rates={}", "trains nothing"),
-    ("datasets.dvqa=3", "datasets.dvqa must be a mapping"),
-    ("datasets.dvqqa.path=x.json", "unknown dataset of recipe paper 'dvqqa'. Did you mean dvqa"),
-    ("datasets.dvqa.languages=[en, no]", "must be text, not False\n  YAML reads no"),
-    ("stage2.batch=0", "batch: 0 is not possible\n  it is 1 or more"), ("stage2.micro_batch=0", "1 or more"),
-    ("steps=0", "1 or more"), ("steps=-2", "1 or more"), ("epochs=0", "above 0"), ("epochs=.inf", "inf"),
-    ("warmup=3", "from 0 to below 1"), ("max_length=0", "2 or more"), ("clip=0", "above 0"), ("clip=.nan", "nan"),
-    ("eps=0", "above 0"), ("betas=[0.9, 1.5]", "from 0 to below 1"), ("stage2.rates.text=-1", r"rates.text: -1 is not"),
-    ("log_every=0", "1 or more"), ("seed=-1", "from 0 to 2"), ("workers=-1", "0 or more"), ("save_every=0", "above 0"),
-    ("model.patch_size=0", "1 or more"), ("model.max_tiles=0", "1 or more"), ("datasets.dvqa.weight=-1", "0 or more"),
-    ("model.sizes.hidden=abc", "must be a whole number"), ("model.sizes.hiden=3", "Did you mean hidden"),
-    ("stages=[7]", "not .7.(.|\n)*there are 1, 2, 3"), ("stages=[]", "a list of stage numbers"),
-    ("seed=2024-13-45", "not YAML"), ("stage2.data=3", "data: must be a list"),
-    ("stage2.data=[no]", "not False\n  YAML reads no"), ("stage2.name=a/../b", "cannot name a folder"),
-    ("betas=0.9", r"must be a list, not 0.9\n  for example \[1e-5, 1e-5\]"), (f"eps={10**400}", "must be a number"),
-    ("datasets.dvqa.sampling=some", "'some' cannot be read\n  all, first:N"),
-    ("datasets.dvqa.sampling='first:-1'", "cannot be read"),
-    ("datasets.dvqa={path: a.json, hub: a/b}", "both path and hub are named"),
-    ("datasets.dvqa.sampling='end:nan'", "cannot be read"),
-    ("model.patch_size=385", "do not fit into 384"), ("model.text=''", "model.text is empty"),
-    ("model.sizes.head_dim=15", "an even number"), ("model.sizes.heads=", "must be a whole number, not None"),
-    ("model.sizes.languages=[xx]", "unknown language"), ("model.sizes.languages=en", "a list of languages"),
-])
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("bach=1", "Did you mean batch"),
+        ("stage9.batch=1", "no stage 9"),
+        ("stage2.batch=many", "must be a whole number"),
+        ("stage2.packing=1", "must be true or false"),
+        ("stage2.rates.txt=1", "Did you mean text"),
+        ("stage2.betas=[0.9]", "2 values are needed"),
+        ("model.famly=x", "Did you mean family"),
+        ("stage2.template=gemma", "unknown paper: stage 2.template"),
+        ("stage2.data=[nothing]", "unknown data of paper: stage 2"),
+        ("seed", "KEY=VALUE"),
+        ("seed=[", "not YAML"),
+        ("stages=1", "a list of stage numbers"),
+        ("stage1.data=", "stage 1 has no data"),
+        ("stage2.rates={}", "trains nothing"),
+        ("datasets.dvqa=3", "datasets.dvqa must be a mapping"),
+        ("datasets.dvqqa.path=x.json", "unknown dataset of recipe paper 'dvqqa'. Did you mean dvqa"),
+        ("datasets.dvqa.languages=[en, no]", "must be text, not False\n  YAML reads no"),
+        ("stage2.batch=0", "batch: 0 is not possible\n  it is 1 or more"),
+        ("stage2.micro_batch=0", "1 or more"),
+        ("steps=0", "1 or more"),
+        ("steps=-2", "1 or more"),
+        ("epochs=0", "above 0"),
+        ("epochs=.inf", "inf"),
+        ("warmup=3", "from 0 to below 1"),
+        ("max_length=0", "2 or more"),
+        ("clip=0", "above 0"),
+        ("clip=.nan", "nan"),
+        ("eps=0", "above 0"),
+        ("betas=[0.9, 1.5]", "from 0 to below 1"),
+        ("stage2.rates.text=-1", r"rates.text: -1 is not"),
+        ("log_every=0", "1 or more"),
+        ("seed=-1", "from 0 to 2"),
+        ("workers=-1", "0 or more"),
+        ("save_every=0", "above 0"),
+        ("model.patch_size=0", "1 or more"),
+        ("model.max_tiles=0", "1 or more"),
+        ("datasets.dvqa.weight=-1", "0 or more"),
+        ("model.sizes.hidden=abc", "must be a whole number"),
+        ("model.sizes.hiden=3", "Did you mean hidden"),
+        ("stages=[7]", "not .7.(.|\n)*there are 1, 2, 3"),
+        ("stages=[]", "a list of stage numbers"),
+        ("seed=2024-13-45", "not YAML"),
+        ("stage2.data=3", "data: must be a list"),
+        ("stage2.data=[no]", "not False\n  YAML reads no"),
+        ("stage2.name=a/../b", "cannot name a folder"),
+        ("betas=0.9", r"must be a list, not 0.9\n  for example \[1e-5, 1e-5\]"),
+        (f"eps={10**400}", "must be a number"),
+        ("datasets.dvqa.sampling=some", "'some' cannot be read\n  all, first:N"),
+        ("datasets.dvqa.sampling='first:-1'", "cannot be read"),
+        ("datasets.dvqa={path: a.json, hub: a/b}", "both path and hub are named"),
+        ("datasets.dvqa.sampling='end:nan'", "cannot be read"),
+        ("model.patch_size=385", "do not fit into 384"),
+        ("model.text=''", "model.text is empty"),
+        ("model.sizes.head_dim=15", "an even number"),
+        ("model.sizes.heads=", "must be a whole number, not None"),
+        ("model.sizes.languages=[xx]", "unknown language"),
+        ("model.sizes.languages=en", "a list of languages"),
+    ],
+)
 def test_a_wrong_setting_is_named(setting: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         paper(settings=[setting])
 
 
-@pytest.mark.parametrize("setting", [
-    "datasets.captions.languages=[xx]", "datasets.told-translation.languages=[en]", "datasets.captions.options.level=5",
-    "datasets.captions.options.branches=0",
-    "datasets.captions.options.more=a", "model.sizes.tokenizer_level=7",
-])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "datasets.captions.languages=[xx]",
+        "datasets.told-translation.languages=[en]",
+        "datasets.captions.options.level=5",
+        "datasets.captions.options.branches=0",
+        "datasets.captions.options.more=a",
+        "model.sizes.tokenizer_level=7",
+    ],
+)
 def test_the_generated_world_has_languages_and_levels_of_its_own(setting: str) -> None:
     with pytest.raises(UsageError, match=setting.partition("=")[0].rpartition(".")[2]):
         load_recipe("mini", settings=[setting])
 
 
-@pytest.mark.parametrize("setting", [
-    "warmup=0", "clip=1e9", "workers=0", "steps=null", "datasets.dvqa.sampling='random:10%'",
-    "datasets.dvqa.sampling='end:7'", "datasets.dvqa.weight=0", "stage2.data='dvqa, chartqa'", "stages=[2, 1]",
-])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "warmup=0",
+        "clip=1e9",
+        "workers=0",
+        "steps=null",
+        "datasets.dvqa.sampling='random:10%'",
+        "datasets.dvqa.sampling='end:7'",
+        "datasets.dvqa.weight=0",
+        "stage2.data='dvqa, chartqa'",
+        "stages=[2, 1]",
+    ],
+)
 def test_the_edges_of_what_can_be_are_taken(setting: str) -> None:
     paper(settings=[setting])
 
@@ -306,31 +407,52 @@ def test_two_stages_of_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_a_recipe_without_a_name_is_called_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("stages: [{name: a, number: 1, data: [x], rates: {text: 1e-3}, batch: 1, micro_batch: 1}]\n"
-                    "datasets: {x: }\nmodel: {text: a/b, vision: a/b}\n")
+    path.write_text(
+        "stages: [{name: a, number: 1, data: [x], rates: {text: 1e-3}, batch: 1, micro_batch: 1}]\n"
+        "datasets: {x: }\nmodel: {text: a/b, vision: a/b}\n"
+    )
     assert load_recipe(str(path)).name == "mine"
 
 
 def test_a_recipe_file_may_extend_another(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("name: mine\nextends: paper\nstages:\n  - {number: 2, batch: 32}\n  - {name: more, number: 4, "
-                    "data: [dvqa], rates: {text: 1e-6}, batch: 8, micro_batch: 1}\n")
+    path.write_text(
+        "name: mine\nextends: paper\nstages:\n  - {number: 2, batch: 32}\n  - {name: more, number: 4, "
+        "data: [dvqa], rates: {text: 1e-6}, batch: 8, micro_batch: 1}\n"
+    )
     found = load_recipe(str(path), size="9b")
     assert [(stage.name, stage.batch) for stage in found.stages] == [
-        ("projector", 256), ("vision", 32), ("video", 128), ("more", 8)]
+        ("projector", 256),
+        ("vision", 32),
+        ("video", 128),
+        ("more", 8),
+    ]
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("stages: [", "not valid YAML"), ("- a", "no mapping"), ("name: x", "has no stages"),
-    ("colour: red", "unknown key"),
-    ("name: x\nstages: [{name: a, number: 1}]", "missing"), ("extends: papr", "Did you mean paper"),
-    ("stages: {a: 1}", "stages must be a list"), ("stages: [a]", "stages must be a list"),
-    ("datasets: [a]", "datasets must be a mapping"), ("datasets: {a: 1}", "datasets.a must be a mapping"),
-    ("model: big", "model must be a mapping"), ("variants: {a: 3}", "variants.a must be a mapping"),
-    ("variants: {a: {b: 3}}", "variants.a.b must be a mapping"), ("variants: {a: {off: {}}}", "False is no text"),
-    ("sizes: {1: {}}", "1 is no text\n  quote it"), ("stages: [{1: 2}]", "1 is no text"), ("stages:", "has no stages"),
-    ("name: 2024-13-45", "not valid YAML"), ("name: ../x", "cannot name a folder"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stages: [", "not valid YAML"),
+        ("- a", "no mapping"),
+        ("name: x", "has no stages"),
+        ("colour: red", "unknown key"),
+        ("name: x\nstages: [{name: a, number: 1}]", "missing"),
+        ("extends: papr", "Did you mean paper"),
+        ("stages: {a: 1}", "stages must be a list"),
+        ("stages: [a]", "stages must be a list"),
+        ("datasets: [a]", "datasets must be a mapping"),
+        ("datasets: {a: 1}", "datasets.a must be a mapping"),
+        ("model: big", "model must be a mapping"),
+        ("variants: {a: 3}", "variants.a must be a mapping"),
+        ("variants: {a: {b: 3}}", "variants.a.b must be a mapping"),
+        ("variants: {a: {off: {}}}", "False is no text"),
+        ("sizes: {1: {}}", "1 is no text\n  quote it"),
+        ("stages: [{1: 2}]", "1 is no text"),
+        ("stages:", "has no stages"),
+        ("name: 2024-13-45", "not valid YAML"),
+        ("name: ../x", "cannot name a folder"),
+    ],
+)
 def test_a_broken_recipe_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
@@ -389,8 +511,14 @@ def test_rows_follow_resolution_tiles_and_frames() -> None:
 def test_samples_of_files_are_counted_and_those_of_the_hub_are_named(tmp_path: Path) -> None:
     turns = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
     (tmp_path / "x.jsonl").write_text(f"{json.dumps({'conversations': turns})}\n" * 600)
-    own = paper(settings=[f"datasets.mine.path={tmp_path / 'x.jsonl'}", "datasets.far.hub=org/name",
-                          "datasets.mine.sampling=first:512", "stage1.data=[mine, far]"])
+    own = paper(
+        settings=[
+            f"datasets.mine.path={tmp_path / 'x.jsonl'}",
+            "datasets.far.hub=org/name",
+            "datasets.mine.sampling=first:512",
+            "stage1.data=[mine, far]",
+        ]
+    )
     projector = make_plan(own, Machine(), Path("out"), only=1).stages[0]
     assert (projector.samples, projector.steps) == (512, 2)
     assert any(note.startswith("far: its samples are counted when they are fetched") for note in projector.notes)
@@ -434,11 +562,23 @@ def test_examples_are_not_fewer_than_none(capsys: pytest.CaptureFixture[str]) ->
     assert done.value.code == 2 and "--examples" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [
-    "--recipe mini --price nan", "--recipe mini --gpus 0", "--recipe mini --mfu nan", "--recipe mini --price -1",
-    "--recipe papr", "--recipe paper", "--recipe paper --size 3b", "--recipe paper --size 2b --variant encoder=clip",
-    "--recipe paper --size 2b --stage 7", "--recipe mini --mfu 2", "", "--recipe mini --size 2b",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--recipe mini --price nan",
+        "--recipe mini --gpus 0",
+        "--recipe mini --mfu nan",
+        "--recipe mini --price -1",
+        "--recipe papr",
+        "--recipe paper",
+        "--recipe paper --size 3b",
+        "--recipe paper --size 2b --variant encoder=clip",
+        "--recipe paper --size 2b --stage 7",
+        "--recipe mini --mfu 2",
+        "",
+        "--recipe mini --size 2b",
+    ],
+)
 def test_wrong_words_are_a_usage_error(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--dry-run", *words.split()]) == 2
     assert "tvbench: " in capsys.readouterr().err
@@ -467,9 +607,32 @@ def test_the_papers_data_must_be_given_a_place(tmp_path: Path, capsys: pytest.Ca
     from training import PLAN  # the model's parts need no hub then
 
     sizes = json.dumps(dict(PLAN.sizes))
-    assert main(["train", "--recipe", "paper", "--size", "2b", "--stage", "1", "--output", str(tmp_path / "run"),
-                 "--set", "model.text=generated:mini", "--set", "model.vision=generated:mini", "--set",
-                 "model.image_size=56", "--set", "model.vision_layers=null", "--set", f"model.sizes={sizes}"]) == 2
+    assert (
+        main(
+            [
+                "train",
+                "--recipe",
+                "paper",
+                "--size",
+                "2b",
+                "--stage",
+                "1",
+                "--output",
+                str(tmp_path / "run"),
+                "--set",
+                "model.text=generated:mini",
+                "--set",
+                "model.vision=generated:mini",
+                "--set",
+                "model.image_size=56",
+                "--set",
+                "model.vision_layers=null",
+                "--set",
+                f"model.sizes={sizes}",
+            ]
+        )
+        == 2
+    )
     assert "pixmo-cap" in capsys.readouterr().err
 
 

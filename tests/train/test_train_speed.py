@@ -40,9 +40,19 @@ def trained(folder: Path, using: Stage, output: Path, peak: float) -> list[StepD
             time.sleep(WAIT)
             yield batches
 
-    loop = Loop(using, using.steps or 0, model, make_optimizer(using, freeze_all_but(model, using.rates)), slow, output,
-                "digest", World(0, 1, torch.device("cpu")), on_step=said.append, peak=peak,
-                operations=lambda batch: 1000.0 * batch.tokens)
+    loop = Loop(
+        using,
+        using.steps or 0,
+        model,
+        make_optimizer(using, freeze_all_but(model, using.rates)),
+        slow,
+        output,
+        "digest",
+        World(0, 1, torch.device("cpu")),
+        on_step=said.append,
+        peak=peak,
+        operations=lambda batch: 1000.0 * batch.tokens,
+    )
     with Record(output, after=0, log_every=1) as loop.record:
         loop.run()
     return said
@@ -83,8 +93,9 @@ def test_the_operations_of_a_run_are_those_of_its_plan(tmp_path: Path, rates: di
 
 
 def test_the_operations_of_a_tower_stage_are_those_of_its_plan(tmp_path: Path) -> None:
-    asked = recipe(stage(name="tower", objective="patches", data=(entry("patches", samples=1),), rates={"vision": 1e-3},
-                         steps=2))
+    asked = recipe(
+        stage(name="tower", objective="patches", data=(entry("patches", samples=1),), rates={"vision": 1e-3}, steps=2)
+    )
     assert train(asked, tmp_path / "out", peak=1e9)
     assert_as_planned(asked, tmp_path / "out" / "2-tower")
 
@@ -105,7 +116,9 @@ def test_packed_samples_are_as_many_operations_as_padded_ones(tmp_path: Path) ->
     samples = [*encoded(folder, "captions", 3), *encoded(folder, "told-translation", 4), *encoded(folder, "clip", 1)]
     model = as_built(replace(PLAN, sizes={}), trainee(folder).model.config)
     patches = (PLAN.image_size // PLAN.patch_size) ** 2
-    each = sum(sample_operations(model, using, len(one.input_ids), patches * sum(len(v.pixels) for v in one.visuals))
-               for one in samples)
+    each = sum(
+        sample_operations(model, using, len(one.input_ids), patches * sum(len(v.pixels) for v in one.visuals))
+        for one in samples
+    )
     assert batch_operations(model, using, pad(samples, 0)) == pytest.approx(each)
     assert sum(batch_operations(model, using, one) for one in pack([samples], 0, 512, 2)) == pytest.approx(each)

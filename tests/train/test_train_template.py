@@ -23,8 +23,13 @@ def grey(kind: str = "image") -> Drawn:
     return Drawn(kind, "grey", lambda: [Image.new("RGB", (56, 56), "grey")] * (8 if kind == "video" else 1))  # type: ignore[arg-type]
 
 
-TALK = (Turn("system", "Be brief."), Turn("user", "<image>\nWhat?"), Turn("assistant", "A star."),
-        Turn("user", "Red?"), Turn("assistant", "No."))
+TALK = (
+    Turn("system", "Be brief."),
+    Turn("user", "<image>\nWhat?"),
+    Turn("assistant", "A star."),
+    Turn("user", "Red?"),
+    Turn("assistant", "No."),
+)
 
 
 def shown(folder: Path, sample: TrainSample, **fields: object) -> str:
@@ -96,13 +101,16 @@ def test_a_mark_that_is_missing_is_added_and_a_clip_may_be_marked_as_a_picture()
     assert [turn.role for turn in placed(alone)] == ["user", "assistant"]
 
 
-@pytest.mark.parametrize(("turns", "media", "reason"), [
-    ((), (), "empty"),
-    ((Turn("user", "What?"),), (), "nobody answers"),
-    ((Turn("user", "What?"), Turn("assistant", "  ")), (), "nobody answers"),
-    ((Turn("user", "<image><image>"), Turn("assistant", "x")), (grey(),), "2 image marks for 1"),
-    ((Turn("user", "<image>"), Turn("assistant", "x")), (), "1 image marks for 0"),
-])
+@pytest.mark.parametrize(
+    ("turns", "media", "reason"),
+    [
+        ((), (), "empty"),
+        ((Turn("user", "What?"),), (), "nobody answers"),
+        ((Turn("user", "What?"), Turn("assistant", "  ")), (), "nobody answers"),
+        ((Turn("user", "<image><image>"), Turn("assistant", "x")), (grey(),), "2 image marks for 1"),
+        ((Turn("user", "<image>"), Turn("assistant", "x")), (), "1 image marks for 0"),
+    ],
+)
 def test_a_conversation_that_cannot_be_learned_says_why(
     turns: tuple[Turn, ...], media: tuple[Drawn, ...], reason: str
 ) -> None:

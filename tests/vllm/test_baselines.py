@@ -27,8 +27,13 @@ pytestmark = [
 
 def requests(video: bool) -> list[Prepared]:
     small, wide, tall = picture(1, (80, 60)), picture(2, (120, 40)), picture(3, (40, 120))
-    asked = [ask("text", "Was ist das?"), ask("small", "Was?", small), ask("wide", "Was?", wide),
-             ask("tall", "什么颜色?", tall), ask("two", "Was?", small, tall)]
+    asked = [
+        ask("text", "Was ist das?"),
+        ask("small", "Was?", small),
+        ask("wide", "Was?", wide),
+        ask("tall", "什么颜色?", tall),
+        ask("two", "Was?", small, tall),
+    ]
     return asked + ([ask("clip", "Wohin?", clip(1, 8))] if video else [])
 
 

@@ -31,8 +31,12 @@ LIMITS = {"vllm": {"max_model_len": 1024, "limit_mm_per_prompt": {"image": 4, "v
 
 def asked() -> list[Prepared]:
     several = [picture(number, (56, 56)) for number in (7, 8, 9)]
-    prompts = [ask("picture", "What colour is the star?", picture(1, (112, 56))), ask("text", "Wie viele Sterne?"),
-               ask("pictures", "Which is red?", *several), ask("clip", "Where does it move?", clip(8, 8))]
+    prompts = [
+        ask("picture", "What colour is the star?", picture(1, (112, 56))),
+        ask("text", "Wie viele Sterne?"),
+        ask("pictures", "Which is red?", *several),
+        ask("clip", "Where does it move?", clip(8, 8)),
+    ]
     return [replace(prompt, request=_continued(prompt.request)) for prompt in prompts]
 
 

@@ -192,8 +192,14 @@ def test_a_dead_engine_ends_the_run_with_a_reason(vllm_engine: VllmEngine, monke
 
 def test_a_reply_is_held_to_its_schema(vllm_engine: VllmEngine) -> None:
     """A judge's reply: even random weights cannot write anything but the JSON that was asked for."""
-    schema = json.dumps({"type": "object", "properties": {"score": {"type": "integer", "enum": [0, 1, 2]}},
-                         "required": ["score"], "additionalProperties": False})
+    schema = json.dumps(
+        {
+            "type": "object",
+            "properties": {"score": {"type": "integer", "enum": [0, 1, 2]}},
+            "required": ["score"],
+            "additionalProperties": False,
+        }
+    )
     asked = ask("judge", "Grade this.", sampling=Sampling(max_new_tokens=60))
     held = replace(asked, request=replace(asked.request, reply_schema=schema))
     response = serve(vllm_engine, [held])["judge"]

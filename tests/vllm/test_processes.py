@@ -84,8 +84,25 @@ environment said then."""
 
 
 def command(results: Path, start: Sequence[str]) -> list[str]:
-    return [sys.executable, *start, "run", "--model", "tower-mini", "--engine", "vllm", "--dtype", "float32", "--tasks",
-            "mini-alm", "--languages", "de", "--set", f"mini-alm.items={ITEMS}", "--results", str(results)]
+    return [
+        sys.executable,
+        *start,
+        "run",
+        "--model",
+        "tower-mini",
+        "--engine",
+        "vllm",
+        "--dtype",
+        "float32",
+        "--tasks",
+        "mini-alm",
+        "--languages",
+        "de",
+        "--set",
+        f"mini-alm.items={ITEMS}",
+        "--results",
+        str(results),
+    ]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -96,9 +113,10 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running(words: Sequence[str], said: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with said.open("wb") as file, subprocess.Popen(
-        words, env=env, stdout=file, stderr=file, start_new_session=True
-    ) as process:
+    with (
+        said.open("wb") as file,
+        subprocess.Popen(words, env=env, stdout=file, stderr=file, start_new_session=True) as process,
+    ):
         try:
             yield process
         finally:
@@ -166,8 +184,12 @@ def gone(pids: Sequence[int]) -> bool:
 
 
 def answers(results: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for run in find_runs(results) if (run.path / "responses.jsonl").exists()
-            for line in (run.path / "responses.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for run in find_runs(results)
+        if (run.path / "responses.jsonl").exists()
+        for line in (run.path / "responses.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def has_answers(results: Path) -> bool:
@@ -204,14 +226,21 @@ def test_the_console_command_goes_on_and_nobody_asks_for_cuda(interrupted: Path,
     sites.mkdir()
     (sites / "sitecustomize.py").write_text(WATCHER)
     path = os.pathsep.join([str(sites), str(PACKAGE.parent)])
-    done = subprocess.run(command(interrupted / "results", [str(script)]), check=False, capture_output=True, text=True,
-                          timeout=WAIT_S, env=environment(WATCHED=str(log), PYTHONPATH=path))
+    done = subprocess.run(
+        command(interrupted / "results", [str(script)]),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        env=environment(WATCHED=str(log), PYTHONPATH=path),
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     stored = answers(interrupted / "results")
     assert len({answer["key"] for answer in stored}) == len(stored) > 0 and all(answer["text"] for answer in stored)
     (run,) = find_runs(interrupted / "results")
     assert all(result.counts.complete for result in run.result() or ()) and len(stored) == (
-        run.manifest().tasks[0].items)
+        run.manifest().tasks[0].items
+    )
 
     seen = [json.loads(line) for line in log.read_text().splitlines()]
     assert {"torch", "vllm"} <= {one["what"] for one in seen}

@@ -53,8 +53,10 @@ def clips() -> list[Prepared]:
     """Clips of the mini world, decoded and as files."""
     decoder = Decoder()
     made = [
-        prepare(Request(sample.id, (Message("user", (*sample.media, sample.question)),), Sampling(max_new_tokens=12)),
-                decoder)
+        prepare(
+            Request(sample.id, (Message("user", (*sample.media, sample.question)),), Sampling(max_new_tokens=12)),
+            decoder,
+        )
         for sample in samples("mini-vimul", languages=("de",), count=2)
     ]
     decoder.close()
@@ -67,8 +69,12 @@ def readable(text: str | None) -> str:
 
 
 def test_a_real_server_answers_as_the_model_does(url: str, folder: Path) -> None:
-    asked = [with_bytes(ask("text", "Was ist das?")), with_bytes(ask("picture", "Was?", picture(1, (80, 60)))),
-             with_bytes(ask("two", "什么?", picture(2, (60, 60)), picture(3, (40, 120)))), *clips()]
+    asked = [
+        with_bytes(ask("text", "Was ist das?")),
+        with_bytes(ask("picture", "Was?", picture(1, (80, 60)))),
+        with_bytes(ask("two", "什么?", picture(2, (60, 60)), picture(3, (40, 120)))),
+        *clips(),
+    ]
     expected = serve(TransformersEngine(folder, card_for(folder), dtype="float32", max_model_len=1024), asked)
     engine = OpenAIEngine("tiny", url, video="video_url")
     got = {answer.key: answer for answer in engine.serve(ListFeed(asked))}
@@ -76,9 +82,11 @@ def test_a_real_server_answers_as_the_model_does(url: str, folder: Path) -> None
     assert engine.info.version.startswith("vllm-")
     assert not any(answer.error for answer in got.values()), got
     assert {key: readable(answer.text) for key, answer in got.items()} == {
-        key: readable(answer.text) for key, answer in expected.items()}
+        key: readable(answer.text) for key, answer in expected.items()
+    }
     assert {key: answer.tokens_in for key, answer in got.items()} == {
-        key: answer.tokens_in for key, answer in expected.items()}
+        key: answer.tokens_in for key, answer in expected.items()
+    }
 
 
 def test_log_probabilities_through_a_real_server(url: str, folder: Path) -> None:

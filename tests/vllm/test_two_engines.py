@@ -18,9 +18,28 @@ pytestmark = pytest.mark.vllm
 
 def ask(results: Path, data: Path, engine: str) -> dict[str, str]:
     """Run the small model over made-up sentences; key -> text."""
-    words = [sys.executable, "-m", "tvbench", "run", "--model", "tower-mini", "--engine", engine, "--dtype", "float32",
-             "--tasks", "multi30k", "--no-image", "--data", str(data), "--results", str(results), "--quiet",
-             "--max-new-tokens", "16"]
+    words = [
+        sys.executable,
+        "-m",
+        "tvbench",
+        "run",
+        "--model",
+        "tower-mini",
+        "--engine",
+        engine,
+        "--dtype",
+        "float32",
+        "--tasks",
+        "multi30k",
+        "--no-image",
+        "--data",
+        str(data),
+        "--results",
+        str(results),
+        "--quiet",
+        "--max-new-tokens",
+        "16",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = list(results.iterdir())
@@ -42,8 +61,25 @@ def test_vllm_and_transformers_answer_the_same_keys_alike(tmp_path: Path) -> Non
 
 def run_mini(results: Path, engine: str) -> dict[str, tuple[str, str | None]]:
     """Run the mini tasks in two languages; key -> (item id, text)."""
-    words = [sys.executable, "-m", "tvbench", "run", "--model", "tower-mini", "--engine", engine, "--dtype", "float32",
-             "--tasks", "mini", "--languages", "de,hi", "--results", str(results), "--quiet"]
+    words = [
+        sys.executable,
+        "-m",
+        "tvbench",
+        "run",
+        "--model",
+        "tower-mini",
+        "--engine",
+        engine,
+        "--dtype",
+        "float32",
+        "--tasks",
+        "mini",
+        "--languages",
+        "de,hi",
+        "--results",
+        str(results),
+        "--quiet",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = list(results.iterdir())
@@ -58,8 +94,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def test_the_mini_tasks_are_answered_alike_picture_pictures_and_clip(tmp_path: Path) -> None:
     vllm, transformers = (run_mini(tmp_path / engine, engine) for engine in ("vllm", "transformers"))
     assert vllm.keys() == transformers.keys() and len(vllm) >= 80
-    different = {name: (text, transformers[key][1]) for key, (name, text) in vllm.items()
-                 if text != transformers[key][1]}
+    different = {
+        name: (text, transformers[key][1]) for key, (name, text) in vllm.items() if text != transformers[key][1]
+    }
     assert not different
     assert len({text for _, text in vllm.values()}) > len(vllm) // 5
 

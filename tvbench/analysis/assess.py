@@ -65,8 +65,9 @@ def assess(run: RunFolder) -> list[TaskResult]:
 
 def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence[str]) -> TaskResult:
     """`result` with what the run folder should hold of it, and what is wrong with that."""
-    counts = replace(result.counts, expected=max(expected, result.counts.expected),
-                     damaged=result.counts.damaged + damaged)
+    counts = replace(
+        result.counts, expected=max(expected, result.counts.expected), damaged=result.counts.damaged + damaged
+    )
     return replace(result, counts=counts, warnings=result.warnings + tuple(warnings))
 
 
@@ -74,11 +75,21 @@ def result_of(task: Scored) -> TaskResult:
     """The figures of one task."""
     entry = task.entry
     result = summarise(
-        entry.task, entry.protocol, entry.primary, task.signature, list(task.items.values()), task.answers,
-        list(task.scores.values()), entry.metrics,
+        entry.task,
+        entry.protocol,
+        entry.primary,
+        task.signature,
+        list(task.items.values()),
+        task.answers,
+        list(task.scores.values()),
+        entry.metrics,
     )
-    return replace(result, warnings=entry.warnings + result.warnings, logged=entry.logged,
-                   metric_signatures={**result.metric_signatures, **task.definitions})
+    return replace(
+        result,
+        warnings=entry.warnings + result.warnings,
+        logged=entry.logged,
+        metric_signatures={**result.metric_signatures, **task.definitions},
+    )
 
 
 def side_scores(run: RunFolder, task: Answered) -> list[SideScores]:

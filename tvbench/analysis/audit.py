@@ -82,8 +82,9 @@ class TaskAudit:
     warnings: tuple[str, ...] = ()
 
 
-def audit(task: str, protocol: str, dataset: str, pairs: Sequence[tuple[str, Item]], warnings: Iterable[str] = ()
-          ) -> TaskAudit:
+def audit(
+    task: str, protocol: str, dataset: str, pairs: Sequence[tuple[str, Item]], warnings: Iterable[str] = ()
+) -> TaskAudit:
     """Audit the items of one task. `pairs` are (content key, item): equal keys are equal questions."""
     twins = _duplicates(pairs)
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
@@ -93,8 +94,15 @@ def audit(task: str, protocol: str, dataset: str, pairs: Sequence[tuple[str, Ite
     result = summarise(task, protocol, "", "", items, {}, [])
     ids = {item.id for item in items}
     languages = tuple(_audit_language(code, some, twins, ids) for code, some in sorted(by_language.items()))
-    return TaskAudit(task, protocol, dataset, languages, _baselines(result.metrics),
-                     _baselines(result.macro_without_english), tuple(warnings))
+    return TaskAudit(
+        task,
+        protocol,
+        dataset,
+        languages,
+        _baselines(result.metrics),
+        _baselines(result.macro_without_english),
+        tuple(warnings),
+    )
 
 
 def _baselines(metrics: Mapping[str, Metric]) -> dict[str, float]:

@@ -130,5 +130,6 @@ def english_gaps(figures: Mapping[str, Metric]) -> tuple[Group, ...]:
         return ()
     return tuple(
         Group(code, (code,), difference_of(figures[code], figures[ENGLISH]), gap=True)
-        for code in sorted(figures) if code != ENGLISH
+        for code in sorted(figures)
+        if code != ENGLISH
     )

@@ -40,15 +40,43 @@ def _names(*names: str) -> frozenset[str]:
 
 CATEGORIES: dict[str, Categories] = {
     "alm": Categories(
-        _names("Architecture", "Customs", "Economy", "Festivals", "Food", "Heritage", "Lifestyle", "Literature",
-               "Media", "Music", "Notable_key_figures", "Religion", "Sports"),
+        _names(
+            "Architecture",
+            "Customs",
+            "Economy",
+            "Festivals",
+            "Food",
+            "Heritage",
+            "Lifestyle",
+            "Literature",
+            "Media",
+            "Music",
+            "Notable_key_figures",
+            "Religion",
+            "Sports",
+        ),
         None,
     ),
     "vimul": Categories(
-        _names("Lifestyle & Customs", "Festivals", "Food & Cuisine", "Sports", "Architecture & Landmarks",
-               "Notable Public Figures", "Media & Entertainment", "Art & Literature"),
-        _names("Artistic Performance", "Digital Content", "Knowledge", "Life Record", "Sports Competition",
-               "Surveillance", "Others"),
+        _names(
+            "Lifestyle & Customs",
+            "Festivals",
+            "Food & Cuisine",
+            "Sports",
+            "Architecture & Landmarks",
+            "Notable Public Figures",
+            "Media & Entertainment",
+            "Art & Literature",
+        ),
+        _names(
+            "Artistic Performance",
+            "Digital Content",
+            "Knowledge",
+            "Life Record",
+            "Sports Competition",
+            "Surveillance",
+            "Others",
+        ),
     ),
 }
 

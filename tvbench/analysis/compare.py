@@ -64,14 +64,20 @@ def compare_runs(
     for task in chosen.tasks:
         if task not in shared:
             raise unknown_name("task", task, shared, "among those that both runs have")
-    found = [made for task in shared if not chosen.tasks or task in chosen.tasks
-             if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None]
+    found = [
+        made
+        for task in shared
+        if not chosen.tasks or task in chosen.tasks
+        if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None
+    ]
     if not found:
         metrics = {chosen.metric} if chosen.metric else {one[task].entry.primary for task in shared}
         what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
         what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
-        raise UsageError(f"{first.name} and {second.name} have no item in common{what}",
-                         "both must have asked the same task, and judges must have been asked; --metric names another")
+        raise UsageError(
+            f"{first.name} and {second.name} have no item in common{what}",
+            "both must have asked the same task, and judges must have been asked; --metric names another",
+        )
     return found
 
 
@@ -79,13 +85,19 @@ def _compare_task(
     task: str, first: Scored, second: Scored, chosen: Choice, resamples: int, seed: int
 ) -> TaskComparison | None:
     name = metric_id(chosen.metric) if chosen.metric else first.entry.primary
-    shared = [item for item_id, item in first.items.items() if item_id in second.items
-              and (not chosen.languages or item.language in chosen.languages)]
+    shared = [
+        item
+        for item_id, item in first.items.items()
+        if item_id in second.items and (not chosen.languages or item.language in chosen.languages)
+    ]
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in shared:
         by_language[item.language].append(item)
-    groups = {language: made for language, items in sorted(by_language.items())
-              if (made := paired_items(name, language, items, first, second)) is not None}
+    groups = {
+        language: made
+        for language, items in sorted(by_language.items())
+        if (made := paired_items(name, language, items, first, second)) is not None
+    }
     if not groups:
         return None
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
@@ -102,9 +114,7 @@ def _compare_task(
     )
 
 
-def paired_items(
-    metric: str, language: str, items: Sequence[Item], first: Scored, second: Scored
-) -> Pairs | None:
+def paired_items(metric: str, language: str, items: Sequence[Item], first: Scored, second: Scored) -> Pairs | None:
     """The two runs' statistics in one language; None where no item has the metric."""
     if metric in FORMULAS:
         found = [(item, first.text(item.id), second.text(item.id)) for item in items if _has_reference(item)]

@@ -95,8 +95,10 @@ def _signed_as_today(run: RunFolder, results: list[TaskResult]) -> list[TaskResu
         items = [item for _, item in run.requests()]
     except UsageError:
         return results
-    return [replace(result, signature=current(result.signature, [one for one in items if one.task == result.task]))
-            for result in results]
+    return [
+        replace(result, signature=current(result.signature, [one for one in items if one.task == result.task]))
+        for result in results
+    ]
 
 
 def _check(result: TaskResult) -> None:

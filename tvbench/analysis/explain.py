@@ -75,8 +75,7 @@ def explain_run(
 
     Raises UsageError for a damaged folder, and for a task or language that the run has not.
     """
-    return [_explain_task(task, identifiers, examples)
-            for task in scored_tasks(run, tasks, languages).values()]
+    return [_explain_task(task, identifiers, examples) for task in scored_tasks(run, tasks, languages).values()]
 
 
 def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) -> TaskExplanation:
@@ -85,8 +84,10 @@ def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) 
     by_language: dict[str, list[Item]] = {}
     for item in task.items.values():
         by_language.setdefault(item.language, []).append(item)
-    parts = [_explain_language(items, task.answers, task.scores, metric, identifiers, examples)
-             for items in by_language.values()]
+    parts = [
+        _explain_language(items, task.answers, task.scores, metric, identifiers, examples)
+        for items in by_language.values()
+    ]
     parts.sort(key=lambda part: (-(part.losses.mean or 0.0), part.language))
     return TaskExplanation(entry.task, entry.protocol, entry.primary, metric, tuple(parts), entry.warnings)
 
@@ -137,9 +138,7 @@ def _counts(answers: Iterable[Answer], check: LanguageCheck | None) -> dict[str,
 # ── Examples ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _examples(
-    answers: Sequence[Answer], check: LanguageCheck | None, losses: Losses, wanted: int
-) -> list[Example]:
+def _examples(answers: Sequence[Answer], check: LanguageCheck | None, losses: Losses, wanted: int) -> list[Example]:
     """Up to `wanted` answers that lost points, the causes in turn, the costliest cause first.
 
     Within a cause the answers are drawn by the digest of their id: always the same ones, and no particular ones.
@@ -164,8 +163,14 @@ def _draw(answer: Answer) -> bytes:
 
 
 def _example(cause: str, answer: Answer) -> Example:
-    return Example(cause, answer.item.id, _end_of_prompt(answer.item), clipped(_gold(answer.item)),
-                   clipped(answer.text or answer.item.continuation or ""), answer.lost)
+    return Example(
+        cause,
+        answer.item.id,
+        _end_of_prompt(answer.item),
+        clipped(_gold(answer.item)),
+        clipped(answer.text or answer.item.continuation or ""),
+        answer.lost,
+    )
 
 
 def _gold(item: Item) -> str:

@@ -92,7 +92,8 @@ def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, AskedTask]) -> bo
     except TvbenchError:
         return False
     return ask.model == model and any(
-        is_blind(one) and one.task in asked and _like(one) == _like(asked[one.task]) for one in ask.tasks)
+        is_blind(one) and one.task in asked and _like(one) == _like(asked[one.task]) for one in ask.tasks
+    )
 
 
 def _like(one: AskedTask) -> tuple[object, ...]:
@@ -106,8 +107,10 @@ def ground(
     one, other = scored_tasks(blind), scored_tasks(seeing)
     found = [_ground_task(task, one[task], other[task], by, resamples, seed) for task in other if task in one]
     if not any(task.rows for task in found):
-        raise UsageError(f"{seeing.name} and {blind.name} have no answered item in common",
-                         "both must have asked the same task, split and languages")
+        raise UsageError(
+            f"{seeing.name} and {blind.name} have no answered item in common",
+            "both must have asked the same task, split and languages",
+        )
     return found
 
 
@@ -117,8 +120,11 @@ def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: in
         if item.id in blind.items:
             for metric in metrics_of(item):
                 kinds[item.tags.get(by) or "all", metric].append(item)
-    rows = [made for (kind, metric), items in kinds.items()
-            if (made := _row(kind, metric, items, blind, seeing, resamples, seed)) is not None]
+    rows = [
+        made
+        for (kind, metric), items in kinds.items()
+        if (made := _row(kind, metric, items, blind, seeing, resamples, seed)) is not None
+    ]
     answered = sum(None not in (seeing.text(name), blind.text(name)) for name in seeing.items)
     return TaskGrounding(task, seeing.entry.protocol, tuple(rows), len(seeing.items) - answered)
 

@@ -83,6 +83,7 @@ class Guide:
     not_comparable: Mapping[str, str]
     second_bos: str = ""
 
+
 def published_folders(results: Path) -> tuple[Path, ...]:
     """Where published figures may lie, nearest first: with the results, in the working folder, in the package."""
     package = Path(__file__).resolve().parents[1]
@@ -144,19 +145,31 @@ def read_guide(path: Path) -> Guide:
     data = _load(path)
     try:
         return Guide(
-            {str(name): Row(tuple(map(str, row["models"])), str(row.get("note", "")))
-             for name, row in (data.get("rows") or {}).items()},
-            {str(name): Scored(str(one["metric"]), str(one["protocol"]), tuple(map(str, one.get("others", ()))),
-                               str(one.get("logged", "")))
-             for name, one in (data.get("scored") or {}).items()},
-            {str(name): Coverage(int(one["languages"]), str(one.get("note", "")))
-             for name, one in (data.get("coverage") or {}).items()},
+            {
+                str(name): Row(tuple(map(str, row["models"])), str(row.get("note", "")))
+                for name, row in (data.get("rows") or {}).items()
+            },
+            {
+                str(name): Scored(
+                    str(one["metric"]),
+                    str(one["protocol"]),
+                    tuple(map(str, one.get("others", ()))),
+                    str(one.get("logged", "")),
+                )
+                for name, one in (data.get("scored") or {}).items()
+            },
+            {
+                str(name): Coverage(int(one["languages"]), str(one.get("note", "")))
+                for name, one in (data.get("coverage") or {}).items()
+            },
             {str(task): str(why) for task, why in (data.get("not_comparable") or {}).items()},
             str(data.get("second_bos") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path}: rows, scored, coverage or not_comparable are not as they should be "
-                         f"({type(error).__name__}: {error})") from error
+        raise UsageError(
+            f"{path}: rows, scored, coverage or not_comparable are not as they should be "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def _load(path: Path) -> Mapping[str, Any]:

@@ -87,8 +87,9 @@ def choose_dtype(config: dict[str, Any], asked: str | None) -> str:
     named = (part.get(key) for part in (config, config.get("text_config") or {}) for key in ("dtype", "torch_dtype"))
     stored = next(filter(None, named), None)
     if stored is not None and stored not in DTYPES:
-        raise EngineError(f"config.json names the dtype {stored!r}, which is none to compute in",
-                          "write bfloat16 or float32 there")
+        raise EngineError(
+            f"config.json names the dtype {stored!r}, which is none to compute in", "write bfloat16 or float32 there"
+        )
     gemma2 = is_gemma2_llava(config) or config.get("model_type") == "gemma2"
     chosen = asked or stored or "bfloat16"
     if chosen == "float16" and gemma2:
@@ -213,8 +214,15 @@ def token_id(folder: Path, token: str) -> int:
     path = folder / "tokenizer.json"
     tokenizer = _read_json(path)
     added, model = tokenizer.get("added_tokens"), tokenizer.get("model")
-    known = {entry.get("content"): entry.get("id") for entry in added if isinstance(entry, dict)
-             and isinstance(entry.get("content"), str)} if isinstance(added, list) else {}
+    known = (
+        {
+            entry.get("content"): entry.get("id")
+            for entry in added
+            if isinstance(entry, dict) and isinstance(entry.get("content"), str)
+        }
+        if isinstance(added, list)
+        else {}
+    )
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     for place in (known, vocabulary):
         if isinstance(place, dict) and isinstance(place.get(token), int):

@@ -22,20 +22,50 @@ DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
 LISTS = frozenset({"architectures", "corrections"})
 """What everybody reads, of any family."""
 MORE_OBJECTS = frozenset({"rope_parameters", "rope_scaling"})
-MORE_TEXTS = frozenset({"hidden_act", "hidden_activation", "projector_hidden_act", "vision_aspect_ratio",
-                        "vision_feature_select_strategy", "transformers_version", "_attn_implementation",
-                        "attn_implementation"})
+MORE_TEXTS = frozenset(
+    {
+        "hidden_act",
+        "hidden_activation",
+        "projector_hidden_act",
+        "vision_aspect_ratio",
+        "vision_feature_select_strategy",
+        "transformers_version",
+        "_attn_implementation",
+        "attn_implementation",
+    }
+)
 TOKENS = frozenset({"image_token_index", "image_token_id", "video_token_index", "video_token_id"})
 LARGEST = {
-    "num_hidden_layers": 1000, "num_attention_heads": 10_000, "num_key_value_heads": 10_000, "head_dim": 100_000,
-    "hidden_size": 1_000_000, "intermediate_size": 10_000_000, "vocab_size": 100_000_000, "image_size": 16_384,
-    "patch_size": 16_384, "num_channels": 64, "max_position_embeddings": 1 << 40, "sliding_window": 1 << 40,
-    "query_pre_attn_scalar": 1e9, "attn_logit_softcapping": 1e9, "final_logit_softcapping": 1e9,
-    "layer_norm_eps": 1.0, "rms_norm_eps": 1.0, "rope_theta": 1e18,
+    "num_hidden_layers": 1000,
+    "num_attention_heads": 10_000,
+    "num_key_value_heads": 10_000,
+    "head_dim": 100_000,
+    "hidden_size": 1_000_000,
+    "intermediate_size": 10_000_000,
+    "vocab_size": 100_000_000,
+    "image_size": 16_384,
+    "patch_size": 16_384,
+    "num_channels": 64,
+    "max_position_embeddings": 1 << 40,
+    "sliding_window": 1 << 40,
+    "query_pre_attn_scalar": 1e9,
+    "attn_logit_softcapping": 1e9,
+    "final_logit_softcapping": 1e9,
+    "layer_norm_eps": 1.0,
+    "rms_norm_eps": 1.0,
+    "rope_theta": 1e18,
 }
 """Numbers that are above zero and at most this, where they are given."""
-REAL = frozenset({"query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "layer_norm_eps",
-                  "rms_norm_eps", "rope_theta"})
+REAL = frozenset(
+    {
+        "query_pre_attn_scalar",
+        "attn_logit_softcapping",
+        "final_logit_softcapping",
+        "layer_norm_eps",
+        "rms_norm_eps",
+        "rope_theta",
+    }
+)
 MOST_PARAMETERS = 4e12
 """Of embedding, layers and tower together: above any model that there is."""
 MOST_GRIDS = 10_000
@@ -115,6 +145,7 @@ def _is_list(value: Any, kind: type) -> bool:
 
 def _parameters(part: Mapping[str, Any]) -> float:
     """How many numbers a part would have, roughly; what is not said counts as one."""
+
     def number(name: str) -> float:
         value = part.get(name)
         return float(value) if isinstance(value, int | float) and abs(value) < math.inf else 1.0
@@ -129,11 +160,15 @@ def _check_grids(path: Path, config: Mapping[str, Any]) -> None:
     grids = config.get("image_grid_pinpoints")
     if grids is None:
         return
-    pairs = isinstance(grids, list) and len(grids) <= MOST_GRIDS and all(
-        _is_list(grid, int) and len(grid) == 2 for grid in grids)
+    pairs = (
+        isinstance(grids, list)
+        and len(grids) <= MOST_GRIDS
+        and all(_is_list(grid, int) and len(grid) == 2 for grid in grids)
+    )
     if not pairs or not all(0 < side <= LARGEST["image_size"] for grid in grids for side in grid):
-        raise EngineError(f"{path}: image_grid_pinpoints is not a list of pairs of pixels",
-                          "a pair is such as [768, 384]")
+        raise EngineError(
+            f"{path}: image_grid_pinpoints is not a list of pairs of pixels", "a pair is such as [768, 384]"
+        )
 
 
 def check_files(folder: Path) -> None:
@@ -156,8 +191,10 @@ def whole_numbers(value: Any) -> set[int]:
     """The token ids that a setting holds, one or a list. Raises EngineError for anything else."""
     numbers = value if isinstance(value, list) else [value]
     if not all(_is_whole(number) and abs(number) < 1 << 31 for number in numbers):
-        raise EngineError(f"eos_token_id is {str(value)[:60]}, which names no tokens",
-                          "write the numbers of tokens into generation_config.json")
+        raise EngineError(
+            f"eos_token_id is {str(value)[:60]}, which names no tokens",
+            "write the numbers of tokens into generation_config.json",
+        )
     return set(numbers)
 
 
@@ -171,8 +208,10 @@ def one_sentence(folder: Path, but: type[Exception] = TvbenchError) -> Iterator[
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
-        raise EngineError(f"the checkpoint in {folder} cannot be used: {reason}",
-                          f"`tvbench doctor {shlex.quote(str(folder))}` may say more; or copy it again") from error
+        raise EngineError(
+            f"the checkpoint in {folder} cannot be used: {reason}",
+            f"`tvbench doctor {shlex.quote(str(folder))}` may say more; or copy it again",
+        ) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -53,11 +53,14 @@ def _known(folder: Path, card: ModelCard, said: str) -> str | None:
     """What card and files say by themselves."""
     config = read_config(folder)
     if not is_gemma2_llava(config):
-        raise UsageError(f"--image-scale is for LLaVA-type models around Gemma2, and {card.name} is none",
-                         "leave it out")
+        raise UsageError(
+            f"--image-scale is for LLaVA-type models around Gemma2, and {card.name} is none", "leave it out"
+        )
     if "folded-image-scale" in corrections_of(config) and said != "folded":
-        raise UsageError(f"{folder} is a copy whose image rows tvbench has scaled itself",
-                         "say --image-scale of the checkpoint that it was made from")
+        raise UsageError(
+            f"{folder} is a copy whose image rows tvbench has scaled itself",
+            "say --image-scale of the checkpoint that it was made from",
+        )
     try:
         return scale_state(folder, config, card)
     except UnknownScale:

@@ -114,8 +114,9 @@ def import_checkpoint(
 def _check_family(source: Path, config: dict[str, Any], *, onevision: bool) -> None:
     kind = config.get("model_type")
     if not is_gemma2_llava(config):
-        raise UsageError(f"{source} holds a {kind} model; only LLaVA-type models around Gemma2 need correction",
-                         "use it as it is")
+        raise UsageError(
+            f"{source} holds a {kind} model; only LLaVA-type models around Gemma2 need correction", "use it as it is"
+        )
     if onevision and kind not in ("llava_next", "llava_next_video"):
         raise UsageError(f"--as onevision is for llava_next and llava_next_video, and this is {kind}", "leave --as out")
 
@@ -164,8 +165,10 @@ def _write(
     _mark(config, corrections, target)
     write_json(work / "config.json", config)
     if found := misfit(work):
-        raise EngineError(f"the tensors of {source} are not those of its configuration: {found}",
-                          "compare config.json with the weights; the download may be incomplete")
+        raise EngineError(
+            f"the tensors of {source} are not those of its configuration: {found}",
+            "compare config.json with the weights; the download may be incomplete",
+        )
     return str(config["model_type"]), tuple(sorted(corrections))
 
 
@@ -180,8 +183,10 @@ def _tensors(
             continue
         tensor = weights.load(name)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise EngineError(f"the tensor {weights.original[name]} holds NaN or infinite numbers: every answer would "
-                              "be garbage", "download the checkpoint again, or export it again from where it was right")
+            raise EngineError(
+                f"the tensor {weights.original[name]} holds NaN or infinite numbers: every answer would be garbage",
+                "download the checkpoint again, or export it again from where it was right",
+            )
         if name in SCALED and factor != 1.0:
             tensor = tensor.float() * factor
         elif tensor.dtype == torch.float16:

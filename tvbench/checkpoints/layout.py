@@ -44,8 +44,9 @@ def expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         with torch.device("meta"):
             model = AutoModelForImageTextToText.from_config(config)
     except Exception as error:  # a configuration may be wrong in any way, and transformers promises no classes
-        raise EngineError(f"transformers cannot build the model of {folder / 'config.json'}: {first_line(error)}"
-                          ) from error
+        raise EngineError(
+            f"transformers cannot build the model of {folder / 'config.json'}: {first_line(error)}"
+        ) from error
     named = {canonical(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     return {name: shape for name, shape in named.items() if name not in (None, HEAD)}
 

@@ -117,15 +117,18 @@ def load_tokenizer(folder: Path) -> Any:
     except BaseException as error:  # the tokenizers package raises nothing more special for a file that it cannot read
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # Rust's, of no class of ours
             raise
-        raise EngineError(f"cannot read the tokenizer in {folder}: {first_line(error)}", "is the checkpoint complete?"
-                          ) from error
+        raise EngineError(
+            f"cannot read the tokenizer in {folder}: {first_line(error)}", "is the checkpoint complete?"
+        ) from error
 
 
 def tried(template: str | None, folder: Path) -> str | None:
     """`template`, which has come to an end in a trial. Raises EngineError for one that does not."""
     if template is not None and (problem := problem_of(template)):
-        raise EngineError(f"the chat template of {folder} is not run: {problem}",
-                          "replace it, or set `chat: {template: ...}` in the model card")
+        raise EngineError(
+            f"the chat template of {folder} is not run: {problem}",
+            "replace it, or set `chat: {template: ...}` in the model card",
+        )
     return template
 
 

@@ -18,8 +18,17 @@ from tvbench.errors import EngineError
 from tvbench.safety.bounded import read_object
 from tvbench.types import ModelCard
 
-READ = ("generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.json")
+READ = (
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "video_preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.json",
+)
 BICUBIC = 3
 END_OF_TURN = "<end_of_turn>"
 VIDEO = "<video>"
@@ -187,8 +196,15 @@ def _add_token(folder: Path, token: str) -> int:
     if token in known:
         return known[token]
     number = len(load_tokenizer(folder))
-    entry = {"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
-             "normalized": False, "special": True}
+    entry = {
+        "id": number,
+        "content": token,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": True,
+    }
     tokenizer["added_tokens"] = [*(tokenizer.get("added_tokens") or []), entry]
     write_json(path, tokenizer)
     _list_token(folder, number, entry)

@@ -32,8 +32,9 @@ def problem_of(template: str) -> str:
         return f"it has {len(template):,} characters"
     program = [sys.executable, "-P", str(Path(__file__).resolve())]
     try:
-        done = subprocess.run(program, input=json.dumps(template), capture_output=True, text=True, check=False,
-                              timeout=PATIENCE)
+        done = subprocess.run(
+            program, input=json.dumps(template), capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired:
         return f"it does not end within {PATIENCE} seconds"
     # A negative code is the signal by which the system stopped it.
@@ -54,7 +55,8 @@ def _conversations() -> list[list[dict[str, object]]]:
     talk = [("system", "Answer briefly."), ("user", WORDS), ("assistant", "A star."), ("user", WORDS)]
     strings: list[dict[str, object]] = [{"role": role, "content": content} for role, content in talk]
     parts: list[dict[str, object]] = [
-        {"role": role, "content": [{"type": "image"}, {"type": "text", "text": content}]} for role, content in talk]
+        {"role": role, "content": [{"type": "image"}, {"type": "text", "text": content}]} for role, content in talk
+    ]
     return [strings, parts, strings[1:2], parts[1:2]]
 
 

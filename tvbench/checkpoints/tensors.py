@@ -82,8 +82,10 @@ def _indexed(folder: Path) -> list[Path]:
     files = sorted({folder / name for name in named.values()})
     missing = [file.name for file in files if not os.path.lexists(file)]
     if missing:
-        raise EngineError(f"{len(missing)} of {len(files)} weight files are not in {folder} (first {missing[0]})",
-                          "download the checkpoint again")
+        raise EngineError(
+            f"{len(missing)} of {len(files)} weight files are not in {folder} (first {missing[0]})",
+            "download the checkpoint again",
+        )
     return files
 
 
@@ -167,9 +169,7 @@ class Weights:
     @property
     def renamed(self) -> bool:
         """Whether any tensor is stored under another name than the canonical one, or is of no use."""
-        return bool(self.dropped) or any(
-            target != source for target, source in self.original.items() if target != HEAD
-        )
+        return bool(self.dropped) or any(target != source for target, source in self.original.items() if target != HEAD)
 
 
 def check_head(weights: Weights) -> None:
@@ -192,9 +192,7 @@ def rewrite(weights: Weights, target: Path, *, fold: int | None, shard_bytes: in
     write_tensors(_folded(weights, fold), target, shard_bytes=shard_bytes)
 
 
-def write_tensors(
-    named: Iterable[tuple[str, torch.Tensor]], target: Path, *, shard_bytes: int = SHARD_BYTES
-) -> None:
+def write_tensors(named: Iterable[tuple[str, torch.Tensor]], target: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
     """Write tensors into `target` as one safetensors file, or as several with an index, a shard in memory at a time.
 
     Raises OSError or SafetensorError when the disk is full.

@@ -28,8 +28,12 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 def add_naming(parser: argparse.ArgumentParser) -> None:
     """What the person knows of the model that no file or server tells."""
     parser.add_argument("--label", metavar="NAME", help="what runs and tables call the model (default: its own name)")
-    parser.add_argument("--revision", metavar="TEXT", help="which version of the model it is: a hub revision; for a "
-                        "server your own word, which then stands in for its software's version")
+    parser.add_argument(
+        "--revision",
+        metavar="TEXT",
+        help="which version of the model it is: a hub revision; for a "
+        "server your own word, which then stands in for its software's version",
+    )
 
 
 def check_results(results: Path) -> None:
@@ -45,9 +49,12 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table
 
 def add_image_scale(parser: argparse._ActionsContainer) -> None:
     """`--image-scale`: a person's word on what a checkpoint does not say."""
-    parser.add_argument("--image-scale", choices=("folded", "unfolded"),
-                        help="whether a TowerVision-type checkpoint's image rows are scaled by sqrt(hidden) already "
-                        "(`tvbench doctor` measures it; default: what card and checkpoint say)")
+    parser.add_argument(
+        "--image-scale",
+        choices=("folded", "unfolded"),
+        help="whether a TowerVision-type checkpoint's image rows are scaled by sqrt(hidden) already "
+        "(`tvbench doctor` measures it; default: what card and checkpoint say)",
+    )
 
 
 def names(text: str | None) -> tuple[str, ...]:

@@ -30,8 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="of a task: another split than its own")
     parser.add_argument("--limit", type=positive, metavar="N", help="of a task: the first N items of each language")
     parser.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
-    parser.add_argument("--examples", type=not_negative, default=5, metavar="N",
-                        help="findings shown of each kind and language (default 5; JSON has all)")
+    parser.add_argument(
+        "--examples",
+        type=not_negative,
+        default=5,
+        metavar="N",
+        help="findings shown of each kind and language (default 5; JSON has all)",
+    )
     add_format(parser, ("table", "markdown", "json"))
     add_results(parser)
 
@@ -57,8 +62,12 @@ def _names_a_run(args: argparse.Namespace) -> bool:
     runs = [run.name for run in find_runs(args.results)]
     if (Path(args.what) / MANIFEST).is_file() or any(run.startswith(args.what) for run in runs if args.what):
         return True
-    raise unknown_name("task or run", first, [*tasks, *runs],
-                       f"`tvbench tasks` lists the tasks; runs were looked for in {args.results} (--results DIR)")
+    raise unknown_name(
+        "task or run",
+        first,
+        [*tasks, *runs],
+        f"`tvbench tasks` lists the tasks; runs were looked for in {args.results} (--results DIR)",
+    )
 
 
 def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
@@ -70,11 +79,16 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
     run = find_run(args.results, args.what)
     for option in ("protocol", "data", "split", "limit"):
         if getattr(args, option) is not None:
-            raise UsageError(f"--{option} is for a task, and {args.what} is a run",
-                             "a run's items are as they were asked; name the task to build it again")
+            raise UsageError(
+                f"--{option} is for a task, and {args.what} is a run",
+                "a run's items are as they were asked; name the task to build it again",
+            )
     wanted = [code_of(name) if is_language(name) else name for name in names(args.languages)]
-    found = [audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
-             for task in answered(run, languages=wanted).values() if task.items]
+    found = [
+        audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
+        for task in answered(run, languages=wanted).values()
+        if task.items
+    ]
     if not found:
         raise UsageError(f"{run.name} holds no items", "its figures were copied from a log, or the run is empty")
     return found
@@ -92,8 +106,9 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     for name, own in catalog.parse_selection(args.what):
         task = catalog.task(name)
         wanted = own or tuple(code_in(task, code) for code in names(args.languages))
-        options = BuildOptions(args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data,
-                               offline=args.offline)
+        options = BuildOptions(
+            args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data, offline=args.offline
+        )
         planned = plan_task(task, options, nobody, Overrides())
         pairs = [(one.key, one.item) for one in planned.items]
         found.append(audit(name, options.protocol, planned.dataset, pairs, planned.warnings))

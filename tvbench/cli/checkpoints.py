@@ -25,8 +25,10 @@ def check_folder(card: ModelCard, *, trusted: bool) -> None:
         check_readable(folder)
         weight_files(folder)
         if not trusted and (programs := own_code(folder, read_config(folder))):
-            raise UsageError(f"{card.name} runs code of its own ({programs}), which tvbench does not allow by itself",
-                             "read the code, then add --engine vllm --trust-remote-code")
+            raise UsageError(
+                f"{card.name} runs code of its own ({programs}), which tvbench does not allow by itself",
+                "read the code, then add --engine vllm --trust-remote-code",
+            )
         inspect(folder, card)
 
 

@@ -26,18 +26,27 @@ SECONDS_BETWEEN_LINES = 15.0
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
     parser.add_argument(
-        "--checkpoint", default=DEFAULT_CHECKPOINT, metavar="NAME|PATH",
+        "--checkpoint",
+        default=DEFAULT_CHECKPOINT,
+        metavar="NAME|PATH",
         help="xcomet-xl, xcomet-xxl, wmt22-comet-da, cometkiwi (needs no reference), another model's id on the hub, or "
         "the path of a .ckpt file or of its folder (default %(default)s)",
     )
     parser.add_argument("--batch-size", type=positive, default=16, metavar="N", help="segments (default %(default)s)")
     parser.add_argument(
-        "--precision", choices=["fp16", "fp32"], default="fp16",
+        "--precision",
+        choices=["fp16", "fp32"],
+        default="fp16",
         help="fp16 is what the command comet-score of 2.2.7 computes in, fp32 what the Python library does, and with "
         "it lmms-eval (default %(default)s)",
     )
-    parser.add_argument("--silence", type=seconds, default=600, metavar="SECONDS",
-                        help="stop a worker that says nothing for so long (default %(default)s)")
+    parser.add_argument(
+        "--silence",
+        type=seconds,
+        default=600,
+        metavar="SECONDS",
+        help="stop a worker that says nothing for so long (default %(default)s)",
+    )
     parser.add_argument("--offline", action="store_true", help="do not ask the hub (so does HF_HUB_OFFLINE=1)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
@@ -56,14 +65,25 @@ def main(args: argparse.Namespace) -> int:
     run = find_run(args.results, args.run)
     with Scoring(quiet=args.quiet) as watch:
         summary = score_run(
-            run, args.checkpoint, batch_size=args.batch_size, precision=args.precision, silence_s=args.silence,
-            offline=args.offline, watch=watch,
+            run,
+            args.checkpoint,
+            batch_size=args.batch_size,
+            precision=args.precision,
+            silence_s=args.silence,
+            offline=args.offline,
+            watch=watch,
         )
     results = assess(run)
     say(summary, quiet=args.quiet)
     if args.format == "json":
-        print_json({"run": run.name, "path": str(run.path), "comet": as_json(summary),
-                    "tasks": [codec.result_to_json(result) for result in results]})
+        print_json(
+            {
+                "run": run.name,
+                "path": str(run.path),
+                "comet": as_json(summary),
+                "tasks": [codec.result_to_json(result) for result in results],
+            }
+        )
     else:
         show([run_table(results, run.manifest().model.revision)], "table")
     return EXIT_GOOD if summary.complete else EXIT_INCOMPLETE
@@ -88,8 +108,13 @@ def say(summary: CometSummary, *, quiet: bool) -> None:
 def as_json(summary: CometSummary) -> dict[str, Any]:
     """The session for scripts; the segments' scores lie in RUN/scores.jsonl and RUN/comet/."""
     return {
-        "metric": summary.metric, "definition": summary.definition, "system": summary.system,
-        "segments": summary.segments, "new": summary.new, "failed": len(summary.failures), "notes": list(summary.notes),
+        "metric": summary.metric,
+        "definition": summary.definition,
+        "system": summary.system,
+        "segments": summary.segments,
+        "new": summary.new,
+        "failed": len(summary.failures),
+        "notes": list(summary.notes),
     }
 
 
@@ -153,7 +178,10 @@ class Scoring:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[doing]}", markup=False), TimeRemainingColumn(),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[doing]}", markup=False),
+            TimeRemainingColumn(),
             console=Console(stderr=True),
         )
         self._bar = self._progress.add_task("", total=self._total, completed=self._kept, doing=self._doing)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "exit codes: 0 nothing that makes answers wrong, 1 something does, 2 the model cannot be read"
     parser.add_argument("model", help="a card's name, a checkpoint folder, or a hub id")
-    parser.add_argument("--engine", choices=("transformers", "vllm"),
-                        help="whose numbers are measured (default: transformers, and vllm where it is installed)")
+    parser.add_argument(
+        "--engine",
+        choices=("transformers", "vllm"),
+        help="whose numbers are measured (default: transformers, and vllm where it is installed)",
+    )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="to measure in (default: the stored one)")
     add_image_scale(parser)
     parser.add_argument("--quick", action="store_true", help="look at files and weights only: load no whole model")

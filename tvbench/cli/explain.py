@@ -22,8 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
     parser.add_argument("--tasks", metavar="NAMES", help="only these tasks of the run")
     parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
-    parser.add_argument("--examples", type=not_negative, default=10, metavar="N",
-                        help="answers shown of each language, the costliest causes first (default 10)")
+    parser.add_argument(
+        "--examples",
+        type=not_negative,
+        default=10,
+        metavar="N",
+        help="answers shown of each language, the costliest causes first (default 10)",
+    )
     add_format(parser, ("table", "markdown", "json"))
     add_results(parser)
 

@@ -58,8 +58,10 @@ def wanted(args: argparse.Namespace) -> list[Want]:
         wants.extend(_model_want(catalog.resolve_model(name)) for name in names(args.model))
         wants.extend(_comet_want(name) for name in names(args.comet))
     if not wants:
-        raise UsageError("nothing to fetch", "name --tasks, --model or --comet: tvbench fetch --tasks alm "
-                         "--model towervision-2b --comet xcomet-xl")
+        raise UsageError(
+            "nothing to fetch",
+            "name --tasks, --model or --comet: tvbench fetch --tasks alm --model towervision-2b --comet xcomet-xl",
+        )
     return list({(want.kind, want.name): want for want in wants}.values())
 
 
@@ -85,16 +87,24 @@ def _model_want(card: ModelCard) -> Want:
         why = {"folder": "is here already", "server": "is served elsewhere", "builtin": "is built when it is needed"}
         return Want("model", card.name, f"{why[card.kind]}; nothing to fetch")
     disk = f"about {card.parameters * BYTES_PER_PARAMETER / 1e9:.1f} GB" if card.parameters else "size unknown"
-    return Want("model", f"{card.location}@{card.revision}", "; ".join(filter(None, (disk, card.licence))),
-                lambda: model_folder(card))
+    return Want(
+        "model",
+        f"{card.location}@{card.revision}",
+        "; ".join(filter(None, (disk, card.licence))),
+        lambda: model_folder(card),
+    )
 
 
 def _comet_want(name: str) -> Want:
     from tvbench.graders.comet.checkpoints import KNOWN, find_checkpoint
 
     repo = KNOWN[name.casefold()][0] if name.casefold() in KNOWN else name
-    return Want("comet", repo, "with its encoder's tokenizer; the environment: tvbench setup comet",
-                lambda: find_checkpoint(name).path)
+    return Want(
+        "comet",
+        repo,
+        "with its encoder's tokenizer; the environment: tvbench setup comet",
+        lambda: find_checkpoint(name).path,
+    )
 
 
 def _fetch(want: Want) -> tuple[str, str]:
@@ -111,8 +121,12 @@ def _fetch(want: Want) -> tuple[str, str]:
 
 def _print(args: argparse.Namespace, done: list[tuple[Want, str, str]]) -> None:
     if args.format == "json":
-        print_json([{"kind": want.kind, "name": want.name, "note": want.note, "path": path, "outcome": outcome}
-                    for want, path, outcome in done])
+        print_json(
+            [
+                {"kind": want.kind, "name": want.name, "note": want.note, "path": path, "outcome": outcome}
+                for want, path, outcome in done
+            ]
+        )
         return
     for want, path, outcome in done:
         say(f"{want.kind:<6} {want.name}" + "".join(f"  {text}" for text in (outcome, path, want.note) if text))

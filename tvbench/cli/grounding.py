@@ -19,8 +19,11 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name, such as "
-                        "a model's: of several, the newest for which there is one without pictures, too")
+    parser.add_argument(
+        "run",
+        help="a run's folder, its name below --results, or the beginning of that name, such as "
+        "a model's: of several, the newest for which there is one without pictures, too",
+    )
     parser.add_argument("blind", nargs="?", help="the run without pictures (default: the newest one that fits)")
     parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
     parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
@@ -38,8 +41,13 @@ def main(args: argparse.Namespace) -> int:
     runs = find_runs(args.results)
     run = (None if args.blind else seeing_run(args.run, runs)) or find_run(args.results, args.run)
     blind = find_run(args.results, args.blind) if args.blind else blind_twin(run, runs)
-    found = ground(run, blind, by="category" if args.by == "category" else "question_type", resamples=args.resamples,
-                   seed=args.seed)
+    found = ground(
+        run,
+        blind,
+        by="category" if args.by == "category" else "question_type",
+        resamples=args.resamples,
+        seed=args.seed,
+    )
     trained = languages_of(run.manifest().label)
     show(grounding_tables(found, trained), args.format, grounding_records(found, trained))
     return EXIT_GOOD

@@ -24,8 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", type=Path, metavar="DIR", help="the folder that it wrote to; searched to the bottom")
     add_results(parser)
     parser.add_argument("--name", metavar="MODEL", help="what to call the model (when the logs hold one)")
-    parser.add_argument("--data", type=Path, metavar="DIR",
-                        help="a local copy of the data, to join rows that were logged without their document")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="a local copy of the data, to join rows that were logged without their document",
+    )
     add_format(parser)
 
 
@@ -69,8 +73,12 @@ def _table(imported: Imported) -> Table:
     from tvbench.scoring.names import label
 
     columns = (
-        Column("model", "model", "left"), Column("task", "task", "left"), Column("items", "items"),
-        Column("lost", "lost"), Column("metric", "metric", "left"), Column("ours", "ours"),
+        Column("model", "model", "left"),
+        Column("task", "task", "left"),
+        Column("items", "items"),
+        Column("lost", "lost"),
+        Column("metric", "metric", "left"),
+        Column("ours", "ours"),
         Column("logged", "logged", "left"),
     )
     rows: list[tuple[Cell, ...]] = []
@@ -81,13 +89,20 @@ def _table(imported: Imported) -> Table:
             counts = result.counts
             copied = result.copied
             metric = result.metrics.get(result.primary)
-            rows.append((
-                Cell(run.model), Cell(result.task),
-                Cell("" if copied else str(counts.expected), value=counts.expected),
-                Cell("" if copied else str(counts.expected - counts.answered), value=counts.expected - counts.answered),
-                Cell("log only" if copied else label(result.primary), faint=copied),
-                figure(result.primary, metric), Cell(_logged_text(result.primary, result.logged)),
-            ))
+            rows.append(
+                (
+                    Cell(run.model),
+                    Cell(result.task),
+                    Cell("" if copied else str(counts.expected), value=counts.expected),
+                    Cell(
+                        "" if copied else str(counts.expected - counts.answered),
+                        value=counts.expected - counts.answered,
+                    ),
+                    Cell("log only" if copied else label(result.primary), faint=copied),
+                    figure(result.primary, metric),
+                    Cell(_logged_text(result.primary, result.logged)),
+                )
+            )
     return Table(columns, tuple(rows), labels=2, rules=tuple(rules[1:]))
 
 

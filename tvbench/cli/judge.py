@@ -52,12 +52,25 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     """The arguments that `tvbench run` has too."""
     judging = parser.add_argument_group("the judge")
     judging.add_argument("--judge", metavar="MODEL", help="who grades: openai:NAME@URL, or any model")
-    judging.add_argument("--rubric", metavar="NAME|FILE", help="tvbench, alm-official, vimul or a YAML file (default: "
-                         "the one for the task and protocol, else tvbench)")
-    judging.add_argument("--check", metavar="N", default=None, help="exact items of each language that are judged too, "
-                         "to learn how right the judge is (default 20; all; 0: none)")
-    judging.add_argument("--asks", type=positive, default=5, metavar="N",
-                         help="how often an answer is asked about until the reply can be read (default 5)")
+    judging.add_argument(
+        "--rubric",
+        metavar="NAME|FILE",
+        help="tvbench, alm-official, vimul or a YAML file (default: the one for the task and protocol, else tvbench)",
+    )
+    judging.add_argument(
+        "--check",
+        metavar="N",
+        default=None,
+        help="exact items of each language that are judged too, "
+        "to learn how right the judge is (default 20; all; 0: none)",
+    )
+    judging.add_argument(
+        "--asks",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="how often an answer is asked about until the reply can be read (default 5)",
+    )
     judging.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens (default: the card's)")
     judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs prices")
 
@@ -119,11 +132,16 @@ def plan_judging(
         replies = [(item, reply) for item, reply in task.replies if not codes or item.language in codes]
         by_rubric.setdefault(rubric.label, (rubric, {}))[1][name] = replies
     options = judge_options(args, card)
-    sittings = [made for rubric, answers in by_rubric.values()
-                if (made := Judging(run, answers, who.card, rubric, engine, options)).cases]
+    sittings = [
+        made
+        for rubric, answers in by_rubric.values()
+        if (made := Judging(run, answers, who.card, rubric, engine, options)).cases
+    ]
     if not sittings:
-        raise UsageError(f"{run.name} has no answers that a judge could grade",
-                         "open-ended, multiple-choice and short answers can be judged; translations have COMET")
+        raise UsageError(
+            f"{run.name} has no answers that a judge could grade",
+            "open-ended, multiple-choice and short answers can be judged; translations have COMET",
+        )
     if not args.dry_run and any(one.missing() for one in sittings):
         who.require()
     return sittings
@@ -134,8 +152,13 @@ def ask(sittings: list[Judging], args: argparse.Namespace) -> list[Judged]:
     from tvbench.analysis.assess import assess
     from tvbench.engines.open import EngineOptions, open_engine
 
-    options = EngineOptions(dtype=args.dtype, max_model_len=args.max_model_len, concurrency=args.concurrency,
-                            timeout_s=args.timeout, offline=args.offline)
+    options = EngineOptions(
+        dtype=args.dtype,
+        max_model_len=args.max_model_len,
+        concurrency=args.concurrency,
+        timeout_s=args.timeout,
+        offline=args.offline,
+    )
     outcomes: list[Judged] = []
     try:
         for one in sittings:
@@ -181,12 +204,22 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
     for one in sittings:
         missing = one.missing()
         guess = estimate([planned.item for planned in missing], one.options.prices)
-        records.append({"rubric": one.rubric.label, "answers": len(one.cases), "calls": len(missing),
-                        "tokens_in": guess.tokens_in, "tokens_out": guess.tokens_out, "dollars": guess.dollars})
+        records.append(
+            {
+                "rubric": one.rubric.label,
+                "answers": len(one.cases),
+                "calls": len(missing),
+                "tokens_in": guess.tokens_in,
+                "tokens_out": guess.tokens_out,
+                "dollars": guess.dollars,
+            }
+        )
         if args.format != "json":
             cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
-            say(f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
-                  f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}")
+            say(
+                f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
+                f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}"
+            )
     if args.format == "json":
         print_json({"sittings": records})
     return EXIT_GOOD
@@ -209,13 +242,19 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     pairs = []
     for judge in judges:
         replies = judge.store.responses()
-        by_task = {task: [one for one in judge.verdicts(answers.get(task, ()), replies) if one.asked]
-                   for task in judge.tasks}
+        by_task = {
+            task: [one for one in judge.verdicts(answers.get(task, ()), replies) if one.asked] for task in judge.tasks
+        }
         pairs.append((judge, {task: some for task, some in by_task.items() if some}))
     found = [(judge, qualities(by_task)) for judge, by_task in pairs]
     if args.format == "json":
-        print_json({"run": run.name, "judges": [as_json(judge, some) for judge, some in found],
-                    "between": between.as_json() if (between := between_table(pairs)) else None})
+        print_json(
+            {
+                "run": run.name,
+                "judges": [as_json(judge, some) for judge, some in found],
+                "between": between.as_json() if (between := between_table(pairs)) else None,
+            }
+        )
         return EXIT_GOOD
     tables = [quality_table(judge, some) for judge, some in found]
     between = between_table(pairs)

@@ -66,10 +66,16 @@ def explained(one: Language) -> Iterator[str]:
     yield f"{one.code}: {one.name} ({one.own_name})" if one.own_name != one.name else f"{one.code}: {one.name}"
     yield from field("script", one.script)
     yield from field("family", f"{one.family}, {one.branch}" if one.branch else one.family)
-    yield from field("speakers", "no figure" if one.speakers is None else
-                     f"{one.speakers:g} million, first and second language (CLDR 40)")
-    yield from field("resources", "not classed" if one.resource_class is None else
-                     f"class {one.resource_class} of 0..5: {RESOURCE_CLASSES[one.resource_class]} (Joshi et al. 2020)")
+    yield from field(
+        "speakers",
+        "no figure" if one.speakers is None else f"{one.speakers:g} million, first and second language (CLDR 40)",
+    )
+    yield from field(
+        "resources",
+        "not classed"
+        if one.resource_class is None
+        else f"class {one.resource_class} of 0..5: {RESOURCE_CLASSES[one.resource_class]} (Joshi et al. 2020)",
+    )
     yield from field("TowerVision", one.towervision)
     if one.aliases:
         yield from field("also", ", ".join(one.aliases))
@@ -99,15 +105,33 @@ def _show(chosen: list[Language], form: str) -> None:
     def optional(value: float | None) -> Cell:
         return Cell("–", value="", faint=True) if value is None else Cell(f"{value:g}", value=value)
 
-    columns = (Column("code", "code", "left"), Column("name", "name", "left"), Column("own_name", "own name", "left"),
-               Column("script", "script", "left"), Column("family", "family", "left"),
-               Column("branch", "branch", "left"), Column("speakers", "speakers\n(million)"),
-               Column("resource_class", "resource\nclass"), Column("towervision", "Tower-\nVision", "left"))
+    columns = (
+        Column("code", "code", "left"),
+        Column("name", "name", "left"),
+        Column("own_name", "own name", "left"),
+        Column("script", "script", "left"),
+        Column("family", "family", "left"),
+        Column("branch", "branch", "left"),
+        Column("speakers", "speakers\n(million)"),
+        Column("resource_class", "resource\nclass"),
+        Column("towervision", "Tower-\nVision", "left"),
+    )
     rows = tuple(
-        (Cell(one.code), Cell(one.name), Cell(one.own_name), Cell(one.script), Cell(one.family), Cell(one.branch),
-         optional(one.speakers), optional(one.resource_class), Cell(one.towervision))
+        (
+            Cell(one.code),
+            Cell(one.name),
+            Cell(one.own_name),
+            Cell(one.script),
+            Cell(one.family),
+            Cell(one.branch),
+            optional(one.speakers),
+            optional(one.resource_class),
+            Cell(one.towervision),
+        )
         for one in chosen
     )
-    notes = ("speakers: first and second language, CLDR 40; resource class: Joshi et al. 2020, 0 (none) to 5; "
-             "docs/languages.md tells what is uncertain",)
+    notes = (
+        "speakers: first and second language, CLDR 40; resource class: Joshi et al. 2020, 0 (none) to 5; "
+        "docs/languages.md tells what is uncertain",
+    )
     show([Table(columns, rows, notes=notes, labels=2)], form)

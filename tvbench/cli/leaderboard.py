@@ -32,9 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
     parser.add_argument("--tasks", metavar="TASKS", help="only these tasks (or groups of tasks), such as alm,mini")
     parser.add_argument("--languages", action="store_true", help="a table a task, by language")
-    parser.add_argument("--by", choices=BY, help="a table a task: the mean over the languages of each family, branch, "
-                        "script, resource class or support by TowerVision; the gap to English; or cultural against "
-                        "generic categories")
+    parser.add_argument(
+        "--by",
+        choices=BY,
+        help="a table a task: the mean over the languages of each family, branch, "
+        "script, resource class or support by TowerVision; the gap to English; or cultural against "
+        "generic categories",
+    )
     parser.add_argument("--protocol", help="only results of this protocol (tvbench, paper, official, ...)")
     parser.add_argument("--metric", help="this metric instead of each task's primary one")
     parser.add_argument("--sort", metavar="COL", help="model, or a column such as alm or alm:en (default: the first)")

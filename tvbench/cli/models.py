@@ -32,10 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     imported = actions.add_parser("import", help=summary, description=summary)
     imported.add_argument("source", help="a checkpoint folder, a hub id, or a card's name")
     imported.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new or empty folder")
-    imported.add_argument("--target", choices=("current", "legacy"), default="current",
-                          help="legacy: for transformers before 5.4 and vLLM of that time (default %(default)s)")
-    imported.add_argument("--as", choices=("onevision",), dest="family",
-                          help="the class that takes clips too, with the same weights")
+    imported.add_argument(
+        "--target",
+        choices=("current", "legacy"),
+        default="current",
+        help="legacy: for transformers before 5.4 and vLLM of that time (default %(default)s)",
+    )
+    imported.add_argument(
+        "--as", choices=("onevision",), dest="family", help="the class that takes clips too, with the same weights"
+    )
     add_image_scale(imported)
     imported.add_argument("--quick", action="store_true", help="check the copy's weights only: load no whole model")
     imported.add_argument("--offline", action="store_true", help="never ask the hub")
@@ -75,8 +80,9 @@ def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     from tvbench.engines.open import local_checkpoint
 
     if card.kind == "server":
-        raise UsageError(f"{card.name} is served elsewhere; there are no files to import",
-                         "name a checkpoint folder or a hub id")
+        raise UsageError(
+            f"{card.name} is served elsewhere; there are no files to import", "name a checkpoint folder or a hub id"
+        )
     card = with_image_scale(card, args.image_scale)
     source = local_checkpoint(card, offline=args.offline)
     try:
@@ -168,16 +174,44 @@ def _settings(settings: Any) -> str:
 def _print_table(found: list[ModelCard]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
-    columns = (Column("model", "model", "left"), Column("size", "size"), Column("takes", "takes", "left"),
-               Column("languages", "languages"), Column("engines", "engines", "left"),
-               Column("licence", "licence", "left"), Column("location", "location", "left"))
+    columns = (
+        Column("model", "model", "left"),
+        Column("size", "size"),
+        Column("takes", "takes", "left"),
+        Column("languages", "languages"),
+        Column("engines", "engines", "left"),
+        Column("licence", "licence", "left"),
+        Column("location", "location", "left"),
+    )
     rows = tuple(
-        tuple(map(Cell, (card.name, size(card.parameters) if card.parameters else "", ", ".join(card.modalities),
-                         str(len(card.languages) or ""), _engines(card), card.licence, card.location)))
+        tuple(
+            map(
+                Cell,
+                (
+                    card.name,
+                    size(card.parameters) if card.parameters else "",
+                    ", ".join(card.modalities),
+                    str(len(card.languages) or ""),
+                    _engines(card),
+                    card.licence,
+                    card.location,
+                ),
+            )
+        )
         for card in found
     )
-    show([Table(columns, rows, notes=("`tvbench models show NAME` says more; --model also takes a folder, org/name and "
-                                      "openai:NAME@URL",))], "table")
+    show(
+        [
+            Table(
+                columns,
+                rows,
+                notes=(
+                    "`tvbench models show NAME` says more; --model also takes a folder, org/name and openai:NAME@URL",
+                ),
+            )
+        ],
+        "table",
+    )
 
 
 def _engines(card: ModelCard) -> str:

@@ -21,8 +21,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tables", metavar="NUMBERS", help="only these tables of the paper, such as 1,2")
     parser.add_argument("--tasks", metavar="NAMES", help="only these tasks")
-    parser.add_argument("--as", dest="named", action="append", default=[], metavar="MODEL=ROW",
-                        help="the row of the paper that a model here stands for (may be repeated)")
+    parser.add_argument(
+        "--as",
+        dest="named",
+        action="append",
+        default=[],
+        metavar="MODEL=ROW",
+        help="the row of the paper that a model here stands for (may be repeated)",
+    )
     parser.add_argument("--all", action="store_true", help="cells without a figure of ours too")
     parser.add_argument("--format", choices=("table", "markdown", "latex", "csv", "json"), default="table")
     add_results(parser)
@@ -41,17 +47,25 @@ def main(args: argparse.Namespace) -> int:
     for warning in warnings:
         remark(f"tvbench: {warning}")
     cells = reproduce(entries, args.results, named=named, everything=args.all)
-    for wanted, known, what in ((names(args.tables), {figure.table.number for figure in figures}, "table"),
-                                (names(args.tasks), {figure.task for figure in figures}, "task")):
+    for wanted, known, what in (
+        (names(args.tables), {figure.table.number for figure in figures}, "table"),
+        (names(args.tasks), {figure.task for figure in figures}, "task"),
+    ):
         for name in wanted:
             if name not in known:
                 raise unknown_name(what, name, known, "with published figures")
-    cells = [cell for cell in cells if (not args.tables or cell.figure.table.number in names(args.tables))
-             and (not args.tasks or cell.figure.task in names(args.tasks))]
+    cells = [
+        cell
+        for cell in cells
+        if (not args.tables or cell.figure.table.number in names(args.tables))
+        and (not args.tasks or cell.figure.task in names(args.tasks))
+    ]
     if not cells and args.format != "json":
         models = ", ".join(sorted({entry.model for entry in entries})) or "none"
-        remark(f"no run here has a figure for a published cell (models here: {models}); say which row a model stands "
-               "for with --as MODEL=ROW, or see every cell with --all")
+        remark(
+            f"no run here has a figure for a published cell (models here: {models}); say which row a model stands "
+            "for with --as MODEL=ROW, or see every cell with --all"
+        )
         return EXIT_GOOD
     if args.format == "json":
         print_json(records(cells))

@@ -61,8 +61,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--no-image", action="store_true", help="leave pictures and clips out (text-only ablation)")
     what.add_argument("--set", action="append", default=[], metavar="TASK.KEY=VALUE", help="a setting of one task")
     what.add_argument("--seed", type=not_negative, default=0, help="for option shuffling and generated data")
-    what.add_argument("--bos", choices=("one", "two"), help="how a prompt begins where template and tokenizer each add "
-                      "<bos>: two is what lmms-eval's llava_hf does (default: two in protocol paper, else one)")
+    what.add_argument(
+        "--bos",
+        choices=("one", "two"),
+        help="how a prompt begins where template and tokenizer each add "
+        "<bos>: two is what lmms-eval's llava_hf does (default: two in protocol paper, else one)",
+    )
     how = parser.add_argument_group("how it is answered")
     how.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
     how.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
@@ -76,23 +80,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-model-len", type=positive, metavar="TOKENS")
     how.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only: requests under way")
     how.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="openai only: for one request")
-    how.add_argument("--send-video", choices=("frames", "video_url"), default="frames",
-                     help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
-                     "samples in its own way")
+    how.add_argument(
+        "--send-video",
+        choices=("frames", "video_url"),
+        default="frames",
+        help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
+        "samples in its own way",
+    )
     how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
     add_image_scale(how)
     how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
     before = parser.add_argument_group("what was answered before")
-    before.add_argument("--fresh", action="store_true", help="start over, and ask everything; the earlier run is "
-                        "moved to aside/ below the results")
+    before.add_argument(
+        "--fresh",
+        action="store_true",
+        help="start over, and ask everything; the earlier run is moved to aside/ below the results",
+    )
     before.add_argument("--no-reuse", action="store_true", help="ask also what other runs of this model have answered")
-    before.add_argument("--same-model", action="store_true", help="go on without asking some stored questions again to "
-                        "see that the model is the same")
+    before.add_argument(
+        "--same-model",
+        action="store_true",
+        help="go on without asking some stored questions again to see that the model is the same",
+    )
     judge.add_judging(parser)
-    parser.add_argument("--comet", metavar="NAME|PATH", help="score translations by this COMET checkpoint too, such as "
-                        "xcomet-xl (see `tvbench comet --help`)")
+    parser.add_argument(
+        "--comet",
+        metavar="NAME|PATH",
+        help="score translations by this COMET checkpoint too, such as xcomet-xl (see `tvbench comet --help`)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
@@ -125,8 +142,9 @@ def main(args: argparse.Namespace) -> int:
 
         if who.problem is not None:
             remark(f"warning: {who.problem.message}: taken for the model that was met there last")
-        return print_estimate(plan, args.results, as_json=args.format == "json", fresh=args.fresh,
-                              reuse=not args.no_reuse)
+        return print_estimate(
+            plan, args.results, as_json=args.format == "json", fresh=args.fresh, reuse=not args.no_reuse
+        )
     with measured_refusals():
         return _run(args, plan, engine, who)
 
@@ -182,9 +200,10 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
         refuse_another(who, plan.ask, (run.path for run in find_runs(args.results)))
     if args.fresh and (place := set_aside(folder, now())):
         remark(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
-    with Progressing(quiet=args.quiet) as watch, RunSession(
-        folder, plan, engine, session_options(args, who.facts), remark
-    ) as session:
+    with (
+        Progressing(quiet=args.quiet) as watch,
+        RunSession(folder, plan, engine, session_options(args, who.facts), remark) as session,
+    ):
         watch.answered_before = session.answered_before
         try:
             outcome = session.answer(watch)
@@ -263,25 +282,32 @@ def session_options(args: argparse.Namespace, facts: Mapping[str, Any]) -> Sessi
         trust_remote_code=args.trust_remote_code,
         offline=args.offline,
     )
-    return SessionOptions(engine, args.max_failures, args.video_timeout, reuse=not (args.no_reuse or args.fresh),
-                          same_model=args.same_model, facts=facts)
+    return SessionOptions(
+        engine,
+        args.max_failures,
+        args.video_timeout,
+        reuse=not (args.no_reuse or args.fresh),
+        same_model=args.same_model,
+        facts=facts,
+    )
 
 
 def _report(
-    args: argparse.Namespace,
-    folder: Path,
-    results: list[TaskResult],
-    watch: Progressing,
-    complete: bool,
-    revision: str,
+    args: argparse.Namespace, folder: Path, results: list[TaskResult], watch: Progressing, complete: bool, revision: str
 ) -> None:
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
     from tvbench.runs import codec
 
     if args.format == "json":
-        print_json({"run": folder.name, "path": str(folder), "complete": complete,
-                    "tasks": [codec.result_to_json(result) for result in results]})
+        print_json(
+            {
+                "run": folder.name,
+                "path": str(folder),
+                "complete": complete,
+                "tasks": [codec.result_to_json(result) for result in results],
+            }
+        )
     else:
         show([run_table(results, revision)], "table")
     if not args.quiet:

@@ -55,8 +55,9 @@ def record(task: Task) -> dict[str, Any]:
         "metrics": list(task.metrics),
         "languages": list(task.languages),
         "splits": list(task.splits),
-        "data": [{"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note}
-                 for one in task.data],
+        "data": [
+            {"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note} for one in task.data
+        ],
         "paper": task.paper,
         "notes": task.notes,
         "import_names": list(task.log_names),
@@ -122,15 +123,37 @@ def language_list(codes: tuple[str, ...]) -> str:
 def _print_table(found: list[Task]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
-    columns = tuple(Column(key, key, "left") for key in ("task", "group", "shows", "languages", "protocols", "metric",
-                                                          "title"))
+    columns = tuple(
+        Column(key, key, "left") for key in ("task", "group", "shows", "languages", "protocols", "metric", "title")
+    )
     rows = tuple(
-        tuple(Cell(text) for text in (task.name, task.group, task.modality, _languages(task), ", ".join(task.protocols),
-                                      task.primary, task.title))
+        tuple(
+            Cell(text)
+            for text in (
+                task.name,
+                task.group,
+                task.modality,
+                _languages(task),
+                ", ".join(task.protocols),
+                task.primary,
+                task.title,
+            )
+        )
         for task in found
     )
-    show([Table(columns, rows, notes=("`tvbench tasks show TASK` explains one; `tvbench run --model MODEL --tasks "
-                                      "TASK:de+fr` asks two languages of it",))], "table")
+    show(
+        [
+            Table(
+                columns,
+                rows,
+                notes=(
+                    "`tvbench tasks show TASK` explains one; `tvbench run --model MODEL --tasks "
+                    "TASK:de+fr` asks two languages of it",
+                ),
+            )
+        ],
+        "table",
+    )
 
 
 def _languages(task: Task) -> str:

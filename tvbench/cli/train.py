@@ -29,38 +29,71 @@ UNKNOWN = "unknown"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tvbench train` and of `tvbench train data`."""
-    parser.add_argument("action", nargs="?", metavar="data", default="run",
-                        help="show what a recipe is trained on, and examples of it")
+    parser.add_argument(
+        "action", nargs="?", metavar="data", default="run", help="show what a recipe is trained on, and examples of it"
+    )
     parser.add_argument("named", nargs="?", metavar="RECIPE", help="with `data`: the same as --recipe")
     parser.add_argument("--recipe", metavar="NAME|FILE", help="mini, paper, paper-packed, or a YAML file")
     parser.add_argument("--size", help="where the recipe has several: 2b, 9b")
-    parser.add_argument("--variant", action="append", default=[], metavar="KIND=CHOICE",
-                        help="a row of the paper's ablations, such as encoder=siglip1; may be repeated")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-                        help="stageN.KEY, model.KEY, datasets.NAME.KEY, or a field of every stage; may be repeated")
-    parser.add_argument("--data", action="append", default=[], type=Path, metavar="FILE",
-                        help="a mixture file that gives the recipe's datasets a place, or adds some; may be repeated")
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="KIND=CHOICE",
+        help="a row of the paper's ablations, such as encoder=siglip1; may be repeated",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="stageN.KEY, model.KEY, datasets.NAME.KEY, or a field of every stage; may be repeated",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a mixture file that gives the recipe's datasets a place, or adds some; may be repeated",
+    )
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
     parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
     parser.add_argument("--until", type=int, metavar="N", help="leave out the stages after this one")
-    parser.add_argument("--reuse", type=Path, metavar="DIR",
-                        help="another run's output: stages that it has trained in the same way are taken from there")
+    parser.add_argument(
+        "--reuse",
+        type=Path,
+        metavar="DIR",
+        help="another run's output: stages that it has trained in the same way are taken from there",
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default ./training/RECIPE[-SIZE]")
-    parser.add_argument("--target", choices=("current", "legacy"), default="current",
-                        help="legacy: an export for transformers before 5.4 and vLLM of that time")
+    parser.add_argument(
+        "--target",
+        choices=("current", "legacy"),
+        default="current",
+        help="legacy: an export for transformers before 5.4 and vLLM of that time",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with what is in the output folder")
     parser.add_argument("--wandb", metavar="PROJECT", help="send the curves to Weights & Biases as well")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads for torch (default: all cores)")
     plan = parser.add_argument_group("the plan")
     plan.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes, and stop")
     plan.add_argument("--gpus", type=int, metavar="N", help="default 8, or as many as share the batches evenly")
-    plan.add_argument("--gpu-peak", type=float, default=989e12, metavar="FLOPS",
-                      help="of one GPU in bfloat16; default an H100's %(default)g; the MFU is measured against it too")
-    plan.add_argument("--mfu", type=float, default=0.40, metavar="PART",
-                      help="utilisation, 0 to 1; default %(default)s")
+    plan.add_argument(
+        "--gpu-peak",
+        type=float,
+        default=989e12,
+        metavar="FLOPS",
+        help="of one GPU in bfloat16; default an H100's %(default)g; the MFU is measured against it too",
+    )
+    plan.add_argument(
+        "--mfu", type=float, default=0.40, metavar="PART", help="utilisation, 0 to 1; default %(default)s"
+    )
     plan.add_argument("--price", type=float, metavar="DOLLARS", help="of one GPU for an hour")
-    parser.add_argument("--examples", type=not_negative, default=3, metavar="N",
-                        help="with `data`: so many of each dataset")
+    parser.add_argument(
+        "--examples", type=not_negative, default=3, metavar="N", help="with `data`: so many of each dataset"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_format(parser)
 
@@ -70,16 +103,17 @@ def main(args: argparse.Namespace) -> int:
 
     if args.action not in ("run", "data") or (args.action == "run" and args.named):
         word = args.named if args.action == "run" else args.action
-        raise UsageError(f"what is '{word}'? Training a recipe is `tvbench train --recipe {word}`",
-                         f"`tvbench train data {word}` shows what it is trained on")
+        raise UsageError(
+            f"what is '{word}'? Training a recipe is `tvbench train --recipe {word}`",
+            f"`tvbench train data {word}` shows what it is trained on",
+        )
     if args.named and args.recipe and args.named != args.recipe:
         raise UsageError(f"two recipes are named: {args.named} and {args.recipe}", "leave out one of them")
     args.recipe = args.recipe or args.named
     if not args.recipe:
         raise UsageError("say what to train: --recipe NAME", f"recipes: {', '.join(recipe_names())}, or a YAML file")
     settings = [*args.settings, *([f"seed={args.seed}"] if args.seed is not None else [])]
-    recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings,
-                         mixtures=args.data)
+    recipe = load_recipe(args.recipe, size=args.size, variants=args.variant, settings=settings, mixtures=args.data)
     _remark_unused(recipe, args.data)
     for number in (args.stage, args.until):
         if number is not None and number not in {stage.number for stage in recipe.stages}:
@@ -107,8 +141,10 @@ def _remark_unused(recipe: Recipe, mixtures: Sequence[Path]) -> None:
     for path in mixtures:
         left = [name for name in read_mixture(path) if name not in used]
         if left:
-            remark(f"no stage learns from {', '.join(left)} of {path}; --set "
-                   f"stage{recipe.stages[-1].number}.data={left[0]} would (train data shows what each stage has)")
+            remark(
+                f"no stage learns from {', '.join(left)} of {path}; --set "
+                f"stage{recipe.stages[-1].number}.data={left[0]} would (train data shows what each stage has)"
+            )
 
 
 def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
@@ -121,8 +157,17 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     peak = args.gpu_peak * processes() if torch.cuda.is_available() else None
     with TrainingProgress(quiet=args.quiet) as progress:
-        whole = train(recipe, output, resume=args.resume, only=args.stage, reuse=args.reuse, wandb=args.wandb,
-                      peak=peak, target=args.target, on_event=progress.show)
+        whole = train(
+            recipe,
+            output,
+            resume=args.resume,
+            only=args.stage,
+            reuse=args.reuse,
+            wandb=args.wandb,
+            peak=peak,
+            target=args.target,
+            on_event=progress.show,
+        )
     if not whole and os.environ.get("RANK", "0") == "0":  # torchrun starts several of us
         remark(f"stopped; the state is saved, and the same command with --resume goes on in {output}")
     return EXIT_GOOD if whole else EXIT_INCOMPLETE
@@ -154,8 +199,13 @@ class TrainingProgress:
 
             from tvbench.cli.output import console
 
-            self._bars = Progress(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-                                  TextColumn("{task.fields[said]}", markup=False), console=console(stderr=True))
+            self._bars = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[said]}", markup=False),
+                console=console(stderr=True),
+            )
             self._bars.start()
         return self
 
@@ -175,8 +225,10 @@ class TrainingProgress:
     def _begun(self, event: Any) -> None:
         stage = event.stage
         parts = ", ".join(f"{part} {rate:g}" for part, rate in stage.rates.items())
-        remark(f"stage {stage.number} {stage.name}: {event.steps:,} steps of {stage.batch} samples; trains {parts} "
-               f"({event.parameters:,} of {event.of:,} weights)" + (f"; goes on at {event.step:,}" * bool(event.step)))
+        remark(
+            f"stage {stage.number} {stage.name}: {event.steps:,} steps of {stage.batch} samples; trains {parts} "
+            f"({event.parameters:,} of {event.of:,} weights)" + (f"; goes on at {event.step:,}" * bool(event.step))
+        )
         if self._bars is not None:
             self._bar = self._bars.add_task(visible(stage.name), total=event.steps, completed=event.step, said="")
 
@@ -189,8 +241,14 @@ class TrainingProgress:
             remark(f"{event.step}/{event.steps}, {said}")
 
     def _ended(self, event: Any) -> None:
-        lost = (f"; {event.skipped:,} of {event.samples + event.skipped:,} samples skipped ({event.folder / SKIPPED} "
-                "says why)") if event.skipped else ""
+        lost = (
+            (
+                f"; {event.skipped:,} of {event.samples + event.skipped:,} samples skipped ({event.folder / SKIPPED} "
+                "says why)"
+            )
+            if event.skipped
+            else ""
+        )
         picture = f"; loss: {event.picture}" if event.picture else ""
         remark(f"stage {event.stage.number} {event.stage.name} {'done' if event.whole else 'stopped'}{lost}{picture}")
 
@@ -225,8 +283,12 @@ def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
     """Print what training would take."""
     from tvbench.train.plan import Machine, even_gpus, make_plan
 
-    for name, value in (("--gpus", args.gpus), ("--mfu", args.mfu), ("--gpu-peak", args.gpu_peak),
-                        ("--price", args.price)):
+    for name, value in (
+        ("--gpus", args.gpus),
+        ("--mfu", args.mfu),
+        ("--gpu-peak", args.gpu_peak),
+        ("--price", args.price),
+    ):
         least = value is None or value > 0 or (name == "--price" and value == 0)
         if not least or (value is not None and not math.isfinite(value)) or (name == "--mfu" and value > 1):
             raise UsageError(f"{name} {value:g} is not possible", "it is above 0, and --mfu at most 1")
@@ -237,8 +299,19 @@ def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
         return EXIT_GOOD
     from tvbench.report.table import Cell, Column, Table, show
 
-    heads = ("stage", "samples", "steps", "batch", "tokens", "trains", "FLOPs", "GPU hours", "hours", "dollars",
-             "memory/GPU")
+    heads = (
+        "stage",
+        "samples",
+        "steps",
+        "batch",
+        "tokens",
+        "trains",
+        "FLOPs",
+        "GPU hours",
+        "hours",
+        "dollars",
+        "memory/GPU",
+    )
     columns = tuple(Column(head, head, "left") if head == "stage" else Column(head, head) for head in heads)
     rows = tuple(tuple(map(Cell, _cells(stage))) for stage in plan.stages)
     show([Table(columns, rows, notes=tuple(_notes(plan)))], "table")
@@ -247,12 +320,18 @@ def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
 
 def _cells(stage: StagePlan) -> tuple[str, ...]:
     return (
-        f"{stage.number} {stage.name}", _figure(stage.samples, ",d"), _figure(stage.steps, ",d"),
+        f"{stage.number} {stage.name}",
+        _figure(stage.samples, ",d"),
+        _figure(stage.steps, ",d"),
         f"{stage.batch} = {stage.batch // (stage.micro_batch * stage.accumulation)} x {stage.micro_batch} x "
         f"{stage.accumulation}",
-        UNKNOWN if stage.tokens is None else _amount(stage.tokens), _amount(stage.trained_parameters),
-        _figure(stage.operations, ".2g"), _figure(stage.gpu_hours, ",.0f"), _figure(stage.wall_hours, ",.1f"),
-        f"{stage.dollars:,.0f}" if stage.dollars is not None else "", f"{stage.memory_gb:.0f} GB",
+        UNKNOWN if stage.tokens is None else _amount(stage.tokens),
+        _amount(stage.trained_parameters),
+        _figure(stage.operations, ".2g"),
+        _figure(stage.gpu_hours, ",.0f"),
+        _figure(stage.wall_hours, ",.1f"),
+        f"{stage.dollars:,.0f}" if stage.dollars is not None else "",
+        f"{stage.memory_gb:.0f} GB",
     )
 
 
@@ -281,8 +360,10 @@ def _notes(plan: Plan) -> list[str]:
     ]
     for stage in plan.stages:
         if stage.rows_add_up_to is not None:
-            notes.append(f"stage {stage.number}: the stated total is {stage.samples:,}; its datasets add up to "
-                         f"{stage.rows_add_up_to:,}, which would be {stage.steps_by_rows:,} steps")
+            notes.append(
+                f"stage {stage.number}: the stated total is {stage.samples:,}; its datasets add up to "
+                f"{stage.rows_add_up_to:,}, which would be {stage.steps_by_rows:,} steps"
+            )
         notes += [f"stage {stage.number}: {note}" for note in stage.notes]
         notes += [f"stage {stage.number}, our decision on {note}" for note in stage.ours]
     return [*notes, "writes " + ", ".join(plan.files)]

@@ -30,11 +30,17 @@ def show_mixtures(recipe: Recipe, only: int | None, count: int, output_format: s
             remark(f"tokens are not counted and no example is shown: {error}")
         found = [(stage, *_look(stage, model, count)) for stage in stages]
     if output_format == "json":
-        print_json([
-            {"stage": stage.number, "name": stage.name, "datasets": [asdict(one) for one in known],
-             "examples": [{"id": name, "pieces": [asdict(piece) for piece in text]} for name, text in shown]}
-            for stage, known, shown in found
-        ])
+        print_json(
+            [
+                {
+                    "stage": stage.number,
+                    "name": stage.name,
+                    "datasets": [asdict(one) for one in known],
+                    "examples": [{"id": name, "pieces": [asdict(piece) for piece in text]} for name, text in shown],
+                }
+                for stage, known, shown in found
+            ]
+        )
     else:
         for stage, known, shown in found:
             _print_table(stage, known)
@@ -59,15 +65,29 @@ def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
     total = sum(one.samples for one in known)
-    rows = [(one.name, f"{one.samples:,}", f"{one.samples / max(1, total):.1%}", *_tokens(one),
-             " ".join(f"{code} {share:.0%}" for code, share in one.languages.items())) for one in known]
-    notes = [f"stage {stage.number} {stage.name}: {total:,} samples an epoch, template {stage.template}, "
-             f"mask {stage.mask}; tokens are means of up to {known[0].probed if known else 0} samples each"]
-    notes += [f"{one.name}: {one.broken} of {one.probed} probed samples are broken: {one.reasons[0]}"
-              for one in known if one.broken]
+    rows = [
+        (
+            one.name,
+            f"{one.samples:,}",
+            f"{one.samples / max(1, total):.1%}",
+            *_tokens(one),
+            " ".join(f"{code} {share:.0%}" for code, share in one.languages.items()),
+        )
+        for one in known
+    ]
+    notes = [
+        f"stage {stage.number} {stage.name}: {total:,} samples an epoch, template {stage.template}, "
+        f"mask {stage.mask}; tokens are means of up to {known[0].probed if known else 0} samples each"
+    ]
+    notes += [
+        f"{one.name}: {one.broken} of {one.probed} probed samples are broken: {one.reasons[0]}"
+        for one in known
+        if one.broken
+    ]
     heads = ("data", "samples", "share", "tokens each", "learned", "tokens", "languages")
-    columns = tuple(Column(head, head, "left") if head in ("data", "languages") else Column(head, head)
-                    for head in heads)
+    columns = tuple(
+        Column(head, head, "left") if head in ("data", "languages") else Column(head, head) for head in heads
+    )
     show([Table(columns, tuple(tuple(map(Cell, row)) for row in rows), notes=tuple(notes))], "table")
 
 

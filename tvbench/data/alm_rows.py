@@ -24,8 +24,21 @@ QUESTION_TYPES = {
 """Every other value of the column `Question_Type` is a short question."""
 
 CULTURAL = frozenset(
-    {"architecture", "customs", "economy", "festivals", "food", "heritage", "lifestyle", "literature", "media",
-     "music", "notable_key_figures", "religion", "sports"}
+    {
+        "architecture",
+        "customs",
+        "economy",
+        "festivals",
+        "food",
+        "heritage",
+        "lifestyle",
+        "literature",
+        "media",
+        "music",
+        "notable_key_figures",
+        "religion",
+        "sports",
+    }
 )
 """The 13 cultural categories; the other six are generic pictures."""
 

@@ -122,8 +122,9 @@ class HubRows:
         tables: dict[str, Rows] = {}
         absent: list[str] = []
         for code in ask.languages:
-            splits = available_splits(self.repo, data=ask.data, config=_filled(self.config, code),
-                                      revision=self.revision, offline=ask.offline)
+            splits = available_splits(
+                self.repo, data=ask.data, config=_filled(self.config, code), revision=self.revision, offline=ask.offline
+            )
             wanted = self._split(ask, code)
             if wanted in splits:
                 tables[code] = self._open(ask, code)
@@ -136,8 +137,9 @@ class HubRows:
 
     def _open(self, ask: Ask, code: str) -> Rows:
         split, config = self._split(ask, code), _filled(self.config, code)
-        rows = open_rows(self.repo, split=split, config=config, data=ask.data, revision=self.revision,
-                         offline=ask.offline)
+        rows = open_rows(
+            self.repo, split=split, config=config, data=ask.data, revision=self.revision, offline=ask.offline
+        )
         where = f"{rows.dataset}, split {split}" if self.per_language else rows.dataset
         require_columns(ask.task, rows.columns, (*self.columns, *(self.media if ask.with_media else ())), where)
         return rows

@@ -25,8 +25,11 @@ def faults(task: Task) -> Iterator[str]:
     if not isinstance(task.version, str) or not task.version:
         yield 'the version is a text, such as "1"'
     if (task.source is None) == (task.build is None):
-        yield "it needs a `source` (HubRows, or a function that gives Opened)" if task.source is None else \
-            "it has `source` and `build`, which is how earlier tasks were written: give only `source`"
+        yield (
+            "it needs a `source` (HubRows, or a function that gives Opened)"
+            if task.source is None
+            else "it has `source` and `build`, which is how earlier tasks were written: give only `source`"
+        )
     if task.item is not None and (task.source is None or not callable(task.item)):
         yield "`item` is a function of (row, ask), next to a `source`"
     if task.source is not None and not callable(task.source):
@@ -38,11 +41,17 @@ def faults(task: Task) -> Iterator[str]:
         if isinstance(getattr(task, field), str) or not all(isinstance(one, str) for one in getattr(task, field)):
             yield f'`{field}` is a tuple of texts: write ("...",), with the comma'
             return
-    yield from (f"`languages` holds {one!r}, which is no code such as de or zh-Hans (`tvbench languages` lists them)"
-                for one in task.languages if not CODE.fullmatch(one))
+    yield from (
+        f"`languages` holds {one!r}, which is no code such as de or zh-Hans (`tvbench languages` lists them)"
+        for one in task.languages
+        if not CODE.fullmatch(one)
+    )
     for field, names in (("second_bos", task.second_bos), ("primaries", task.primaries)):
-        yield from (f"`{field}` names the protocol {name}, which is not declared" for name in names
-                    if name not in task.protocols)
+        yield from (
+            f"`{field}` names the protocol {name}, which is not declared"
+            for name in names
+            if name not in task.protocols
+        )
     yield from _split_faults(task)
     yield from _setting_faults(task.settings)
 
@@ -56,8 +65,11 @@ def _split_faults(task: Task) -> Iterator[str]:
     for split, codes in task.split_languages.items():
         if split not in task.splits:
             yield f"`split_languages` names the split {split}, which is not declared"
-        yield from (f"`split_languages` has {code} for {split}, which is not in `languages`" for code in codes
-                    if code not in task.languages)
+        yield from (
+            f"`split_languages` has {code} for {split}, which is not in `languages`"
+            for code in codes
+            if code not in task.languages
+        )
 
 
 def _setting_faults(settings: Mapping[str, Setting]) -> Iterator[str]:
@@ -87,8 +99,9 @@ def code_in(task: Task, text: str) -> str:
 
     code = code_of(text)
     if task.languages and code not in task.languages:
-        raise unknown_name(f"language of {task.name}", text, task.languages,
-                           f"`tvbench tasks show {task.name}` lists them")
+        raise unknown_name(
+            f"language of {task.name}", text, task.languages, f"`tvbench tasks show {task.name}` lists them"
+        )
     return code
 
 
@@ -102,8 +115,10 @@ def read_settings(task: Task, given: Mapping[str, str]) -> dict[str, Any]:
         if key not in task.settings:
             hint = f"as in --set {task.name}.KEY=VALUE" if task.settings else f"{task.name} has no settings"
             raise unknown_name(f"setting of {task.name}", key, task.settings, hint)
-    return {key: read_setting(f"{task.name}.{key}", setting, given[key]) if key in given else setting.default
-            for key, setting in task.settings.items()}
+    return {
+        key: read_setting(f"{task.name}.{key}", setting, given[key]) if key in given else setting.default
+        for key, setting in task.settings.items()
+    }
 
 
 def read_setting(name: str, setting: Setting, text: str) -> Any:
@@ -183,6 +198,9 @@ def _written(value: object) -> str:
 def settings_word(task: Task, values: Mapping[str, Any]) -> str:
     """Settings that are not at their defaults, for the signature: `first_option=1,frames=8`; "" for none. Those of
     which the prompts or the data's name tell are left out for our own tasks; a stranger's word on that is not taken."""
-    told = (f"{key}={_written(values[key])}" for key, setting in sorted(task.settings.items())
-            if values[key] != setting.default and (task.code or not setting.shown))
+    told = (
+        f"{key}={_written(values[key])}"
+        for key, setting in sorted(task.settings.items())
+        if values[key] != setting.default and (task.code or not setting.shown)
+    )
     return ",".join(told)

@@ -17,8 +17,18 @@ from tvbench.errors import UsageError, unknown_name
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "question": ("question", "translated_question", "query", "prompt", "question_text", "q"),
-    "answer": ("answer", "correct_answer", "translated_answer", "ground_truth", "gt", "answer_text", "correct_option",
-               "label", "correct", "a"),
+    "answer": (
+        "answer",
+        "correct_answer",
+        "translated_answer",
+        "ground_truth",
+        "gt",
+        "answer_text",
+        "correct_option",
+        "label",
+        "correct",
+        "a",
+    ),
     "options": ("options", "choices", "candidates", "option", "answer_options", "mc_options"),
     "video": ("video", "video_path", "video_file", "video_name", "file_name", "filename", "video_id", "clip", "path"),
     "id": ("id", "question_id", "qid", "q_id", "index", "idx", "uid", "sample_id"),

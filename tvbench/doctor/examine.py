@@ -23,8 +23,9 @@ from tvbench.types import ModelCard
 if TYPE_CHECKING:
     from tvbench.doctor.sight import Sight
 
-FATAL = frozenset({"image-token", "video-token", "tensors", "own-head", "no-processor", "no-grids",
-                   "template-refuses", "not-finite"})
+FATAL = frozenset(
+    {"image-token", "video-token", "tensors", "own-head", "no-processor", "no-grids", "template-refuses", "not-finite"}
+)
 """Errors after which a model cannot be asked, unless a corrected copy mends them."""
 VLLM_HINT = "pip install 'tvbench[vllm]' (on a GPU machine)"
 
@@ -65,18 +66,33 @@ def _examine(folder: Path, card: ModelCard, whole: Whole | str) -> Examination:
     check_readable(folder)
     if not is_gemma2_llava(config):
         kind = config.get("model_type")
-        return Examination(card.name, folder, (), (f"a {kind} model: the doctor knows LLaVA-type models around Gemma2 "
-                                                   "(TowerVision) only, and has checked nothing",))
+        return Examination(
+            card.name,
+            folder,
+            (),
+            (
+                f"a {kind} model: the doctor knows LLaVA-type models around Gemma2 "
+                "(TowerVision) only, and has checked nothing",
+            ),
+        )
     remarks: list[str] = []
     with one_sentence(folder):
-        findings = [*check_configuration(folder, config, card), *check_tensors(folder, config), *check_text(folder),
-                    *check_pictures(folder, config)]
+        findings = [
+            *check_configuration(folder, config, card),
+            *check_tensors(folder, config),
+            *check_text(folder),
+            *check_pictures(folder, config),
+        ]
         _check_weights(folder, config, card, findings, remarks, whole)
     return Examination(card.name, folder, tuple(findings), tuple(remarks))
 
 
 def _check_weights(
-    folder: Path, config: dict[str, Any], card: ModelCard, findings: list[Finding], remarks: list[str],
+    folder: Path,
+    config: dict[str, Any],
+    card: ModelCard,
+    findings: list[Finding],
+    remarks: list[str],
     whole: Whole | str,
 ) -> None:
     """Findings in the numbers; `whole` is a reason where no whole model is loaded."""
@@ -116,7 +132,11 @@ def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
 
 
 def _measure(
-    folder: Path, card: ModelCard, config: dict[str, Any], findings: list[Finding], remarks: list[str],
+    folder: Path,
+    card: ModelCard,
+    config: dict[str, Any],
+    findings: list[Finding],
+    remarks: list[str],
     whole: Whole | str,
 ) -> Sight | None:
     """Everything that needs the whole model; what it sees, where that could be measured."""

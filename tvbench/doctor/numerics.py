@@ -52,8 +52,10 @@ class Measured:
 def prompts(config: dict[str, Any]) -> list[Prepared]:
     """The prompts for a model: the picture is cut into several tiles."""
     tile, _ = tower_sides(config)
-    made = [prepared_prompt("text", QUESTION, ANSWER),
-            prepared_prompt("picture", QUESTION, ANSWER, _picture(2 * tile, tile + tile // 3, 0))]
+    made = [
+        prepared_prompt("text", QUESTION, ANSWER),
+        prepared_prompt("picture", QUESTION, ANSWER, _picture(2 * tile, tile + tile // 3, 0)),
+    ]
     if config.get("video_token_index") is not None:
         frames = [np.asarray(_picture(tile, tile, shift)) for shift in range(FRAMES)]
         clip = Clip(np.stack(frames), tuple(map(float, range(FRAMES))), float(FRAMES))
@@ -86,8 +88,14 @@ def measure(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Measu
         capped, raw = _plain(model, asked, given, wanted, engine.cap)
     except (EngineError, ValueError, RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
-        result.findings.append(Finding("error", "plain-transformers",
-                                       f"transformers alone cannot use the checkpoint: {reason}", importing(folder)))
+        result.findings.append(
+            Finding(
+                "error",
+                "plain-transformers",
+                f"transformers alone cannot use the checkpoint: {reason}",
+                importing(folder),
+            )
+        )
         return result
     fix = importing(folder) if engine.folder != folder else "please report this checkpoint: tvbench may be wrong"
     result.findings += _compared(result.ours, capped, TOLERANCE[engine.dtype], fix)
@@ -110,9 +118,14 @@ def measure_vllm(folder: Path, card: ModelCard, ours: Scores, *, dtype: str) -> 
         apart = _apart(values, ours[key])
         result.remarks.append(f"{key}: vLLM {engine.info.version} and transformers differ by up to {apart:.2g}")
         if not apart <= TOLERANCE[dtype]:
-            result.findings.append(Finding("error", f"vllm-{key}", f"vLLM's log-probabilities of the {key} prompt "
-                                           f"differ from transformers' by up to {apart:.3g}",
-                                           "use one engine for all runs that are compared, and report the versions"))
+            result.findings.append(
+                Finding(
+                    "error",
+                    f"vllm-{key}",
+                    f"vLLM's log-probabilities of the {key} prompt differ from transformers' by up to {apart:.3g}",
+                    "use one engine for all runs that are compared, and report the versions",
+                )
+            )
     return result
 
 
@@ -143,14 +156,19 @@ def _tensors(engine: TransformersEngine, prepared: Prepared) -> dict[str, torch.
 
 
 def _plain(
-    model: Any, asked: Sequence[Prepared], given: Sequence[dict[str, torch.Tensor]], wanted: Sequence[int],
+    model: Any,
+    asked: Sequence[Prepared],
+    given: Sequence[dict[str, torch.Tensor]],
+    wanted: Sequence[int],
     cap: float | None,
 ) -> tuple[Scores, Scores]:
     """Scores by the model class's own forward, with the final soft-cap put on by hand, and without."""
     capped, raw = {}, {}
     for prepared, tensors in zip(asked, given, strict=True):
-        placed = {name: value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
-                  for name, value in tensors.items()}
+        placed = {
+            name: value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
+            for name, value in tensors.items()
+        }
         with torch.inference_mode():
             logits = model(**placed, use_cache=False, logits_to_keep=len(wanted) + 1).logits[0, :-1]
         key = prepared.request.key
@@ -172,23 +190,36 @@ def _compared(ours: Scores, plain: Scores, tolerance: float, fix: str) -> Iterat
             continue
         alone = key != "text" and text <= tolerance
         why = "while text agrees: its rows arrive at another scale, or are others" if alone else "pictures or not"
-        yield Finding("error", f"measured-{key}", f"plain transformers' log-probabilities of the {key} prompt are off "
-                      f"by up to {apart:.3g}, {why}", fix)
+        yield Finding(
+            "error",
+            f"measured-{key}",
+            f"plain transformers' log-probabilities of the {key} prompt are off by up to {apart:.3g}, {why}",
+            fix,
+        )
 
 
 def _known(
-    ours: Scores, raw: Scores, engine: TransformersEngine, model: Any, asked: Sequence[Prepared],
-    given: Sequence[dict[str, torch.Tensor]], wanted: Sequence[int],
+    ours: Scores,
+    raw: Scores,
+    engine: TransformersEngine,
+    model: Any,
+    asked: Sequence[Prepared],
+    given: Sequence[dict[str, torch.Tensor]],
+    wanted: Sequence[int],
 ) -> Iterator[str]:
     """What plain transformers leaves out for any checkpoint, as measured on this one."""
     for key, values in raw.items():
-        yield (f"{key}: transformers {engine.info.version} drops the final soft-cap; its log-probabilities are off by "
-               f"up to {_apart(ours[key], values):.2g} (tvbench puts it on)")
+        yield (
+            f"{key}: transformers {engine.info.version} drops the final soft-cap; its log-probabilities are off by "
+            f"up to {_apart(ours[key], values):.2g} (tvbench puts it on)"
+        )
     model.set_attn_implementation("sdpa")
     careless, _ = _plain(model, asked, given, wanted, engine.cap)
     worst = max(_apart(ours[key], values) for key, values in careless.items())
-    yield f"sdpa attention ignores the attention soft-cap: log-probabilities off by up to {worst:.2g} (tvbench uses " \
-          f"{engine.attention})"
+    yield (
+        f"sdpa attention ignores the attention soft-cap: log-probabilities off by up to {worst:.2g} (tvbench uses "
+        f"{engine.attention})"
+    )
 
 
 def _apart(one: Sequence[float], other: Sequence[float]) -> float:

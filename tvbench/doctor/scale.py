@@ -61,15 +61,20 @@ class Sizes:
     def told(self) -> Iterator[str]:
         """The measurements, in sentences."""
         if self.rows is not None:
-            yield (f"projected picture rows are {_figure(self.rows)} times as large as text rows if they are stored "
-                   f"scaled (folded), {_figure(self.rows * self.root)} times if sqrt(hidden) = {self.root:.1f} is "
-                   "still to come (unfolded)")
+            yield (
+                f"projected picture rows are {_figure(self.rows)} times as large as text rows if they are stored "
+                f"scaled (folded), {_figure(self.rows * self.root)} times if sqrt(hidden) = {self.root:.1f} is "
+                "still to come (unfolded)"
+            )
         if self.parts:
             names = ", ".join(name.removeprefix(PROJECTOR) for name in self.parts)
-            folded, unfolded = (", ".join(_figure(size * factor) for size in self.parts.values())
-                                for factor in (1.0, self.root))
-            yield (f"{names} are {folded} times as large as training begins with if folded, {unfolded} times if "
-                   f"unfolded: this speaks for {self.state or 'neither'}")
+            folded, unfolded = (
+                ", ".join(_figure(size * factor) for size in self.parts.values()) for factor in (1.0, self.root)
+            )
+            yield (
+                f"{names} are {folded} times as large as training begins with if folded, {unfolded} times if "
+                f"unfolded: this speaks for {self.state or 'neither'}"
+            )
 
 
 def measure_sizes(folder: Path) -> Sizes:
@@ -93,8 +98,10 @@ def refusal(error: UnknownScale) -> EngineError:
     said = sizes.state if sizes.state in ("folded", "unfolded") else None
     where = shlex.quote(str(error.folder))
     add = f"if you agree, add --image-scale {said}" if said else "add --image-scale folded or unfolded"
-    return EngineError(f"{error.message}; measured: {'; '.join(sizes.told())}",
-                       f"{add} (`tvbench doctor {where}` measures the loss on pictures, too)")
+    return EngineError(
+        f"{error.message}; measured: {'; '.join(sizes.told())}",
+        f"{add} (`tvbench doctor {where}` measures the loss on pictures, too)",
+    )
 
 
 def _figure(value: float) -> str:
@@ -118,8 +125,11 @@ def check_scale(
         return _unknown(folder, measured, told), []
     if measured is None or measured == declared:
         return None, told
-    fix = (f"tvbench models import {shlex.quote(str(folder))} --output DIR --image-scale {measured}"
-           if measured != "folded twice" else "import the checkpoint again from where it was not yet scaled, once")
+    fix = (
+        f"tvbench models import {shlex.quote(str(folder))} --output DIR --image-scale {measured}"
+        if measured != "folded twice"
+        else "import the checkpoint again from where it was not yet scaled, once"
+    )
     message = f"image rows are said to be {declared}, and measured to be {measured}: {'; '.join(told)}"
     return Finding("error", "image-scale-measured", message, fix), []
 
@@ -137,8 +147,13 @@ def _unknown(folder: Path, measured: State | None, told: list[str]) -> Finding:
     command = f"tvbench models import {shlex.quote(str(folder))} --output DIR --image-scale"
     said = measured if measured in ("folded", "unfolded") else None
     fix = f"if you agree: {command} {said}" if said else f"{command} folded, or unfolded (before transformers 5.4)"
-    return Finding("error", "image-scale-unknown", "the checkpoint does not say whether its image rows are scaled by "
-                   f"sqrt(hidden). Measured: {'; '.join(told)}. Together: {measured or 'undecided'}", fix)
+    return Finding(
+        "error",
+        "image-scale-unknown",
+        "the checkpoint does not say whether its image rows are scaled by "
+        f"sqrt(hidden). Measured: {'; '.join(told)}. Together: {measured or 'undecided'}",
+        fix,
+    )
 
 
 # ── Rows ──────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +215,9 @@ def _projected(weights: Weights, config: dict[str, Any], features: torch.Tensor)
     from transformers.activations import ACT2FN
 
     first, second = (weights.load(f"{PROJECTOR}linear_{number}.weight").float() for number in (1, 2))
-    biases = [weights.load(name).float() if name in weights.original else None
-              for name in (f"{PROJECTOR}linear_1.bias", f"{PROJECTOR}linear_2.bias")]
+    biases = [
+        weights.load(name).float() if name in weights.original else None
+        for name in (f"{PROJECTOR}linear_1.bias", f"{PROJECTOR}linear_2.bias")
+    ]
     bent = ACT2FN[config.get("projector_hidden_act", "gelu")](torch.nn.functional.linear(features, first, biases[0]))
     return torch.nn.functional.linear(bent, second, biases[1]).flatten(0, -2)

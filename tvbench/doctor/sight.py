@@ -51,7 +51,10 @@ class Sight:
     def best(self) -> Scale | None:
         """The scale at which the loss is clearly lower than at both others; None where none is."""
         by_scale: dict[Scale, tuple[float, ...]] = {
-            "as it is": self.own, "larger": self.larger, "smaller": self.smaller}
+            "as it is": self.own,
+            "larger": self.larger,
+            "smaller": self.smaller,
+        }
         for scale, losses in by_scale.items():
             if all(clearly_lower(losses, others) for other, others in by_scale.items() if other != scale):
                 return scale
@@ -64,9 +67,11 @@ class Sight:
 
     def told(self) -> Iterator[str]:
         """The losses, in a sentence."""
-        yield (f"loss on {len(self.own)} captioned pictures: {mean(self.own):.3g} as they are read now, "
-               f"{mean(self.larger):.3g} with image rows sqrt(hidden) times as large, {mean(self.smaller):.3g} with "
-               f"rows as much smaller, {mean(self.another):.3g} with another's picture; {self.chance:.3g} is chance")
+        yield (
+            f"loss on {len(self.own)} captioned pictures: {mean(self.own):.3g} as they are read now, "
+            f"{mean(self.larger):.3g} with image rows sqrt(hidden) times as large, {mean(self.smaller):.3g} with "
+            f"rows as much smaller, {mean(self.another):.3g} with another's picture; {self.chance:.3g} is chance"
+        )
 
 
 def clearly_lower(losses: Sequence[float], others: Sequence[float]) -> bool:
@@ -81,8 +86,9 @@ def measure_sight(engine: TransformersEngine, tile: int) -> Sight:
     pictures = captioned(PICTURES, tile)
     root = math.sqrt(engine.model.config.text_config.hidden_size)
     own = _losses(engine, pictures)
-    shifted = [Captioned(after.picture, one.caption)
-               for one, after in zip(pictures, pictures[1:] + pictures[:1], strict=True)]
+    shifted = [
+        Captioned(after.picture, one.caption) for one, after in zip(pictures, pictures[1:] + pictures[:1], strict=True)
+    ]
     with scaled(engine.model, root):
         larger = _losses(engine, pictures)
     with scaled(engine.model, 1 / root):
@@ -96,14 +102,22 @@ def findings_of(sight: Sight, untrained: bool) -> Iterator[Finding]:
     if untrained:
         return
     if not sight.known:
-        yield Finding("error", "text-lost", f"captions cost {mean(sight.own):.3g} a token, {sight.chance:.3g} is "
-                      "chance: the text model does not know its language; weights, their order or config.json are not "
-                      "those that it was trained with",
-                      "compare config.json and weights with the original, or download again")
+        yield Finding(
+            "error",
+            "text-lost",
+            f"captions cost {mean(sight.own):.3g} a token, {sight.chance:.3g} is "
+            "chance: the text model does not know its language; weights, their order or config.json are not "
+            "those that it was trained with",
+            "compare config.json and weights with the original, or download again",
+        )
     elif sight.blind:
-        yield Finding("error", "blind", f"captions cost {mean(sight.own):.3g} a token with their own picture and "
-                      f"{mean(sight.another):.3g} with another: the model does not see",
-                      "compare vision tower and projector with the original, or download again")
+        yield Finding(
+            "error",
+            "blind",
+            f"captions cost {mean(sight.own):.3g} a token with their own picture and "
+            f"{mean(sight.another):.3g} with another: the model does not see",
+            "compare vision tower and projector with the original, or download again",
+        )
 
 
 @contextmanager

@@ -75,14 +75,24 @@ def check_numbers(numbers: Numbers) -> Iterator[Finding]:
         yield Finding("error", "copies", f"{_listed(numbers.copies)}: no training makes two matrices equal", AGAIN)
     if numbers.untrained:
         return
-    for part, code, what in ((TOWER, "random-tower", "the vision tower"), (TEXT, "random-text", "the text model"),
-                             (PROJECTOR, "random-projector", "the projector")):
+    for part, code, what in (
+        (TOWER, "random-tower", "the vision tower"),
+        (TEXT, "random-text", "the text model"),
+        (PROJECTOR, "random-projector", "the projector"),
+    ):
         layers = numbers.random(part)
         if layers:
-            count = f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold" if part != PROJECTOR else \
-                f"{what} holds"
-            yield Finding("error", code, f"{count} random numbers, as if never trained (first {layers[0]})",
-                          "a loader that misses a tensor's name fills it so: " + AGAIN)
+            count = (
+                f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold"
+                if part != PROJECTOR
+                else f"{what} holds"
+            )
+            yield Finding(
+                "error",
+                code,
+                f"{count} random numbers, as if never trained (first {layers[0]})",
+                "a loader that misses a tensor's name fills it so: " + AGAIN,
+            )
 
 
 def _listed(names: list[str]) -> str:

@@ -111,8 +111,9 @@ class LlavaInputs:
         onevision = config["model_type"] == "llava_onevision"
         ratio = str(config.get("vision_aspect_ratio", "anyres_max_9"))
         self.most_tiles = int(ratio.removeprefix("anyres_max_")) if onevision else None
-        self.images = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True,
-                                                         trust_remote_code=False)
+        self.images = AutoImageProcessor.from_pretrained(
+            folder, backend="pil", local_files_only=True, trust_remote_code=False
+        )
         self.clips = ClipProcessor(folder, self.tile)
 
     def encode(self, prepared: Prepared) -> Encoded:
@@ -225,9 +226,7 @@ def fit_frames(frames: np.ndarray, size: int) -> np.ndarray:
     """Frames squashed to `size` pixels square, bicubic. Both engines are given the same resized frames."""
     if frames.shape[1:3] == (size, size):
         return frames
-    resized = [
-        np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC)) for frame in frames
-    ]
+    resized = [np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC)) for frame in frames]
     return np.stack(resized)
 
 

@@ -60,12 +60,15 @@ def choose_engine(card: ModelCard, asked: str | None = None) -> str:
         raise unknown_name("engine", asked, PACKAGES)
     if card.kind == "server":
         if asked not in (None, "openai"):
-            raise UsageError(f"{card.name} is served at {card.url}: only the openai engine talks to servers",
-                             "leave --engine out")
+            raise UsageError(
+                f"{card.name} is served at {card.url}: only the openai engine talks to servers", "leave --engine out"
+            )
         return _installed("openai")
     if asked == "openai":
-        raise UsageError(f"the openai engine needs a server, and {card.name} is none",
-                         f"start one, for example `vllm serve {card.location}`, and use --model openai:NAME@URL")
+        raise UsageError(
+            f"the openai engine needs a server, and {card.name} is none",
+            f"start one, for example `vllm serve {card.location}`, and use --model openai:NAME@URL",
+        )
     chosen = asked or _best(card)
     if not _loads(card, chosen):
         raise _cannot_load(card, chosen)
@@ -78,8 +81,15 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
         from tvbench.engines.openai.engine import OpenAIEngine
 
         shaping: dict[str, Any] = {"card": card} if prompt_settings(card) else {}
-        return OpenAIEngine(card.location, card.url, concurrency=options.concurrency, timeout_s=options.timeout_s,
-                            video=options.video, **shaping, **key_argument(card))
+        return OpenAIEngine(
+            card.location,
+            card.url,
+            concurrency=options.concurrency,
+            timeout_s=options.timeout_s,
+            video=options.video,
+            **shaping,
+            **key_argument(card),
+        )
     extra = _remote_code_arguments(name, card, options)
     if name == "vllm":
         set_environment()  # before the checkpoint is looked at, which imports torch
@@ -94,8 +104,9 @@ def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOp
             return VllmEngine(checkpoint, card, dtype=options.dtype, max_model_len=options.max_model_len, extra=extra)
         from tvbench.engines.transformers import TransformersEngine
 
-        return TransformersEngine(checkpoint, card, dtype=options.dtype, batch_size=options.batch_size,
-                                  max_model_len=options.max_model_len)
+        return TransformersEngine(
+            checkpoint, card, dtype=options.dtype, batch_size=options.batch_size, max_model_len=options.max_model_len
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,7 @@ def ask_server(card: ModelCard, said: str | None = None) -> Told:
     revision = served_revision(card.url, facts, server.label(), said)
     return Told(revision, {"server": server.label(), **facts})
 
+
 def key_argument(card: ModelCard) -> dict[str, Any]:
     """Nothing: the server gets the key of the environment. {"api_key": ""}: a server that only a card of the working
     directory names gets none."""
@@ -130,9 +142,14 @@ def _say_no_key(card: ModelCard) -> None:
     from tvbench.engines.openai.engine import own_key
 
     if card.nearby and own_key() is not None:
-        log.warning("note: no API key is sent to %s, which only a card of the working directory names; to send it, "
-                    "type --model 'openai:%s@%s', or move the card to %s",
-                    card.url, card.location, card.url, config_root() / "models")
+        log.warning(
+            "note: no API key is sent to %s, which only a card of the working directory names; to send it, "
+            "type --model 'openai:%s@%s', or move the card to %s",
+            card.url,
+            card.location,
+            card.url,
+            config_root() / "models",
+        )
 
 
 def local_checkpoint(card: ModelCard, *, offline: bool = False) -> Path:
@@ -166,8 +183,10 @@ def built_checkpoint(card: ModelCard) -> Path:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise EngineError(f"cannot build {card.name} in {target.parent}: {error.strerror or error}",
-                          "point TVBENCH_CACHE to a folder with room") from error
+        raise EngineError(
+            f"cannot build {card.name} in {target.parent}: {error.strerror or error}",
+            "point TVBENCH_CACHE to a folder with room",
+        ) from error
     return target
 
 
@@ -192,9 +211,13 @@ def _loads(card: ModelCard, engine: str) -> bool:
 
 def _cannot_load(card: ModelCard, engine: str) -> UsageError:
     able = [name for name in ("vllm", "transformers") if _loads(card, name)]
-    hint = f"use --engine {able[0]}" if able else (
-        f"serve it with its own software behind an OpenAI-compatible server and use --model openai:NAME@URL; "
-        f"`tvbench models show {card.name}` says more"
+    hint = (
+        f"use --engine {able[0]}"
+        if able
+        else (
+            f"serve it with its own software behind an OpenAI-compatible server and use --model openai:NAME@URL; "
+            f"`tvbench models show {card.name}` says more"
+        )
     )
     return UsageError(f"the {engine} engine cannot load {card.name}", hint)
 
@@ -221,6 +244,8 @@ def _remote_code_arguments(engine: str, card: ModelCard, options: EngineOptions)
             )
         return {}
     if engine != "vllm":
-        raise UsageError(f"the {engine} engine never runs a model's own code", "leave --trust-remote-code out, "
-                         "use --engine vllm, or serve the model and use --model openai:NAME@URL")
+        raise UsageError(
+            f"the {engine} engine never runs a model's own code",
+            "leave --trust-remote-code out, use --engine vllm, or serve the model and use --model openai:NAME@URL",
+        )
     return {"trust_remote_code": True}

@@ -31,8 +31,11 @@ class Guard:
         self._process: subprocess.Popen[bytes] | None = None
         with suppress(OSError):  # without a guard everything else works
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__)), str(os.getpid())], stdin=subprocess.PIPE,
-                stdout=said, stderr=subprocess.DEVNULL, start_new_session=True,
+                [sys.executable, "-I", "-S", str(Path(__file__)), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def stop(self) -> None:

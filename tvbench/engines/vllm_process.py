@@ -59,8 +59,10 @@ def runs_on_cpu() -> bool:
 def _check_visible(variable: str) -> None:
     """The management library sees every GPU, and vLLM would die of an empty list in a process of its own."""
     if os.environ.get(variable, "0").strip() in ("", "-1"):
-        raise EngineError(f"{variable}='{os.environ[variable]}' hides every GPU, and this vLLM is built for GPUs",
-                          f"unset {variable}, or use --engine transformers")
+        raise EngineError(
+            f"{variable}='{os.environ[variable]}' hides every GPU, and this vLLM is built for GPUs",
+            f"unset {variable}, or use --engine transformers",
+        )
 
 
 def watch(core: Any) -> None:

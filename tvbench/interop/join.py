@@ -37,8 +37,10 @@ class Joiner:
             return self._from_data(task, log, row), "rows without `doc` were joined with the local data by doc_id"
         if not has_rule(task.name):
             raise ValueError("`doc` was not logged; give the data with --data DIR")
-        remark = ("`doc` was not logged: scored from prompt and target alone, without categories and without knowing "
-                  "which rows share a picture (--data DIR joins them with the data)")
+        remark = (
+            "`doc` was not logged: scored from prompt and target alone, without categories and without knowing "
+            "which rows share a picture (--data DIR joins them with the data)"
+        )
         return item_without_document(task.name, language_of(log.name), f"{log.name}/{row.doc_id}", row), remark
 
     def _from_data(self, task: Task, log: TaskLog, row: LogRow) -> Item:

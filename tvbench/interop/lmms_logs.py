@@ -26,10 +26,24 @@ MOST_SAMPLES = 1_000_000
 LARGEST = 1e300
 """Of a logged figure; infinities and nan are none, and whole numbers have no end in JSON."""
 LONGEST_NAME = 80
-NOT_METRICS = frozenset((
-    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "doc_hash", "prompt_hash", "target_hash",
-    "input", "input_media", "token_counts", "filter", "index",
-))
+NOT_METRICS = frozenset(
+    (
+        "doc_id",
+        "doc",
+        "target",
+        "arguments",
+        "resps",
+        "filtered_resps",
+        "doc_hash",
+        "prompt_hash",
+        "target_hash",
+        "input",
+        "input_media",
+        "token_counts",
+        "filter",
+        "index",
+    )
+)
 MODEL_ARGUMENTS = ("pretrained", "model", "model_version", "model_name", "model_id", "path", "engine")
 PARENT_FOLDERS = frozenset({"trained_model_dir", "checkpoint", "hf", "model", "final"})
 """Last folders that say nothing of the model: the one above them does."""
@@ -132,8 +146,9 @@ def read_logs(folder: Path) -> Logs:
                 used.add(log.samples)
             _keep_latest(model, log, troubles)
     orphans = sorted({path for path in folder.rglob("*_samples_*.jsonl") if path.is_file()} - used)
-    troubles += [Trouble(str(path), "belongs to no readable results file, and was left out", lost=True)
-                 for path in orphans]
+    troubles += [
+        Trouble(str(path), "belongs to no readable results file, and was left out", lost=True) for path in orphans
+    ]
     return Logs(tuple(models.values()), tuple(troubles))
 
 
@@ -201,8 +216,13 @@ def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[Trouble]) -> Non
 def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> Iterable[TaskLog]:
     stamp = path.name.removesuffix(RESULTS_SUFFIX)
     members = _mapping(data.get("group_subtasks"))
-    group_of = {task: group for group, tasks in members.items() if isinstance(tasks, list)
-                for task in tasks if isinstance(task, str)}
+    group_of = {
+        task: group
+        for group, tasks in members.items()
+        if isinstance(tasks, list)
+        for task in tasks
+        if isinstance(task, str)
+    }
     for name, entry in data["results"].items():
         if isinstance(members.get(name), list) and members[name]:
             continue  # a group's own line: the mean of its members, or blank

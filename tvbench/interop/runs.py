@@ -92,8 +92,10 @@ def import_logs(
     when a run cannot be written."""
     if name is not None and len(logs.models) > 1:
         held = ", ".join(display_name(model.identity) for model in logs.models)
-        raise UsageError(f"--name fits one model, and the logs hold {len(logs.models)}: {held}",
-                         "import their folders one by one, or leave --name out")
+        raise UsageError(
+            f"--name fits one model, and the logs hold {len(logs.models)}: {held}",
+            "import their folders one by one, or leave --name out",
+        )
     troubles = [*logs.troubles, *identical_outputs(logs.models)]
     joiner = Joiner(data)
     runs: list[ImportedRun] = []
@@ -126,8 +128,10 @@ def identical_outputs(models: Sequence[ModelLogs]) -> list[Trouble]:
     for (first, one), (second, other) in combinations(zip(models, digests, strict=True), 2):
         equal = [f"{task} ({one[task][1]} rows)" for task in one if one[task] == other.get(task)]
         if equal:
-            what = (f"byte-identical answers under the name {second.identity} in {', '.join(equal)}: "
-                    "probably one model under two names")
+            what = (
+                f"byte-identical answers under the name {second.identity} in {', '.join(equal)}: "
+                "probably one model under two names"
+            )
             found.append(Trouble(first.identity, what, lost=False))
     return found
 
@@ -135,8 +139,10 @@ def identical_outputs(models: Sequence[ModelLogs]) -> list[Trouble]:
 def _display_names(models: Sequence[ModelLogs], name: str | None) -> list[str]:
     names = [name or display_name(model.identity) for model in models]
     often = {shown for shown, count in Counter(names).items() if count > 1}
-    return [f"{shown}@{_short(model.identity)}" if shown in often else shown
-            for shown, model in zip(names, models, strict=True)]
+    return [
+        f"{shown}@{_short(model.identity)}" if shown in often else shown
+        for shown, model in zip(names, models, strict=True)
+    ]
 
 
 def _import_model(
@@ -180,17 +186,23 @@ def _join_task(
         notes.append(f"{empty} answers are empty; this harness also logs a failed generation as an empty answer")
     protocol = PROTOCOL if PROTOCOL in task.protocols else task.default_protocol
     dataset = f"{_dataset(logs) or task.name}@unknown"
-    signature = task_signature(task, protocol, Build((), dataset), items, _card(model, shown), _engine_label(model),
-                               with_media=True)
+    signature = task_signature(
+        task, protocol, Build((), dataset), items, _card(model, shown), _engine_label(model), with_media=True
+    )
     return TaskEntry(
-        task.name, protocol, task.primary_of(protocol), signature, version=task.version, dataset=dataset,
-        items=len(items), warnings=tuple(notes), logged={log.name: _logged(log) for log in logs},
+        task.name,
+        protocol,
+        task.primary_of(protocol),
+        signature,
+        version=task.version,
+        dataset=dataset,
+        items=len(items),
+        warnings=tuple(notes),
+        logged={log.name: _logged(log) for log in logs},
     )
 
 
-def _join_log(
-    task: Task, log: TaskLog, identity: str, backend: str, joiner: Joiner, contents: _Contents
-) -> list[str]:
+def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joiner, contents: _Contents) -> list[str]:
     """Add a log's rows. What is lost is added as failed items, and reported. Returns remarks for the result."""
     notes: list[str] = []
     lost: list[tuple[str, str]] = [(f"line {number}", reason) for number, reason in log.bad_lines]
@@ -199,8 +211,16 @@ def _join_log(
         try:
             item, note = joiner.item(task, log, row)
             item = replace(item, second_bos=backend in SECOND_BOS)
-        except (TvbenchError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError,
-                RecursionError) as error:
+        except (
+            TvbenchError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            MemoryError,
+            RecursionError,
+        ) as error:
             reason = f"doc_id {row.doc_id} could not be joined ({_reason(error)})"
             contents.troubles.append(Trouble(_where(log, row), reason, lost=True))
             lost.append((str(row.doc_id), reason))
@@ -233,12 +253,23 @@ def _lost_item(task: Task, log: TaskLog, number: str, reason: str) -> Item:
 def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelLogs) -> TaskEntry:
     """The manifest entry of a task that nobody here can score."""
     names = [name for log in logs for name in log.metrics if "stderr" not in name]
-    fields = {"task": group, "protocol": LOGGED, "data": f"{_dataset(logs) or group}@unknown",
-              "model": f"{shown}@unknown", "engine": _engine_label(model)}
+    fields = {
+        "task": group,
+        "protocol": LOGGED,
+        "data": f"{_dataset(logs) or group}@unknown",
+        "model": f"{shown}@unknown",
+        "engine": _engine_label(model),
+    }
     copied = "figures copied from the log, not computed here: no task here reads these logs"
     return TaskEntry(
-        group, LOGGED, names[0] if names else "", write_signature(fields), dataset=fields["data"], items=0,
-        warnings=(copied,), logged={log.name: _logged(log) for log in logs},
+        group,
+        LOGGED,
+        names[0] if names else "",
+        write_signature(fields),
+        dataset=fields["data"],
+        items=0,
+        warnings=(copied,),
+        logged={log.name: _logged(log) for log in logs},
     )
 
 
@@ -258,13 +289,15 @@ def _logged(log: TaskLog) -> dict[str, Any]:
 def _write(folder: Path, model: ModelLogs, shown: str, entries: list[TaskEntry], contents: _Contents) -> None:
     """Write the folder anew, whole files at a time: importing twice gives the same folder."""
     with RunWriter(folder) as writer:
-        writer.write_manifest(Manifest(
-            run=folder.name,
-            source=IMPORTED,
-            model=_card(model, shown),
-            engine=EngineInfo(f"lmms-eval {model.backend}", _version(model), _settings(model)),
-            tasks=tuple(entries),
-        ))
+        writer.write_manifest(
+            Manifest(
+                run=folder.name,
+                source=IMPORTED,
+                model=_card(model, shown),
+                engine=EngineInfo(f"lmms-eval {model.backend}", _version(model), _settings(model)),
+                tasks=tuple(entries),
+            )
+        )
         writer.write_requests(contents.pairs)
         write_atomically(folder / RESPONSES, (json_line(codec.response_to_json(one)) for one in contents.responses))
 

@@ -47,15 +47,20 @@ def draw(lot: random.Random, level: Level) -> Clip:
 
 
 def exchanges(
-    lot: random.Random, clip: Clip, languages: Sequence[str], count: int, protocols: Sequence[str],
+    lot: random.Random,
+    clip: Clip,
+    languages: Sequence[str],
+    count: int,
+    protocols: Sequence[str],
     kinds: Mapping[str, float],
 ) -> list[Exchange]:
     """`count` different exchanges on a clip, or as many as there are, in all `languages`.
 
     `kinds` are names of KINDS and how often each comes beside the others.
     """
-    return several(lot, count, kinds, lambda kind: KINDS[kind](
-        Following(lot, clip, lot.choice(languages), lot.choice(protocols))))
+    return several(
+        lot, count, kinds, lambda kind: KINDS[kind](Following(lot, clip, lot.choice(languages), lot.choice(protocols)))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,9 @@ def exchanges(
     `kinds` are names of KINDS and ASIDE, and how often each comes beside the others.
     """
     makers = KINDS | ASIDE
-    return several(lot, count, kinds, lambda kind: makers[kind](
-        Asking(lot, sight, lot.choice(languages), lot.choice(protocols))))
+    return several(
+        lot, count, kinds, lambda kind: makers[kind](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
+    )
 
 
 def several(
@@ -165,8 +166,9 @@ def colour_choice(asking: Asking) -> Exchange | None:
     """Which colour has the star?"""
     thing, say = asking.thing, asking.say
     wrong = asking.lot.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
-    return asking.choice(say.ask_colour(thing.noun), [say.colour_names[one] for one in wrong],
-                         say.colour_names[thing.colour])
+    return asking.choice(
+        say.ask_colour(thing.noun), [say.colour_names[one] for one in wrong], say.colour_names[thing.colour]
+    )
 
 
 def colour_short(asking: Asking) -> Exchange | None:
@@ -178,8 +180,11 @@ def colour_short(asking: Asking) -> Exchange | None:
 def thing_choice(asking: Asking) -> Exchange | None:
     """What is red?"""
     thing, say = asking.thing, asking.say
-    possible = [noun for noun in NOUNS[: asking.sight.level.nouns]
-                if held_out_colour(noun) != thing.colour and noun != english_word(thing.noun)]
+    possible = [
+        noun
+        for noun in NOUNS[: asking.sight.level.nouns]
+        if held_out_colour(noun) != thing.colour and noun != english_word(thing.noun)
+    ]
     if len(possible) < OPTIONS - 1:
         return None
     wrong = asking.lot.sample(possible, OPTIONS - 1)

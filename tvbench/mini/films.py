@@ -79,7 +79,7 @@ FOR_ONE_THING = ("direction", "count")
 def in_a_lane(lot: random.Random, things: Sequence[Thing], side: str, lane: int, level: Level) -> Film:
     """The first of one or two things goes towards `side` in its lane (0 or 1), the other rests in the other one."""
     # Cells row by row: a lane is a row for a movement to the left or right, a column for one up or down.
-    own, other = ((2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane))
+    own, other = (2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane)
     return moving(arrange(lot, things, level, (own, other)[: len(things)]), side)
 
 

@@ -116,9 +116,7 @@ def _draw(task: str, maker: str, split: Split, seed: int, level: int, language: 
     return Draw(lot, split, level_of(level), number)
 
 
-def _question(
-    task: Task, maker: str, split: Split, seed: int, level: int, language: str, number: int
-) -> Sample:
+def _question(task: Task, maker: str, split: Split, seed: int, level: int, language: str, number: int) -> Sample:
     video = task == "mini-vimul"
     draw = _draw(task, maker, split, seed, level, language, number)
     puzzle: Puzzle = (films.MAKERS if video else puzzles.MAKERS)[maker](draw)

@@ -28,12 +28,16 @@ def server_address(url: str) -> str:
     except ValueError:
         raise UsageError("the server's address has no valid host or port", f"use {EXAMPLE}") from None
     if "@" in parts.netloc:
-        raise UsageError("the URL holds a password, which would be stored with the run",
-                         f"put the key into the environment variable OPENAI_API_KEY, and use {EXAMPLE}")
+        raise UsageError(
+            "the URL holds a password, which would be stored with the run",
+            f"put the key into the environment variable OPENAI_API_KEY, and use {EXAMPLE}",
+        )
     for mark in "?#":
         if mark in text:
-            raise UsageError(f"the server's address holds a `{mark}`: a server is found by host, port and path alone",
-                             f"leave out the `{mark}` and what follows it: {EXAMPLE}")
+            raise UsageError(
+                f"the server's address holds a `{mark}`: a server is found by host, port and path alone",
+                f"leave out the `{mark}` and what follows it: {EXAMPLE}",
+            )
     if parts.scheme not in DEFAULT_PORTS or not _is_host(parts.hostname) or port == 0 or not _is_plain(text):
         raise UsageError("that is not the address of a server", f"use {EXAMPLE}")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

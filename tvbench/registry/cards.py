@@ -36,8 +36,13 @@ LONGEST = 20_000
 """Characters of a text."""
 SHOWN = 80
 """Characters of a wrong value in a message."""
-RUNS_CODE = ("worker_cls", "worker_extension_cls", "logits_processors", "tool_parser_plugin",
-             "allowed_local_media_path")
+RUNS_CODE = (
+    "worker_cls",
+    "worker_extension_cls",
+    "logits_processors",
+    "tool_parser_plugin",
+    "allowed_local_media_path",
+)
 """Arguments of vLLM that name code to be imported, or open folders of this machine to what is asked."""
 
 
@@ -111,8 +116,9 @@ def _text(key: str, value: Any) -> str:
 def _revision(key: str, value: Any) -> str:
     """YAML reads a revision such as 1234567 or 1e10 as a number."""
     if not isinstance(value, str):
-        raise UsageError(f"{key}: must be text, not {_shown(value)}",
-                         f'put it in quotes: {key}: "{str(value)[:SHOWN]}"')
+        raise UsageError(
+            f"{key}: must be text, not {_shown(value)}", f'put it in quotes: {key}: "{str(value)[:SHOWN]}"'
+        )
     return _text(key, value)
 
 
@@ -127,8 +133,9 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
         raise UsageError(f"{key}: must be a list, not {_shown(value)}", f"for example {key}: [en, de]")
     for one in value:
         if not isinstance(one, str):
-            raise UsageError(f"{key}: {_shown(one)} is not text",
-                             "YAML reads the unquoted word no as false: write 'no'")
+            raise UsageError(
+                f"{key}: {_shown(one)} is not text", "YAML reads the unquoted word no as false: write 'no'"
+            )
     return tuple(value)
 
 
@@ -165,11 +172,14 @@ def _shown(value: Any) -> str:
 
 def _prices(key: str, value: Any) -> dict[str, float]:
     amounts = _mapping(key, value)
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1e9
-                  for one in amounts.values())
+    numbers = all(
+        isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1e9 for one in amounts.values()
+    )
     if set(amounts) != {"input", "output"} or not numbers:
-        raise UsageError(f"{key}: must be dollars for a million tokens, not {_shown(value)}",
-                         f"for example {key}: {{input: 2.5, output: 10}}")
+        raise UsageError(
+            f"{key}: must be dollars for a million tokens, not {_shown(value)}",
+            f"for example {key}: {{input: 2.5, output: 10}}",
+        )
     return {name: float(amount) for name, amount in amounts.items()}
 
 

@@ -248,7 +248,11 @@ def _server_card(text: str) -> ModelCard:
     if "://" in parts["name"]:
         raise UsageError("a model's name holds no address", "use openai:NAME@http://HOST:PORT/v1")
     return ModelCard(
-        parts["name"], "server", parts["name"], revision="served", url=server_address(parts["url"]),
+        parts["name"],
+        "server",
+        parts["name"],
+        revision="served",
+        url=server_address(parts["url"]),
         modalities=("image", "multi-image"),
     )
 

@@ -89,7 +89,8 @@ def build(environment: Environment, say: Callable[[str], None]) -> None:
             if done.returncode != 0:
                 raise TvbenchError(
                     f"the {environment.name} environment could not be made: `{' '.join(command[:5])} ...` ended with "
-                    f"{done.returncode}", "the lines above say why; is the package index reached, and room on the disk?"
+                    f"{done.returncode}",
+                    "the lines above say why; is the package index reached, and room on the disk?",
                 )
         if environment.behind:  # lines of a .pth file come last on the path
             (packages,) = folder.glob("lib/python*/site-packages")
@@ -111,8 +112,17 @@ def _import_problem(environment: Environment) -> str | None:
     command = [str(environment.python), "-c", f"import {', '.join(environment.modules)}"]
     try:
         # In an empty place of its own: a file of the working directory must not stand in for a module.
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True, errors="replace", cwd=environment.folder, env=_clean_variables(), check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            cwd=environment.folder,
+            env=_clean_variables(),
+            check=False,
+        )
     except OSError as error:
         return f"{environment.python}: {error.strerror}"
     if done.returncode == 0:
@@ -130,8 +140,12 @@ def comet_environment() -> Environment:
     """The environment of the COMET worker. Raises UsageError where no suitable Python is found."""
     constraints = _shipped("comet.txt")
     return Environment(
-        "comet", constraints, ("--constraint", str(constraints), "unbabel-comet", "setuptools"),
-        "1.1 GB with a CPU build of torch, 5.6 GB with the default one", ("comet",), base=_suitable_python(),
+        "comet",
+        constraints,
+        ("--constraint", str(constraints), "unbabel-comet", "setuptools"),
+        "1.1 GB with a CPU build of torch, 5.6 GB with the default one",
+        ("comet",),
+        base=_suitable_python(),
     )
 
 
@@ -171,8 +185,10 @@ def _suitable_python() -> str:
         if found:
             return found
     versions = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
-    raise UsageError(f"COMET needs Python {versions}, and none is on the PATH",
-                     f"install one, or let ${COMET_PYTHON} name the Python of an environment with unbabel-comet")
+    raise UsageError(
+        f"COMET needs Python {versions}, and none is on the PATH",
+        f"install one, or let ${COMET_PYTHON} name the Python of an environment with unbabel-comet",
+    )
 
 
 def _commands(environment: Environment) -> Iterator[Sequence[str]]:

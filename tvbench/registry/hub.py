@@ -84,7 +84,10 @@ def snapshot(
     offline = is_offline(offline)
     try:
         found = snapshot_download(
-            repo, repo_type=kind, revision=revision, allow_patterns=list(files) if files else None,
+            repo,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(files) if files else None,
             local_files_only=offline,
         )
     except HFValidationError as error:
@@ -94,8 +97,10 @@ def snapshot(
     except HfHubHTTPError as error:
         raise _refused(repo, kind, revision, error) from error
     except Exception as error:  # a mirror may answer anything, and the library raises anything
-        raise TvbenchError(f"cannot download {kind} {repo}: {_words(error)}",
-                           "is the network there, and room on the disk? HF_ENDPOINT names a mirror") from error
+        raise TvbenchError(
+            f"cannot download {kind} {repo}: {_words(error)}",
+            "is the network there, and room on the disk? HF_ENDPOINT names a mirror",
+        ) from error
     return Path(found)
 
 

@@ -18,36 +18,92 @@ from tvbench.types import ModelCard
 NOT_THE_PROMPT = frozenset({"tokens_per_image", "tokens_per_frame", "needs_remote_code"})
 """Entries of `chat` that are estimates, or say who may load the model."""
 
-PARALLELISM = frozenset({
-    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "data_parallel_size_local",
-    "data_parallel_rank", "data_parallel_start_rank", "data_parallel_address", "data_parallel_rpc_port",
-    "data_parallel_backend", "data_parallel_hybrid_lb", "data_parallel_external_lb", "prefill_context_parallel_size",
-    "decode_context_parallel_size", "enable_expert_parallel", "distributed_executor_backend",
-    "distributed_timeout_seconds", "master_addr", "master_port", "nnodes", "node_rank", "device_ids", "numa_bind",
-    "numa_bind_nodes", "numa_bind_cpus", "mm_encoder_tp_mode", "max_parallel_loading_workers",
-    "disable_custom_all_reduce", "ray_workers_use_nsight",
-})
+PARALLELISM = frozenset(
+    {
+        "tensor_parallel_size",
+        "pipeline_parallel_size",
+        "data_parallel_size",
+        "data_parallel_size_local",
+        "data_parallel_rank",
+        "data_parallel_start_rank",
+        "data_parallel_address",
+        "data_parallel_rpc_port",
+        "data_parallel_backend",
+        "data_parallel_hybrid_lb",
+        "data_parallel_external_lb",
+        "prefill_context_parallel_size",
+        "decode_context_parallel_size",
+        "enable_expert_parallel",
+        "distributed_executor_backend",
+        "distributed_timeout_seconds",
+        "master_addr",
+        "master_port",
+        "nnodes",
+        "node_rank",
+        "device_ids",
+        "numa_bind",
+        "numa_bind_nodes",
+        "numa_bind_cpus",
+        "mm_encoder_tp_mode",
+        "max_parallel_loading_workers",
+        "disable_custom_all_reduce",
+        "ray_workers_use_nsight",
+    }
+)
 """On which devices the same computation is laid out."""
-MEMORY = frozenset({
-    "gpu_memory_utilization", "swap_space", "cpu_offload_gb", "kv_cache_memory_bytes", "num_gpu_blocks_override",
-    "mm_processor_cache_gb", "mm_processor_cache_type", "mm_shm_cache_max_object_size_mb", "skip_mm_profiling",
-    "enable_sleep_mode", "enable_cumem_allocator",
-})
+MEMORY = frozenset(
+    {
+        "gpu_memory_utilization",
+        "swap_space",
+        "cpu_offload_gb",
+        "kv_cache_memory_bytes",
+        "num_gpu_blocks_override",
+        "mm_processor_cache_gb",
+        "mm_processor_cache_type",
+        "mm_shm_cache_max_object_size_mb",
+        "skip_mm_profiling",
+        "enable_sleep_mode",
+        "enable_cumem_allocator",
+    }
+)
 """How much of which memory may be taken."""
-PACE = frozenset({
-    "max_num_seqs", "max_num_batched_tokens", "max_num_scheduled_tokens", "scheduling_policy", "async_scheduling",
-    "stream_interval", "enforce_eager", "renderer_num_workers", "safetensors_load_strategy",
-    "safetensors_prefetch_num_threads", "use_tqdm_on_load",
-})
+PACE = frozenset(
+    {
+        "max_num_seqs",
+        "max_num_batched_tokens",
+        "max_num_scheduled_tokens",
+        "scheduling_policy",
+        "async_scheduling",
+        "stream_interval",
+        "enforce_eager",
+        "renderer_num_workers",
+        "safetensors_load_strategy",
+        "safetensors_prefetch_num_threads",
+        "use_tqdm_on_load",
+    }
+)
 """How many requests share a step, and how its kernels are launched (`enforce_eager`: one by one instead of as a
 recorded graph). As with parallelism, sums may be rounded in another order; nothing else is computed."""
 ADMISSION = frozenset({"limit_mm_per_prompt"})
 """What is refused as a failed item, and asked again once the limit is higher."""
-WATCHING = frozenset({
-    "disable_log_stats", "disable_log_requests", "aggregate_engine_logging", "log_level", "logging_config",
-    "log_config_file", "otlp_traces_endpoint", "collect_detailed_traces", "show_hidden_metrics_for_version",
-    "profiler_config", "download_dir", "hf_token", "served_model_name", "kv_events_config",
-})
+WATCHING = frozenset(
+    {
+        "disable_log_stats",
+        "disable_log_requests",
+        "aggregate_engine_logging",
+        "log_level",
+        "logging_config",
+        "log_config_file",
+        "otlp_traces_endpoint",
+        "collect_detailed_traces",
+        "show_hidden_metrics_for_version",
+        "profiler_config",
+        "download_dir",
+        "hf_token",
+        "served_model_name",
+        "kv_events_config",
+    }
+)
 """What is written down about it, and where files lie."""
 
 PLACEMENT: Mapping[str, frozenset[str]] = {
@@ -80,8 +136,10 @@ def score_arguments(card: ModelCard, engine: str) -> dict[str, Any]:
 
 def argument_labels(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as a signature shows them: plain values as they are, nested ones by a digest."""
-    return {name: value if isinstance(value, str | int | float) else f"#{_digest(value)}"
-            for name, value in arguments.items()}
+    return {
+        name: value if isinstance(value, str | int | float) else f"#{_digest(value)}"
+        for name, value in arguments.items()
+    }
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -61,7 +61,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         below = sorted(one.parent.name for one in folder.glob("*/config.json"))
         raise UsageError(
             f"{folder} is not a checkpoint: it has no config.json",
-            f"it holds {', '.join(below[:5])}: name one of them" if below
+            f"it holds {', '.join(below[:5])}: name one of them"
+            if below
             else "give the folder that save_pretrained or `tvbench fetch` wrote",
         )
     try:

@@ -39,11 +39,20 @@ def audit_records(found: Sequence[TaskAudit]) -> list[dict[str, Any]]:
 def _languages_table(task: TaskAudit) -> Table:
     choice = any(part.gold for part in task.languages)
     kinds = [kind for kind in KINDS if any(part.count(kind) for part in task.languages)]
-    columns = [Column("language", "language", "left"), Column("items", "items"), Column("pictures", "pictures"),
-               Column("items_per_picture", "items a\npicture"), Column("media", "pictures\nan item")]
+    columns = [
+        Column("language", "language", "left"),
+        Column("items", "items"),
+        Column("pictures", "pictures"),
+        Column("items_per_picture", "items a\npicture"),
+        Column("media", "pictures\nan item"),
+    ]
     if choice:
-        columns += [Column("gold", "right option\nis 1/2/3/.."), Column("always_first", "always\noption 1"),
-                    Column("strict_ceiling", "strict\nceiling"), Column("chance", "chance")]
+        columns += [
+            Column("gold", "right option\nis 1/2/3/.."),
+            Column("always_first", "always\noption 1"),
+            Column("strict_ceiling", "strict\nceiling"),
+            Column("chance", "chance"),
+        ]
     columns += [Column(kind, KINDS[kind][0]) for kind in kinds]
     rows = [_row(part, kinds, choice) for part in task.languages]
     rules: tuple[int, ...] = ()
@@ -58,10 +67,20 @@ def _languages_table(task: TaskAudit) -> Table:
 
 def _row(part: LanguageAudit, kinds: Sequence[str], choice: bool) -> tuple[Cell, ...]:
     held = f"{part.least}" if part.least == part.most else f"{part.least} to {part.most}"
-    media = "none" if set(part.media) == {0} else ", ".join(
-        str(number) if len(part.media) == 1 else f"{number}: {count}" for number, count in part.media.items())
-    cells = [Cell(part.language), Cell(str(part.items), value=part.items),
-             Cell(str(part.pictures), value=part.pictures), Cell(held), Cell(media)]
+    media = (
+        "none"
+        if set(part.media) == {0}
+        else ", ".join(
+            str(number) if len(part.media) == 1 else f"{number}: {count}" for number, count in part.media.items()
+        )
+    )
+    cells = [
+        Cell(part.language),
+        Cell(str(part.items), value=part.items),
+        Cell(str(part.pictures), value=part.pictures),
+        Cell(held),
+        Cell(media),
+    ]
     if choice:
         cells += [Cell("/".join(map(str, part.gold)) or "–"), *_figures(part.baselines)]
     counts = [part.count(kind) for kind in kinds]
@@ -90,8 +109,10 @@ def _notes(task: TaskAudit, kinds: Sequence[str]) -> Iterator[str]:
             yield "a model that always takes the first option looks good here: ask with shuffled options"
     ceiling = task.macro.get("strict_ceiling")
     if ceiling is not None and ceiling < 1:
-        yield (f"strict scores end at {100 * ceiling:.1f} (mean over languages): read `aligned`, or hold strict scores "
-               "against the ceiling")
+        yield (
+            f"strict scores end at {100 * ceiling:.1f} (mean over languages): read `aligned`, or hold strict scores "
+            "against the ceiling"
+        )
     if all(set(part.media) == {0} for part in task.languages):
         yield "no pictures are kept with these items: pictures are told apart by what the task says of them"
     for kind in kinds:
@@ -109,15 +130,26 @@ def _findings_table(task: TaskAudit, examples: int) -> Table:
         rules.append(len(rows))
         for kind in KINDS:
             some = [finding for finding in part.findings if finding.kind == kind]
-            rows.extend((Cell(part.language), Cell(KINDS[kind][0]), Cell(finding.item), Cell(_clipped(finding.detail)))
-                        for finding in some[:examples])
+            rows.extend(
+                (Cell(part.language), Cell(KINDS[kind][0]), Cell(finding.item), Cell(_clipped(finding.detail)))
+                for finding in some[:examples]
+            )
             if len(some) > examples:
                 more = Cell(f"and {len(some) - examples} more")
                 rows.append((Cell(part.language), Cell(KINDS[kind][0]), more, Cell()))
-    columns = (Column("language", "language", "left"), Column("kind", "what", "left"), Column("item", "item", "left"),
-               Column("detail", "seen", "left"))
-    return Table(columns, tuple(rows), f"{task.task}: what was found", labels=3,
-                 rules=tuple(rule for rule in dict.fromkeys(rules[1:]) if 0 < rule < len(rows)))
+    columns = (
+        Column("language", "language", "left"),
+        Column("kind", "what", "left"),
+        Column("item", "item", "left"),
+        Column("detail", "seen", "left"),
+    )
+    return Table(
+        columns,
+        tuple(rows),
+        f"{task.task}: what was found",
+        labels=3,
+        rules=tuple(rule for rule in dict.fromkeys(rules[1:]) if 0 < rule < len(rows)),
+    )
 
 
 def _clipped(text: str) -> str:

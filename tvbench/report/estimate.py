@@ -83,19 +83,26 @@ def print_estimate(plan: Plan, results: Path, *, as_json: bool, fresh: bool = Fa
 def estimate_table(found: Estimate) -> Table:
     """The estimate for people."""
     columns = (
-        Column("task", "task", "left"), Column("protocol", "protocol", "left"), Column("items", "items"),
-        Column("media", "pictures\nand clips"), Column("tokens_in", "tokens in\n(guess)"),
+        Column("task", "task", "left"),
+        Column("protocol", "protocol", "left"),
+        Column("items", "items"),
+        Column("media", "pictures\nand clips"),
+        Column("tokens_in", "tokens in\n(guess)"),
         Column("tokens_out", "tokens out\n(guess)"),
     )
     rows = tuple(
-        (Cell(task.task), Cell(task.protocol),
-         *(Cell(f"{n:,}", value=n) for n in (task.items, task.media, task.tokens_in, task.tokens_out)))
+        (
+            Cell(task.task),
+            Cell(task.protocol),
+            *(Cell(f"{n:,}", value=n) for n in (task.items, task.media, task.tokens_in, task.tokens_out)),
+        )
         for task in found.tasks
     )
     when = "unknown" if found.seconds is None else _duration(found.seconds)
     notes = (
         f"{found.requests:,} requests to ask, {found.kept:,} answered before"
-        + (f", {found.reused:,} in other runs (reused)" if found.reused else "") + f"; run folder {found.run}",
+        + (f", {found.reused:,} in other runs (reused)" if found.reused else "")
+        + f"; run folder {found.run}",
         f"time: {when} ({found.basis})",
         f"disk: about {found.bytes / 1e6:.1f} MB for requests and answers; no picture is copied",
         "nothing was asked: this was --dry-run",
@@ -129,8 +136,13 @@ def _media_tokens(media: Media, card: ModelCard) -> int:
 
 
 def _disk(plan: Plan) -> int:
-    texts = sum(len(part) for one in plan.planned_items() for message in one.item.messages
-                for part in message.parts if isinstance(part, str))
+    texts = sum(
+        len(part)
+        for one in plan.planned_items()
+        for message in one.item.messages
+        for part in message.parts
+        if isinstance(part, str)
+    )
     return 2 * texts + BYTES_PER_ANSWER * 2 * sum(len(task.items) for task in plan.tasks)
 
 

@@ -63,8 +63,12 @@ def explanation_records(found: Sequence[TaskExplanation], *, identified: bool) -
             data["loss_shares"] = {cause: part.losses.share(cause) for cause in part.losses.by}
             data["mean_loss"] = part.losses.mean
             if part.check is not None:
-                data["check"] |= {"observed": part.check.observed, "false_alarm_rate": part.check.false_alarm_rate,
-                                  "estimate": part.check.estimate, "clear": part.check.clear}
+                data["check"] |= {
+                    "observed": part.check.observed,
+                    "false_alarm_rate": part.check.false_alarm_rate,
+                    "estimate": part.check.estimate,
+                    "clear": part.check.clear,
+                }
         answered = any(part.answered for part in task.languages)
         record["findings"] = list(findings(task)) if answered else [nothing_to_explain(task)]
         record["language_identification"] = "cld2 and py3langid" if identified else MISSING
@@ -78,12 +82,23 @@ def explanation_records(found: Sequence[TaskExplanation], *, identified: bool) -
 def _answers_table(task: TaskExplanation, identified: bool) -> Table:
     seen = [cause for cause in CAUSES if any(part.counts.get(cause) for part in task.languages)]
     checked = any(part.check is not None and part.check.judged for part in task.languages)
-    columns = [Column("language", "language", "left"), Column("items", "items"), Column("answered", "answered"),
-               Column("failed", "failed"), *(Column(cause, CAUSES[cause].label) for cause in seen)]
+    columns = [
+        Column("language", "language", "left"),
+        Column("items", "items"),
+        Column("answered", "answered"),
+        Column("failed", "failed"),
+        *(Column(cause, CAUSES[cause].label) for cause in seen),
+    ]
     columns += [Column("wrong_language_estimate", "wrong language\nless false alarms")] if checked else []
     rows = tuple(
-        (Cell(part.language), _number(part.items), _number(part.answered), _number(part.failed),
-         *(_count(part, cause) for cause in seen), *((_estimate(part),) if checked else ()))
+        (
+            Cell(part.language),
+            _number(part.items),
+            _number(part.answered),
+            _number(part.failed),
+            *(_count(part, cause) for cause in seen),
+            *((_estimate(part),) if checked else ()),
+        )
         for part in task.languages
     )
     notes = [f"{CAUSES[cause].label}: {CAUSES[cause].meaning}" for cause in seen]
@@ -103,8 +118,11 @@ def _language_notes(task: TaskExplanation, identified: bool) -> Iterator[str]:
         if check.alarms:
             most = f", mostly taken for {_named(check.mostly)}" if check.mostly else ""
             trust = "" if check.clear else "; not above noise"
-            held = f"; of the references {check.false_alarms} of {check.references} are rejected as well{trust}" \
-                if check.references else "; no reference is long enough to hold it against"
+            held = (
+                f"; of the references {check.false_alarms} of {check.references} are rejected as well{trust}"
+                if check.references
+                else "; no reference is long enough to hold it against"
+            )
             yield f"wrong language, {code}: {len(check.alarms)} of {check.judged} judged answers{most}{held}"
 
 
@@ -130,18 +148,30 @@ def _number(value: int) -> Cell:
 
 def _loss_table(task: TaskExplanation) -> Table:
     causes = [cause for cause in (*CAUSES, WRONG) if any(part.losses.by.get(cause) for part in task.languages)]
-    columns = (Column("language", "language", "left"), Column("scored", "scored"), Column("score", "mean\nscore"),
-               *(Column(cause, label(cause)) for cause in causes))
+    columns = (
+        Column("language", "language", "left"),
+        Column("scored", "scored"),
+        Column("score", "mean\nscore"),
+        *(Column(cause, label(cause)) for cause in causes),
+    )
     rows = tuple(
         (Cell(part.language), _number(part.losses.items), _score(part), *(_share(part, cause) for cause in causes))
         for part in task.languages
     )
     unit = "chrF++ of each sentence" if task.metric == "chrfpp" else metric_label(task.metric)
-    notes = [f"the loss is 100 minus the score ({unit}); each item's goes to the first of its causes, left to right",
-             *findings(task)]
+    notes = [
+        f"the loss is 100 minus the score ({unit}); each item's goes to the first of its causes, left to right",
+        *findings(task),
+    ]
     if not causes:
-        notes = ["no loss to share out: " + ("nothing was lost" if any(part.losses.items for part in task.languages)
-                                             else f"no answer has the metric {unit} (open answers need a judge)")]
+        notes = [
+            "no loss to share out: "
+            + (
+                "nothing was lost"
+                if any(part.losses.items for part in task.languages)
+                else f"no answer has the metric {unit} (open answers need a judge)"
+            )
+        ]
     return Table(columns, rows, f"{task.task}: where the points went (shares of the loss)", tuple(notes))
 
 
@@ -158,12 +188,18 @@ def _share(part: LanguageExplanation, cause: str) -> Cell:
 
 def findings(task: TaskExplanation) -> Iterator[str]:
     """The causes in words, what costs most first, then what to do about each."""
-    weighed = [(part.losses.by[cause] / part.losses.items, part, cause) for part in task.languages
-               for cause in part.losses.by if cause != WRONG and part.losses.share(cause) >= SAID_SHARE]
+    weighed = [
+        (part.losses.by[cause] / part.losses.items, part, cause)
+        for part in task.languages
+        for cause in part.losses.by
+        if cause != WRONG and part.losses.share(cause) >= SAID_SHARE
+    ]
     weighed.sort(key=lambda one: (-one[0], one[1].language))
     for points, part, cause in weighed[:SAID]:
-        yield (f"{100 * part.losses.share(cause):.0f} % of the loss in {_named(part.language)} is '{label(cause)}': "
-               f"{part.counts.get(cause, 0)} of {part.answered} answers, {100 * points:.1f} points")
+        yield (
+            f"{100 * part.losses.share(cause):.0f} % of the loss in {_named(part.language)} is '{label(cause)}': "
+            f"{part.counts.get(cause, 0)} of {part.answered} answers, {100 * points:.1f} points"
+        )
     for cause in dict.fromkeys(cause for _, _, cause in weighed[:SAID]):
         yield f"{label(cause)} ({CAUSES[cause].meaning}): {CAUSES[cause].advice}"
     if not weighed and any(part.losses.total for part in task.languages):
@@ -172,8 +208,10 @@ def findings(task: TaskExplanation) -> Iterator[str]:
         if (place := part.position) is None or place.one_sided or place.excess_first is None:
             continue
         if place.excess_first >= SAID_EXCESS:
-            yield (f"position bias in {_named(part.language)}: option 1 is chosen in {100 * place.excess_first:.0f} % "
-                   "more of the answers than it is right in")
+            yield (
+                f"position bias in {_named(part.language)}: option 1 is chosen in {100 * place.excess_first:.0f} % "
+                "more of the answers than it is right in"
+            )
 
 
 def _named(code: str) -> str:
@@ -185,30 +223,50 @@ def _named(code: str) -> str:
 
 def _position_table(task: TaskExplanation) -> Table:
     columns = (
-        Column("language", "language", "left"), Column("gold", "right option\nis 1/2/3/.."),
-        Column("chosen", "chosen\n1/2/3/.."), Column("unread", "unread"),
+        Column("language", "language", "left"),
+        Column("gold", "right option\nis 1/2/3/.."),
+        Column("chosen", "chosen\n1/2/3/.."),
+        Column("unread", "unread"),
         Column("score_by_place", "score where right\noption is 1/2/3/.."),
-        Column("always_first", "always\noption 1"), Column("strict", "strict"), Column("aligned", "aligned"),
-        Column("gap", "strict to\naligned"), Column("fragment", "fragment"), Column("ceiling", "strict\nceiling"),
+        Column("always_first", "always\noption 1"),
+        Column("strict", "strict"),
+        Column("aligned", "aligned"),
+        Column("gap", "strict to\naligned"),
+        Column("fragment", "fragment"),
+        Column("ceiling", "strict\nceiling"),
         Column("chance", "chance"),
     )
     rows = tuple(
-        (Cell(part.language), Cell("/".join(map(str, place.gold))), Cell("/".join(map(str, place.chosen))),
-         _number(place.unread), Cell("/".join("–" if score is None else f"{100 * score:.0f}" for score in place.score)),
-         _percent(place.always_first), _percent(place.strict), _percent(place.aligned),
-         _percent(None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign="+"),
-         _percent(place.fragment), _percent(place.strict_ceiling), _percent(place.chance))
-        for part in task.languages if (place := part.position) is not None
+        (
+            Cell(part.language),
+            Cell("/".join(map(str, place.gold))),
+            Cell("/".join(map(str, place.chosen))),
+            _number(place.unread),
+            Cell("/".join("–" if score is None else f"{100 * score:.0f}" for score in place.score)),
+            _percent(place.always_first),
+            _percent(place.strict),
+            _percent(place.aligned),
+            _percent(None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign="+"),
+            _percent(place.fragment),
+            _percent(place.strict_ceiling),
+            _percent(place.chance),
+        )
+        for part in task.languages
+        if (place := part.position) is not None
     )
     held = [part.position for part in task.languages if part.position is not None]
     first = sum(place.gold[0] for place in held)
     total = sum(sum(place.gold) for place in held)
-    notes = [f"the right option stands first in {first} of {total} items",
-             "strict ceiling: the most that copying one shown line can score",
-             "aligned: without regard to case, edge punctuation and the form of the right answer in the data"]
+    notes = [
+        f"the right option stands first in {first} of {total} items",
+        "strict ceiling: the most that copying one shown line can score",
+        "aligned: without regard to case, edge punctuation and the form of the right answer in the data",
+    ]
     if any(place.one_sided for place in held):
-        notes.append("where nearly all right options stand in one place, position bias cannot be told from knowledge: "
-                     "ask with shuffled options (protocol tvbench)")
+        notes.append(
+            "where nearly all right options stand in one place, position bias cannot be told from knowledge: "
+            "ask with shuffled options (protocol tvbench)"
+        )
     return Table(columns, rows, f"{task.task}: positions and ceilings", tuple(notes))
 
 
@@ -220,21 +278,38 @@ def _percent(value: float | None, sign: str = "") -> Cell:
 
 
 def _examples_table(task: TaskExplanation) -> Table:
-    columns = (Column("language", "language", "left"), Column("cause", "cause", "left"), Column("item", "item", "left"),
-               Column("lost", "lost"), Column("prompt", "end of the prompt", "left"), Column("gold", "right", "left"),
-               Column("answer", "answer", "left"))
+    columns = (
+        Column("language", "language", "left"),
+        Column("cause", "cause", "left"),
+        Column("item", "item", "left"),
+        Column("lost", "lost"),
+        Column("prompt", "end of the prompt", "left"),
+        Column("gold", "right", "left"),
+        Column("answer", "answer", "left"),
+    )
     rows: list[tuple[Cell, ...]] = []
     rules: list[int] = []
     for part in task.languages:
         rules.append(len(rows))
         rows.extend(
-            (Cell(part.language), Cell(label(one.cause)), Cell(one.item),
-             Cell("–", value="") if one.lost is None else Cell(f"{100 * one.lost:.0f}", value=one.lost),
-             Cell(one.prompt), Cell(one.gold), Cell(one.answer))
+            (
+                Cell(part.language),
+                Cell(label(one.cause)),
+                Cell(one.item),
+                Cell("–", value="") if one.lost is None else Cell(f"{100 * one.lost:.0f}", value=one.lost),
+                Cell(one.prompt),
+                Cell(one.gold),
+                Cell(one.answer),
+            )
             for one in part.examples
         )
-    return Table(columns, tuple(rows), f"{task.task}: examples of answers that lost points", labels=3,
-                 rules=tuple(rule for rule in dict.fromkeys(rules[1:]) if rule < len(rows)))
+    return Table(
+        columns,
+        tuple(rows),
+        f"{task.task}: examples of answers that lost points",
+        labels=3,
+        rules=tuple(rule for rule in dict.fromkeys(rules[1:]) if rule < len(rows)),
+    )
 
 
 def _stacked_examples(task: TaskExplanation) -> Table:
@@ -245,7 +320,9 @@ def _stacked_examples(task: TaskExplanation) -> Table:
             rules.append(len(rows))
             points = "" if one.lost is None else f", {100 * one.lost:.0f} points lost"
             rows.append((Cell(one.item, bold=True), Cell(f"{label(one.cause)}{points}", bold=True)))
-            rows += [(Cell(name), Cell(text)) for name, text in
-                     (("asked", one.prompt), ("right", one.gold), ("answer", one.answer))]
+            rows += [
+                (Cell(name), Cell(text))
+                for name, text in (("asked", one.prompt), ("right", one.gold), ("answer", one.answer))
+            ]
     columns = (Column("item", "item", "left"), Column("text", "", "left"))
     return Table(columns, tuple(rows), f"{task.task}: examples of answers that lost points", rules=tuple(rules[1:]))

@@ -21,16 +21,23 @@ def grounding_tables(found: Sequence[TaskGrounding], trained: Collection[str]) -
 
 
 def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
-    languages = sorted({language for row in task.rows for language in row.languages},
-                       key=lambda code: (is_left_out(code, trained), code != "en", code))
+    languages = sorted(
+        {language for row in task.rows for language in row.languages},
+        key=lambda code: (is_left_out(code, trained), code != "en", code),
+    )
     columns = (
-        Column("kind", "kind", "left"), Column("metric", "metric", "left"), Column("chance", "chance"),
-        Column("all", "mean over\nlanguages"), Column("difference", "owed to pictures\n(95 % interval)"),
+        Column("kind", "kind", "left"),
+        Column("metric", "metric", "left"),
+        Column("chance", "chance"),
+        Column("all", "mean over\nlanguages"),
+        Column("difference", "owed to pictures\n(95 % interval)"),
         *(Column(code, code + LEFT_OUT * is_left_out(code, trained)) for code in languages),
         Column("n", "items"),
     )
-    notes = ["seeing / blind: with and without the picture; chance: an option, or a sense, at random; "
-             "intervals over pictures and clips"]
+    notes = [
+        "seeing / blind: with and without the picture; chance: an option, or a sense, at random; "
+        "intervals over pictures and clips"
+    ]
     left = [code for code in languages if is_left_out(code, trained)]
     if left:
         notes.append(f"marked {LEFT_OUT}: languages that the model's card does not list: {', '.join(left)}")
@@ -49,12 +56,20 @@ def _line(row: Row, languages: Sequence[str]) -> tuple[Cell, ...]:
     scale = 100 if percent_shown(row.metric) else 1
     chance = Cell("–", value="") if row.chance is None else Cell(f"{row.chance * scale:.0f}", value=row.chance)
     overall = row.overall
-    difference = Cell(f"{overall.difference * scale:+.0f} ({overall.low * scale:+.0f} to {overall.high * scale:+.0f})",
-                      value=overall.difference)
+    difference = Cell(
+        f"{overall.difference * scale:+.0f} ({overall.low * scale:+.0f} to {overall.high * scale:+.0f})",
+        value=overall.difference,
+    )
     return (
-        Cell(row.kind), Cell(label(row.metric)), chance, _both(overall, scale, bold=True), difference,
-        *(_both(row.languages[code], scale) if code in row.languages else Cell("–", value="", empty=True)
-          for code in languages),
+        Cell(row.kind),
+        Cell(label(row.metric)),
+        chance,
+        _both(overall, scale, bold=True),
+        difference,
+        *(
+            _both(row.languages[code], scale) if code in row.languages else Cell("–", value="", empty=True)
+            for code in languages
+        ),
         Cell(str(overall.items), value=overall.items),
     )
 
@@ -66,9 +81,18 @@ def _both(one: Comparison, scale: int, *, bold: bool = False) -> Cell:
 def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) -> list[dict[str, Any]]:
     """For JSON: a record a task, kind, metric and language (None: the mean over languages), fractions as they are."""
     return [
-        {"task": task.task, "protocol": task.protocol, "kind": row.kind, "metric": row.metric, "language": language,
-         "left_out": language is not None and is_left_out(language, trained), "seeing": one.second, "blind": one.first,
-         "chance": row.chance, **{name: asdict(one)[name] for name in ("difference", "low", "high", "p", "items")}}
+        {
+            "task": task.task,
+            "protocol": task.protocol,
+            "kind": row.kind,
+            "metric": row.metric,
+            "language": language,
+            "left_out": language is not None and is_left_out(language, trained),
+            "seeing": one.second,
+            "blind": one.first,
+            "chance": row.chance,
+            **{name: asdict(one)[name] for name in ("difference", "low", "high", "p", "items")},
+        }
         for task in found
         for row in task.rows
         for language, one in [(None, row.overall), *row.languages.items()]

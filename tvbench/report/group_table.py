@@ -68,8 +68,13 @@ class Sheet:
 
 
 def group_sheets(
-    entries: Sequence[Entry], figures: Sequence[Figure], by: str, *, tasks: Sequence[str] = (),
-    metric: str | None = None, sort: str | None = None,
+    entries: Sequence[Entry],
+    figures: Sequence[Figure],
+    by: str,
+    *,
+    tasks: Sequence[str] = (),
+    metric: str | None = None,
+    sort: str | None = None,
 ) -> list[Sheet]:
     """A sheet a task and family of metrics. `by` is one of WAYS; `metric` None takes each result's primary one.
 
@@ -168,11 +173,17 @@ def group_table(sheet: Sheet) -> Table:
         columns = (Column("group", "", "left"), Column("size", "size"), *heads)
         rows = tuple((Cell(_title(sheet, name), value=name), _size(sheet, name), *cells[name]) for name in names)
         return Table(columns, rows, sheet.title, _notes(sheet), rules=(1,))
-    columns = (Column("model", "model", "left"), Column("source", "source", "left"),
-               *(Column(name, f"{_title(sheet, name)}\n{_size(sheet, name).text}") for name in names))
+    columns = (
+        Column("model", "model", "left"),
+        Column("source", "source", "left"),
+        *(Column(name, f"{_title(sheet, name)}\n{_size(sheet, name).text}") for name in names),
+    )
     rows = tuple(
-        (Cell(line.model, bold=line.entry is not None), Cell(line.source, faint=True),
-         *(cells[name][number] for name in names))
+        (
+            Cell(line.model, bold=line.entry is not None),
+            Cell(line.source, faint=True),
+            *(cells[name][number] for name in names),
+        )
         for number, line in enumerate(sheet.lines)
     )
     own = sum(line.entry is not None for line in sheet.lines)
@@ -207,19 +218,29 @@ def _cell(sheet: Sheet, name: str, line: Line) -> Cell:
 def _notes(sheet: Sheet) -> tuple[str, ...]:
     notes = [f"{name}: {_listed(members)}" for name, members in sheet.columns.items() if len(members) > 1]
     if any(set(group.members) != sheet.columns[name] for line in sheet.lines for name, group in line.groups.items()):
-        notes.append(f"{PARTIAL} not over all that the group has here: the model was not asked, or not scored, in "
-                     "every one")
+        notes.append(
+            f"{PARTIAL} not over all that the group has here: the model was not asked, or not scored, in every one"
+        )
     if sheet.by in GROUPINGS and any(line.shared for line in sheet.lines):
         notes.append("±: an upper bound for groups, since the languages share pictures")
     entries = [line.entry for line in sheet.lines if line.entry is not None]
-    notes += [f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "
-              f"{entry.result.counts.scored} scored" for entry in entries
-              if not (entry.result.counts.complete or entry.result.copied)]
-    notes += [f"{entry.model} has random weights: its scores are at chance or below"
-              for entry in entries if untrained(entry.revision)]
+    notes += [
+        f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "
+        f"{entry.result.counts.scored} scored"
+        for entry in entries
+        if not (entry.result.counts.complete or entry.result.copied)
+    ]
+    notes += [
+        f"{entry.model} has random weights: its scores are at chance or below"
+        for entry in entries
+        if untrained(entry.revision)
+    ]
     groups = [f"{comparable(line.entry.result.signature)}|metric:{line.metric}" for line in sheet.lines if line.entry]
-    notes += [f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}"
-              for entry, group in zip(entries, groups, strict=True) if group != groups[0]]
+    notes += [
+        f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}"
+        for entry, group in zip(entries, groups, strict=True)
+        if group != groups[0]
+    ]
     if len(entries) < len(sheet.lines):
         notes.append("published: means, taken here, of figures by language as printed; not recomputed")
     return tuple(dict.fromkeys(notes))

@@ -56,8 +56,9 @@ def qualities(by_task: Mapping[str, Sequence[Verdict]]) -> list[Quality]:
         codes = sorted({one.case.item.language for one in verdicts})
         found.append(_quality(task, ALL, verdicts))
         if len(codes) > 1:
-            found.extend(_quality(task, code, [one for one in verdicts if one.case.item.language == code])
-                         for code in codes)
+            found.extend(
+                _quality(task, code, [one for one in verdicts if one.case.item.language == code]) for code in codes
+            )
     return found
 
 
@@ -79,9 +80,11 @@ def _quality(task: str, language: str, verdicts: Sequence[Verdict]) -> Quality:
 def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
     """How one judge did."""
     rows = [_row(one) for one in found]
-    notes = [f"judge: {judge.definition}",
-             "agreement, kappa and bias (± half of its 95 % interval): against items with an exact answer",
-             "a judge says right by half of its scale or more"]
+    notes = [
+        f"judge: {judge.definition}",
+        "agreement, kappa and bias (± half of its 95 % interval): against items with an exact answer",
+        "a judge says right by half of its scale or more",
+    ]
     if any(one.corrected for one in found):
         notes.append("bias-corrected: prediction-powered; assumes that the judge errs on open answers as on exact ones")
     return Table(QUALITY, tuple(rows), title=judge.name, notes=tuple(notes), labels=2)
@@ -95,8 +98,9 @@ def _row(one: Quality) -> tuple[Cell, ...]:
         Cell(str(one.judged), value=one.judged),
         Cell(str(one.unscored), value=one.unscored),
         _percent(one.average),
-        Cell("–", value="") if fixed is None else
-        Cell(f"{100 * fixed.value:.1f} ({100 * fixed.low:.1f} to {100 * fixed.high:.1f})"),
+        Cell("–", value="")
+        if fixed is None
+        else Cell(f"{100 * fixed.value:.1f} ({100 * fixed.low:.1f} to {100 * fixed.high:.1f})"),
         *_agreement_cells(agreement, with_correlation=False),
     )
 
@@ -115,19 +119,28 @@ def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[Verdict]]]
     """Every two judges on the answers that both have scored; None with fewer than two judges."""
     rows: list[tuple[Cell, ...]] = []
     for place, (first, some) in enumerate(judges):
-        for second, others in judges[place + 1:]:
+        for second, others in judges[place + 1 :]:
             for task in some:
                 found = agree(some[task], others.get(task, ()))
                 if found is not None:
-                    rows.append((Cell(f"{first.name} / {second.name}"), Cell(task),
-                                 *_agreement_cells(found, with_correlation=True)))
+                    rows.append(
+                        (
+                            Cell(f"{first.name} / {second.name}"),
+                            Cell(task),
+                            *_agreement_cells(found, with_correlation=True),
+                        )
+                    )
     return Table(BETWEEN, tuple(rows), title="two judges on the same answers", labels=2) if rows else None
 
 
 def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
     """One judge for scripts."""
-    return {"judge": judge.name, "definition": judge.definition, "created": judge.created,
-            "quality": [{**asdict(one), "direction": one.check.direction if one.check else None} for one in found]}
+    return {
+        "judge": judge.name,
+        "definition": judge.definition,
+        "created": judge.created,
+        "quality": [{**asdict(one), "direction": one.check.direction if one.check else None} for one in found],
+    }
 
 
 def _percent(value: float | None) -> Cell:

@@ -55,8 +55,11 @@ def _language_tables(entries: Sequence[Entry], figures: Sequence[Figure], view: 
         printed = _printed_by_language(figure for figure in figures if figure.task == task)
         for kind in _kinds(own, printed, view.metric):
             places = _language_places(task, kind, own, printed)
-            rows = [row for row in own_rows(own) + published_rows(printed, apart=True)
-                    if any(value_of(row, place, view.metric) is not None for place in places)]
+            rows = [
+                row
+                for row in own_rows(own) + published_rows(printed, apart=True)
+                if any(value_of(row, place, view.metric) is not None for place in places)
+            ]
             if rows and any(place.part not in GROUPS for place in places):
                 sheets.append((places, rows))
     by, ascending = _sort_key(sheets, view.sort)
@@ -82,8 +85,11 @@ def _main_places(entries: Sequence[Entry], figures: Sequence[Figure], metric: st
         else:
             kinds = [family(metric)] if metric in result.metrics else []
         own += [Place(result.task, ALL, kind) for kind in kinds]
-    printed = [Place(figure.task, figure.part, figure.metric) for figure in figures
-               if metric is None or family(figure.metric) == family(metric)]
+    printed = [
+        Place(figure.task, figure.part, figure.metric)
+        for figure in figures
+        if metric is None or family(figure.metric) == family(metric)
+    ]
     printed = [Place(place.task, place.part, family(place.kind)) for place in printed]
     tasks = list(dict.fromkeys(place.task for place in [*own, *printed]))
     return sorted(dict.fromkeys([*own, *printed]), key=lambda place: tasks.index(place.task))

@@ -52,8 +52,10 @@ class Matrix:
     def _models_down(self, title: str, titles: Sequence[str]) -> Table:
         keys = [Column(self._key(place), name) for place, name in zip(self.places, titles, strict=True)]
         columns = (Column("model", "model", "left"), Column("source", "source", "left"), *keys)
-        rows = tuple((Cell(row.model, bold=not row.published), Cell(row.source, faint=True), *cells)
-                     for row, cells in zip(self.rows, self._cells, strict=True))
+        rows = tuple(
+            (Cell(row.model, bold=not row.published), Cell(row.source, faint=True), *cells)
+            for row, cells in zip(self.rows, self._cells, strict=True)
+        )
         own = sum(not row.published for row in self.rows)
         return Table(columns, rows, title, self._all_notes(), labels=2, rules=(own,) if own else ())
 
@@ -139,13 +141,25 @@ class Matrix:
         notes += list(self._notes)
         if any(cell.bold for cells in self._cells for cell in cells):
             notes.append(f"{BEST} best of ours with equal signatures, and best of the published rows")
-        sources = {f"{figure.table.source}, {figure.unit}"
-                   for row in self.rows for figure in row.figures.values() if figure.table.source}
+        sources = {
+            f"{figure.table.source}, {figure.unit}"
+            for row in self.rows
+            for figure in row.figures.values()
+            if figure.table.source
+        }
         if sources:
-            notes.append(f"published: as printed ({'; '.join(sorted(sources))}), T = its table; not recomputed; data, "
-                         "prompts and scorer are the authors' own, so do not rank our figures against them")
-        means = sorted({place.key for row in self.rows for place, figure in row.figures.items()
-                        if figure.computed and place in self.places})
+            notes.append(
+                f"published: as printed ({'; '.join(sorted(sources))}), T = its table; not recomputed; data, "
+                "prompts and scorer are the authors' own, so do not rank our figures against them"
+            )
+        means = sorted(
+            {
+                place.key
+                for row in self.rows
+                for place, figure in row.figures.items()
+                if figure.computed and place in self.places
+            }
+        )
         if means:
             notes.append(f"published {', '.join(means)}: mean over the printed languages, taken here")
         return tuple(notes)

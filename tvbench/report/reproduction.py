@@ -121,8 +121,11 @@ def _compared(figure: Figure, row: Row, scored: Scored, guide: Guide, entry: Ent
         return Reproduced(figure, run=entry.run, remarks=tuple(remarks))
     scale = 100 if logged or percent_shown(name) else 1
     ours = metric.value * scale
-    half = None if metric.stderr is None or (metric.clusters or 0) < 2 else (
-        half_width(metric.stderr, metric.clusters or 2) * scale)
+    half = (
+        None
+        if metric.stderr is None or (metric.clusters or 0) < 2
+        else (half_width(metric.stderr, metric.clusters or 2) * scale)
+    )
     others = {other: metrics[other].value * 100 for other in scored.others if other in metrics}
     remarks.extend(_explained(figure.value, ours, name, others))
     return Reproduced(
@@ -163,8 +166,10 @@ def _against(
         yield from _no_share(figure.value, metric)
     ceiling = metrics_of(result, figure.part).get("strict_ceiling")
     if scored.metric == "strict" and ceiling is not None and figure.value > 100 * ceiling.value + PRINTED:
-        yield (f"above {100 * ceiling.value:.1f}, the most that copying one shown line can earn from the released "
-               "prompt and strict scorer")
+        yield (
+            f"above {100 * ceiling.value:.1f}, the most that copying one shown line can earn from the released "
+            "prompt and strict scorer"
+        )
 
 
 def _languages(result: TaskResult, part: str) -> list[str]:

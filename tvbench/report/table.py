@@ -136,8 +136,16 @@ def latex_text(tables: Sequence[Table]) -> str:
 
 
 def _latex_cell(cell: Cell) -> str:
-    marks = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
-             "±": r"$\pm$", "–": "--", **{mark: f"\\{mark}" for mark in "&%$#_{}"}}
+    marks = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": "$<$",
+        ">": "$>$",
+        "±": r"$\pm$",
+        "–": "--",
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+    }
     text = "".join(marks.get(mark, mark) for mark in cell.shown(wide=True))
     return f"\\textbf{{{text}}}" if cell.bold and text else text
 
@@ -145,8 +153,10 @@ def _latex_cell(cell: Cell) -> str:
 def _plain_records(tables: Sequence[Table]) -> list[dict[str, Any]]:
     return [
         {"table": table.title}
-        | {column.key: cell.text if cell.value is None else cell.value
-           for column, cell in zip(table.columns, row, strict=True)}
+        | {
+            column.key: cell.text if cell.value is None else cell.value
+            for column, cell in zip(table.columns, row, strict=True)
+        }
         for table in tables
         for row in table.rows
     ]
@@ -273,8 +283,9 @@ def _rich_table(table: Table, indices: Sequence[int], left: int, *, wide: bool, 
             limit = LABEL_WIDTH if fixed else None
         else:
             limit = left - COLUMN_GAP if _width(table, index, wide=wide, fixed=fixed) > left else None
-        drawn.add_column(Text(_title(column)), justify=column.align, no_wrap=limit is None, overflow="fold",
-                         max_width=limit)
+        drawn.add_column(
+            Text(_title(column)), justify=column.align, no_wrap=limit is None, overflow="fold", max_width=limit
+        )
     whole = len(indices) == len(table.columns)
     drawn_rows = 0
     for number, row in enumerate(table.rows):

@@ -70,13 +70,21 @@ def answered(run: RunFolder, tasks: Iterable[str] = (), languages: Iterable[str]
         if not codes or item.language in codes:
             by_task[item.task].append((key, item))
     responses = run.responses()
-    return {name: join(entry, by_task[name], responses) for name, entry in entries.items()
-            if name in chosen and (by_task[name] or not codes)}
+    return {
+        name: join(entry, by_task[name], responses)
+        for name, entry in entries.items()
+        if name in chosen and (by_task[name] or not codes)
+    }
 
 
 def join(
-    entry: TaskEntry, pairs: Sequence[tuple[str, Item]], responses: Mapping[str, Response], *,
-    expected: int | None = None, damaged: int = 0, warnings: tuple[str, ...] = (),
+    entry: TaskEntry,
+    pairs: Sequence[tuple[str, Item]],
+    responses: Mapping[str, Response],
+    *,
+    expected: int | None = None,
+    damaged: int = 0,
+    warnings: tuple[str, ...] = (),
 ) -> Answered:
     """The items of one task with their answers. Of two items with one id the first counts."""
     items: dict[str, Item] = {}
@@ -85,8 +93,15 @@ def join(
         if item.id not in items:
             items[item.id], keys[item.id] = item, key
     answers = {name: responses[key] for name, key in keys.items() if key in responses}
-    return Answered(entry=entry, items=items, keys=keys, answers=answers, damaged=damaged, warnings=warnings,
-                    expected=len(items) if expected is None else expected)
+    return Answered(
+        entry=entry,
+        items=items,
+        keys=keys,
+        answers=answers,
+        damaged=damaged,
+        warnings=warnings,
+        expected=len(items) if expected is None else expected,
+    )
 
 
 def check_names(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:

@@ -21,6 +21,7 @@ AGAIN = "run the same `tvbench run` command again: answers are kept"
 IMPORTED = "import the logs again"
 ASKED_AGAIN = "the same command asks it again"
 
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """A run folder's tasks with their items and answers. `damaged` lines of requests.jsonl are of no known task;
@@ -45,8 +46,10 @@ def read_contents(run: RunFolder) -> Contents:
         else:
             foreign[item.task] += 1
     told = [f"{text}; {again}" for text in in_words(faults)]
-    told += [f"requests.jsonl holds {count} items of {name}, which this run did not ask: left out; {again}"
-             for name, count in foreign.items()]
+    told += [
+        f"requests.jsonl holds {count} items of {name}, which this run did not ask: left out; {again}"
+        for name, count in foreign.items()
+    ]
     broken: list[Damage] = []
     responses = run.responses(broken)
     tasks = {name: _checked(entries[name], some, responses, len(faults), again) for name, some in by_task.items()}
@@ -59,9 +62,7 @@ def read_contents(run: RunFolder) -> Contents:
     return Contents(tasks, len(faults) + foreign.total(), tuple(told))
 
 
-def _checked(
-    entry: TaskEntry, pairs: Pairs, responses: Mapping[str, Response], faults: int, again: str
-) -> Answered:
+def _checked(entry: TaskEntry, pairs: Pairs, responses: Mapping[str, Response], faults: int, again: str) -> Answered:
     """One task's items against its entry in the manifest; `faults` lines may have been its own."""
     found = join(entry, pairs, responses)
     kept = found.items

@@ -136,9 +136,7 @@ def result_from_json(data: Json) -> TaskResult:
         micro=_metrics(data["micro"]),
         macro_without_english=_metrics(data["macro_without_english"]),
         breakdowns={
-            tag: {
-                value: Slice(Counts(**part["counts"]), _metrics(part["metrics"])) for value, part in parts.items()
-            }
+            tag: {value: Slice(Counts(**part["counts"]), _metrics(part["metrics"])) for value, part in parts.items()}
             for tag, parts in data["breakdowns"].items()
         },
         metric_signatures=data.get("metric_signatures", {}),
@@ -156,13 +154,7 @@ def _part_to_json(part: str | Media, digests: Iterator[str]) -> Json:
     if isinstance(part, str):
         return {"type": "text", "text": part}
     return _without_defaults(
-        {
-            "type": part.kind,
-            "name": part.name,
-            "sha256": next(digests, None),
-            "frames": part.frames,
-            "size": part.size,
-        }
+        {"type": part.kind, "name": part.name, "sha256": next(digests, None), "frames": part.frames, "size": part.size}
     )
 
 

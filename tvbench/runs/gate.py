@@ -19,20 +19,7 @@ from typing import Any, get_args
 from tvbench.data.authoring import Missing, Row
 from tvbench.data.declared import code_in, read_settings, settings_word
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
-from tvbench.types import (
-    Ask,
-    Build,
-    BuildOptions,
-    Contrast,
-    Item,
-    Media,
-    Message,
-    Open,
-    Opened,
-    Sampling,
-    Target,
-    Task,
-)
+from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Sampling, Target, Task
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -61,8 +48,18 @@ def ask_of(task: Task, options: BuildOptions) -> Ask:
     settings = read_settings(task, options.settings)
     named = {f"settings.{key}" for key in options.settings}
     named |= {name for name, given in (("split", options.split), ("languages", options.languages)) if given}
-    return Ask(task.name, options.protocol, split=split, languages=languages, settings=settings, seed=options.seed,
-               data=options.data, offline=options.offline, with_media=options.with_media, named=named)
+    return Ask(
+        task.name,
+        options.protocol,
+        split=split,
+        languages=languages,
+        settings=settings,
+        seed=options.seed,
+        data=options.data,
+        offline=options.offline,
+        with_media=options.with_media,
+        named=named,
+    )
 
 
 def chosen_split(task: Task, wanted: str | None) -> str | None:
@@ -70,8 +67,10 @@ def chosen_split(task: Task, wanted: str | None) -> str | None:
     if wanted is None:
         return task.splits[0] if task.splits else None
     if not task.splits:
-        raise UsageError(f"task {task.name} has no splits to choose from, and cannot be asked for '{wanted}'",
-                         f"leave --split out, or choose languages, as in --tasks {task.name}:de+fr")
+        raise UsageError(
+            f"task {task.name} has no splits to choose from, and cannot be asked for '{wanted}'",
+            f"leave --split out, or choose languages, as in --tasks {task.name}:de+fr",
+        )
     split = task.split_aliases.get(wanted, wanted)
     if split not in task.splits:
         raise unknown_name(f"split of {task.name}", wanted, (*task.splits, *task.split_aliases))
@@ -87,8 +86,10 @@ def wanted_languages(task: Task, wanted: Iterable[str], split: str | None) -> tu
         others = [name for name in task.splits if missing[0] in task.split_languages.get(name, task.languages)]
         from tvbench.languages import language
 
-        raise UsageError(f"{task.name} has no {language(missing[0]).name} for {split}",
-                         f"languages of {split}: {', '.join(known)}; splits with it: {', '.join(others)}")
+        raise UsageError(
+            f"{task.name} has no {language(missing[0]).name} for {split}",
+            f"languages of {split}: {', '.join(known)}; splits with it: {', '.join(others)}",
+        )
     if not known or (task.more_languages and not codes):
         return tuple(codes)
     return tuple(code for code in known if not codes or code in codes)
@@ -128,12 +129,15 @@ def _open(task: Task, ask: Ask) -> Opened:
             raise
         raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
     except Exception as error:
-        raise _fault(task, f"opening its data ends in {_named(error)}{_place(error)}", "correct the task file") from error
+        raise _fault(
+            task, f"opening its data ends in {_named(error)}{_place(error)}", "correct the task file"
+        ) from error
     if isinstance(opened, Build):
         opened = Opened(opened.items, opened.dataset, tuple(opened.warnings))
     if not isinstance(opened, Opened) or not isinstance(opened.dataset, str):
-        raise _fault(task, f"its source gives a {type(opened).__name__}",
-                     "return tvbench.types.Opened(rows, \"name@revision\")")
+        raise _fault(
+            task, f"its source gives a {type(opened).__name__}", 'return tvbench.types.Opened(rows, "name@revision")'
+        )
     return opened
 
 
@@ -158,8 +162,9 @@ def _rows(task: Task, rows: Iterable[Any]) -> Iterator[Any]:
     except OSError as error:
         raise UsageError(f"the data of {task.name} cannot be read: {error}") from error
     except Exception as error:
-        raise _fault(task, f"its rows end after {count} in {_named(error)}{_place(error)}",
-                     "correct the task file, or the data") from error
+        raise _fault(
+            task, f"its rows end after {count} in {_named(error)}{_place(error)}", "correct the task file, or the data"
+        ) from error
 
 
 def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:
@@ -177,8 +182,11 @@ def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:
     except (ValueError, MediaError) as error:
         yield _failed(task, row, number, str(error) or type(error).__name__)
     except Exception as error:
-        raise _fault(task, f"row {number} ends in {_named(error)}{_place(error)}",
-                     "raise a ValueError, with the reason, for a row that cannot be asked") from error
+        raise _fault(
+            task,
+            f"row {number} ends in {_named(error)}{_place(error)}",
+            "raise a ValueError, with the reason, for a row that cannot be asked",
+        ) from error
 
 
 def _failed(task: Task, row: Any, number: int, problem: str) -> Item:
@@ -186,8 +194,11 @@ def _failed(task: Task, row: Any, number: int, problem: str) -> Item:
     code = row.language if isinstance(row, Row) else ""
     if not code:
         if len(task.languages) != 1:
-            raise _fault(task, f"row {number} cannot be asked ({problem}), and nothing says what language it is in",
-                         "name its column, as in HubRows(..., language=COLUMN), or give an Item with a `problem`")
+            raise _fault(
+                task,
+                f"row {number} cannot be asked ({problem}), and nothing says what language it is in",
+                "name its column, as in HubRows(..., language=COLUMN), or give an Item with a `problem`",
+            )
         (code,) = task.languages
     own = row.number if isinstance(row, Row) else number
     return Item(f"{code}/row-{own}", task.name, code, (), Open("", ""), problem=problem)
@@ -204,8 +215,11 @@ def _checked(task: Task, item: Any, number: int) -> Item:
     if wrong is not None:
         raise _fault(task, f"row {number}, item {item.id!r}: {wrong}", "see tvbench/types.py, Item")
     if task.modality == "text" and any(_media(item.messages)):
-        raise _fault(task, f"item {item.id} shows a picture or clip, but the task declares modality \"text\"",
-                     'declare modality="image" or "video"')
+        raise _fault(
+            task,
+            f'item {item.id} shows a picture or clip, but the task declares modality "text"',
+            'declare modality="image" or "video"',
+        )
     return item
 
 
@@ -221,19 +235,22 @@ def _wrong(item: Item) -> Iterator[str]:
     if item.problem is not None and not isinstance(item.problem, str):
         yield "its problem is no text"
     if not isinstance(item.messages, tuple) or not all(isinstance(one, Message) for one in item.messages):
-        yield "its messages are no tuple of Message, as in (Message(\"user\", (\"text\",)),)"
+        yield 'its messages are no tuple of Message, as in (Message("user", ("text",)),)'
         return
     if not item.messages and item.problem is None:
         yield "it has no messages"
     for message in item.messages:
         if not isinstance(message.parts, tuple) or not all(isinstance(part, str | Media) for part in message.parts):
-            yield "the parts of a message are no tuple of texts and Media, as in (picture, \"text\")"
+            yield 'the parts of a message are no tuple of texts and Media, as in (picture, "text")'
 
 
 def _own_task(task: Task, item: Item, number: int) -> Item:
     if item.task != task.name:
-        raise _fault(task, f"row {number}, item {item.id}: it says that it is of task {item.task!r}",
-                     f'give task="{task.name}", or ask.task')
+        raise _fault(
+            task,
+            f"row {number}, item {item.id}: it says that it is of task {item.task!r}",
+            f'give task="{task.name}", or ask.task',
+        )
     return item
 
 
@@ -245,8 +262,11 @@ def _own_language(task: Task, item: Item, ask: Ask) -> Item:
 
     code = code_of(item.language) if is_language(item.language) else item.language
     if task.languages and code not in task.languages and not task.more_languages:
-        raise _fault(task, f"item {item.id} is in '{item.language}', which the task does not declare",
-                     f"declare it in `languages`, or give no item for such rows; declared: {', '.join(task.languages)}")
+        raise _fault(
+            task,
+            f"item {item.id} is in '{item.language}', which the task does not declare",
+            f"declare it in `languages`, or give no item for such rows; declared: {', '.join(task.languages)}",
+        )
     return item if code == item.language or task.more_languages else replace(item, language=code)
 
 
@@ -255,9 +275,15 @@ def _with_problem(item: Item) -> Item:
     absent = [part.load.problem for part in _media(item.messages) if isinstance(part.load, Missing)]
     if not absent:
         return item
-    messages = tuple(replace(message, parts=tuple(
-        part for part in message.parts if not (isinstance(part, Media) and isinstance(part.load, Missing))
-    )) for message in item.messages)
+    messages = tuple(
+        replace(
+            message,
+            parts=tuple(
+                part for part in message.parts if not (isinstance(part, Media) and isinstance(part.load, Missing))
+            ),
+        )
+        for message in item.messages
+    )
     return replace(item, messages=messages, problem=item.problem or absent[0])
 
 
@@ -265,8 +291,10 @@ def _blind(item: Item) -> Item:
     """The item without pictures and clips, wherever they stand. A turn that was nothing else goes with them."""
     if not any(_media(item.messages)):
         return item
-    texts = [replace(message, parts=tuple(part for part in message.parts if isinstance(part, str)))
-             for message in item.messages]
+    texts = [
+        replace(message, parts=tuple(part for part in message.parts if isinstance(part, str)))
+        for message in item.messages
+    ]
     messages = tuple(message for message in texts if message.parts)
     nothing = None if messages else "without its picture or clip there is nothing to ask"
     return replace(item, messages=messages, problem=item.problem or nothing)
@@ -348,17 +376,25 @@ def _check_obeyed(task: Task, ask: Ask) -> None:
     read = set(ask.read)
     split, protocol = ask.split, ask.protocol
     if "split" not in read and "split" in ask.named and split != task.splits[0]:
-        raise _fault(task, f"it never looks at the split, and so cannot be asked for '{split}'",
-                     f"open `ask.split` in the task file, or declare only splits=(\"{task.splits[0]}\",)")
+        raise _fault(
+            task,
+            f"it never looks at the split, and so cannot be asked for '{split}'",
+            f'open `ask.split` in the task file, or declare only splits=("{task.splits[0]}",)',
+        )
     told_apart = protocol in (task.default_protocol, *task.second_bos, *task.primaries)
     if "protocol" not in read and not told_apart:
-        raise _fault(task, f"it never looks at the protocol, and so cannot be asked by '{protocol}'",
-                     "let `item` follow `ask.protocol`, or declare one protocol only")
+        raise _fault(
+            task,
+            f"it never looks at the protocol, and so cannot be asked by '{protocol}'",
+            "let `item` follow `ask.protocol`, or declare one protocol only",
+        )
     for key, setting in task.settings.items():
         name = f"settings.{key}"
         if name in ask.named and name not in read and ask.settings[key] != setting.default:
-            raise UsageError(f"--set {task.name}.{key}: changes nothing under protocol {protocol}, the task does not "
-                             "look at it", "leave it out")
+            raise UsageError(
+                f"--set {task.name}.{key}: changes nothing under protocol {protocol}, the task does not look at it",
+                "leave it out",
+            )
 
 
 def _fault(task: Task, what: str, hint: str) -> UsageError:
@@ -371,6 +407,9 @@ def _named(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """` (mine.py, line 12)`: the last place outside of tvbench where the error passed."""
-    places = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not Path(frame.filename).resolve().is_relative_to(PACKAGE)]
+    places = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not Path(frame.filename).resolve().is_relative_to(PACKAGE)
+    ]
     return f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""

@@ -28,8 +28,16 @@ def sessions_of(manifest: Manifest | None) -> list[Session]:
     model, engine = manifest.model, manifest.engine
     if model == NOBODY or engine == NO_ENGINE or engine.version == NOT_STARTED:
         return []
-    return [Session(manifest.created or None, shown_address(model.url), model.name, model.revision, engine,
-                    command=manifest.command)]
+    return [
+        Session(
+            manifest.created or None,
+            shown_address(model.url),
+            model.name,
+            model.revision,
+            engine,
+            command=manifest.command,
+        )
+    ]
 
 
 def begun(card: ModelCard, engine: EngineInfo, facts: Mapping[str, Any], command: Sequence[str], when: str) -> Session:
@@ -42,8 +50,10 @@ def settled(sessions: Sequence[Session], stored: int) -> list[Session]:
     """`sessions`, with the count of one that was killed: of the `stored` answers those that no other session counts."""
     known = sum(one.count for one in sessions)
     missing = [one for one in sessions if one.answered is None]
-    return [one if one is not (missing[-1] if missing else None) else replace(one, answered=max(0, stored - known))
-            for one in sessions]
+    return [
+        one if one is not (missing[-1] if missing else None) else replace(one, answered=max(0, stored - known))
+        for one in sessions
+    ]
 
 
 def who_answered(sessions: Sequence[Session]) -> str:

@@ -62,8 +62,10 @@ class Ask:
     @property
     def tasks(self) -> tuple[AskedTask, ...]:
         known = {one.name for one in fields(AskedTask)}
-        return tuple(AskedTask(**{name: value for name, value in entry.items() if name in known})
-                     for entry in self.data.get("tasks", ()))
+        return tuple(
+            AskedTask(**{name: value for name, value in entry.items() if name in known})
+            for entry in self.data.get("tasks", ())
+        )
 
     @property
     def model(self) -> Any:
@@ -173,8 +175,10 @@ class Manifest:
         if before is None:
             return mine
         known = before.entries
-        tasks = tuple(replace(entry, rest={**known[entry.task].rest, **entry.rest}) if entry.task in known else entry
-                      for entry in self.tasks)
+        tasks = tuple(
+            replace(entry, rest={**known[entry.task].rest, **entry.rest}) if entry.task in known else entry
+            for entry in self.tasks
+        )
         return replace(mine, created=before.created or mine.created, tasks=tasks, rest={**before.rest, **self.rest})
 
 

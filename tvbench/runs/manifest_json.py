@@ -27,33 +27,45 @@ def manifest_from_json(data: Mapping[str, Any]) -> Manifest:
     _, unknown = _sorted_out(EngineInfo, known.get("engine") or {})
     rest |= {"engine": unknown} if unknown else {}
     values = {name: value for name, value in known.items() if value is not None}
-    return Manifest(**values | {
-        "command": tuple(map(str, values.get("command", ()))),
-        "ask": Ask(values.get("ask", {})),
-        "model": card_from_json(values["model"]) if values.get("model") else NOBODY,
-        "engine": engine_from_json(values.get("engine")) or NO_ENGINE,
-        "judging": _judging_from_json(values["judging"]) if "judging" in values else None,
-        "tasks": tuple(map(_entry_from_json, values["tasks"])),
-        "sessions": _sessions_from_json(values.get("sessions")),
-        "rest": rest,
-    })
+    return Manifest(
+        **values
+        | {
+            "command": tuple(map(str, values.get("command", ()))),
+            "ask": Ask(values.get("ask", {})),
+            "model": card_from_json(values["model"]) if values.get("model") else NOBODY,
+            "engine": engine_from_json(values.get("engine")) or NO_ENGINE,
+            "judging": _judging_from_json(values["judging"]) if "judging" in values else None,
+            "tasks": tuple(map(_entry_from_json, values["tasks"])),
+            "sessions": _sessions_from_json(values.get("sessions")),
+            "rest": rest,
+        }
+    )
 
 
 def manifest_to_json(manifest: Manifest) -> Json:
     """A manifest as it is written, without the fields that say nothing."""
     data: Json = {
-        "run": manifest.run, "source": manifest.source, "created": manifest.created, "updated": manifest.updated,
-        "command": list(manifest.command), "ask": dict(manifest.ask.data),
+        "run": manifest.run,
+        "source": manifest.source,
+        "created": manifest.created,
+        "updated": manifest.updated,
+        "command": list(manifest.command),
+        "ask": dict(manifest.ask.data),
         "model": asdict(manifest.model) if manifest.model != NOBODY else None,
         "engine": asdict(manifest.engine) if manifest.engine != NO_ENGINE else None,
         "decoder": dict(manifest.decoder),
         "judging": _flat(manifest.judging) if manifest.judging else None,
         "tasks": list(map(_entry_to_json, manifest.tasks)),
-        "hardware": dict(manifest.hardware), "packages": dict(manifest.packages), "speed": dict(manifest.speed),
+        "hardware": dict(manifest.hardware),
+        "packages": dict(manifest.packages),
+        "speed": dict(manifest.speed),
         "sessions": None if manifest.sessions is None else [session_to_json(one) for one in manifest.sessions],
     }
-    kept = {name: value for name, value in data.items()
-            if name in ("tasks", "sessions") and value is not None or value not in (None, "", [], {})}
+    kept = {
+        name: value
+        for name, value in data.items()
+        if name in ("tasks", "sessions") and value is not None or value not in (None, "", [], {})
+    }
     return _merged(manifest.rest, kept)
 
 
@@ -121,8 +133,10 @@ def _judging_from_json(data: Mapping[str, Any]) -> JudgeEntry:
 def _sorted_out(kind: type[Any], data: Mapping[str, Any]) -> tuple[Json, Json]:
     """The fields of `data` that `kind` has, and the others."""
     names = {one.name for one in fields(kind)} - {"rest"}
-    return ({name: value for name, value in data.items() if name in names},
-            {name: value for name, value in data.items() if name not in names})
+    return (
+        {name: value for name, value in data.items() if name in names},
+        {name: value for name, value in data.items() if name not in names},
+    )
 
 
 def _flat(value: TaskEntry | Session | JudgeEntry) -> Json:

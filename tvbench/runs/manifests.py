@@ -16,13 +16,32 @@ NAMES = {str: "text", int: "a whole number", list: "a list", dict: "an object", 
 OPTIONAL = (dict, type(None))
 
 FIELDS: dict[str, tuple[type, ...]] = {
-    "tasks": LIST, "model": OBJECT, "engine": OBJECT, "ask": OPTIONAL, "speed": OPTIONAL, "created": TEXT,
-    "updated": TEXT, "judging": OBJECT, "sessions": LIST, "run": TEXT, "source": TEXT, "command": LIST,
-    "decoder": OPTIONAL, "hardware": OPTIONAL, "packages": OPTIONAL,
+    "tasks": LIST,
+    "model": OBJECT,
+    "engine": OBJECT,
+    "ask": OPTIONAL,
+    "speed": OPTIONAL,
+    "created": TEXT,
+    "updated": TEXT,
+    "judging": OBJECT,
+    "sessions": LIST,
+    "run": TEXT,
+    "source": TEXT,
+    "command": LIST,
+    "decoder": OPTIONAL,
+    "hardware": OPTIONAL,
+    "packages": OPTIONAL,
 }
 TASK_FIELDS: dict[str, tuple[type, ...]] = {
-    "task": TEXT, "protocol": TEXT, "primary": TEXT, "signature": TEXT, "items": NUMBER, "warnings": LIST,
-    "metrics": LIST, "logged": OBJECT, "dataset": TEXT,
+    "task": TEXT,
+    "protocol": TEXT,
+    "primary": TEXT,
+    "signature": TEXT,
+    "items": NUMBER,
+    "warnings": LIST,
+    "metrics": LIST,
+    "logged": OBJECT,
+    "dataset": TEXT,
 }
 NEEDED = ("task", "protocol", "primary", "signature")
 MODEL_FIELDS: dict[str, tuple[type, ...]] = {
@@ -33,7 +52,12 @@ MODEL_FIELDS: dict[str, tuple[type, ...]] = {
 ENGINE_FIELDS: dict[str, tuple[type, ...]] = {"name": TEXT, "version": TEXT, "settings": OBJECT}
 ASK_FIELDS: dict[str, tuple[type, ...]] = {"tasks": LIST, "engine": OBJECT}
 JUDGING_FIELDS: dict[str, tuple[type, ...]] = {
-    "run": TEXT, "rubric": OBJECT, "tasks": LIST, "checked": (int, type(None)), "seed": NUMBER, "engine": TEXT,
+    "run": TEXT,
+    "rubric": OBJECT,
+    "tasks": LIST,
+    "checked": (int, type(None)),
+    "seed": NUMBER,
+    "engine": TEXT,
     "chat": (str, type(None)),
 }
 JUDGING_NEEDED = ("rubric", "tasks", "checked", "seed", "engine")
@@ -46,8 +70,12 @@ def shape_problem(data: Mapping[str, Any]) -> str | None:
     problem = _wrong(data, FIELDS, "")
     if problem is None and "engine" in data and not {"name", "version"} <= data["engine"].keys():
         return "it does not say which engine answered"
-    for name, fields in (("model", MODEL_FIELDS), ("engine", ENGINE_FIELDS), ("ask", ASK_FIELDS),
-                         ("judging", JUDGING_FIELDS)):
+    for name, fields in (
+        ("model", MODEL_FIELDS),
+        ("engine", ENGINE_FIELDS),
+        ("ask", ASK_FIELDS),
+        ("judging", JUDGING_FIELDS),
+    ):
         problem = problem or _wrong(data.get(name) or {}, fields, f"{name}.")
     if problem is None and "judging" in data and (missing := [n for n in JUDGING_NEEDED if n not in data["judging"]]):
         return f"judging has no {missing[0]}"

@@ -50,7 +50,12 @@ class PlannedTask:
         build = Build((), self.dataset)
         items = [planned.item for planned in self.items]
         signature = task_signature(
-            self.task, self.options.protocol, build, items, card, engine,
+            self.task,
+            self.options.protocol,
+            build,
+            items,
+            card,
+            engine,
             with_media=not media_left_out(self.task, items, self.options.with_media),
             asked=asked_words(self.task, self.options),
         )
@@ -80,8 +85,11 @@ class Overrides:
 
     def apply(self, sampling: Sampling) -> Sampling:
         """`sampling` with the overridden fields."""
-        changed = {name: value for name in ("max_new_tokens", "temperature", "top_p", "top_k", "seed")
-                   if (value := getattr(self, name)) is not None}
+        changed = {
+            name: value
+            for name in ("max_new_tokens", "temperature", "top_p", "top_k", "seed")
+            if (value := getattr(self, name)) is not None
+        }
         return replace(sampling, **changed)
 
 
@@ -120,8 +128,11 @@ def requests_of(items: Iterable[PlannedItem], *, without: Iterable[str] = ()) ->
         if planned.key not in seen and planned.item.problem is None:
             seen.add(planned.key)
             item = planned.item
-            requests.append(Request(planned.key, item.messages, item.sampling, item.continuation, item.reply_schema,
-                                    item.second_bos))
+            requests.append(
+                Request(
+                    planned.key, item.messages, item.sampling, item.continuation, item.reply_schema, item.second_bos
+                )
+            )
     return requests
 
 
@@ -136,8 +147,13 @@ def plan_task(
     found = gated(task, options)
     second, more = _second_bos(task, options.protocol, card, bos)
     asked = [
-        replace(item, second_bos=second, sampling=overrides.apply(item.sampling), repeat=repeat,
-                id=item.id if not repeat else f"{item.id}@{repeat}")
+        replace(
+            item,
+            second_bos=second,
+            sampling=overrides.apply(item.sampling),
+            repeat=repeat,
+            id=item.id if not repeat else f"{item.id}@{repeat}",
+        )
         for item in found.items
         for repeat in range(overrides.repeats)
     ]
@@ -160,10 +176,14 @@ def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> 
     if not wanted or card.kind != "server":
         return wanted, []
     if bos is not None:
-        raise UsageError("--bos two: a server renders the prompt itself, and cannot be told to begin it with two <bos>",
-                         "leave it out, or use --engine transformers or vllm with the checkpoint")
-    return False, [f"the software of protocol {protocol} begins prompts with two <bos> where the template and the "
-                   "tokenizer each add one; a server renders them in its own way, mostly with one"]
+        raise UsageError(
+            "--bos two: a server renders the prompt itself, and cannot be told to begin it with two <bos>",
+            "leave it out, or use --engine transformers or vllm with the checkpoint",
+        )
+    return False, [
+        f"the software of protocol {protocol} begins prompts with two <bos> where the template and the "
+        "tokenizer each add one; a server renders them in its own way, mostly with one"
+    ]
 
 
 def plan_item(item: Item, card: ModelCard) -> PlannedItem:
@@ -191,20 +211,25 @@ def model_identity(card: ModelCard) -> str:
     return "folder" if card.kind == "folder" else f"{card.kind}:{card.location}"
 
 
-def engine_ask(card: ModelCard, engine: str, *, dtype: str | None = None, max_model_len: int | None = None,
-               **more: Any) -> dict[str, Any]:
+def engine_ask(
+    card: ModelCard, engine: str, *, dtype: str | None = None, max_model_len: int | None = None, **more: Any
+) -> dict[str, Any]:
     """The part of an ask that says how it is computed: everything that can move a score, from the command line and,
     where that is silent, from the card. Arguments without a value leave no trace, but for the two by name."""
     given = argument_labels(score_arguments(card, engine))
-    how = {"name": engine, "dtype": dtype or given.pop("dtype", None),
-           "max_model_len": max_model_len or given.pop("max_model_len", None)}
+    how = {
+        "name": engine,
+        "dtype": dtype or given.pop("dtype", None),
+        "max_model_len": max_model_len or given.pop("max_model_len", None),
+    }
     arguments = {name: value for name, value in given.items() if name not in how}
     found = {"arguments": arguments, "numerics": dict(card.numerics), **more}
     return how | {name: value for name, value in found.items() if value}
 
 
-def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides, engine: Mapping[str, Any]
-             ) -> dict[str, Any]:
+def make_ask(
+    card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides, engine: Mapping[str, Any]
+) -> dict[str, Any]:
     """Everything that makes one run differ from another. Paths are left out: data count by their revision."""
     return {
         "model": [model_identity(card), card.name, card.revision, *filter(None, [prompt_label(card)])],
@@ -221,7 +246,8 @@ def make_ask(card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides
                 "media": planned.options.with_media,
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
-            } | ({"bos": TWO_BOS} if any(one.item.second_bos for one in planned.items) else {})
+            }
+            | ({"bos": TWO_BOS} if any(one.item.second_bos for one in planned.items) else {})
             | ({"code": planned.task.code} if planned.task.code else {})
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],

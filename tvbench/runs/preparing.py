@@ -30,8 +30,9 @@ def prepare(request: Request, decoder: Decoder, sight: Sight = ALL_OF_IT) -> Pre
     for media in media_of(request.messages):
         data = load(media)
         encoded.append(data)
-        medium, size, remarks = _picture(data, media, sight) if media.kind == "image" else _clip(
-            data, media, sight, decoder)
+        medium, size, remarks = (
+            _picture(data, media, sight) if media.kind == "image" else _clip(data, media, sight, decoder)
+        )
         decoded.append(medium)
         pixels += size
         notes.extend(remarks)

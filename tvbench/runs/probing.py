@@ -53,8 +53,14 @@ class Probe:
     example: tuple[str, str, str] | None = field(default=None, compare=False)
 
     def __add__(self, other: Probe) -> Probe:
-        return Probe(self.asked + other.asked, self.same + other.same, self.away + other.away, self.back + other.back,
-                     self.unsteady + other.unsteady, self.example or other.example)
+        return Probe(
+            self.asked + other.asked,
+            self.same + other.same,
+            self.away + other.away,
+            self.back + other.back,
+            self.unsteady + other.unsteady,
+            self.example or other.example,
+        )
 
     @property
     def other(self) -> bool:
@@ -85,8 +91,10 @@ def refusal(found: Probe, card: ModelCard, *, reused: bool) -> UsageError:
     """Why a run does not go on, and what to type."""
     question, before, now = (_short(text) for text in found.example or ("", "", ""))
     where = f" at {shown_address(card.url)}" if card.url else ""
-    ways = ["start the model that answered before, and give the same command again",
-            "--fresh starts over (the old answers are kept in aside/)"]
+    ways = [
+        "start the model that answered before, and give the same command again",
+        "--fresh starts over (the old answers are kept in aside/)",
+    ]
     if card.kind == "server":
         ways.append("--revision TEXT (with --label NAME for the tables) makes it a model of its own")
     if reused:
@@ -94,7 +102,9 @@ def refusal(found: Probe, card: ModelCard, *, reused: bool) -> UsageError:
     ways.append("--same-model goes on, if you know that it is the same")
     return UsageError(
         f"{card.name}{where} does not answer as it did: of {found.asked} stored questions asked again, {found.away} "
-        f"got another answer each time. To {question} it said {before}, and now {now}", "\n  ".join(ways))
+        f"got another answer each time. To {question} it said {before}, and now {now}",
+        "\n  ".join(ways),
+    )
 
 
 def choose(items: Iterable[PlannedItem], kept: Mapping[str, Response], seed: int) -> list[PlannedItem]:
@@ -116,9 +126,7 @@ def choose(items: Iterable[PlannedItem], kept: Mapping[str, Response], seed: int
     return list({one.key: one for one in turns}.values())
 
 
-def _round(
-    engine: Engine, chosen: Sequence[PlannedItem], kept: Mapping[str, Response], prepare: Prepare
-) -> Probe:
+def _round(engine: Engine, chosen: Sequence[PlannedItem], kept: Mapping[str, Response], prepare: Prepare) -> Probe:
     first = _ask(engine, chosen, prepare)
     found = Probe(asked=len(first))
     differing = [one for one in chosen if one.key in first and not _alike(first[one.key], kept[one.key])]
@@ -126,9 +134,11 @@ def _round(
     if not differing:
         return found
     # Among the others in another order, each alone, and among each other: what is computed beside is never the same.
-    again = [_ask(engine, chosen[::-1], prepare),
-             {key: answer for one in differing for key, answer in _ask(engine, [one], prepare).items()},
-             *(_ask(engine, differing, prepare) for _ in range(REPEATS - 2))]
+    again = [
+        _ask(engine, chosen[::-1], prepare),
+        {key: answer for one in differing for key, answer in _ask(engine, [one], prepare).items()},
+        *(_ask(engine, differing, prepare) for _ in range(REPEATS - 2)),
+    ]
     for one in differing:
         draws = [first[one.key], *(answers[one.key] for answers in again if one.key in answers)]
         found += _judged(one, kept[one.key], draws)

@@ -104,9 +104,7 @@ def answer_items(
     return Outcome(len(keys), len(keys & kept.keys()), ledger.answered, ledger.failed)
 
 
-def _serve(
-    engine: Engine, requests: list[Request], prepare: Callable[[Request], Prepared], ledger: _Ledger
-) -> None:
+def _serve(engine: Engine, requests: list[Request], prepare: Callable[[Request], Prepared], ledger: _Ledger) -> None:
     feed = DecodeAhead(requests, prepare, threads=DECODE_THREADS, window=DECODE_WINDOW)
     try:
         for response in engine.serve(feed):

@@ -51,8 +51,10 @@ def named(card: ModelCard, label: str | None, revision: str | None) -> ModelCard
     if not revision.strip() or not revision.isprintable():
         raise UsageError("--revision needs a text that can be read", "for example --revision 2026-11-26")
     if card.kind in ("folder", "builtin"):
-        raise UsageError(f"{card.name} lies on this machine: its revision is its content",
-                         "leave --revision out; --label NAME gives it another name")
+        raise UsageError(
+            f"{card.name} lies on this machine: its revision is its content",
+            "leave --revision out; --label NAME gives it another name",
+        )
     return replace(card, revision=revision.strip())
 
 

@@ -53,7 +53,11 @@ class RunSession:
     UsageError when another process writes the run."""
 
     def __init__(
-        self, folder: Path, plan: Plan, engine: str, options: SessionOptions,
+        self,
+        folder: Path,
+        plan: Plan,
+        engine: str,
+        options: SessionOptions,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.folder = folder
@@ -95,8 +99,9 @@ class RunSession:
         try:
             if self._reused.answers and not requests_of(items, without=known):
                 self._take_over()
-            outcome = answer_items(items, self._writer, known, self._open, self._prepare, counting,
-                                   max_failures=self.options.max_failures)
+            outcome = answer_items(
+                items, self._writer, known, self._open, self._prepare, counting, max_failures=self.options.max_failures
+            )
         finally:
             self._end(counting)
         return outcome
@@ -156,20 +161,22 @@ class RunSession:
 
     def _write_manifest(self) -> None:
         label = engine_label(self._info)
-        self._writer.write_manifest(Manifest(
-            run=self.folder.name,
-            source="tvbench",
-            command=self.options.command,
-            ask=Ask(self.plan.ask),
-            model=self.plan.card,
-            engine=self._info,
-            decoder=self._decoder.info,
-            tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
-            hardware=hardware(),
-            packages=packages(),
-            speed=self._speed,
-            sessions=tuple(self._sessions),
-        ))
+        self._writer.write_manifest(
+            Manifest(
+                run=self.folder.name,
+                source="tvbench",
+                command=self.options.command,
+                ask=Ask(self.plan.ask),
+                model=self.plan.card,
+                engine=self._info,
+                decoder=self._decoder.info,
+                tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
+                hardware=hardware(),
+                packages=packages(),
+                speed=self._speed,
+                sessions=tuple(self._sessions),
+            )
+        )
 
     def _open(self) -> Engine:
         engine = open_engine(self.engine, self.plan.card, options=self.options.engine)
@@ -234,8 +241,12 @@ def engine_label(engine: EngineInfo) -> str:
 
 def hardware() -> dict[str, Any]:
     """What the machine is, as far as the standard library can tell."""
-    return {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count(),
-            "python": platform.python_version()}
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
 
 
 def packages() -> dict[str, str]:

@@ -101,7 +101,14 @@ def comparable(signature: str) -> str:
 
 
 def task_signature(
-    task: Task, protocol: str, build: Build, items: list[Item], card: ModelCard, engine: str, *, with_media: bool,
+    task: Task,
+    protocol: str,
+    build: Build,
+    items: list[Item],
+    card: ModelCard,
+    engine: str,
+    *,
+    with_media: bool,
     asked: Mapping[str, str] | None = None,
 ) -> str:
     """The signature of one task in one run. `engine` is `name@version+settings`, as the manifest has it; `asked` are

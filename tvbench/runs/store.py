@@ -43,8 +43,10 @@ MANIFEST, REQUESTS, RESPONSES, SCORES, RESULT, LOCK = (
 )
 
 
-AGAIN = ("run the same `tvbench run` command again (or `tvbench import`, or `tvbench judge`): it writes the file, and "
-         "answers are kept")
+AGAIN = (
+    "run the same `tvbench run` command again (or `tvbench import`, or `tvbench judge`): it writes the file, and "
+    "answers are kept"
+)
 
 
 class DamagedError(UsageError):
@@ -197,8 +199,10 @@ class RunFolder:
         try:
             data = read_json(path)
         except FileNotFoundError:
-            raise UsageError(f"{self.path} holds no run ({name} is missing)",
-                             hint if self.response_files() else "`tvbench leaderboard` lists the runs") from None
+            raise UsageError(
+                f"{self.path} holds no run ({name} is missing)",
+                hint if self.response_files() else "`tvbench leaderboard` lists the runs",
+            ) from None
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:

@@ -77,8 +77,12 @@ def check_ordinary(path: Path) -> None:
 def _is_deeper(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most + 1):
-        level = [inner for outer in level if isinstance(outer, dict | list)
-                 for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
         if not level:
             return False
     return True

@@ -55,7 +55,8 @@ def settle_pairs(items: Sequence[Item], scores: Sequence[Score]) -> list[Score]:
     by_item = {score.item: score for score in scores}
     return [
         _settled(score, [by_item.get(name) for name in wrong.get(right[score.item], ())])
-        if score.item in right else score
+        if score.item in right
+        else score
         for score in scores
     ]
 

@@ -77,8 +77,9 @@ def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 
     place = {name: number for number, name in enumerate(names)}
     sums = [_by_cluster(group, place) for group in groups]
     scores = [group.score for group in groups]
-    first, second = (_macro([score(one[side].sum(0)) for score, one in zip(scores, sums, strict=True)])
-                     for side in (0, 1))
+    first, second = (
+        _macro([score(one[side].sum(0)) for score, one in zip(scores, sums, strict=True)]) for side in (0, 1)
+    )
     difference = float(second - first)
     p = _randomisation(sums, scores, difference, resamples, seed)
     strata = _strata(groups, place)
@@ -87,8 +88,17 @@ def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 
     spread = float(drawn.std())
     normal = NormalDist()
     detectable = (normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(POWER)) * spread if spread > TINY else None
-    return Comparison(float(first), float(second), difference, float(low), float(high), p,
-                      sum(len(group.first) for group in groups), len(names), detectable)
+    return Comparison(
+        float(first),
+        float(second),
+        difference,
+        float(low),
+        float(high),
+        p,
+        sum(len(group.first) for group in groups),
+        len(names),
+        detectable,
+    )
 
 
 def _expanded(clusters: int) -> tuple[float, float]:
@@ -151,8 +161,9 @@ def _bootstrap(
         for members in strata:
             count = len(members)
             times[:, members] = random.multinomial(count, np.full(count, 1 / count), size)
-        drawn.append(_macro([score(times @ one[1]) - score(times @ one[0])
-                             for one, score in zip(sums, scores, strict=True)]))
+        drawn.append(
+            _macro([score(times @ one[1]) - score(times @ one[0]) for one, score in zip(sums, scores, strict=True)])
+        )
     return np.concatenate(drawn)
 
 

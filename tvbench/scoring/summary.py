@@ -74,7 +74,9 @@ class _Corpora:
         key = (language, *(record.item.id for record in used), "", *(record.item.id for record in texts))
         if key not in self.done:
             self.done[key] = {
-                **self._translations(language, used), **_pooled_ocr(used), **self._foreign(language, texts)
+                **self._translations(language, used),
+                **_pooled_ocr(used),
+                **self._foreign(language, texts),
             }
         return self.done[key]
 
@@ -281,8 +283,10 @@ def _count_warnings(counts: Counts, by_language: Mapping[str, Slice], primary: s
     warnings: list[str] = []
     missing = counts.expected - counts.answered - counts.failed
     if counts.failed or missing:
-        warnings.append(f"of {counts.expected} items {counts.failed} failed and {missing} have no answer; "
-                        "the figures cover the others")
+        warnings.append(
+            f"of {counts.expected} items {counts.failed} failed and {missing} have no answer; "
+            "the figures cover the others"
+        )
     have = [code for code, part in by_language.items() if primary in part.metrics]
     lack = [code for code, part in by_language.items() if primary not in part.metrics and part.counts.expected]
     if have and lack:

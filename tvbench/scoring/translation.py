@@ -58,8 +58,10 @@ def tokenizer(language: str) -> tuple[str, str]:
     name = "char" if base in _BY_CHARACTER else _TOKENIZERS.get(base, "13a")
     missing = [module for module in _NEEDS.get(name, ()) if importlib.util.find_spec(module) is None]
     if missing:
-        return "char", (f"BLEU for {language} counts characters, because its tokenizer {name} is not installed: "
-                        f"pip install 'tvbench[cjk]'")
+        return "char", (
+            f"BLEU for {language} counts characters, because its tokenizer {name} is not installed: "
+            f"pip install 'tvbench[cjk]'"
+        )
     return name, ""
 
 

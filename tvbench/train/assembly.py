@@ -68,13 +68,21 @@ def _described(plan: ModelPlan, work: Path, seed: int, files: Sequence[str] = PA
     else:
         vision, vision_weights = _vision_part(plan, files)
     ids = {name: token_of(work, name) for name in ("<image>", "<video>") if name == "<image>" or _takes_clips(plan)}
-    config = llava_config(plan.family, text, vision, image_token=ids["<image>"], video_token=ids.get("<video>"),
-                          most_tiles=plan.max_tiles, dtype="float32",
-                          vision_embed_scale="unfolded" if plan.vision_scale == "sqrt_hidden" else "folded")
+    config = llava_config(
+        plan.family,
+        text,
+        vision,
+        image_token=ids["<image>"],
+        video_token=ids.get("<video>"),
+        most_tiles=plan.max_tiles,
+        dtype="float32",
+        vision_embed_scale="unfolded" if plan.vision_scale == "sqrt_hidden" else "folded",
+    )
     write_json(work / "config.json", config)
     write_json(work / "generation_config.json", _generation(work, text))
-    write_processors(work, plan.family, tile=int(vision["image_size"]), patch=int(vision["patch_size"]),
-                     most_tiles=plan.max_tiles)
+    write_processors(
+        work, plan.family, tile=int(vision["image_size"]), patch=int(vision["patch_size"]), most_tiles=plan.max_tiles
+    )
     return _all(text_weights, vision_weights, _bridge(vision, text, seed))
 
 
@@ -99,11 +107,15 @@ def _generation(folder: Path, text: dict[str, Any]) -> dict[str, Any]:
     given = text.get("eos_token_id", 1)
     ends = given if isinstance(given, list) else [given]
     if not all(type(token) is int for token in ends):
-        raise EngineError(f"the text model's eos_token_id is {given!r}", "a whole number or a list of them, in its "
-                          "config.json")
+        raise EngineError(
+            f"the text model's eos_token_id is {given!r}", "a whole number or a list of them, in its config.json"
+        )
     stops = list(dict.fromkeys([*ends, token_of(folder, "<end_of_turn>")]))
-    return {"bos_token_id": text.get("bos_token_id", 2), "eos_token_id": stops,
-            "pad_token_id": text.get("pad_token_id", 0)}
+    return {
+        "bos_token_id": text.get("bos_token_id", 2),
+        "eos_token_id": stops,
+        "pad_token_id": text.get("pad_token_id", 0),
+    }
 
 
 # ── The bridge ────────────────────────────────────────────────────────────────────────────────────
@@ -131,8 +143,10 @@ def _text_part(plan: ModelPlan, work: Path, files: Sequence[str]) -> tuple[dict[
     folder = part_folder(plan.text, plan.text_revision, files)
     config = _config(folder)
     if config.get("model_type") != "gemma2":
-        raise UsageError(f"{plan.text} is a {config.get('model_type')} model; Gemma2 is what this assembly is for",
-                         "for example --set model.text=Unbabel/Tower-Plus-2B")
+        raise UsageError(
+            f"{plan.text} is a {config.get('model_type')} model; Gemma2 is what this assembly is for",
+            "for example --set model.text=Unbabel/Tower-Plus-2B",
+        )
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     added = ["<image>", "<video>"] if _takes_clips(plan) else ["<image>"]
     tokenizer.add_special_tokens({"extra_special_tokens": added})
@@ -168,14 +182,26 @@ def _vision_part(plan: ModelPlan, files: Sequence[str]) -> tuple[dict[str, Any],
     given = SiglipVisionConfig(**{name: value for name, value in config.items() if name != "model_type"}).to_dict()
     layers = plan.vision_layers or int(given["num_hidden_layers"])
     if layers > int(given["num_hidden_layers"]):
-        raise UsageError(f"{plan.vision} has {given['num_hidden_layers']} layers, not {layers}",
-                         "--set model.vision_layers=N")
+        raise UsageError(
+            f"{plan.vision} has {given['num_hidden_layers']} layers, not {layers}", "--set model.vision_layers=N"
+        )
     for name, value in (("image_size", plan.image_size), ("patch_size", plan.patch_size)):
         if int(given[name]) != value:
-            raise UsageError(f"{plan.vision} has {name} {given[name]}, the recipe says {value}",
-                             f"--set model.{name}={given[name]}, or another tower")
-    keep = ("hidden_size", "intermediate_size", "num_attention_heads", "image_size", "patch_size", "hidden_act",
-            "layer_norm_eps", "num_channels", "attention_dropout")
+            raise UsageError(
+                f"{plan.vision} has {name} {given[name]}, the recipe says {value}",
+                f"--set model.{name}={given[name]}, or another tower",
+            )
+    keep = (
+        "hidden_size",
+        "intermediate_size",
+        "num_attention_heads",
+        "image_size",
+        "patch_size",
+        "hidden_act",
+        "layer_norm_eps",
+        "num_channels",
+        "attention_dropout",
+    )
     vision = {name: given[name] for name in keep if name in given}
     vision |= {"model_type": "siglip_vision_model", "num_hidden_layers": layers, "vision_use_head": False}
     return vision, _vision_tensors(folder, layers)
@@ -250,13 +276,19 @@ def open_model(
 
     logging.disable_progress_bar()  # ours is the progress that is watched
     model, report = model_class(folder).from_pretrained(
-        folder, dtype=dtype, attn_implementation=attentions(attention, tower), local_files_only=True,
-        output_loading_info=True)
+        folder,
+        dtype=dtype,
+        attn_implementation=attentions(attention, tower),
+        local_files_only=True,
+        output_loading_info=True,
+    )
     for name in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         found = sorted(map(str, report.get(name) or ()))
         if found:
-            raise EngineError(f"{folder}: {len(found)} {name.replace('_', ' ')}, first {found[0]}",
-                              "`tvbench doctor` says what is wrong with it")
+            raise EngineError(
+                f"{folder}: {len(found)} {name.replace('_', ' ')}, first {found[0]}",
+                "`tvbench doctor` says what is wrong with it",
+            )
     return model
 
 
@@ -271,6 +303,8 @@ def model_class(folder: Path) -> Any:
 def attentions(text: str, tower: str) -> dict[str, str]:
     """As transformers wants to be told. Raises UsageError for one that ignores Gemma2's soft-cap."""
     if text == "sdpa":
-        raise UsageError("SDPA ignores Gemma2's attention soft-cap and would train another model",
-                         "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU")
+        raise UsageError(
+            "SDPA ignores Gemma2's attention soft-cap and would train another model",
+            "attention: eager on a CPU, flash_attention_2 or flex_attention on a GPU",
+        )
     return {"": tower, "vision_config": tower, "text_config": text}

@@ -68,9 +68,7 @@ def _masks(config: Any, make: Any) -> Any:
     return {"full_attention": make(None), "sliding_attention": make(config.sliding_window)}
 
 
-def _block_mask(
-    segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, window: int | None
-) -> Any:
+def _block_mask(segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, window: int | None) -> Any:
     from torch.nn.attention.flex_attention import create_block_mask
 
     def allowed(b: torch.Tensor, h: torch.Tensor, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:

@@ -75,8 +75,10 @@ def _best(stage: Stage, here: Hardware) -> str:
 def _asked(stage: Stage, here: Hardware) -> str:
     missing = _missing(stage, here)
     if missing:
-        raise UsageError(f"stage {stage.number}: attention {stage.attention} {missing}",
-                         f"--set stage{stage.number}.attention=auto takes {_best(stage, here)} here")
+        raise UsageError(
+            f"stage {stage.number}: attention {stage.attention} {missing}",
+            f"--set stage{stage.number}.attention=auto takes {_best(stage, here)} here",
+        )
     return stage.attention
 
 

@@ -72,9 +72,7 @@ def read_progress(path: Path) -> Progress:
         raise UsageError(f"{path} is not a whole checkpoint: {error}", "remove it; an older one is used") from error
 
 
-def save(
-    folder: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, world: World
-) -> Path:
+def save(folder: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, world: World) -> Path:
     """Write a checkpoint, all processes together. Raises TvbenchError where there is no room; older ones stay."""
     target = folder / f"step-{progress.step:06}"
     work = folder / f".{target.name}.partial"
@@ -111,8 +109,10 @@ def load(path: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, world
         with torch.no_grad(), _quietly():
             dcp.load(state, storage_reader=HuggingFaceStorageReader(str(path)), no_dist=world.size == 1)
     except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
-        raise UsageError(f"{path} is damaged: {str(error).strip().splitlines()[-1]}",
-                         "remove that folder; the checkpoint before it is used then") from error
+        raise UsageError(
+            f"{path} is damaged: {str(error).strip().splitlines()[-1]}",
+            "remove that folder; the checkpoint before it is used then",
+        ) from error
     random_state = state.get(f"random.{world.rank}")
     if random_state is not None:
         torch.set_rng_state(random_state)
@@ -122,12 +122,16 @@ def load(path: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, world
 def _check_shapes(path: Path, state: Mapping[str, Any], known: Mapping[str, tuple[int, ...]]) -> None:
     missing = [name for name in state if name not in known]
     if missing:
-        raise UsageError(f"{path} is not whole: {len(missing)} tensors are missing, first {missing[0]}",
-                         "remove that folder; the checkpoint before it is used then")
+        raise UsageError(
+            f"{path} is not whole: {len(missing)} tensors are missing, first {missing[0]}",
+            "remove that folder; the checkpoint before it is used then",
+        )
     wrong = [name for name, tensor in state.items() if known[name] != tuple(tensor.shape)]
     if wrong:
-        raise UsageError(f"{path} does not fit: {len(wrong)} tensors are of another shape, first {wrong[0]}",
-                         "it is of another model or stage: use another --output")
+        raise UsageError(
+            f"{path} does not fit: {len(wrong)} tensors are of another shape, first {wrong[0]}",
+            "it is of another model or stage: use another --output",
+        )
 
 
 # ── State by name ─────────────────────────────────────────────────────────────────────────────────
@@ -178,8 +182,8 @@ def _quietly() -> Iterator[None]:
 def _not_saved(target: Path, error: BaseException) -> TvbenchError:
     kept = newest(target.parent)
     reason = "the disk is full" if is_full(error) else f"{type(error).__name__}: {error}"
-    return TvbenchError(f"could not save {target}: {reason}",
-                        f"the last good checkpoint is {kept or 'the start of the stage'}; make room and run the same "
-                        "command with --resume")
-
-
+    return TvbenchError(
+        f"could not save {target}: {reason}",
+        f"the last good checkpoint is {kept or 'the start of the stage'}; make room and run the same "
+        "command with --resume",
+    )

@@ -101,8 +101,10 @@ def _mean_rows(most_tiles: int, tile: int, patch: int, sizes: tuple[tuple[int, i
 def _spread() -> tuple[tuple[int, int], ...]:
     """Heights at even steps, widths by the golden ratio: every shape comes up, and always the same ones."""
     wide = LARGEST - SMALLEST
-    return tuple((SMALLEST + int((number + 0.5) / PICTURES * wide), SMALLEST + int(number * 0.6180339887 % 1 * wide))
-                 for number in range(PICTURES))
+    return tuple(
+        (SMALLEST + int((number + 0.5) / PICTURES * wide), SMALLEST + int(number * 0.6180339887 % 1 * wide))
+        for number in range(PICTURES)
+    )
 
 
 def _text_rows(entry: Entry, stage: Stage) -> int:

@@ -112,8 +112,9 @@ def _room(folder: Path) -> Iterator[Path]:
     try:
         yield work
     except OSError as error:
-        raise TvbenchError(f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"
-                           ) from error
+        raise TvbenchError(
+            f"cannot write {folder}: {error.strerror or error}", "make room; what was there is as it was"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -157,8 +158,10 @@ def _compare(folder: Path, like: Path, sums: Mapping[str, int]) -> None:
         differ = (source.original.keys() - {HEAD}) ^ written.original.keys()
         differ |= {name for name in written.original if _sum(written.load(name)) != sums.get(name)}
     if differ:
-        raise EngineError(f"{folder}: {len(differ)} tensors are not what was written, first {min(differ)}",
-                          "is the disk sound? run the same command with --resume")
+        raise EngineError(
+            f"{folder}: {len(differ)} tensors are not what was written, first {min(differ)}",
+            "is the disk sound? run the same command with --resume",
+        )
 
 
 def exported(model: Any, *, fold: float, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
@@ -191,8 +194,10 @@ def verify(expected: Sequence[torch.Tensor], folder: Path, *, tolerance: float) 
     found = logits(open_model(folder), vision_scale(folder))
     worst = max(float((one - other).abs().max()) for one, other in zip(expected, found, strict=True))
     if not worst <= tolerance:
-        raise EngineError(f"the written checkpoint's logits differ from the model's by {worst:.3g}",
-                          "this is a bug of the exporter: please report the recipe")
+        raise EngineError(
+            f"the written checkpoint's logits differ from the model's by {worst:.3g}",
+            "this is a bug of the exporter: please report the recipe",
+        )
     return worst
 
 
@@ -246,5 +251,3 @@ def _put_in_place(work: Path, folder: Path) -> None:
         folder.rename(old)
     work.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-

@@ -59,8 +59,10 @@ def fitted(value: Any, hint: Any, place: str) -> Any:
         return fitted(value, next(one for one in inner if one is not type(None)), place)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{place}: must be a list, not {_shortly(value)}",
-                             f"for example [{', '.join(_SPOKEN[kind][1] for kind in inner if kind in _SPOKEN)}]")
+            raise UsageError(
+                f"{place}: must be a list, not {_shortly(value)}",
+                f"for example [{', '.join(_SPOKEN[kind][1] for kind in inner if kind in _SPOKEN)}]",
+            )
         kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
         if len(kinds) != len(value):
             raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}", "a list is [a, b]")
@@ -90,5 +92,9 @@ def _shortly(value: Any) -> str:
     return said if len(said) <= 60 else f"{said[:57]}..."
 
 
-_SPOKEN = {int: ("a whole number", "64"), float: ("a number", "1e-5"), bool: ("true or false", "true"),
-           str: ("text", "en")}
+_SPOKEN = {
+    int: ("a whole number", "64"),
+    float: ("a number", "1e-5"),
+    bool: ("true or false", "true"),
+    str: ("text", "en"),
+}

@@ -156,13 +156,26 @@ class Loop:
         mfu = operations / seconds / self.peak if self.peak else None
         if self.record is not None:
             self.record.skipped(step, [(broken.sample, broken.reason) for broken in skipped])
-            self.record.step(step, {"loss": loss, "gradient_norm": norm, "rates": rates, "samples": samples,
-                                    "tokens": int(tokens), "data_seconds": waited, "step_seconds": learned,
-                                    "tokens_per_second": tokens / seconds, "operations": operations, "mfu": mfu,
-                                    "skipped": lost})
+            self.record.step(
+                step,
+                {
+                    "loss": loss,
+                    "gradient_norm": norm,
+                    "rates": rates,
+                    "samples": samples,
+                    "tokens": int(tokens),
+                    "data_seconds": waited,
+                    "step_seconds": learned,
+                    "tokens_per_second": tokens / seconds,
+                    "operations": operations,
+                    "mfu": mfu,
+                    "skipped": lost,
+                },
+            )
         left = (time.perf_counter() - began) / (step - first) * (self.steps - step)
-        self.on_step(StepDone(step, self.steps, loss, tokens / seconds, left, mfu, self.progress.skipped, waited,
-                              learned))
+        self.on_step(
+            StepDone(step, self.steps, loss, tokens / seconds, left, mfu, self.progress.skipped, waited, learned)
+        )
 
     def _gradients(self, batches: list[Any]) -> float:
         """Forward and backward over this process's share; the loss over everybody's.
@@ -204,8 +217,9 @@ class Loop:
         step, skipped = self.progress.step, self.progress.skipped
         if not self.progress.samples and step in (self.steps, HOPELESS_STEPS):
             stage = f"stage {self.stage.number} ({self.stage.name})"
-            raise TvbenchError(f"{stage}: none of {skipped:,} samples can be used",
-                               f"{self.folder / SKIPPED} says why for each")
+            raise TvbenchError(
+                f"{stage}: none of {skipped:,} samples can be used", f"{self.folder / SKIPPED} says why for each"
+            )
 
     def _not_a_number(self, loss: float) -> TvbenchError:
         kept = checkpoint.newest(self.folder / "checkpoints")

@@ -45,8 +45,13 @@ def memory(model: ModelPlan, counted: Parameters, stage: Stage, gpus: int) -> Me
     trained = sum(getattr(counted, part) for part in stage.rates)
     states = ((WEIGHT + GRADIENT + MOMENTS) * trained + WEIGHT * (counted.total - trained)) / gpus
     vocabulary = 0 if stage.objective == "patches" else dimensions(model)["vocabulary"]
-    return Memory(states, _gathered(model, counted, stage, gpus), _reduced(model, counted, stage, gpus),
-                  _kept(model, stage), float(3 * 4 * CHUNK * vocabulary))
+    return Memory(
+        states,
+        _gathered(model, counted, stage, gpus),
+        _reduced(model, counted, stage, gpus),
+        _kept(model, stage),
+        float(3 * 4 * CHUNK * vocabulary),
+    )
 
 
 def _width(stage: Stage) -> int:

@@ -37,15 +37,24 @@ def batch_operations(model: ModelPlan, stage: Stage, batch: Counted) -> float:
     """Of a micro-batch, padding not counted."""
     patches = batch.tiles * (model.image_size // model.patch_size) ** 2
     return sample_operations(model, stage, 0, patches) + sum(
-        sample_operations(model, stage, length, 0) for length in batch.lengths)
+        sample_operations(model, stage, length, 0) for length in batch.lengths
+    )
 
 
 def as_built(model: ModelPlan, config: Any) -> ModelPlan:
     """The plan with the dimensions of a LLaVA model's configuration, which a recipe need not state."""
     text, vision = config.text_config, config.vision_config
-    sizes = {"hidden": text.hidden_size, "layers": text.num_hidden_layers, "heads": text.num_attention_heads,
-             "kv_heads": text.num_key_value_heads, "head_dim": text.head_dim, "intermediate": text.intermediate_size,
-             "vocabulary": text.vocab_size, "vision_hidden": vision.hidden_size,
-             "vision_layers": vision.num_hidden_layers, "vision_heads": vision.num_attention_heads,
-             "vision_intermediate": vision.intermediate_size}
+    sizes = {
+        "hidden": text.hidden_size,
+        "layers": text.num_hidden_layers,
+        "heads": text.num_attention_heads,
+        "kv_heads": text.num_key_value_heads,
+        "head_dim": text.head_dim,
+        "intermediate": text.intermediate_size,
+        "vocabulary": text.vocab_size,
+        "vision_hidden": vision.hidden_size,
+        "vision_layers": vision.num_hidden_layers,
+        "vision_heads": vision.num_attention_heads,
+        "vision_intermediate": vision.intermediate_size,
+    }
     return replace(model, image_size=vision.image_size, patch_size=vision.patch_size, sizes={**model.sizes, **sizes})

@@ -10,9 +10,7 @@ from torch import nn
 from tvbench.train.stages import Part, Stage
 
 
-def make_optimizer(
-    stage: Stage, trained: Mapping[Part, Sequence[tuple[str, nn.Parameter]]]
-) -> torch.optim.AdamW:
+def make_optimizer(stage: Stage, trained: Mapping[Part, Sequence[tuple[str, nn.Parameter]]]) -> torch.optim.AdamW:
     """One or two groups a part: weight decay, where there is any, spares vectors (biases and norms)."""
     groups = []
     for part, named in trained.items():

@@ -63,7 +63,8 @@ class Output:
         if chosen and missing is not None:
             raise UsageError(
                 f"stage {only} goes on from stage {missing.number} ({missing.name}), which is not in {self.path}",
-                f"--stage {missing.number} first, or no --stage for all; --reuse DIR takes it from another run")
+                f"--stage {missing.number} first, or no --stage for all; --reuse DIR takes it from another run",
+            )
         return tuple(chosen)
 
     def begin(self) -> None:
@@ -90,17 +91,20 @@ class Output:
                 raise UsageError(f"{self.path} is not empty and holds no training run", "choose another --output")
             return ()
         if not resume:
-            raise UsageError(f"{self.path} holds a training run already",
-                             "--resume goes on with it; --output DIR starts over")
+            raise UsageError(
+                f"{self.path} holds a training run already", "--resume goes on with it; --output DIR starts over"
+            )
         before = _read(path)
         stages = list(before["stages"])
         while stages and not (self.path / f"{stages[-1]['number']}-{stages[-1]['name']}").exists():
             stages.pop()
         differs = _difference(before, self._said, stages)
         if differs:
-            raise UsageError(f"{self.path} was begun with another recipe: {differs}",
-                             "use the same --recipe, --size, --variant and --set, or another --output; --reuse "
-                             f"{self.path} with a new --output keeps the stages that are the same")
+            raise UsageError(
+                f"{self.path} was begun with another recipe: {differs}",
+                "use the same --recipe, --size, --variant and --set, or another --output; --reuse "
+                f"{self.path} with a new --output keeps the stages that are the same",
+            )
         return stages
 
 
@@ -120,9 +124,10 @@ def room_for(output: Path) -> Iterator[None]:
         if isinstance(error, TvbenchError) or not is_full(error):
             raise
         shutil.rmtree(output / ".assembled.partial", ignore_errors=True)
-        raise TvbenchError(f"the disk is full: {output} cannot be written",
-                           "make room and run the same command with --resume: it goes on from what was saved last"
-                           ) from error
+        raise TvbenchError(
+            f"the disk is full: {output} cannot be written",
+            "make room and run the same command with --resume: it goes on from what was saved last",
+        ) from error
 
 
 def _read(path: Path) -> Said:

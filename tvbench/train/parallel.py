@@ -90,9 +90,7 @@ def shard(trainee: nn.Module, world: World, *, bfloat16: bool) -> None:
         return
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-    policy = MixedPrecisionPolicy(
-        param_dtype=torch.bfloat16 if bfloat16 else torch.float32, reduce_dtype=torch.float32
-    )
+    policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16 if bfloat16 else torch.float32, reduce_dtype=torch.float32)
     mesh = dist.device_mesh.init_device_mesh(world.device.type, (world.size,))
     for layer in layers_of(trainee):
         fully_shard(layer, mesh=mesh, mp_policy=policy)

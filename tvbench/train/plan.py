@@ -96,10 +96,12 @@ def _even(stage: Stage, gpus: int) -> bool:
 def plan_stage(model: ModelPlan, counted: Parameters, stage: Stage, machine: Machine) -> StagePlan:
     """One stage's figures. Raises UsageError where its batch does not divide among the GPUs."""
     if not _even(stage, machine.gpus):
-        raise UsageError(f"stage {stage.number} ({stage.name}): a batch of {stage.batch} samples does not divide into "
-                         f"{machine.gpus} GPUs with micro-batches of {stage.micro_batch}",
-                         f"--set stage{stage.number}.batch=N with N a multiple of {stage.micro_batch * machine.gpus}, "
-                         "another micro_batch, or other --gpus")
+        raise UsageError(
+            f"stage {stage.number} ({stage.name}): a batch of {stage.batch} samples does not divide into "
+            f"{machine.gpus} GPUs with micro-batches of {stage.micro_batch}",
+            f"--set stage{stage.number}.batch=N with N a multiple of {stage.micro_batch * machine.gpus}, "
+            "another micro_batch, or other --gpus",
+        )
     entries = [entry for entry in stage.data if stage.keep_source in ("all", entry.source_language)]
     counts = [taken(entry) for entry in entries]
     rows, samples, steps = _amounts(stage, entries, counts)
@@ -136,8 +138,10 @@ def _amounts(
     long as none of its data are at hand."""
     if stage.objective == "patches":
         if stage.steps is None:
-            raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
-                             f"say when it ends: --set {stage.name}.steps=N")
+            raise UsageError(
+                f"stage {stage.number} ({stage.name}) draws pictures without end",
+                f"say when it ends: --set {stage.name}.steps=N",
+            )
         return None, stage.steps * stage.batch, stage.steps
     known = [count for count in counts if count is not None]
     rows = sum(known) if known else None
@@ -146,9 +150,7 @@ def _amounts(
     return rows, samples, stage.steps if samples is None else steps_of(stage, samples)
 
 
-def _over_all(
-    stage: Stage, steps: int | None, counts: Sequence[int | None], each: Sequence[float]
-) -> float | None:
+def _over_all(stage: Stage, steps: int | None, counts: Sequence[int | None], each: Sequence[float]) -> float | None:
     """What the samples of all steps come to, when one of each dataset comes to `each`. A single dataset need not be
     counted for that, nor one beside others that are."""
     shares = [1] if len(counts) == 1 else [count or 0 for count in counts]
@@ -166,8 +168,10 @@ def _unknown(stage: Stage, entries: Sequence[Entry], counts: Sequence[int | None
         found.append("languages: how many samples are left is known when the data are read; the plan counts all")
     for entry, count in zip(entries, counts, strict=True):
         if count is None:
-            found.append(f"{entry.name}: its samples are counted when they are fetched; none of them is in this plan "
-                         f"(--set datasets.{entry.name}.samples=N states a number)")
+            found.append(
+                f"{entry.name}: its samples are counted when they are fetched; none of them is in this plan "
+                f"(--set datasets.{entry.name}.samples=N states a number)"
+            )
     return tuple(found)
 
 
@@ -175,10 +179,16 @@ def _too_long(stage: Stage, entries: Sequence[Entry], model: ModelPlan) -> tuple
     """Datasets whose pictures or clips alone fill the context."""
     if stage.objective == "patches":
         return ()
-    long = [(entry, rows) for entry in entries
-            if entry.tokens is None and (rows := visual_rows(entry, stage, model)) >= stage.max_length]
-    return tuple(f"{entry.name}: {rows:,} rows of a picture or clip do not fit into a context of {stage.max_length:,}; "
-                 "training skips such samples" for entry, rows in long)
+    long = [
+        (entry, rows)
+        for entry in entries
+        if entry.tokens is None and (rows := visual_rows(entry, stage, model)) >= stage.max_length
+    ]
+    return tuple(
+        f"{entry.name}: {rows:,} rows of a picture or clip do not fit into a context of {stage.max_length:,}; "
+        "training skips such samples"
+        for entry, rows in long
+    )
 
 
 def _each(entry: Entry, stage: Stage, model: ModelPlan) -> float:
@@ -192,6 +202,11 @@ def files(recipe: Recipe, output: Path, only: int | None) -> list[str]:
     for stage in recipe.stages:
         if only is None or stage.number == only:
             folder = f"{output}/{stage.number}-{stage.name}"
-            names += [f"{folder}/metrics.jsonl", f"{folder}/skipped.jsonl", f"{folder}/loss.png",
-                      f"{folder}/checkpoints/step-N/", f"{folder}/model/"]
+            names += [
+                f"{folder}/metrics.jsonl",
+                f"{folder}/skipped.jsonl",
+                f"{folder}/loss.png",
+                f"{folder}/checkpoints/step-N/",
+                f"{folder}/model/",
+            ]
     return [*names, f"{output}/export/"] if only in (None, recipe.stages[-1].number) else names

@@ -31,15 +31,35 @@ PART_BELOW_1 = Range(lambda value: 0 <= value < 1, "from 0 to below 1")
 
 RANGES: Mapping[str, Range] = {
     # a stage
-    "number": AT_LEAST_0, "batch": AT_LEAST_1, "micro_batch": AT_LEAST_1, "epochs": ABOVE_0, "steps": AT_LEAST_1,
-    "stated_samples": AT_LEAST_1, "warmup": PART_BELOW_1, "final_rate": PART, "betas": PART_BELOW_1, "eps": ABOVE_0,
-    "weight_decay": AT_LEAST_0, "clip": ABOVE_0, "max_length": Range(lambda value: value >= 2, "2 or more"),
-    "frames": AT_LEAST_1, "save_every": ABOVE_0, "log_every": AT_LEAST_1, "workers": AT_LEAST_0,
-    "seed": Range(lambda value: 0 <= value < 2**63, "from 0 to 2**63 - 1"), "rates": AT_LEAST_0,
+    "number": AT_LEAST_0,
+    "batch": AT_LEAST_1,
+    "micro_batch": AT_LEAST_1,
+    "epochs": ABOVE_0,
+    "steps": AT_LEAST_1,
+    "stated_samples": AT_LEAST_1,
+    "warmup": PART_BELOW_1,
+    "final_rate": PART,
+    "betas": PART_BELOW_1,
+    "eps": ABOVE_0,
+    "weight_decay": AT_LEAST_0,
+    "clip": ABOVE_0,
+    "max_length": Range(lambda value: value >= 2, "2 or more"),
+    "frames": AT_LEAST_1,
+    "save_every": ABOVE_0,
+    "log_every": AT_LEAST_1,
+    "workers": AT_LEAST_0,
+    "seed": Range(lambda value: 0 <= value < 2**63, "from 0 to 2**63 - 1"),
+    "rates": AT_LEAST_0,
     # a dataset
-    "weight": AT_LEAST_0, "most_per_language": AT_LEAST_1, "samples": AT_LEAST_1, "tokens": AT_LEAST_1,
+    "weight": AT_LEAST_0,
+    "most_per_language": AT_LEAST_1,
+    "samples": AT_LEAST_1,
+    "tokens": AT_LEAST_1,
     # a model
-    "image_size": AT_LEAST_1, "patch_size": AT_LEAST_1, "vision_layers": AT_LEAST_1, "max_tiles": AT_LEAST_1,
+    "image_size": AT_LEAST_1,
+    "patch_size": AT_LEAST_1,
+    "vision_layers": AT_LEAST_1,
+    "max_tiles": AT_LEAST_1,
 }
 """By field; of a list or a mapping, every value. Every number is finite besides."""
 
@@ -67,18 +87,24 @@ def check_entry(entry: Entry, place: str) -> None:
     """Raises UsageError for two places, a sampling that cannot be read, and what the generated world does not have."""
     places = [name for name in ("path", "hub", "generated") if getattr(entry, name)]
     if len(places) > 1:
-        raise UsageError(f"{place}: both {' and '.join(places)} are named, and data lie in one place",
-                         f"--set datasets.{entry.name}.{places[-1]}=null")
+        raise UsageError(
+            f"{place}: both {' and '.join(places)} are named, and data lie in one place",
+            f"--set datasets.{entry.name}.{places[-1]}=null",
+        )
     if not SAMPLING.fullmatch(entry.sampling):
-        raise UsageError(f"{place}.sampling: '{entry.sampling}' cannot be read",
-                         "all, first:N, end:N or random:N; N may be 10%")
+        raise UsageError(
+            f"{place}.sampling: '{entry.sampling}' cannot be read", "all, first:N, end:N or random:N; N may be 10%"
+        )
     if entry.generated is not None:
         _check_languages(entry.languages, f"{place}.languages")
         if set(entry.languages) == {"en"} and str(entry.options.get("kind")).endswith("translation"):
-            raise UsageError(f"{place}.languages: translations are from English, and there is no other language",
-                             f"--set 'datasets.{entry.name}.languages=[de]'")
-        _check_counts({name: value for name, value in entry.options.items() if name in OPTIONS}, OPTIONS,
-                      f"{place}.options")
+            raise UsageError(
+                f"{place}.languages: translations are from English, and there is no other language",
+                f"--set 'datasets.{entry.name}.languages=[de]'",
+            )
+        _check_counts(
+            {name: value for name, value in entry.options.items() if name in OPTIONS}, OPTIONS, f"{place}.options"
+        )
 
 
 def check_model(model: ModelPlan, place: str) -> None:
@@ -88,18 +114,20 @@ def check_model(model: ModelPlan, place: str) -> None:
         if not getattr(model, name):
             raise UsageError(f"{place}.{name} is empty", f"--set model.{name}=ORG/NAME, or a folder")
     if model.patch_size > model.image_size:
-        raise UsageError(f"{place}: patches of {model.patch_size} pixels do not fit into {model.image_size}",
-                         "--set model.patch_size=14")
+        raise UsageError(
+            f"{place}: patches of {model.patch_size} pixels do not fit into {model.image_size}",
+            "--set model.patch_size=14",
+        )
     for name, value in model.sizes.items():
         if name not in SIZES:
             raise unknown_name(f"size in {place}.sizes", str(name), SIZES)
         if name == "languages":
             if not isinstance(value, list | tuple) or not value:
-                raise UsageError(f"{place}.sizes.languages: must be a list of languages, not {value!r}",
-                                 "such as [en, de]")
+                raise UsageError(
+                    f"{place}.sizes.languages: must be a list of languages, not {value!r}", "such as [en, de]"
+                )
             _check_languages(value, f"{place}.sizes.languages")
-    _check_counts({name: value for name, value in model.sizes.items() if name != "languages"}, SIZES,
-                  f"{place}.sizes")
+    _check_counts({name: value for name, value in model.sizes.items() if name != "languages"}, SIZES, f"{place}.sizes")
 
 
 def _check_languages(languages: Sequence[Any], place: str) -> None:

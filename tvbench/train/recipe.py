@@ -119,13 +119,16 @@ def _shaped(raw: Raw, where: str) -> Raw:
     for key in raw:
         if key not in TOP:
             raise unknown_name(f"key of {where}", str(key), TOP)
-    shaped = {key: _mapping(value, MAPPINGS[key], f"{where}: {key}") if key in MAPPINGS else value
-              for key, value in raw.items()}
+    shaped = {
+        key: _mapping(value, MAPPINGS[key], f"{where}: {key}") if key in MAPPINGS else value
+        for key, value in raw.items()
+    }
     if "stages" in raw:
         stages = raw["stages"] or []
         if not (isinstance(stages, list) and all(isinstance(one, dict) for one in stages)):
-            raise UsageError(f"{where}: stages must be a list of mappings",
-                             "- {name: vision, number: 2, data: [...], ...}")
+            raise UsageError(
+                f"{where}: stages must be a list of mappings", "- {name: vision, number: 2, data: [...], ...}"
+            )
         shaped["stages"] = [_mapping(stage, 1, f"{where}: stages") for stage in stages]
     return shaped
 
@@ -137,8 +140,9 @@ def _mapping(value: Any, depth: int, place: str) -> Raw:
         raise UsageError(f"{place} must be a mapping, not {value!r}", "write {KEY: VALUE}")
     for name in value:
         if not isinstance(name, str):
-            raise UsageError(f"{place}: the key {name!r} is no text",
-                             QUOTE if isinstance(name, bool) else f"quote it: '{name}'")
+            raise UsageError(
+                f"{place}: the key {name!r} is no text", QUOTE if isinstance(name, bool) else f"quote it: '{name}'"
+            )
     return value if depth == 1 else {name: _mapping(one, depth - 1, f"{place}.{name}") for name, one in value.items()}
 
 
@@ -197,8 +201,9 @@ def _variant(raw: Raw, variant: str, size: str | None, where: str) -> Raw:
     if not by_size:
         return dict(given)
     if size not in given:
-        raise UsageError(f"recipe {where}: {kind}={choice} comes in sizes {', '.join(given)}",
-                         f"--size {next(iter(given))}")
+        raise UsageError(
+            f"recipe {where}: {kind}={choice} comes in sizes {', '.join(given)}", f"--size {next(iter(given))}"
+        )
     return _mapping(given[size], 1, f"recipe {where}: {kind}={choice}.{size}")
 
 
@@ -232,16 +237,22 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
         for stage in raw.get("stages", []):
             _put(stage, path, value)
     else:
-        raise unknown_name("setting", ".".join(path), [*names_of(Stage), "model.max_tiles", "stage1.batch", "datasets"],
-                           "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage")
+        raise unknown_name(
+            "setting",
+            ".".join(path),
+            [*names_of(Stage), "model.max_tiles", "stage1.batch", "datasets"],
+            "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage",
+        )
 
 
 def _kept(stages: list[Raw], numbers: Any, where: str) -> list[Raw]:
     """The stages of these numbers. Raises UsageError for what is no list of them."""
     known = [stage.get("number") for stage in stages]
     if not isinstance(numbers, list) or not numbers or any(type(one) is not int or one not in known for one in numbers):
-        raise UsageError(f"recipe {where}: stages: must be a list of stage numbers, not {numbers!r}",
-                         f"for example stages=[{known[-1] if known else 1}]; there are {', '.join(map(str, known))}")
+        raise UsageError(
+            f"recipe {where}: stages: must be a list of stage numbers, not {numbers!r}",
+            f"for example stages=[{known[-1] if known else 1}]; there are {', '.join(map(str, known))}",
+        )
     return [stage for stage in stages if stage.get("number") in numbers]
 
 
@@ -310,8 +321,12 @@ def _check_used(raw: Raw, recipe: Recipe, known: Sequence[str]) -> None:
     for name in raw.get("datasets", {}):
         if name not in used and name not in known:
             last = recipe.stages[-1].number
-            raise unknown_name(f"dataset of recipe {recipe.name}", name, {*known, *used},
-                               f"to learn from a new one: --set stage{last}.data={name}")
+            raise unknown_name(
+                f"dataset of recipe {recipe.name}",
+                name,
+                {*known, *used},
+                f"to learn from a new one: --set stage{last}.data={name}",
+            )
 
 
 def _listed(names: Any, place: str) -> list[str]:

@@ -33,8 +33,10 @@ def shared_folders(recipe: Mapping[str, Any], earlier: Path) -> list[str]:
             break
         stages.append(folder)
     if not stages:
-        raise UsageError(f"{earlier} has trained no stage in the way this recipe does",
-                         "--reuse takes the stages before the first that differs")
+        raise UsageError(
+            f"{earlier} has trained no stage in the way this recipe does",
+            "--reuse takes the stages before the first that differs",
+        )
     return ["assembled", *stages]
 
 

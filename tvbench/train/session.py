@@ -124,8 +124,9 @@ def train(
         tell = on_event if here.first else _nobody
         for stage, corpus in work:
             source = _able(corpus, _start(recipe, output, stage), stage_folder(output, stage), here)
-            run = _StageRun(recipe, stage, corpus, source, stage_folder(output, stage), here, wandb, peak, tell,
-                            stopping)
+            run = _StageRun(
+                recipe, stage, corpus, source, stage_folder(output, stage), here, wandb, peak, tell, stopping
+            )
             if not run.train():
                 return False
         if here.first and (only is None or only == recipe.stages[-1].number):
@@ -145,8 +146,10 @@ def _corpus(stage: Stage, here: World) -> Corpus | None:
     attention_of(stage, here.device)
     if stage.objective == "patches":
         if stage.steps is None:
-            raise UsageError(f"stage {stage.number} ({stage.name}) draws pictures without end",
-                             f"say when it ends: --set {stage.name}.steps=N")
+            raise UsageError(
+                f"stage {stage.number} ({stage.name}) draws pictures without end",
+                f"say when it ends: --set {stage.name}.steps=N",
+            )
         return None
     corpus = stage_corpus(stage)
     if not len(corpus):
@@ -214,22 +217,35 @@ class _StageRun:
             fill(model, self.source, here.device)
         trained = freeze_all_but(trainee, stage.rates)
         make_feed, steps, samples = self._feed()
-        loop = Loop(stage, steps, trainee, make_optimizer(stage, trained), make_feed, self.folder, self._digest(), here,
-                    on_step=self.on_event, stopping=self.stopping, peak=self.peak,
-                    operations=partial(batch_operations, as_built(self.recipe.model, model.config), stage))
+        loop = Loop(
+            stage,
+            steps,
+            trainee,
+            make_optimizer(stage, trained),
+            make_feed,
+            self.folder,
+            self._digest(),
+            here,
+            on_step=self.on_event,
+            stopping=self.stopping,
+            peak=self.peak,
+            operations=partial(batch_operations, as_built(self.recipe.model, model.config), stage),
+        )
         if newest(self.folder / "checkpoints") is not None:
             loop.resume()
             if loop.progress.digest != loop.digest:
                 raise UsageError(f"{self.folder} holds checkpoints of other settings", "start over in another --output")
-        counts = [sum(one.numel() for one in trainee.parameters() if one.requires_grad or not kept)
-                  for kept in (True, False)]
+        counts = [
+            sum(one.numel() for one in trainee.parameters() if one.requires_grad or not kept) for kept in (True, False)
+        ]
         self.on_event(Begun(stage, loop.progress.step, steps, samples, *counts))
         with self._record(loop.progress.step) as loop.record:
             done = loop.progress.step >= steps or loop.run()
         picture = None
         if done:
-            write_stage(trainee.model, self.folder / "model", like=self.source, scale=vision_scale(self.source),
-                        world=here)
+            write_stage(
+                trainee.model, self.folder / "model", like=self.source, scale=vision_scale(self.source), world=here
+            )
             picture = plot(self.folder, f"{stage.number} {stage.name}") if here.first else None
         self.on_event(Ended(stage, self.folder, done, loop.progress.samples, loop.progress.skipped, picture))
         return done
@@ -246,8 +262,11 @@ class _StageRun:
             config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))["vision_config"]
             steps = steps_of(stage, 0)
             level = int(stage.data[0].options.get("level", 2)) if stage.data else 2
-            return (lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
-                    steps, steps * stage.batch)
+            return (
+                lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
+                steps,
+                steps * stage.batch,
+            )
         steps = steps_of(stage, len(corpus))
         encoder = Encoder(self.source, stage)
         remark = loading(encoder, stage, here).remark

@@ -9,8 +9,19 @@ from typing import Any
 from tvbench.errors import UsageError
 from tvbench.train.stages import ModelPlan
 
-KEYS = ("hidden", "layers", "heads", "kv_heads", "head_dim", "intermediate", "vocabulary", "vision_hidden",
-        "vision_layers", "vision_heads", "vision_intermediate")
+KEYS = (
+    "hidden",
+    "layers",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "intermediate",
+    "vocabulary",
+    "vision_hidden",
+    "vision_layers",
+    "vision_heads",
+    "vision_intermediate",
+)
 
 
 @dataclass(frozen=True, slots=True)

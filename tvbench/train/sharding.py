@@ -37,14 +37,17 @@ def fill(model: nn.Module, folder: Path, device: torch.device) -> None:
         differ = {name for name in places.values() if name != HEAD} ^ (weights.original.keys() - {HEAD})
         if differ:
             first = min(map(str, differ))
-            raise EngineError(f"{folder}: {len(differ)} tensors are missing or left over, first {first}",
-                              "`tvbench doctor` says what is wrong with it")
+            raise EngineError(
+                f"{folder}: {len(differ)} tensors are missing or left over, first {first}",
+                "`tvbench doctor` says what is wrong with it",
+            )
         filled: dict[int, nn.Parameter] = {}
         state = {}
         for name, parameter in model.named_parameters(remove_duplicate=False):
             if id(parameter) not in filled:  # embedding and head are one
-                filled[id(parameter)] = nn.Parameter(_own_rows(parameter, places[name] or "", weights, device),
-                                                     requires_grad=parameter.requires_grad)
+                filled[id(parameter)] = nn.Parameter(
+                    _own_rows(parameter, places[name] or "", weights, device), requires_grad=parameter.requires_grad
+                )
             state[name] = filled[id(parameter)]
     model.load_state_dict(state, strict=False, assign=True)
     for module in model.modules():
@@ -60,8 +63,9 @@ def _own_rows(parameter: Any, name: str, weights: Weights, device: torch.device)
     rows = weights.span(name, first, first + local.shape[0]).float().to(device)
     if rows.shape != local.shape:
         raise EngineError(f"tensor {name} is of another shape than the model's", "is it the recipe's checkpoint?")
-    return DTensor.from_local(rows, mesh, parameter.placements, run_check=False, shape=parameter.shape,
-                              stride=parameter.stride())
+    return DTensor.from_local(
+        rows, mesh, parameter.placements, run_check=False, shape=parameter.shape, stride=parameter.stride()
+    )
 
 
 @contextmanager

@@ -88,10 +88,13 @@ def _chosen(answer: Answer) -> int | None:
 
 
 def _mean_score(answers: Sequence[Answer], place: int) -> float | None:
-    return _mean([
-        1 - answer.lost for answer in answers
-        if answer.lost is not None and isinstance(answer.item.target, Choice) and answer.item.target.gold == place
-    ])
+    return _mean(
+        [
+            1 - answer.lost
+            for answer in answers
+            if answer.lost is not None and isinstance(answer.item.target, Choice) and answer.item.target.gold == place
+        ]
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

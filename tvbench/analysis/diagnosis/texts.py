@@ -87,25 +87,100 @@ def seems_cut_off(text: str, limit: int) -> bool:
 
 # ── Openings ──────────────────────────────────────────────────────────────────────────────────────
 
-_REFUSALS = tuple(normalise(opening) for opening in (
-    "I'm sorry", "I am sorry", "Sorry, ", "I apologize", "I cannot", "I can't", "I can not", "I'm unable",
-    "I am unable", "I'm not able", "I am not able", "Unfortunately, I", "As an AI", "I don't see an image",
-    "I do not see", "I cannot see",
-    "Es tut mir leid", "Tut mir leid", "Ich kann nicht", "Ich kann leider", "Ich kann das Bild nicht",
-    "Leider kann ich", "Entschuldigung", "Als KI",
-    "Je suis désolé", "Désolé", "Je ne peux pas", "Je ne suis pas en mesure", "Malheureusement, je",
-    "Lo siento", "Lamento", "No puedo", "No soy capaz", "Como modelo de lenguaje",
-    "Mi dispiace", "Non posso", "Non sono in grado", "Purtroppo",
-    "Desculpe", "Sinto muito", "Lamento", "Não posso", "Não consigo", "Não sou capaz", "Infelizmente",
-    "Het spijt me", "Sorry, maar", "Ik kan niet", "Ik kan geen", "Helaas",
-    "Извините", "К сожалению", "Простите", "Я не могу",
-    "Je mi líto", "Omlouvám se", "Nemohu", "Bohužel",
-    "Przepraszam", "Przykro mi", "Nie mogę", "Niestety",
-    "죄송", "미안", "申し訳", "すみません", "ごめんなさい",
-    "对不起", "抱歉", "很抱歉", "我无法", "我不能", "對不起", "我無法",
-    "मुझे खेद", "माफ़ कीजिए", "क्षमा करें", "मैं असमर्थ", "عذرا", "آسف", "أعتذر", "لا أستطيع", "لا يمكنني",
-    "Maaf", "Üzgünüm", "Xin lỗi", "Tôi không thể", "ขออภัย", "ขอโทษ",
-))
+_REFUSALS = tuple(
+    normalise(opening)
+    for opening in (
+        "I'm sorry",
+        "I am sorry",
+        "Sorry, ",
+        "I apologize",
+        "I cannot",
+        "I can't",
+        "I can not",
+        "I'm unable",
+        "I am unable",
+        "I'm not able",
+        "I am not able",
+        "Unfortunately, I",
+        "As an AI",
+        "I don't see an image",
+        "I do not see",
+        "I cannot see",
+        "Es tut mir leid",
+        "Tut mir leid",
+        "Ich kann nicht",
+        "Ich kann leider",
+        "Ich kann das Bild nicht",
+        "Leider kann ich",
+        "Entschuldigung",
+        "Als KI",
+        "Je suis désolé",
+        "Désolé",
+        "Je ne peux pas",
+        "Je ne suis pas en mesure",
+        "Malheureusement, je",
+        "Lo siento",
+        "Lamento",
+        "No puedo",
+        "No soy capaz",
+        "Como modelo de lenguaje",
+        "Mi dispiace",
+        "Non posso",
+        "Non sono in grado",
+        "Purtroppo",
+        "Desculpe",
+        "Sinto muito",
+        "Lamento",
+        "Não posso",
+        "Não consigo",
+        "Não sou capaz",
+        "Infelizmente",
+        "Het spijt me",
+        "Sorry, maar",
+        "Ik kan niet",
+        "Ik kan geen",
+        "Helaas",
+        "Извините",
+        "К сожалению",
+        "Простите",
+        "Я не могу",
+        "Je mi líto",
+        "Omlouvám se",
+        "Nemohu",
+        "Bohužel",
+        "Przepraszam",
+        "Przykro mi",
+        "Nie mogę",
+        "Niestety",
+        "죄송",
+        "미안",
+        "申し訳",
+        "すみません",
+        "ごめんなさい",
+        "对不起",
+        "抱歉",
+        "很抱歉",
+        "我无法",
+        "我不能",
+        "對不起",
+        "我無法",
+        "मुझे खेद",
+        "माफ़ कीजिए",
+        "क्षमा करें",
+        "मैं असमर्थ",
+        "عذرا",
+        "آسف",
+        "أعتذر",
+        "لا أستطيع",
+        "لا يمكنني",
+        "Maaf",
+        "Üzgünüm",
+        "Xin lỗi",
+        "Tôi không thể",
+        "ขออภัย",
+        "ขอโทษ",
+    )
+)
 """How refusals begin. Not seen: any other language, and a refusal in the middle of an answer."""
 
 _PREAMBLE = re.compile(
@@ -122,8 +197,13 @@ _PREAMBLE = re.compile(
 def opens_like_refusal(text: str) -> bool:
     """Whether `text` begins as refusals do."""
     opening = normalise(text[:200])
-    return any(opening.startswith(known) and not opening[len(known) : len(known) + 1].isalpha()
-               or written_without_blanks(known) and opening.startswith(known) for known in _REFUSALS)
+    return any(
+        opening.startswith(known)
+        and not opening[len(known) : len(known) + 1].isalpha()
+        or written_without_blanks(known)
+        and opening.startswith(known)
+        for known in _REFUSALS
+    )
 
 
 def has_preamble(text: str, reference: str) -> bool:

@@ -34,8 +34,14 @@ def kind_of(data: bytes) -> str:
         return "mov"
     if start.startswith(b"RIFF") and start[8:12] in (b"AVI ", b"AVIX"):
         return "avi"
-    marks = ((EBML, "matroska"), (b"FLV\x01", "flv"), (b"OggS", "ogg"), (b"\0\0\1\xba", "mpeg"),
-             (b"\0\0\1\xb3", "mpegvideo"), (b"GIF8", "gif"))
+    marks = (
+        (EBML, "matroska"),
+        (b"FLV\x01", "flv"),
+        (b"OggS", "ogg"),
+        (b"\0\0\1\xba", "mpeg"),
+        (b"\0\0\1\xb3", "mpegvideo"),
+        (b"GIF8", "gif"),
+    )
     found = next((name for mark, name in marks if start.startswith(mark)), "")
     return found or ("mpegts" if _packet_length(data) else "")
 

@@ -84,7 +84,10 @@ def _answer(job: dict[str, Any], data: bytes, answers: IO[bytes]) -> None:
     try:
         clip, notes = decode_clip(data, job["name"], job["frames"], job["size"])
         head: dict[str, Any] = {
-            "shape": clip.frames.shape, "times": clip.times, "duration": clip.duration, "notes": notes
+            "shape": clip.frames.shape,
+            "times": clip.times,
+            "duration": clip.duration,
+            "notes": notes,
         }
         body = np.ascontiguousarray(clip.frames).data.cast("B")
     except MediaError as error:

@@ -33,8 +33,12 @@ grids of TowerVision have 0.9 million."""
 STRIP_ROWS = 256
 ORIENTATION = 0x0112
 TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
 """How EXIF says that a picture is to be turned."""
@@ -168,8 +172,11 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
         raise MediaError(f"{size}; the limit is {max_pixels // 1_000_000} million", hint)
     if (memory := _memory(image)) > MAX_MEMORY:
         kind = "a progressive JPEG" if image.format in JPEGS else f"a {image.format} picture"
-        raise MediaError(f"{size}; as {kind} it takes {memory // 1_000_000} MB to decode, and the limit is "
-                         f"{MAX_MEMORY // 1_000_000}", hint)
+        raise MediaError(
+            f"{size}; as {kind} it takes {memory // 1_000_000} MB to decode, and the limit is "
+            f"{MAX_MEMORY // 1_000_000}",
+            hint,
+        )
 
 
 def _orientation(image: Image.Image) -> int:

@@ -81,9 +81,15 @@ class Decoder:
             try:
                 if self._folder is None:
                     self._folder = tempfile.TemporaryDirectory(prefix="tvbench-", ignore_cleanup_errors=True)
-                process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                           stderr=subprocess.DEVNULL, start_new_session=True, cwd=self._folder.name,
-                                           env=environment())
+                process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    cwd=self._folder.name,
+                    env=environment(),
+                )
             except OSError as error:
                 raise MediaError(f"the decoder of clips cannot be started: {error}") from error
             self._started.add(process)
@@ -118,8 +124,9 @@ class Decoder:
             if self._closed:
                 raise MediaError(CLOSED) from error
             reason = f"took longer than {self.timeout_s:g} s" if late.is_set() else "crashed the decoder"
-            raise MediaError(f"{name} {reason}", "--video-timeout SECONDS changes the limit" if late.is_set() else "") \
-                from error
+            raise MediaError(
+                f"{name} {reason}", "--video-timeout SECONDS changes the limit" if late.is_set() else ""
+            ) from error
         finally:
             timer.cancel()
 

@@ -22,8 +22,17 @@ from tvbench.data.sources.tables import head, json_rows, parquet_rows
 from tvbench.errors import UsageError, unknown_name
 from tvbench.types import Media
 
-__all__ = ["Blob", "Rows", "available_splits", "check_data_file", "local_folder", "media_from", "open_rows",
-           "picture_file", "read_text_lines"]
+__all__ = [
+    "Blob",
+    "Rows",
+    "available_splits",
+    "check_data_file",
+    "local_folder",
+    "media_from",
+    "open_rows",
+    "picture_file",
+    "read_text_lines",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,11 @@ def open_rows(
 
 
 def available_splits(
-    repo: str, *, data: Path | None = None, config: str | None = None, revision: str | None = None,
+    repo: str,
+    *,
+    data: Path | None = None,
+    config: str | None = None,
+    revision: str | None = None,
     offline: bool = False,
 ) -> tuple[str, ...]:
     """The splits that `open_rows` would find, in the order of their names."""
@@ -94,7 +107,12 @@ def available_splits(
 
 
 def media_from(
-    value: Any, kind: Literal["image", "video"], rows: Rows, *, name: str, frames: int | None = None,
+    value: Any,
+    kind: Literal["image", "video"],
+    rows: Rows,
+    *,
+    name: str,
+    frames: int | None = None,
     size: int | None = None,
 ) -> Media:
     """A Media for a cell: a Blob, {"bytes", "path"}, bytes, base64, or a path from the top of the data folder or from

@@ -86,8 +86,13 @@ def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
         if not isinstance(entry, Mapping) or (config is not None and entry.get("config_name") != config):
             continue
         for split, patterns in _declared_files(entry.get("data_files")):
-            matching = [path for path in sorted(folder.rglob("*")) if path.suffix in ENDINGS and path.is_file()
-                        and any(fnmatch(path.relative_to(folder).as_posix(), pattern) for pattern in patterns)]
+            matching = [
+                path
+                for path in sorted(folder.rglob("*"))
+                if path.suffix in ENDINGS
+                and path.is_file()
+                and any(fnmatch(path.relative_to(folder).as_posix(), pattern) for pattern in patterns)
+            ]
             if matching:
                 found.setdefault(split, []).extend(matching)
     return found

@@ -32,8 +32,10 @@ def safe_path(
         try:
             path = Path(os.path.normpath(root / place / relative))
             if not path.is_relative_to(root) or not is_inside(root, path):
-                raise MediaError(f"{name}: {relative[:SHOWN]} lies outside the data folder {folder}, or is a link that "
-                                 "leads out of it; name the folder that it leads to as the data's own")
+                raise MediaError(
+                    f"{name}: {relative[:SHOWN]} lies outside the data folder {folder}, or is a link that "
+                    "leads out of it; name the folder that it leads to as the data's own"
+                )
             if path.is_file():
                 return path
             if not path.is_dir() and path.exists():
@@ -59,8 +61,10 @@ def _homes(root: Path) -> Iterator[Path]:
 def check_data_file(folder: Path, path: Path) -> None:
     """Raises UsageError for a file of rows that is none, or a link that leads out of the data folder."""
     if not is_inside(folder, path):
-        raise UsageError(f"{path} is a link that leads out of the data folder {folder}",
-                         "give --data the folder that holds the file itself, or copy the file")
+        raise UsageError(
+            f"{path} is a link that leads out of the data folder {folder}",
+            "give --data the folder that holds the file itself, or copy the file",
+        )
     if not path.is_file():
         raise UsageError(f"{path} is not an ordinary file", "copy it again")
 

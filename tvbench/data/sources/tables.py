@@ -57,8 +57,9 @@ def parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
         if not plain:
             rows = [{} for _ in range(file.metadata.row_group(group).num_rows)]
         for index, row in enumerate(rows):
-            blobs = {name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index, number))
-                     for name in media}
+            blobs = {
+                name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index, number)) for name in media
+            }
             yield {name: blobs[name] if name in blobs else row[name] for name in schema.names}
             number += 1
 

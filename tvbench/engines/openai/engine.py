@@ -172,8 +172,9 @@ class OpenAIEngine:
     def _gone(self, last: Held) -> EngineError:
         said = "stopped answering" if self._caller.answers else "gives no answers"
         slow = "; a slow server needs a larger --timeout" if last.timed_out else ""
-        return EngineError(f"the server at {self.url} {said}: {last.reason}",
-                           f"{KEPT}start it and run the same command again{slow}")
+        return EngineError(
+            f"the server at {self.url} {said}: {last.reason}", f"{KEPT}start it and run the same command again{slow}"
+        )
 
     def _drop_all(self) -> None:
         for future in list(self._under_way):
@@ -210,8 +211,11 @@ class OpenAIEngine:
         if request.continuation is not None and dialect.kind != OFFERED_BY:
             raise Refused(not_offered(dialect.kind))
         # PNG and base64 of many frames take a while: beside the event loop.
-        shown = prepared if self._card is None else replace(
-            prepared, request=replace(request, messages=tuple(arranged(request.messages, self._card))))
+        shown = (
+            prepared
+            if self._card is None
+            else replace(prepared, request=replace(request, messages=tuple(arranged(request.messages, self._card))))
+        )
         messages = await asyncio.to_thread(chat_messages, shown, dialect.video)
         if request.continuation is not None:
             return await score(self._caller, self.url, prepared, messages, dialect)

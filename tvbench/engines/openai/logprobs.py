@@ -22,8 +22,10 @@ LOWEST, HIGHEST = -1e6, 1e-3
 
 def not_offered(kind: str) -> str:
     """Why there are no log-probabilities here, and what to do."""
-    return (f"this server ({kind or 'of unknown kind'}) gives no log-probabilities of a given text; "
-            "serve the model with vLLM, or use --engine transformers or vllm")
+    return (
+        f"this server ({kind or 'of unknown kind'}) gives no log-probabilities of a given text; "
+        "serve the model with vLLM, or use --engine transformers or vllm"
+    )
 
 
 def with_continuation(messages: list[Json], text: str) -> list[Json]:
@@ -33,9 +35,7 @@ def with_continuation(messages: list[Json], text: str) -> list[Json]:
     return [*messages, {"role": "assistant", "content": text}]
 
 
-async def score(
-    caller: Caller, url: str, prepared: Prepared, messages: list[Json], dialect: Dialect
-) -> Response:
+async def score(caller: Caller, url: str, prepared: Prepared, messages: list[Json], dialect: Dialect) -> Response:
     """The Response with `logprobs`, natural logs, one a token of the continuation; its text is the continuation.
 
     `seconds` is left open. Raises what Caller.post raises.
@@ -50,8 +50,10 @@ async def score(
         raise Refused("the continuation to be scored is empty")
     if scored != wanted:
         # Most templates trim what they are given; then another text would be scored than was asked for.
-        raise Refused("the server's chat template changes the text to be scored (a blank at its start or end?); "
-                      "use --engine transformers or vllm")
+        raise Refused(
+            "the server's chat template changes the text to be scored (a blank at its start or end?); "
+            "use --engine transformers or vllm"
+        )
 
     def body() -> Json:
         asked = dialect.body(prepared.request, full)
@@ -65,8 +67,15 @@ async def score(
     answer, logprobs = reply.value
     response = to_response(prepared, Answered(answer, reply.attempts), dialect)
     prompt_tokens = None if answer.tokens_in is None else answer.tokens_in - len(scored)
-    return replace(response, text=text, finish="stop", tokens_in=prompt_tokens, tokens_out=0, logprobs=logprobs,
-                   notes=prepared.notes)
+    return replace(
+        response,
+        text=text,
+        finish="stop",
+        tokens_in=prompt_tokens,
+        tokens_out=0,
+        logprobs=logprobs,
+        notes=prepared.notes,
+    )
 
 
 def pick(rows: tuple[Any, ...], tokens: list[int]) -> tuple[float, ...]:
@@ -90,15 +99,20 @@ def _logprob(value: object) -> float:
 
 def common_prefix(first: list[int], second: list[int]) -> int:
     """How many tokens the two begin with alike. A text may merge with the last token of the prompt."""
-    return next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
-                min(len(first), len(second)))
+    return next(
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def conversation(model: str, messages: list[Json]) -> Json:
     """What `/tokenize` is asked for a conversation; an assistant's last turn is left open."""
     open_turn = messages[-1]["role"] == "assistant"
-    return {"model": model, "messages": messages, "add_generation_prompt": not open_turn,
-            "continue_final_message": open_turn}
+    return {
+        "model": model,
+        "messages": messages,
+        "add_generation_prompt": not open_turn,
+        "continue_final_message": open_turn,
+    }
 
 
 async def _tokens(caller: Caller, url: str, body: Json) -> list[int]:

@@ -25,12 +25,25 @@ MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "
 """The formats that every server reads. Others are sent as PNG."""
 CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
 NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
-OPTIONAL = ("response_format", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "repeat_last_n", "seed",
-            "stop", "top_p", "temperature")
+OPTIONAL = (
+    "response_format",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "repeat_penalty",
+    "repeat_last_n",
+    "seed",
+    "stop",
+    "top_p",
+    "temperature",
+)
 """What may be left out when a server refuses it, the extensions of local servers first."""
 EXTENSIONS = frozenset(OPTIONAL[1:6])
-REFUSAL = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
-                     r"invalid|must be|no longer|deprecated", re.IGNORECASE)
+REFUSAL = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
+    r"invalid|must be|no longer|deprecated",
+    re.IGNORECASE,
+)
 
 LONGEST_ANSWER = 1 << 20
 """Characters. No request asks for so many."""

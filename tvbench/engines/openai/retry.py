@@ -154,8 +154,10 @@ class Caller:
     def _stop_for_all(self, trouble: Trouble) -> None:
         """Raises EngineError for what every other request would meet too."""
         if trouble.status == 401:
-            raise EngineError(f"the server refuses the key: {trouble.message}",
-                              "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server")
+            raise EngineError(
+                f"the server refuses the key: {trouble.message}",
+                "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server",
+            )
         if trouble.status in ONE_FOR_ALL and not self.answers:
             raise EngineError(f"the server refuses the first request: {trouble.message}", self.hint)
         if trouble.parameter == "insufficient_quota":
@@ -169,8 +171,10 @@ class Caller:
         held_until = max(self._not_before, now)
         more = max(0.0, now + seconds - held_until)
         if max(seconds, self._waited_s + more) > LONGEST_RETRY_AFTER_S:
-            raise EngineError(f"the server asks to wait {_minutes(self._waited_s + seconds)}: {trouble.message}",
-                              KEPT + "run the same command again then")
+            raise EngineError(
+                f"the server asks to wait {_minutes(self._waited_s + seconds)}: {trouble.message}",
+                KEPT + "run the same command again then",
+            )
         self._not_before = held_until + more
         self._waited_s += more
 

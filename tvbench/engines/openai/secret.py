@@ -22,8 +22,10 @@ STRONG = 12
 LONGEST_MESSAGE = 400
 LONGEST_READ = 1 << 16
 
-ESCAPED = re.compile(r"\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([0-9a-f]{2})|&(?:#x?[0-9a-f]{1,6}|amp|lt|gt|quot|apos);|.",
-                     re.IGNORECASE | re.DOTALL)
+ESCAPED = re.compile(
+    r"\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([0-9a-f]{2})|&(?:#x?[0-9a-f]{1,6}|amp|lt|gt|quot|apos);|.",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Secret:

@@ -17,8 +17,12 @@ from tvbench.errors import EngineError, UsageError
 
 OWNERS = {"library": "ollama"}
 """What stands as a model's owner where it is not the server's kind."""
-PAGES = {"vllm": ("/version",), "llamacpp": ("/props",), "sglang": ("/get_server_info", "/get_model_info"),
-         "ollama": ("/api/version", "/api/tags")}
+PAGES = {
+    "vllm": ("/version",),
+    "llamacpp": ("/props",),
+    "sglang": ("/get_server_info", "/get_model_info"),
+    "ollama": ("/api/version", "/api/tags"),
+}
 """Where each kind says more of itself. The first page holds its version."""
 VERSIONS = {"llamacpp": "build_info"}
 LOOKS = 3
@@ -79,16 +83,20 @@ def look_at(url: str, secret: Secret, *, pause_s: float = 0.5, timeout_s: float 
 
     Raises EngineError when nobody answers, or the key is refused.
     """
+
     def get(page: str) -> Reply:
         return _get(page, secret, pause_s, timeout_s)
 
     reply = get(f"{url}/models")
     if reply.status == 401:
-        raise EngineError(f"the server at {url} refuses the key: {error_text(reply, secret)[0]}",
-                          "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server")
+        raise EngineError(
+            f"the server at {url} refuses the key: {error_text(reply, secret)[0]}",
+            "set TVBENCH_API_KEY (or OPENAI_API_KEY) to a key for this server",
+        )
     if reply.good and reply.is_page():
-        raise EngineError(f"at {url} there is a web page, not an OpenAI-compatible server",
-                          "the address usually ends in /v1")
+        raise EngineError(
+            f"at {url} there is a web page, not an OpenAI-compatible server", "the address usually ends in /v1"
+        )
     listed = {secret.message(name)[:LONGEST_NAME]: model for model in _listed(reply) if (name := _text(model, "id"))}
     kinds = {OWNERS.get(owner, owner) for model in listed.values() if (owner := _text(model, "owned_by").lower())}
     kind = next((one for one in sorted(kinds) if one in PAGES), "")
@@ -96,8 +104,9 @@ def look_at(url: str, secret: Secret, *, pause_s: float = 0.5, timeout_s: float 
     try:
         told = {name: told_of(model, pages, secret.hide) for name, model in listed.items()}
     except RecursionError:
-        raise EngineError(f"what the server at {url} says of itself is nested too deep", "is that the right address?"
-                          ) from None
+        raise EngineError(
+            f"what the server at {url} says of itself is nested too deep", "is that the right address?"
+        ) from None
     return ServerFacts(kind, secret.message(_version(kind, pages))[:LONGEST_NAME], tuple(listed), told)
 
 

@@ -105,8 +105,10 @@ class Wire:
         self, method: str, url: str, body: bytes | None, headers: dict[str, str], timeout_s: float
     ) -> Reply:
         try:
-            async with (asyncio.timeout(timeout_s),
-                        self._client.stream(method, url, content=body, headers=headers) as reply):
+            async with (
+                asyncio.timeout(timeout_s),
+                self._client.stream(method, url, content=body, headers=headers) as reply,
+            ):
                 content = await _received(reply)
         except NoReply:
             raise

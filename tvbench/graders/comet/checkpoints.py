@@ -76,7 +76,8 @@ def _from_hub(repo: str, *, offline: bool) -> Checkpoint:
             hub.snapshot(encoder, kind="model", files=ENCODER_FILES, offline=offline)
     except EngineError as error:
         raise UsageError(
-            error.message, f"`tvbench fetch --comet {repo}` where there is a network (cache: HF_HOME), or name a local "
+            error.message,
+            f"`tvbench fetch --comet {repo}` where there is a network (cache: HF_HOME), or name a local "
             "copy: --checkpoint PATH",
         ) from error
     return _named(repo, folder.name, folder, settings)
@@ -87,8 +88,10 @@ def _local(path: Path) -> Checkpoint:
     # COMET finds the settings from the file: two levels up.
     root = file.parent.parent
     if not file.is_file():
-        raise UsageError(f"{path} is not a COMET checkpoint: it has no {CHECKPOINT_FILE}",
-                         "give the .ckpt file, or the folder that holds hparams.yaml and checkpoints/")
+        raise UsageError(
+            f"{path} is not a COMET checkpoint: it has no {CHECKPOINT_FILE}",
+            "give the .ckpt file, or the folder that holds hparams.yaml and checkpoints/",
+        )
     settings = _settings(root)
     cached = IN_HUB_CACHE.fullmatch(root.parent.parent.name) if root.parent.name == "snapshots" else None
     if cached:
@@ -114,8 +117,10 @@ def _settings(root: Path) -> dict[str, Any]:
     try:
         settings = read_yaml(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}",
-                         "a COMET checkpoint is hparams.yaml next to checkpoints/model.ckpt") from error
+        raise UsageError(
+            f"{path} cannot be read: {str(error).splitlines()[0]}",
+            "a COMET checkpoint is hparams.yaml next to checkpoints/model.ckpt",
+        ) from error
     if not isinstance(settings, dict) or "class_identifier" not in settings:
         raise UsageError(f"{path} does not name a COMET model class (class_identifier)")
     return settings

@@ -41,8 +41,13 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], *, name: str, silence_s: float = SILENCE_S,
-        env: Mapping[str, str] | None = None, on_beat: Callable[[str], None] | None = None,
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        silence_s: float = SILENCE_S,
+        env: Mapping[str, str] | None = None,
+        on_beat: Callable[[str], None] | None = None,
     ) -> None:
         self.command = list(command)
         self.name = name
@@ -60,15 +65,24 @@ class WorkerProcess:
     def __enter__(self) -> WorkerProcess:
         try:
             process = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env,
-                text=True, encoding="utf-8", errors="replace", start_new_session=True,
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.env,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
             )
         except OSError as error:
             raise WorkerError(f"{self.name} cannot be started: {self.command[0]}: {error.strerror}") from error
         self._process = process
         assert process.stdin and process.stdout and process.stderr
         for work, file in (
-            (self._read_messages, process.stdout), (self._read_words, process.stderr), (self._write, process.stdin),
+            (self._read_messages, process.stdout),
+            (self._read_words, process.stderr),
+            (self._write, process.stdin),
         ):
             thread = threading.Thread(target=work, args=(file,), daemon=True)
             thread.start()

@@ -111,8 +111,14 @@ class _Sinks:
 
 
 def score_run(
-    run: RunFolder, checkpoint: str, *, batch_size: int = BATCH_SIZE, precision: str = PRECISION,
-    silence_s: float = SILENCE_S, offline: bool = False, watch: Watch | None = None,
+    run: RunFolder,
+    checkpoint: str,
+    *,
+    batch_size: int = BATCH_SIZE,
+    precision: str = PRECISION,
+    silence_s: float = SILENCE_S,
+    offline: bool = False,
+    watch: Watch | None = None,
     worker: Sequence[str] | None = None,
 ) -> CometSummary:
     """Score every answered translation of `run` that has no score yet. `worker` is another program to talk to.
@@ -127,8 +133,10 @@ def score_run(
     model = Model(found.metric, found.name, found.revision, found.identity, precision, found.reads_reference, "", {})
     asked = asked_of(answers, reads_reference=model.reads_reference)
     if not asked:
-        raise UsageError(f"{run.name} has no answered translations: COMET scores nothing else",
-                         "`tvbench tasks` names the translation tasks")
+        raise UsageError(
+            f"{run.name} has no answered translations: COMET scores nothing else",
+            "`tvbench tasks` names the translation tasks",
+        )
     segments = {one.segment.key(model.identity, precision): one.segment for one in asked if one.segment is not None}
     record = Record(run, model.metric)
     with RunWriter(record.folder):
@@ -180,15 +188,19 @@ def _talk(worker: WorkerProcess, work: _Work, sinks: _Sinks) -> None:
     while (message := worker.receive())["tvbench"] != "done":
         match message["tvbench"]:
             case "fatal":
-                raise EngineError(f"the COMET checkpoint cannot be loaded: {message.get('error')}",
-                                  "is it whole, and its encoder in the cache or the hub to be reached?")
+                raise EngineError(
+                    f"the COMET checkpoint cannot be loaded: {message.get('error')}",
+                    "is it whole, and its encoder in the cache or the hub to be reached?",
+                )
             case "ready":
                 sinks.record.write_model(_with_versions(sinks.model, message))
-                worker.send({
-                    "tvbench": "score",
-                    "segments": [one.message(key) for key, one in work.segments.items()],
-                    "done": [key for key in work.segments if key not in work.missing],
-                })
+                worker.send(
+                    {
+                        "tvbench": "score",
+                        "segments": [one.message(key) for key, one in work.segments.items()],
+                        "done": [key for key in work.segments if key not in work.missing],
+                    }
+                )
             case "note":
                 sinks.watch.note(str(message.get("text")))
             case "result" | "error":

@@ -112,8 +112,11 @@ class Scorer:
 
         order = numpy.argsort([len(segment["src"]) for segment in segments])
         sliced = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
-        left = [batch for batch in ([segments[index] for index in indices] for indices in sliced)
-                if any(segment["id"] not in done for segment in batch)]
+        left = [
+            batch
+            for batch in ([segments[index] for index in indices] for indices in sliced)
+            if any(segment["id"] not in done for segment in batch)
+        ]
         total, start, batches = sum(map(len, left)), 0, 1
         while left:
             chunk, left = [segment for batch in left[:batches] for segment in batch], left[batches:]
@@ -147,7 +150,11 @@ class Scorer:
         samples = [{name: text for name, text in segment.items() if name != "id"} for segment in segments]
         # No worker processes for the data: forking beside our thread is unsafe, and tokenising is a small part.
         output = self.model.predict(
-            samples, batch_size=self.batch_size, gpus=self.gpus, progress_bar=False, num_workers=0,
+            samples,
+            batch_size=self.batch_size,
+            gpus=self.gpus,
+            progress_bar=False,
+            num_workers=0,
             length_batching=False,
         )
         spans = output.metadata.get("error_spans") if "metadata" in output else None

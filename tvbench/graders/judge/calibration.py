@@ -63,16 +63,22 @@ class Corrected:
 
 def check(verdicts: Sequence[Verdict]) -> Agreement | None:
     """Judge against truth, over the verdicts that have both; None without any."""
-    pairs = [(one.reading.score, one.case.truth, _cluster(one)) for one in verdicts
-             if one.reading.score is not None and one.case.truth is not None]
+    pairs = [
+        (one.reading.score, one.case.truth, _cluster(one))
+        for one in verdicts
+        if one.reading.score is not None and one.case.truth is not None
+    ]
     return _agreement(pairs)
 
 
 def agree(first: Sequence[Verdict], second: Sequence[Verdict]) -> Agreement | None:
     """Two judges on the answers that both have scored; bias: first minus second."""
     others = {(one.case.item.task, one.case.item.id): one.reading.score for one in second}
-    pairs = [(one.reading.score, other, _cluster(one)) for one in first if one.reading.score is not None
-             and (other := others.get((one.case.item.task, one.case.item.id))) is not None]
+    pairs = [
+        (one.reading.score, other, _cluster(one))
+        for one in first
+        if one.reading.score is not None and (other := others.get((one.case.item.task, one.case.item.id))) is not None
+    ]
     return _agreement(pairs)
 
 
@@ -106,8 +112,11 @@ def corrected(open_verdicts: Sequence[Verdict], exact_verdicts: Sequence[Verdict
     None without open scores, with fewer than FEWEST exact ones, or where a standard error is not defined.
     """
     scores = [Observation(one.reading.score, _cluster(one)) for one in open_verdicts if one.reading.score is not None]
-    errors = [Observation(one.reading.score - one.case.truth, _cluster(one)) for one in exact_verdicts
-              if one.reading.score is not None and one.case.truth is not None]
+    errors = [
+        Observation(one.reading.score - one.case.truth, _cluster(one))
+        for one in exact_verdicts
+        if one.reading.score is not None and one.case.truth is not None
+    ]
     if not scores or len(errors) < FEWEST:
         return None
     spread, error_spread = _half(scores), _half(errors)

@@ -61,14 +61,16 @@ class Judge:
     @property
     def definition(self) -> str:
         """The signature of its scores."""
-        return write_signature({
-            "judge": f"{self.card.name}@{self.card.revision}",
-            **({"chat": chat} if (chat := prompt_label(self.card)) else {}),
-            "engine": self.engine,
-            "rubric": self.rubric.label,
-            "scale": f"{self.rubric.lowest:g}-{self.rubric.highest:g}",
-            "sampling": f"greedy,max={self.rubric.max_new_tokens}",
-        })
+        return write_signature(
+            {
+                "judge": f"{self.card.name}@{self.card.revision}",
+                **({"chat": chat} if (chat := prompt_label(self.card)) else {}),
+                "engine": self.engine,
+                "rubric": self.rubric.label,
+                "scale": f"{self.rubric.lowest:g}-{self.rubric.highest:g}",
+                "sampling": f"greedy,max={self.rubric.max_new_tokens}",
+            }
+        )
 
     def cases(self, answers: Iterable[tuple[Item, Response]]) -> list[Case]:
         """The cases of one task's answers, as they were (or would be) asked."""
@@ -150,8 +152,14 @@ def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Respons
             continue
         metric = METRIC if not found else f"{METRIC}:{judge.name}"
         values = {one.case.item.id: one.reading.score for one in verdicts}
-        found.append(SideScores(metric, judge.definition, values,
-                                {one.case.item.id: flags for one in verdicts if (flags := _flags(one))}))
+        found.append(
+            SideScores(
+                metric,
+                judge.definition,
+                values,
+                {one.case.item.id: flags for one in verdicts if (flags := _flags(one))},
+            )
+        )
     return found
 
 

@@ -65,8 +65,14 @@ def read_reply(text: str, rubric: Rubric, nonce: str = "") -> Reading:
 
 def _signed(text: str, rubric: Rubric, nonce: str) -> Reading | None:
     """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
-    return _from_objects([one for one, _, _ in _objects(text, inner=True)
-                          if isinstance(said := one.get("nonce"), str) and said.strip().casefold() == nonce], rubric)
+    return _from_objects(
+        [
+            one
+            for one, _, _ in _objects(text, inner=True)
+            if isinstance(said := one.get("nonce"), str) and said.strip().casefold() == nonce
+        ],
+        rubric,
+    )
 
 
 def _unsigned(text: str, rubric: Rubric) -> Reading | None:
@@ -130,8 +136,11 @@ def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequenc
         return None
     first = scored[0][0]
     reason, language = first.get("reason"), first.get("right_language")
-    return Reading(value, reason=reason[:1000] if isinstance(reason, str) else "",
-                   right_language=language if isinstance(language, bool) else None)
+    return Reading(
+        value,
+        reason=reason[:1000] if isinstance(reason, str) else "",
+        right_language=language if isinstance(language, bool) else None,
+    )
 
 
 def _number(value: object) -> float | None:
@@ -159,8 +168,11 @@ def _numbers(text: str, rubric: Rubric) -> list[float]:
         match = BARE.match(line.strip(DECORATION).replace("**", "").replace("__", ""))
         if match is not None and _of_scale(match[2], rubric):
             found.append(float(match[1].replace(",", ".")))
-    found.extend(float(match[1].replace(",", ".")) for match in OUT_OF.finditer(text.replace("*", ""))
-                 if _of_scale(match[2], rubric))
+    found.extend(
+        float(match[1].replace(",", "."))
+        for match in OUT_OF.finditer(text.replace("*", ""))
+        if _of_scale(match[2], rubric)
+    )
     return found
 
 

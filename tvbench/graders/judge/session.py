@@ -43,8 +43,10 @@ class JudgeOptions:
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.prices is None:
-            raise UsageError("--budget needs to know what tokens cost", "add --price IN,OUT: dollars for a million "
-                             "tokens; or `prices:` in the judge's model card")
+            raise UsageError(
+                "--budget needs to know what tokens cost",
+                "add --price IN,OUT: dollars for a million tokens; or `prices:` in the judge's model card",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,13 @@ class Judging:
     """One sitting of one judge on one run. `answers` by task; `label` names the engine in the signature."""
 
     def __init__(
-        self, run: RunFolder, answers: Mapping[str, Sequence[tuple[Item, Response]]], card: ModelCard, rubric: Rubric,
-        engine: str, options: JudgeOptions,
+        self,
+        run: RunFolder,
+        answers: Mapping[str, Sequence[tuple[Item, Response]]],
+        card: ModelCard,
+        rubric: Rubric,
+        engine: str,
+        options: JudgeOptions,
     ) -> None:
         self.run = run
         self.card = card
@@ -120,7 +127,8 @@ class Judging:
         self.folder = judge_folder(run, card, rubric)
         self.tasks = tuple(answers)
         self.cases: list[Case] = [
-            case for some in answers.values()
+            case
+            for some in answers.values()
             for case in gather(some, rubric, checked=options.checked, seed=options.seed)
         ]
 
@@ -135,8 +143,9 @@ class Judging:
         with RunWriter(self.folder) as writer:
             self._write(writer, EngineInfo(self.engine, "not started"))
             replies = writer.start()
-            watch.begin(len(self.cases), sum(self._verdict(case, replies).reading.score is not None
-                                             for case in self.cases))
+            watch.begin(
+                len(self.cases), sum(self._verdict(case, replies).reading.score is not None for case in self.cases)
+            )
             spent_all = False
             try:
                 for _ in range(self.options.asks):
@@ -159,7 +168,7 @@ class Judging:
             wave = left[: self._affordable(left, replies)]
             if not wave:
                 return False
-            left = left[len(wave):]
+            left = left[len(wave) :]
             answer_items(wave, writer, {}, lent, lambda request: Prepared(request), watch)
             replies.update(_kept(RunFolder(self.folder).responses()))
         return True
@@ -179,8 +188,11 @@ class Judging:
 
     def spend(self, replies: Mapping[str, Response]) -> Spend:
         """What the replies of this judge to this run's answers cost; identical requests were paid once."""
-        asked = {planned.key: planned.item for case in self.cases
-                 for planned in settle(case, self.rubric, self.card, replies)[1]}
+        asked = {
+            planned.key: planned.item
+            for case in self.cases
+            for planned in settle(case, self.rubric, self.card, replies)[1]
+        }
         return spent(((item, replies[key]) for key, item in asked.items() if key in replies), self.options.prices)
 
     def _open(self, case: Case, replies: Mapping[str, Response]) -> list[PlannedItem]:
@@ -196,8 +208,14 @@ class Judging:
         replies = RunFolder(self.folder).responses()
         verdicts = [self._verdict(case, replies) for case in self.cases]
         problems = Counter(_problem(verdict) for verdict in verdicts if verdict.reading.score is None)
-        return Judged(self.folder, len(verdicts), len(verdicts) - problems.total(), dict(problems),
-                      self.spend(replies), budget_spent)
+        return Judged(
+            self.folder,
+            len(verdicts),
+            len(verdicts) - problems.total(),
+            dict(problems),
+            self.spend(replies),
+            budget_spent,
+        )
 
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:
         """The manifest, and every request that was or may be sent. What an earlier sitting began keeps its date."""
@@ -206,25 +224,31 @@ class Judging:
         if info.version == "not started":
             info = earlier_engine(before) or info
         replies = RunFolder(self.folder).responses()
-        writer.write_requests((one.key, one.item, ()) for one in _once(
-            request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]))
-        writer.write_manifest(Manifest(
-            run=self.folder.name,
-            source="tvbench judge",
-            command=("tvbench", *sys.argv[1:]),
-            model=self.card,
-            engine=info,
-            judging=JudgeEntry(
-                run=self.run.name,
-                rubric=self.rubric.as_json(),
-                tasks=tuple(sorted({*asked, *self.tasks})),
-                checked=self.options.checked,
-                seed=self.options.seed,
-                engine=engine_label(info),
-                chat=prompt_label(self.card),
-            ),
-            packages=packages(),
-        ))
+        writer.write_requests(
+            (one.key, one.item, ())
+            for one in _once(
+                request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]
+            )
+        )
+        writer.write_manifest(
+            Manifest(
+                run=self.folder.name,
+                source="tvbench judge",
+                command=("tvbench", *sys.argv[1:]),
+                model=self.card,
+                engine=info,
+                judging=JudgeEntry(
+                    run=self.run.name,
+                    rubric=self.rubric.as_json(),
+                    tasks=tuple(sorted({*asked, *self.tasks})),
+                    checked=self.options.checked,
+                    seed=self.options.seed,
+                    engine=engine_label(info),
+                    chat=prompt_label(self.card),
+                ),
+                packages=packages(),
+            )
+        )
 
 
 def _kept(replies: Mapping[str, Response]) -> dict[str, Response]:
@@ -241,4 +265,3 @@ def _problem(verdict: Verdict) -> str:
     if verdict.failure is not None:
         return "failed"
     return verdict.reading.problem or "not asked"
-

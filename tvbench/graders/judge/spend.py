@@ -51,8 +51,9 @@ def prices_of(text: str | None, card: ModelCard) -> Prices | None:
     except ValueError:
         amounts = []
     if len(amounts) != 2 or not all(math.isfinite(amount) and amount >= 0 for amount in amounts):
-        raise UsageError(f"--price {text} is not two amounts",
-                         "dollars for a million tokens in and out: --price 2.5,10")
+        raise UsageError(
+            f"--price {text} is not two amounts", "dollars for a million tokens in and out: --price 2.5,10"
+        )
     return Prices(*amounts)
 
 

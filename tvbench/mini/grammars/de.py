@@ -47,8 +47,12 @@ PREPOSITIONS = {"left": "links von", "right": "rechts von", "up": "über", "down
 class German(Grammar):
     code = "de"
     colour_names = COLOURS
-    places = {"top left": "oben links", "top right": "oben rechts", "bottom left": "unten links",
-              "bottom right": "unten rechts"}
+    places = {
+        "top left": "oben links",
+        "top right": "oben rechts",
+        "bottom left": "unten links",
+        "bottom right": "unten rechts",
+    }
     movements = {"left": "nach links", "right": "nach rechts", "up": "nach oben", "down": "nach unten"}
     true, false, true_or_false = "Wahr", "Falsch", "Wahr oder falsch?"
     with_letter = "Antworte mit dem Buchstaben der richtigen Antwort."

@@ -44,10 +44,13 @@ class Spanish(Romance):
     conjunction, is_at, is_coloured = "y", "está", "es"
     there_is = "Hay {} en la imagen."
     other_numbers = {1: ("un", "una")}
-    places = {"top left": "arriba a la izquierda", "top right": "arriba a la derecha",
-              "bottom left": "abajo a la izquierda", "bottom right": "abajo a la derecha"}
-    movements = {"left": "hacia la izquierda", "right": "hacia la derecha", "up": "hacia arriba",
-                 "down": "hacia abajo"}
+    places = {
+        "top left": "arriba a la izquierda",
+        "top right": "arriba a la derecha",
+        "bottom left": "abajo a la izquierda",
+        "bottom right": "abajo a la derecha",
+    }
+    movements = {"left": "hacia la izquierda", "right": "hacia la derecha", "up": "hacia arriba", "down": "hacia abajo"}
     true, false, true_or_false = "Verdadero", "Falso", "¿Verdadero o falso?"
     with_letter = "Responde con la letra de la opción correcta."
     with_option = "Responde con una de estas opciones."

@@ -44,8 +44,12 @@ class French(Romance):
     conjunction, is_at, is_coloured = "et", "est", "est"
     there_is = "Il y a {} sur l'image."
     other_numbers = {1: ("une",)}
-    places = {"top left": "en haut à gauche", "top right": "en haut à droite", "bottom left": "en bas à gauche",
-              "bottom right": "en bas à droite"}
+    places = {
+        "top left": "en haut à gauche",
+        "top right": "en haut à droite",
+        "bottom left": "en bas à gauche",
+        "bottom right": "en bas à droite",
+    }
     movements = {"left": "vers la gauche", "right": "vers la droite", "up": "vers le haut", "down": "vers le bas"}
     true, false, true_or_false = "Vrai", "Faux", "Vrai ou faux ?"
     with_letter = "Réponds avec la lettre de la bonne réponse."

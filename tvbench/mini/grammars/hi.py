@@ -52,8 +52,12 @@ SIDES = {"left": "के बाईं ओर", "right": "के दाईं ओ
 class Hindi(Grammar):
     code = "hi"
     colour_names = {colour: forms[0] for colour, forms in COLOURS.items()}
-    places = {"top left": "ऊपर बाईं ओर", "top right": "ऊपर दाईं ओर", "bottom left": "नीचे बाईं ओर",
-              "bottom right": "नीचे दाईं ओर"}
+    places = {
+        "top left": "ऊपर बाईं ओर",
+        "top right": "ऊपर दाईं ओर",
+        "bottom left": "नीचे बाईं ओर",
+        "bottom right": "नीचे दाईं ओर",
+    }
     movements = {"left": "बाईं ओर", "right": "दाईं ओर", "up": "ऊपर की ओर", "down": "नीचे की ओर"}
     true, false, true_or_false = "सही", "गलत", "सही या गलत?"
     with_letter = "सही विकल्प के अक्षर से उत्तर दीजिए।"

@@ -99,8 +99,9 @@ class Japanese(Grammar):
     def count_answers(self, noun: str, count: int) -> tuple[str, ...]:
         counter = NOUNS[noun].counter
         kanji = KANJI[count - 1]
-        return unique(str(count), kanji, f"{kanji}つ", f"{count}つ", f"{kanji}{counter}", f"{count}{counter}",
-                      f"{count}個")
+        return unique(
+            str(count), kanji, f"{kanji}つ", f"{count}つ", f"{kanji}{counter}", f"{count}{counter}", f"{count}個"
+        )
 
     def shows(self, thing: Thing) -> str:
         return f"絵の中に{self.a(thing)}が{NOUNS[thing.noun].exists}。"

@@ -50,8 +50,14 @@ COLOURS = {
     "black": Colour("검은색", "검은"),
     "white": Colour("하얀색", "하얀"),
 }
-OTHER_NAMES = {"red": ("빨강",), "blue": ("파랑",), "green": ("초록", "녹색"), "yellow": ("노랑",),
-               "black": ("검정", "검정색"), "white": ("하양", "흰색")}
+OTHER_NAMES = {
+    "red": ("빨강",),
+    "blue": ("파랑",),
+    "green": ("초록", "녹색"),
+    "yellow": ("노랑",),
+    "black": ("검정", "검정색"),
+    "white": ("하양", "흰색"),
+}
 SIDES = {"left": "왼쪽", "right": "오른쪽", "up": "위쪽", "down": "아래쪽"}
 FIRST_SYLLABLE, FINALS = 0xAC00, 28
 """The Unicode block of Hangul syllables, and how many of them share an initial and a vowel."""
@@ -80,8 +86,12 @@ def joined(word: str) -> str:
 class Korean(Grammar):
     code = "ko"
     colour_names = {colour: forms.name for colour, forms in COLOURS.items()}
-    places = {"top left": "왼쪽 위", "top right": "오른쪽 위", "bottom left": "왼쪽 아래",
-              "bottom right": "오른쪽 아래"}
+    places = {
+        "top left": "왼쪽 위",
+        "top right": "오른쪽 위",
+        "bottom left": "왼쪽 아래",
+        "bottom right": "오른쪽 아래",
+    }
     movements = SIDES
     true, false, true_or_false = "참", "거짓", "참입니까, 거짓입니까?"
     with_letter = "올바른 선택지의 글자로 답하세요."

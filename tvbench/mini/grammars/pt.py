@@ -44,8 +44,12 @@ class Portuguese(Romance):
     conjunction, is_at, is_coloured = "e", "está", "é"
     there_is = "Há {} na imagem."
     other_numbers = {1: ("uma",), 2: ("duas",)}
-    places = {"top left": "no canto superior esquerdo", "top right": "no canto superior direito",
-              "bottom left": "no canto inferior esquerdo", "bottom right": "no canto inferior direito"}
+    places = {
+        "top left": "no canto superior esquerdo",
+        "top right": "no canto superior direito",
+        "bottom left": "no canto inferior esquerdo",
+        "bottom right": "no canto inferior direito",
+    }
     movements = {"left": "para a esquerda", "right": "para a direita", "up": "para cima", "down": "para baixo"}
     true, false, true_or_false = "Verdadeiro", "Falso", "Verdadeiro ou falso?"
     with_letter = "Responda com a letra da opção correta."

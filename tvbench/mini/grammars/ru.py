@@ -67,8 +67,12 @@ SIDES = {"left": "слева от", "right": "справа от", "up": "выш�
 class Russian(Grammar):
     code = "ru"
     colour_names = {colour: forms.m for colour, forms in COLOURS.items()}
-    places = {"top left": "вверху слева", "top right": "вверху справа", "bottom left": "внизу слева",
-              "bottom right": "внизу справа"}
+    places = {
+        "top left": "вверху слева",
+        "top right": "вверху справа",
+        "bottom left": "внизу слева",
+        "bottom right": "внизу справа",
+    }
     movements = {"left": "влево", "right": "вправо", "up": "вверх", "down": "вниз"}
     true, false, true_or_false = "Правда", "Ложь", "Правда или ложь?"
     with_letter = "Ответь буквой правильного варианта."
@@ -78,11 +82,7 @@ class Russian(Grammar):
     number_words = ("один", "два", "три", "четыре")
     ask_first, ask_last = "Что появляется первым?", "Что появляется последним?"
     ask_how_many = "Сколько предметов появляется?"
-    synonyms = {
-        "bow-ribbon": ("бантик", "бантика"),
-        "nut-food": ("жёлудь", "жёлудя"),
-        "trunk-tree": ("пень", "пня"),
-    }
+    synonyms = {"bow-ribbon": ("бантик", "бантика"), "nut-food": ("жёлудь", "жёлудя"), "trunk-tree": ("пень", "пня")}
 
     def word(self, noun: str) -> str:
         return NOUNS[noun].word

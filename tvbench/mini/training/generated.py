@@ -44,7 +44,9 @@ KINDS: dict[str, Task] = {
     "clip": "mini-vimul",
 }
 SHARED: dict[str, tuple[str, ...]] = {
-    "scene": tuple(exchanges.KINDS), "told-scene": tuple(exchanges.KINDS), "clip": tuple(clip_exchanges.KINDS),
+    "scene": tuple(exchanges.KINDS),
+    "told-scene": tuple(exchanges.KINDS),
+    "clip": tuple(clip_exchanges.KINDS),
 }
 """Kinds with many conversations on one picture, and what these are about."""
 ASIDE = {"scene": tuple(exchanges.ASIDE)}
@@ -106,8 +108,7 @@ class GeneratedCorpus:
         names = tuple(self.makers)
         number, maker = divmod(rest, len(names))
         language = self.languages[place]
-        drawn = one(self.task, names[maker], language, number, split="train", seed=self.entry.seed,
-                    level=self.level)
+        drawn = one(self.task, names[maker], language, number, split="train", seed=self.entry.seed, level=self.level)
         protocol = self.protocols[number // ROUND % len(self.protocols)]
         turns, media = self._conversation(drawn, protocol, random.Random(f"{self.entry.seed}/{index}"))
         return TrainSample(f"{self.entry.name}/{index}", turns, media, language, self.entry.name)

@@ -98,8 +98,9 @@ class PatchTrainee(nn.Module):
         logits = self.logits(as_seen(batch.pixels))
         patches = torch.arange(logits["patch"].shape[1], device=batch.pixels.device).expand(batch.samples, -1)
         labels = {"noun": batch.nouns, "colour": batch.colours, "patch": patches}
-        losses = [cross_entropy(logits[name].flatten(0, 1), labels[name].flatten(), ignore_index=IGNORED)
-                  for name in logits]
+        losses = [
+            cross_entropy(logits[name].flatten(0, 1), labels[name].flatten(), ignore_index=IGNORED) for name in logits
+        ]
         return torch.stack(losses).sum()
 
     def logits(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -127,9 +128,7 @@ class PatchSteps(Dataset[list[PatchBatch]]):
         return [patch_batch(sights, self.tile, self.patch)]
 
 
-def patch_feed(
-    stage: Stage, tile: int, patch: int, level: int, start: int, steps: int
-) -> Iterator[list[PatchBatch]]:
+def patch_feed(stage: Stage, tile: int, patch: int, level: int, start: int, steps: int) -> Iterator[list[PatchBatch]]:
     """The batches of steps `start` to `steps` - 1."""
     loading = planned(stage.workers, stage.batch * (3 * tile**2 + 16 * (tile // patch) ** 2), 1, shared_room())
     yield from loaded(PatchSteps(stage, tile, patch, level), range(start, steps), loading)

@@ -24,13 +24,15 @@ from tvbench.train.stages import ModelPlan
 
 Named = Iterator[tuple[str, torch.Tensor]]
 
+
 def text_part(plan: ModelPlan, folder: Path, seed: int) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a random Gemma2; its tokenizer is written into `folder`."""
     sizes = {**DEFAULTS, **plan.sizes}
     _check(sizes, "hidden", "heads")
     _check(sizes, "heads", "kv_heads")
-    vocabulary = train_tokenizer(folder, tokenizer_lines(sizes, seed), vocabulary=int(sizes["vocabulary"]),
-                                 context=int(sizes["context"]))
+    vocabulary = train_tokenizer(
+        folder, tokenizer_lines(sizes, seed), vocabulary=int(sizes["vocabulary"]), context=int(sizes["context"])
+    )
     config = {
         "architectures": ["Gemma2ForCausalLM"],
         "model_type": "gemma2",
@@ -89,8 +91,10 @@ def vision_part(plan: ModelPlan, seed: int) -> tuple[dict[str, Any], Named]:
 
 def _check(sizes: Mapping[str, Any], whole: str, part: str) -> None:
     if sizes[whole] % sizes[part]:
-        raise UsageError(f"model.sizes: {whole} ({sizes[whole]}) is no multiple of {part} ({sizes[part]})",
-                         f"--set model.sizes.{whole}=N")
+        raise UsageError(
+            f"model.sizes: {whole} ({sizes[whole]}) is no multiple of {part} ({sizes[part]})",
+            f"--set model.sizes.{whole}=N",
+        )
 
 
 def _text_tensors(config: Mapping[str, Any], seed: int) -> Named:
@@ -103,9 +107,13 @@ def _text_tensors(config: Mapping[str, Any], seed: int) -> Named:
     for layer in range(config["num_hidden_layers"]):
         prefix = f"{base}.layers.{layer}"
         for name, out, fan_in in (
-            ("self_attn.q_proj", wide, hidden), ("self_attn.k_proj", narrow, hidden),
-            ("self_attn.v_proj", narrow, hidden), ("self_attn.o_proj", hidden, wide),
-            ("mlp.gate_proj", inner, hidden), ("mlp.up_proj", inner, hidden), ("mlp.down_proj", hidden, inner),
+            ("self_attn.q_proj", wide, hidden),
+            ("self_attn.k_proj", narrow, hidden),
+            ("self_attn.v_proj", narrow, hidden),
+            ("self_attn.o_proj", hidden, wide),
+            ("mlp.gate_proj", inner, hidden),
+            ("mlp.up_proj", inner, hidden),
+            ("mlp.down_proj", hidden, inner),
         ):
             yield f"{prefix}.{name}.weight", _drawn(lot, out, fan_in)
         for norm in ("input", "post_attention", "pre_feedforward", "post_feedforward"):
@@ -126,7 +134,8 @@ def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
         prefix = f"{base}.encoder.layers.{layer}"
         for name, out, fan_in in (
             *((f"self_attn.{one}", hidden, hidden) for one in ("q_proj", "k_proj", "v_proj", "out_proj")),
-            ("mlp.fc1", inner, hidden), ("mlp.fc2", hidden, inner),
+            ("mlp.fc1", inner, hidden),
+            ("mlp.fc2", hidden, inner),
         ):
             yield f"{prefix}.{name}.weight", _drawn(lot, out, fan_in)
             yield f"{prefix}.{name}.bias", torch.zeros(out)

@@ -55,9 +55,10 @@ class Batch:
         """The same batch on `device`; pixels follow when they are used."""
         if self.input_ids.device == device:
             return self
-        moved = {name: getattr(self, name).to(device, non_blocking=True)
-                 for name in ("input_ids", "labels", "positions", "segments", "branches",
-                              "groups", "weights")}
+        moved = {
+            name: getattr(self, name).to(device, non_blocking=True)
+            for name in ("input_ids", "labels", "positions", "segments", "branches", "groups", "weights")
+        }
         return replace(self, **moved)
 
 
@@ -67,8 +68,7 @@ def pad(samples: Sequence[Encoded], pad_id: int, group: int = 0, skipped: Sequen
 
 
 def pack(
-    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, passes: int,
-    skipped: Sequence[BrokenSample] = ()
+    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, passes: int, skipped: Sequence[BrokenSample] = ()
 ) -> list[Batch]:
     """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first; the rows in
     exactly `passes` batches, because all processes make as many."""

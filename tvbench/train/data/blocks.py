@@ -40,9 +40,13 @@ class BlocksCorpus:
         self.entry = entry
         self.renamed: Mapping[str, str] = entry.options.get("columns", {})
         data = entry.options.get("data")
-        self.rows: Rows = open_rows(str(entry.hub), split=entry.split, config=entry.config,
-                                    data=Path(data).expanduser() if data else None,
-                                    revision=entry.options.get("revision"))
+        self.rows: Rows = open_rows(
+            str(entry.hub),
+            split=entry.split,
+            config=entry.config,
+            data=Path(data).expanduser() if data else None,
+            revision=entry.options.get("revision"),
+        )
         check_schema(entry.name, self.rows.columns, self.renamed)
         self._columns: Columns | None = None
         self._ends = np.cumsum([_count(path) for path in self.rows.files])

@@ -42,8 +42,15 @@ class Columns:
 
     def take(self, indices: np.ndarray) -> Columns:
         """Those of some samples."""
-        return Columns(self.words[indices], self.modality[indices], self.language[indices], self.languages,
-                       self.source[indices], self.sources, self.score[indices])
+        return Columns(
+            self.words[indices],
+            self.modality[indices],
+            self.language[indices],
+            self.languages,
+            self.source[indices],
+            self.sources,
+            self.score[indices],
+        )
 
 
 def columns_of(rows: Iterable[tuple[Outline, float | None]]) -> Columns:
@@ -58,8 +65,12 @@ def columns_of(rows: Iterable[tuple[Outline, float | None]]) -> Columns:
         source.append(sources.setdefault(outline.source, len(sources)))
         score.append(np.nan if value is None else value)
     return Columns(
-        np.asarray(words, dtype=np.int32), np.asarray(modality, dtype=np.int8),
-        np.asarray(language, dtype=np.int32), tuple(languages), np.asarray(source, dtype=np.int32), tuple(sources),
+        np.asarray(words, dtype=np.int32),
+        np.asarray(modality, dtype=np.int8),
+        np.asarray(language, dtype=np.int32),
+        tuple(languages),
+        np.asarray(source, dtype=np.int32),
+        tuple(sources),
         np.asarray(score, dtype=np.float32),
     )
 

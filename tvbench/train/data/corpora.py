@@ -120,12 +120,15 @@ def _source(entry: Entry) -> Corpus:
     places = [name for name in ("path", "hub", "generated") if getattr(entry, name)]
     if len(places) != 1:
         given = f"both {' and '.join(places)}" if places else "no place"
-        raise UsageError(f"the data '{entry.name}' name {given} where they lie",
-                         f"--set datasets.{entry.name}.path=FILE.json, or .hub=ORG/NAME")
+        raise UsageError(
+            f"the data '{entry.name}' name {given} where they lie",
+            f"--set datasets.{entry.name}.path=FILE.json, or .hub=ORG/NAME",
+        )
     if entry.generated:
         if entry.generated != "mini":
-            raise UsageError(f"the data '{entry.name}': there is no generated world '{entry.generated}'",
-                             "generated: mini")
+            raise UsageError(
+                f"the data '{entry.name}': there is no generated world '{entry.generated}'", "generated: mini"
+            )
         from tvbench.mini.training.generated import GeneratedCorpus
 
         return GeneratedCorpus(entry)
@@ -139,5 +142,10 @@ def _source(entry: Entry) -> Corpus:
 
 
 def _filters(entry: Entry) -> bool:
-    return bool(entry.languages or entry.min_score is not None or entry.sampling != "all" or entry.weight != 1.0
-                or entry.most_per_language is not None)
+    return bool(
+        entry.languages
+        or entry.min_score is not None
+        or entry.sampling != "all"
+        or entry.weight != 1.0
+        or entry.most_per_language is not None
+    )

@@ -128,8 +128,14 @@ class Encoder:
         kinds = {entry.modality for entry in self.stage.data}
         area = self.tile**2
         most = max(high * wide for high, wide in self.pixels.resolutions) // area
-        tiles = max((self.stage.frames if kind == "video" else 1 + most * (self.stage.images == "anyres")
-                     for kind in kinds if kind != "text"), default=0)
+        tiles = max(
+            (
+                self.stage.frames if kind == "video" else 1 + most * (self.stage.images == "anyres")
+                for kind in kinds
+                if kind != "text"
+            ),
+            default=0,
+        )
         return 4 * 8 * self.stage.max_length + 3 * area * tiles
 
     def _within_context(self, sample: TrainSample, tokens: list[Token]) -> list[Token]:
@@ -142,8 +148,10 @@ class Encoder:
         if any(self._is_place(token.id) for token in tokens[limit:]):
             raise BrokenSample(sample.id, f"{long}, and not all of its pictures")
         if not any(token.said for token in tokens[:limit]):
-            raise BrokenSample(sample.id, f"{long}, and no answer is among them" if len(tokens) > limit
-                               else "nothing of it can be learned")
+            raise BrokenSample(
+                sample.id,
+                f"{long}, and no answer is among them" if len(tokens) > limit else "nothing of it can be learned",
+            )
         return tokens[:limit]
 
     # ── Text ──────────────────────────────────────────────────────────────────────────────────────
@@ -187,9 +195,7 @@ class Encoder:
             found.append(Token(token, token if learned else IGNORED, branch, said))
         return found
 
-    def _expanded(
-        self, sample: TrainSample, tokens: Sequence[Token], visuals: tuple[Visual, ...]
-    ) -> list[Token]:
+    def _expanded(self, sample: TrainSample, tokens: Sequence[Token], visuals: tuple[Visual, ...]) -> list[Token]:
         """The tokens, each placeholder repeated for its rows."""
         places = sum(self._is_place(token.id) for token in tokens)
         if places != len(visuals):
@@ -266,5 +272,3 @@ def with_time(turns: Sequence[Turn], frames: int) -> tuple[Turn, ...]:
             turn = Turn(turn.role, turn.text.replace(f"{VIDEO_MARK}\n", f"{VIDEO_MARK}\n{said}", 1))
         done.append(turn)
     return tuple(done)
-
-

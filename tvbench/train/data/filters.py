@@ -26,9 +26,11 @@ def chosen(entry: Entry, columns: Columns) -> np.ndarray:
         kept = kept[_in(columns.language[kept], columns.languages, entry.languages)]
     if entry.min_score is not None:
         if len(columns) and np.isnan(columns.score).all():
-            raise UsageError(f"{entry.name}: min_score is set, and no sample has a quality score",
-                             "the field is called score, cometkiwi or quality; options: {columns: {score: NAME}} names "
-                             "another; or leave min_score out")
+            raise UsageError(
+                f"{entry.name}: min_score is set, and no sample has a quality score",
+                "the field is called score, cometkiwi or quality; options: {columns: {score: NAME}} names "
+                "another; or leave min_score out",
+            )
         kept = kept[columns.score[kept] >= entry.min_score]
     if entry.most_per_language is not None:
         kept = balanced(kept, columns.language, entry.most_per_language, entry.seed)
@@ -47,8 +49,9 @@ def sampled(kept: np.ndarray, sampling: str, seed: int) -> np.ndarray:
         if count < 0 or how not in ("first", "end", "random"):
             raise ValueError
     except ValueError as error:
-        raise UsageError(f"sampling '{sampling}' cannot be read", "all, first:N, end:N or random:N; N may be 10%"
-                         ) from error
+        raise UsageError(
+            f"sampling '{sampling}' cannot be read", "all, first:N, end:N or random:N; N may be 10%"
+        ) from error
     if how == "first":
         return kept[:count]
     if how == "end":
@@ -95,7 +98,6 @@ def by_lot(kept: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _in(codes: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
-    matching = [place for place, name in enumerate(names)
-                if name in wanted or name.partition("-")[0] in wanted]
+    matching = [place for place, name in enumerate(names) if name in wanted or name.partition("-")[0] in wanted]
     inside: np.ndarray = np.isin(codes, matching)
     return inside

@@ -99,8 +99,11 @@ def braces(pattern: str) -> list[str]:
     match = re.search(r"\{([^{}]*)\}", pattern)
     if match is None:
         return [pattern]
-    return [one for choice in match[1].split(",")
-            for one in braces(pattern[: match.start()] + choice.strip() + pattern[match.end() :])]
+    return [
+        one
+        for choice in match[1].split(",")
+        for one in braces(pattern[: match.start()] + choice.strip() + pattern[match.end() :])
+    ]
 
 
 class _File:
@@ -134,8 +137,16 @@ class _File:
 
     def _index(self) -> tuple[np.ndarray, np.ndarray, Columns]:
         stat = self.path.stat()
-        said = json.dumps([FORMAT, str(self.path.resolve()), stat.st_size, stat.st_mtime_ns, self.entry.name,
-                           sorted(self.renamed.items())])
+        said = json.dumps(
+            [
+                FORMAT,
+                str(self.path.resolve()),
+                stat.st_size,
+                stat.st_mtime_ns,
+                self.entry.name,
+                sorted(self.renamed.items()),
+            ]
+        )
         cached = cache_root() / "train-index" / f"{hashlib.sha256(said.encode()).hexdigest()[:24]}.npz"
         return _read_index(cached) or self._scanned(cached)
 
@@ -158,19 +169,26 @@ class _File:
             try:
                 return list(list_spans(data))
             except ValueError as error:
-                raise UsageError(f"{self.path}: {error}", "it was cut off, or is no JSON; `python -m json.tool` says "
-                                 "where. As JSON lines, a broken sample costs only itself") from error
+                raise UsageError(
+                    f"{self.path}: {error}",
+                    "it was cut off, or is no JSON; `python -m json.tool` says "
+                    "where. As JSON lines, a broken sample costs only itself",
+                ) from error
         spans = list(line_spans(data))
         if spans and all(_parsed(data[start : start + length]) is None for start, length in spans[:LINES_TRIED]):
-            raise UsageError(f"{self.path} is neither a JSON list nor JSON lines",
-                             "a list of samples, or one sample on each line")
+            raise UsageError(
+                f"{self.path} is neither a JSON list nor JSON lines", "a list of samples, or one sample on each line"
+            )
         return spans
 
     def _outlines(self, data: mmap.mmap, spans: list[tuple[int, int]]) -> Iterator[tuple[Outline, float | None]]:
         for start, length in spans:
             row = _parsed(data[start : start + length])
-            yield (Outline(0, "text", "en", self.entry.name), None) if row is None else outline_of(
-                row, self.entry.name, self.renamed)
+            yield (
+                (Outline(0, "text", "en", self.entry.name), None)
+                if row is None
+                else outline_of(row, self.entry.name, self.renamed)
+            )
 
 
 def line_spans(data: mmap.mmap) -> Iterator[tuple[int, int]]:
@@ -232,9 +250,18 @@ def _write_index(path: Path, starts: np.ndarray, lengths: np.ndarray, columns: C
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         work = path.with_suffix(".partial.npz")
-        np.savez(work, starts=starts, lengths=lengths, words=columns.words, modality=columns.modality,
-                 language=columns.language, languages=np.asarray(columns.languages, dtype=np.str_),
-                 source=columns.source, sources=np.asarray(columns.sources, dtype=np.str_), score=columns.score)
+        np.savez(
+            work,
+            starts=starts,
+            lengths=lengths,
+            words=columns.words,
+            modality=columns.modality,
+            language=columns.language,
+            languages=np.asarray(columns.languages, dtype=np.str_),
+            source=columns.source,
+            sources=np.asarray(columns.sources, dtype=np.str_),
+            score=columns.score,
+        )
         work.rename(path)
     except OSError:
         return
@@ -243,8 +270,15 @@ def _write_index(path: Path, starts: np.ndarray, lengths: np.ndarray, columns: C
 def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray, Columns] | None:
     try:
         with np.load(path, allow_pickle=False) as kept:
-            columns = Columns(kept["words"], kept["modality"], kept["language"], tuple(kept["languages"].tolist()),
-                              kept["source"], tuple(kept["sources"].tolist()), kept["score"])
+            columns = Columns(
+                kept["words"],
+                kept["modality"],
+                kept["language"],
+                tuple(kept["languages"].tolist()),
+                kept["source"],
+                tuple(kept["sources"].tolist()),
+                kept["score"],
+            )
             return kept["starts"], kept["lengths"], columns
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None  # damaged: it is made again

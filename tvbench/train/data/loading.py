@@ -48,8 +48,9 @@ def planned(workers: int, item: int, rounds: int, room: int | None) -> Loading:
     place = f"{SHARED} has room for {max(0, room or 0) / 1e6:,.0f} MB" if limited else f"{AHEAD >> 30} GB are the limit"
     left = "no worker: the training process itself" if fit < 1 else f"{fit} of {workers} workers"
     cure = "; more is had by a larger one (docker run --shm-size=16g, or --ipc=host)" if limited else ""
-    return Loading(max(0, fit), 1, f"{left} will prepare the data, in micro-batches of up to {item / 1e6:,.0f} MB: "
-                                   f"{place}{cure}")
+    return Loading(
+        max(0, fit), 1, f"{left} will prepare the data, in micro-batches of up to {item / 1e6:,.0f} MB: {place}{cure}"
+    )
 
 
 def shared_room() -> int | None:
@@ -77,8 +78,10 @@ def loaded(dataset: Dataset[Any], places: Iterable[Any], loading: Loading) -> It
         said = str(error)
         if not any(word in said for word in ("shared memory", "shm", "Bus error")):
             raise
-        raise TvbenchError(f"{SHARED} is too small for what {loading.workers} workers prepare",
-                           "make it larger (docker run --shm-size=16g), or --set workers=0") from error
+        raise TvbenchError(
+            f"{SHARED} is too small for what {loading.workers} workers prepare",
+            "make it larger (docker run --shm-size=16g), or --set workers=0",
+        ) from error
 
 
 def _as_it_is(item: Any) -> Any:

@@ -20,7 +20,12 @@ class Order:
     """
 
     def __init__(
-        self, count: int, batch: int, seed: int, *, drop_last: bool = False,
+        self,
+        count: int,
+        batch: int,
+        seed: int,
+        *,
+        drop_last: bool = False,
         grouping: Callable[[], Columns] | None = None,
     ) -> None:
         self.count, self.batch, self.seed = count, batch, seed

@@ -35,13 +35,18 @@ def sealed(samples: Sequence[Encoded], broken: Sequence[BrokenSample]) -> Parcel
     """Samples, ready to be sent."""
     bare = tuple(
         replace(one, **dict.fromkeys(COLUMNS, _NONE), visuals=tuple(replace(v, pixels=_NONE) for v in one.visuals))
-        for one in samples)
+        for one in samples
+    )
     numbers = [torch.cat([getattr(one, name) for one in samples]) for name in COLUMNS] if samples else [_NONE] * 4
     pixels = [visual.pixels.flatten() for one in samples for visual in one.visuals]
-    return Parcel(bare, tuple(len(one.input_ids) for one in samples),
-                  tuple(tuple(visual.pixels.shape for visual in one.visuals) for one in samples),
-                  torch.stack(numbers), torch.cat(pixels) if pixels else torch.zeros(0, dtype=torch.uint8),
-                  tuple(broken))
+    return Parcel(
+        bare,
+        tuple(len(one.input_ids) for one in samples),
+        tuple(tuple(visual.pixels.shape for visual in one.visuals) for one in samples),
+        torch.stack(numbers),
+        torch.cat(pixels) if pixels else torch.zeros(0, dtype=torch.uint8),
+        tuple(broken),
+    )
 
 
 def opened(parcel: Parcel) -> tuple[list[Encoded], list[BrokenSample]]:
@@ -51,7 +56,8 @@ def opened(parcel: Parcel) -> tuple[list[Encoded], list[BrokenSample]]:
     pixels = iter(parcel.pixels.clone().split(sizes))
     found = []
     for one, numbers, shapes in zip(parcel.samples, columns, parcel.shapes, strict=True):
-        visuals = tuple(replace(visual, pixels=next(pixels).view(shape))
-                        for visual, shape in zip(one.visuals, shapes, strict=True))
+        visuals = tuple(
+            replace(visual, pixels=next(pixels).view(shape)) for visual, shape in zip(one.visuals, shapes, strict=True)
+        )
         found.append(replace(one, **dict(zip(COLUMNS, numbers, strict=True)), visuals=visuals))
     return found, list(parcel.broken)

@@ -27,11 +27,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What a field may be called, best first."""
 ROLES: dict[str, Literal["system", "user", "assistant"]] = {
-    "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "model": "assistant",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
     "system": "system",
 }
 _PART_KINDS: dict[str, Literal["image", "video"]] = {
-    "image": "image", "image_url": "image", "input_image": "image", "video": "video", "video_url": "video",
+    "image": "image",
+    "image_url": "image",
+    "input_image": "image",
+    "video": "video",
+    "video_url": "video",
 }
 """Types of a message's parts that show something."""
 Opened = Callable[[Any, Literal["image", "video"], str], Media]
@@ -120,8 +128,10 @@ def turns_of(row: Mapping[str, Any], identity: str, language: str, renamed: Mapp
 
 def _turn(turn: Mapping[str, Any], identity: str) -> list[Turn]:
     if "user" in turn and "assistant" in turn:  # {"user": ..., "assistant": ...}, as The Cauldron has them
-        return [Turn("user", _readable(str(turn["user"]), identity)),
-                Turn("assistant", _readable(str(turn["assistant"]), identity))]
+        return [
+            Turn("user", _readable(str(turn["user"]), identity)),
+            Turn("assistant", _readable(str(turn["assistant"]), identity)),
+        ]
     said = str(turn.get("from", turn.get("role", "")))
     if said not in ROLES:
         raise BrokenSample(identity, f"unknown role {said!r} in its conversation")
@@ -160,4 +170,3 @@ def _readable(text: str, identity: str) -> str:
     except UnicodeEncodeError as error:
         raise BrokenSample(identity, "its text is not valid Unicode: it has half of a surrogate pair") from error
     return text
-

@@ -52,8 +52,9 @@ class Steps:
             return pack(samples, pad_id, self.stage.max_length, len(samples), broken)
         if self.stage.grouping == "within_step":
             samples = _by_length(samples, self.stage.micro_batch)
-        return [pad(group, pad_id, number, lost) for number, (group, lost) in
-                enumerate(zip(samples, skipped, strict=True))]
+        return [
+            pad(group, pad_id, number, lost) for number, (group, lost) in enumerate(zip(samples, skipped, strict=True))
+        ]
 
     def _dealt(self, indices: np.ndarray) -> list[np.ndarray]:
         """This process's micro-batches of a step. A last step may leave some processes less than others: they get
@@ -95,13 +96,13 @@ def check_shares(stage: Stage, size: int) -> None:
     """Raises UsageError unless the stage's steps can be shared out as it says to `size` processes."""
     shares(stage.batch, stage.micro_batch, size)
     if stage.grouping == "within_step" and stage.loss_norm == "microbatch":
-        raise UsageError(f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
-                         "loss_norm: global_tokens or square_root goes with it")
+        raise UsageError(
+            f"stage {stage.number}: grouping within_step changes what is in a micro-batch",
+            "loss_norm: global_tokens or square_root goes with it",
+        )
 
 
-def feed(
-    corpus: Corpus, encoder: Encoder, stage: Stage, world: World, start: int, steps: int
-) -> Iterator[list[Batch]]:
+def feed(corpus: Corpus, encoder: Encoder, stage: Stage, world: World, start: int, steps: int) -> Iterator[list[Batch]]:
     """The weighed micro-batches of steps `start` to `steps` - 1 for this process, in order.
 
     Raises RuntimeError when a worker process is killed.
@@ -118,8 +119,9 @@ def feed(
 def make_order(corpus: Corpus, stage: Stage) -> Order:
     """The order of a stage over a corpus."""
     by_length = stage.grouping == "modality_length"
-    return Order(len(corpus), stage.batch, stage.seed, drop_last=stage.drop_last,
-                 grouping=corpus.columns if by_length else None)
+    return Order(
+        len(corpus), stage.batch, stage.seed, drop_last=stage.drop_last, grouping=corpus.columns if by_length else None
+    )
 
 
 def _by_length(groups: list[list[Encoded]], micro: int) -> list[list[Encoded]]:
@@ -128,5 +130,3 @@ def _by_length(groups: list[list[Encoded]], micro: int) -> list[list[Encoded]]:
     together = sorted((sample for group in groups for sample in group), key=lambda one: -len(one.input_ids))
     cut = [together[start : start + micro] for start in range(0, len(together), micro)]
     return [*cut, *([] for _ in range(len(groups) - len(cut)))]
-
-
