@@ -167,7 +167,8 @@ MAY_KNOW = {
     "engines": "checkpoints data.media registry",
     "engines.protocol": "data.media.clips",
     # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
-    "runs": "data.media engines.protocol registry.addresses registry.influence scoring.intervals",
+    "runs": "data.authoring data.media engines.protocol languages registry.addresses registry.declared"
+    " registry.influence scoring.intervals",
     "runs.keys": "",
     "runs.lines": "",
     "runs.signature": "__version__ registry.influence",

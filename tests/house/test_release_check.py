@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "tvbench").mkdir()
-    (tmp_path / "tvbench" / "tvbench/__init__.py").write_text('"""Ours."""\n\n__version__ = "1.2.0"\n')
+    (tmp_path / "tvbench" / "__init__.py").write_text('"""Ours."""\n\n__version__ = "1.2.0"\n')
     (tmp_path / "CITATION.cff").write_text('cff-version: 1.2.0\nversion: "1.2.0"\n')
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (2026-01-01)\n\n- New.\n\n## 1.1.0\n")
     return tmp_path

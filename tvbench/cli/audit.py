@@ -96,8 +96,8 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.analysis.audit import audit
-    from tvbench.data.declared import code_in
     from tvbench.registry import catalog
+    from tvbench.registry.declared import code_in
     from tvbench.runs.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 

@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tvbench.data.declared import code_in
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.addresses import server_address
 from tvbench.registry.cards import find_cards
+from tvbench.registry.declared import code_in
 from tvbench.registry.local_models import builtin_card, content_digest, folder_card
 from tvbench.registry.places import nearby_folder, search_folders
 from tvbench.registry.plug_ins import plug_ins

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvbench.data.declared import faults
+from tvbench.registry.declared import faults
 from tvbench.types import Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tvbench.data.authoring import Missing, Row
-from tvbench.data.declared import code_in, read_settings, settings_word
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
+from tvbench.registry.declared import code_in, read_settings, settings_word
 from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Sampling, Target, Task
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvbench.data.declared import code_in
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.registry.declared import code_in
 from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.runs.gate import asked_words, gated, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
