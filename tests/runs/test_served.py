@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, fault_server, status
+from fault_server import FaultServer, fault_server, keyless_server, status
 from run_folders import task_result, write_run
 from served import Json, sentences, serve_llama
 
@@ -38,6 +38,12 @@ VLLM: Json = {
 
 def serve_vllm(server: FaultServer) -> None:
     server.pages |= {"/v1/models": {"data": [json.loads(json.dumps(VLLM))]}, "/version": {"version": "0.9.1"}}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    with keyless_server(monkeypatch) as running:
+        yield running
 
 
 @pytest.fixture

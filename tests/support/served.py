@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from fault_server import FaultServer, keyless_server
+from fault_server import FaultServer
 
 Json = dict[str, Any]
 LLAMA: Json = {
@@ -45,9 +43,3 @@ def sentences(folder: Path, count: int = 12) -> Path:
 
 def serve_llama(server: FaultServer) -> None:
     server.pages |= {"/v1/models": {"data": [json.loads(json.dumps(LLAMA))]}, "/props": json.loads(json.dumps(PROPS))}
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
-    with keyless_server(monkeypatch) as running:
-        yield running
