@@ -195,17 +195,17 @@ MAY_KNOW = {
     # What is wrong with a checkpoint.
     "doctor": "checkpoints data.media engines mini",
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
-    "train": "checkpoints data mini registry",
+    "train": "checkpoints data registry",
     "train.stages": "train.data.entries",
     "train.recipe": "train.data.entries train.data.mixture train.fitting train.ranges train.stages",
     "train.fitting": "train.data.entries train.ranges train.stages",
-    "train.ranges": "mini.training.small_sizes train.data.entries train.stages",
+    "train.ranges": "train.data.entries train.generated train.stages",
     "train.data.mixture": "",
     "train.plan": "train.data.entries train.estimates train.memory train.operations train.schedule train.shapes"
     " train.stages",
     "train.operations": "train.shapes train.stages",
     "train.memory": "train.estimates train.shapes train.stages",
-    "train.estimates": "data.media.anyres mini.world train.data train.stages",
+    "train.estimates": "data.media.anyres train.data train.generated train.stages",
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
     "cli": "__version__ analysis checkpoints doctor engines.open graders"

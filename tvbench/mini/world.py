@@ -116,11 +116,6 @@ def held_out_colour(noun: str) -> str:
     return COLOURS[(*NOUNS, *SENSES).index(english_word(noun)) % len(COLOURS)]
 
 
-def noun_held_out(colour: str, nouns: Sequence[str]) -> str:
-    """The first of `nouns` that is held out in `colour`."""
-    return next(noun for noun in nouns if held_out_colour(noun) == colour)
-
-
 # ── Drawing lots ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -21,6 +21,7 @@ import torch
 from tvbench.checkpoints.files import CHAT_TEMPLATE, llava_config, write_json, write_processors
 from tvbench.checkpoints.tensors import weight_files, write_tensors
 from tvbench.errors import EngineError, UsageError
+from tvbench.train.generated import generated_world
 from tvbench.train.stages import ModelPlan
 
 GENERATED = "generated:mini"
@@ -56,15 +57,11 @@ def _described(plan: ModelPlan, work: Path, seed: int, files: Sequence[str] = PA
     """Writes what is no weight, and returns the weights, which are read or drawn when they are asked for. `files` are
     fetched of parts that lie on the hub."""
     if plan.text == GENERATED:
-        from tvbench.mini.training import small_parts
-
-        text, text_weights = small_parts.text_part(plan, work, seed)
+        text, text_weights = generated_world().text_part(plan, work, seed)
     else:
         text, text_weights = _text_part(plan, work, files)
     if plan.vision == GENERATED:
-        from tvbench.mini.training import small_parts
-
-        vision, vision_weights = small_parts.vision_part(plan, seed)
+        vision, vision_weights = generated_world().vision_part(plan, seed)
     else:
         vision, vision_weights = _vision_part(plan, files)
     ids = {name: token_of(work, name) for name in ("<image>", "<video>") if name == "<image>" or _takes_clips(plan)}

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from tvbench.data.media.anyres import clip_rows, picture_rows, pinpoints
 from tvbench.errors import UsageError
-from tvbench.mini.world import level_of
 from tvbench.train.data.entries import Entry
+from tvbench.train.generated import generated_world
 from tvbench.train.stages import ModelPlan, Stage
 
 SMALLEST, LARGEST, PICTURES = 60, 2500, 500
@@ -74,8 +74,8 @@ def visual_rows(entry: Entry, stage: Stage, model: ModelPlan) -> int:
     if stage.images == "square":
         return side**2
     if entry.generated:
-        canvases = level_of(int(entry.options.get("level", 1))).canvases
-        return mean_rows(model, tuple((height, width) for width, height in canvases))
+        canvases = generated_world(entry.generated).canvases(int(entry.options.get("level", 1)))
+        return mean_rows(model, tuple(canvases))
     return mean_rows(model, _spread())
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,23 +25,6 @@ from tvbench.train.parallel import World, whole
 from tvbench.train.record import SKIPPED, Record
 from tvbench.train.schedule import rate_factor
 from tvbench.train.stages import Stage
-
-
-class MicroBatch(Protocol):
-    """One forward pass of one process. `weights` make the sum of all losses of a step the step's loss."""
-
-    samples: int
-    tokens: int
-    """Positions that hold a token or an image row, padding not counted."""
-    lengths: Sequence[int]
-    """The same of each sample."""
-    tiles: int
-    """What the tower sees."""
-    skipped: Sequence[Any]
-    """BrokenSamples that would have been in it."""
-
-    def to(self, device: torch.device) -> Any: ...
-
 
 HOPELESS_STEPS = 20
 """After so many steps without one sample that can be used, a stage is given up."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.mini.training.small_sizes import DEFAULTS
 from tvbench.train.data.entries import Entry
+from tvbench.train.generated import generated_world
 from tvbench.train.stages import ModelPlan
 
 FOLDER_NAME = re.compile(r"\w[\w.-]*")
@@ -63,8 +63,9 @@ RANGES: Mapping[str, Range] = {
 }
 """By field; of a list or a mapping, every value. Every number is finite besides."""
 
+GENERATED_SIZES = generated_world().SIZES
 SIZES: Mapping[str, Range] = {
-    **dict.fromkeys(DEFAULTS, AT_LEAST_1),
+    **dict.fromkeys(GENERATED_SIZES, AT_LEAST_1),
     "head_dim": Range(lambda value: value >= 2 and value % 2 == 0, "an even number of 2 or more"),
     "tokenizer_level": Range(lambda value: 1 <= value <= 4, "a level of the mini world, 1 to 4"),
 }
@@ -132,8 +133,8 @@ def check_model(model: ModelPlan, place: str) -> None:
 
 def _check_languages(languages: Sequence[Any], place: str) -> None:
     for language in languages:
-        if language not in DEFAULTS["languages"]:
-            raise unknown_name(f"language in {place}", str(language), DEFAULTS["languages"])
+        if language not in GENERATED_SIZES["languages"]:
+            raise unknown_name(f"language in {place}", str(language), GENERATED_SIZES["languages"])
 
 
 def _check_counts(values: Mapping[str, Any], ranges: Mapping[str, Range], place: str) -> None:

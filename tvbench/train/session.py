@@ -26,7 +26,6 @@ import torch
 
 from tvbench.checkpoints.importing import import_checkpoint
 from tvbench.errors import UsageError
-from tvbench.mini.training.patches import PatchTrainee, patch_feed
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.attention_choice import attention_of
 from tvbench.train.checkpoint import newest
@@ -35,6 +34,7 @@ from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.encode import Encoder
 from tvbench.train.data.steps import check_shares, feed, loading
 from tvbench.train.export import Target, export_stage, write_stage
+from tvbench.train.generated import generated_world
 from tvbench.train.loop import Feed, Loop, StepDone
 from tvbench.train.model import VisionLanguageTrainee, freeze_all_but
 from tvbench.train.operations import as_built, batch_operations
@@ -252,7 +252,7 @@ class _StageRun:
 
     def _trainee(self, model: Any) -> Any:
         if self.stage.objective == "patches":
-            return PatchTrainee(model)
+            return generated_world().patch_trainee(model)
         return VisionLanguageTrainee(model, vision_scale(self.source))
 
     def _feed(self) -> tuple[Feed, int, int]:
@@ -262,11 +262,8 @@ class _StageRun:
             config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))["vision_config"]
             steps = steps_of(stage, 0)
             level = int(stage.data[0].options.get("level", 2)) if stage.data else 2
-            return (
-                lambda start: patch_feed(stage, config["image_size"], config["patch_size"], level, start, steps),
-                steps,
-                steps * stage.batch,
-            )
+            tile, patch, patches = config["image_size"], config["patch_size"], generated_world().patch_feed
+            return lambda start: patches(stage, tile, patch, level, start, steps), steps, steps * stage.batch
         steps = steps_of(stage, len(corpus))
         encoder = Encoder(self.source, stage)
         remark = loading(encoder, stage, here).remark

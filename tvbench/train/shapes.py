@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbench.errors import UsageError
+from tvbench.train.generated import generated_world
 from tvbench.train.stages import ModelPlan
 
 KEYS = (
@@ -43,9 +44,7 @@ def dimensions(plan: ModelPlan) -> Mapping[str, Any]:
     """The sizes of a plan. Raises UsageError where one is missing."""
     sizes = dict(plan.sizes)
     if plan.text.startswith("generated:"):
-        from tvbench.mini.training.small_sizes import DEFAULTS
-
-        sizes = {**DEFAULTS, **sizes}
+        sizes = {**generated_world().SIZES, **sizes}
     missing = [key for key in KEYS if key not in sizes]
     if missing:
         raise UsageError(f"the recipe's model.sizes lack {', '.join(missing)}", f"--set model.sizes.{missing[0]}=N")

@@ -12,8 +12,6 @@ from typing import ClassVar
 
 from tvbench.mini.world import Thing
 
-COUNTS = (1, 2, 3, 4)
-
 
 class Grammar(ABC):
     """One language. The class variables are the fixed texts, the methods what has to agree in gender, number, case."""

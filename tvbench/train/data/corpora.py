@@ -14,6 +14,7 @@ from tvbench.train.data.corpus import Corpus
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.filters import chosen, equally_many, in_languages
 from tvbench.train.data.sample import Outline, TrainSample
+from tvbench.train.generated import WORLDS, generated_world
 from tvbench.train.stages import Stage
 
 
@@ -125,13 +126,11 @@ def _source(entry: Entry) -> Corpus:
             f"--set datasets.{entry.name}.path=FILE.json, or .hub=ORG/NAME",
         )
     if entry.generated:
-        if entry.generated != "mini":
+        if entry.generated not in WORLDS:
             raise UsageError(
                 f"the data '{entry.name}': there is no generated world '{entry.generated}'", "generated: mini"
             )
-        from tvbench.mini.training.generated import GeneratedCorpus
-
-        return GeneratedCorpus(entry)
+        return generated_world(entry.generated).corpus(entry)
     if entry.hub:
         from tvbench.train.data.blocks import BlocksCorpus
 
