@@ -26,9 +26,9 @@ def main() -> int:
     parser.add_argument("--resamples", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    lot = random.Random(0)
-    references = [" ".join(lot.choice(WORDS) for _ in range(lot.randint(5, 15))) for _ in range(args.segments)]
-    first, second = ([spoilt(one, noise, lot) for one in references] for noise in (0.3, 0.32))
+    rng = random.Random(0)
+    references = [" ".join(rng.choice(WORDS) for _ in range(rng.randint(5, 15))) for _ in range(args.segments)]
+    first, second = ([spoilt(one, noise, rng) for one in references] for noise in (0.3, 0.32))
     for name in ("bleu", "chrfpp"):
         seconds: dict[str, list[float]] = {"tvbench": [], "sacrebleu": []}
         for _ in range(args.rounds):
@@ -43,9 +43,9 @@ def main() -> int:
     return 0
 
 
-def spoilt(text: str, noise: float, lot: random.Random) -> str:
+def spoilt(text: str, noise: float, rng: random.Random) -> str:
     """The reference with some words replaced."""
-    return " ".join(word if lot.random() > noise else lot.choice(WORDS) for word in text.split())
+    return " ".join(word if rng.random() > noise else rng.choice(WORDS) for word in text.split())
 
 
 def timed(

@@ -120,19 +120,19 @@ def entry_point_groups() -> Iterator[str]:
 
 
 def _groups(path: Path) -> Iterator[str]:
+    """What is given to `plug_ins` or `entry_points`, by itself or by the name of a constant of the module."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    constants = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    constants = {name: node.value for node in tree.body if isinstance(node, ast.Assign) for name in _names(node)}
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and _called(call.func) == "entry_points":
-            for value in (keyword.value for keyword in call.keywords if keyword.arg == "group"):
-                meant = constants.get(value.id, value) if isinstance(value, ast.Name) else value
-                yield str(meant.value) if isinstance(meant, ast.Constant) else ast.unparse(meant)
+        if isinstance(call, ast.Call) and _called(call.func) in ("plug_ins", "entry_points"):
+            for value in [*call.args, *(keyword.value for keyword in call.keywords)]:
+                meant = constants.get(value.id) if isinstance(value, ast.Name) else value
+                if isinstance(meant, ast.Constant):
+                    yield str(meant.value)
+
+
+def _names(assignment: ast.Assign) -> list[str]:
+    return [target.id for target in assignment.targets if isinstance(target, ast.Name)]
 
 
 def _called(function: ast.expr) -> str:

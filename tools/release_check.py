@@ -178,7 +178,8 @@ class Place:
         """With the person's own home and index; everything else runs without."""
         command = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        return Check(f"{self.version}: pip install", _last_lines(done.stderr) if done.returncode else "")
+        problem = _last_lines(done.stderr) if done.returncode else ""
+        return Check(f"{self.version}: pip install {Path(packages[-1]).name}", problem)
 
     def _variables(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
@@ -268,7 +269,7 @@ def with_engine(place: Place, wheel: Path) -> Iterator[Check]:
     if installed.problem:
         return
     yield place.tvbench("run", *QUESTIONS, says="tower-mini")
-    yield place.tvbench("run", *QUESTIONS, says="answered before")
+    yield place.tvbench("run", *QUESTIONS, says="answered before")  # the same command goes on
     yield place.tvbench("leaderboard", "--tasks", "mini", says="tower-mini")
     yield place.runs("tvbench.run from Python", OUTSIDE.partition("reveal")[0] + "print(len(rows) > 0)", says="True")
 

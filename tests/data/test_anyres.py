@@ -73,9 +73,9 @@ def test_transformers_chooses_the_same_resolutions_and_counts_the_same_rows() ->
     from transformers.image_processing_utils import select_best_resolution
     from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape, unpad_image
 
-    lot = random.Random(0)
+    rng = random.Random(0)
     for _ in range(2000):
-        size = (lot.randint(20, 2500), lot.randint(20, 2500))
+        size = (rng.randint(20, 2500), rng.randint(20, 2500))
         assert best_resolution(size, PAPER) == tuple(select_best_resolution(size, PAPER))
         high, wide = get_anyres_image_grid_shape(size, PAPER, 384)
         kept = unpad_image(torch.zeros(1, high * 27, wide * 27), size)
@@ -95,9 +95,9 @@ def test_pixels_are_those_of_transformers(tmp_path: object) -> None:
     folder = assembled(tmp_path)
     theirs = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
     ours = Pixels(folder, 56)
-    lot = random.Random(1)
+    rng = random.Random(1)
     for _ in range(25):
-        size = (lot.randint(20, 400), lot.randint(20, 400))
+        size = (rng.randint(20, 400), rng.randint(20, 400))
         noise = np.random.default_rng(size[0]).integers(0, 256, (*size, 3), dtype=np.uint8)
         picture = Image.fromarray(noise)
         expected = theirs(picture, return_tensors="pt")["pixel_values"][0]

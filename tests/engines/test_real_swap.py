@@ -75,5 +75,5 @@ def test_only_the_model_that_began_a_run_goes_on_with_it(tmp_path: Path, capsys:
         assert main(words) == 0, "the same model, started again, goes on"
     answers = run.responses()
     assert len(answers) == SENTENCES and not any(one.error or one.reused_from for one in answers.values())
-    first, second = run.manifest().sessions
+    first, second = run.manifest().sessions or ()
     assert (first.answered or 0) + (second.answered or 0) == SENTENCES and first.server == second.server

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,8 @@ from tvbench.report.table import Cell, Column, Table, plain_text, show
 WORDS = "model 1.0 ± – ü 日本語 हिन्दी 👩‍👩‍👧 é [red]b \x1b[1m \u202e x\ty |".split(" ")
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
 TITLES = st.lists(TEXTS.filter(str.strip), min_size=1, max_size=3).map("\n".join)
-SIDES = st.sampled_from(["left", "right"])
+Side = Literal["left", "right"]
+SIDES: st.SearchStrategy[Side] = st.sampled_from(["left", "right"])
 
 
 @st.composite

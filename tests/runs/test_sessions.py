@@ -152,7 +152,7 @@ def test_the_same_model_goes_on_and_its_second_answers_are_not_stored(
     run = the_run(tmp_path)
     lines = (run.path / "responses.jsonl").read_text().splitlines()
     assert len(lines) == 30 and set(lines) > {line for line in before.splitlines() if '"error"' not in line}
-    first, second = run.manifest().sessions
+    first, second = run.manifest().sessions or ()
     assert (first.answered, first.failed, second.answered, second.failed) == (20, 10, 10, 0)
     assert first.asked_again is None
     assert second.asked_again == {"asked": PROBES, "same": PROBES, "differed": 0, "unsteady": 0}
@@ -322,7 +322,8 @@ def test_it_is_said_when_and_by_whom(server: FaultServer, ask: Ask, tmp_path: Pa
     server.everything = answer
     capsys.readouterr()
     assert ask() == 0
-    first, second = the_run(tmp_path).manifest().sessions
+    first, second = the_run(tmp_path).manifest().sessions or ()
+    assert first.began and second.began and second.engine and second.command
     when = first.began[:16].replace("T", " ")
     assert f"30 requests, 29 answered before ({when}, {server.root}, served-model)" in capsys.readouterr().err
     assert second.where == server.root and second.server["meta.n_params"] == 134515008
@@ -347,7 +348,7 @@ def test_a_manifest_of_before_still_reads_and_its_session_is_not_lost(
     capsys.readouterr()
     assert ask() == 0
     assert f"29 answered before (2025-03-04 05:06, {server.root}, served-model)" in capsys.readouterr().err
-    old, new = the_run(tmp_path).manifest().sessions
+    old, new = the_run(tmp_path).manifest().sessions or ()
     assert (old.answered, new.answered) == (29, 1)
 
 
@@ -391,7 +392,7 @@ def test_a_higher_limit_and_another_language_ask_only_what_is_new(
     second = next(run for run in find_runs(tmp_path / "out") if run.name != first.name)
     marks = [one.reused_from for one in second.responses().values()]
     assert marks.count(first.name) == 20 and marks.count(None) == 10
-    assert second.manifest().sessions[0].reused == {first.name: 20}
+    assert (second.manifest().sessions or ())[0].reused == {first.name: 20}
     assert second.result() is not None and second.result()[0].counts.complete  # type: ignore[index]
     asked = len(server.bodies)
     assert ask("--quiet", tasks="multi30k:de+fr") == 0

@@ -19,10 +19,10 @@ WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten
 
 
 def corpus(count: int, noise: float, seed: int) -> tuple[list[Translation], list[str]]:
-    lot = random.Random(seed)
-    references = [" ".join(lot.choice(WORDS) for _ in range(lot.randint(3, 12))) for _ in range(count)]
+    rng = random.Random(seed)
+    references = [" ".join(rng.choice(WORDS) for _ in range(rng.randint(3, 12))) for _ in range(count)]
     texts = [
-        " ".join(word if lot.random() > noise else lot.choice(WORDS) for word in one.split()) for one in references
+        " ".join(word if rng.random() > noise else rng.choice(WORDS) for word in one.split()) for one in references
     ]
     return [Translation("s", (one,)) for one in references], texts
 
@@ -84,8 +84,8 @@ def test_intervals_and_tests_keep_their_promise_with_clusters(pictures: int) -> 
 
 def test_items_that_share_a_picture_are_not_independent() -> None:
     """The same 40 differences, once as 40 pictures, once each asked ten times: the interval must not shrink."""
-    lot = np.random.default_rng(1)
-    first, second = lot.normal(size=40), lot.normal(size=40)
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=40), rng.normal(size=40)
     alone = compare([means(first, second, list(range(40)))])
     tenfold = compare([means(np.tile(first, 10), np.tile(second, 10), list(range(40)) * 10)])
     assert tenfold.high - tenfold.low == pytest.approx(alone.high - alone.low, rel=0.05)
@@ -128,8 +128,8 @@ def test_students_quantile_is_scipys(probability: float, df: int) -> None:
 
 def test_what_scipy_computes_too_is_the_same() -> None:
     """Without clusters the standard error is s/sqrt(n), the interval Student's, and the test that of scipy."""
-    lot = np.random.default_rng(3)
-    first, second = lot.normal(size=9), lot.normal(size=9) + 0.7
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(size=9), rng.normal(size=9) + 0.7
     apart = [Observation(float(value), str(number)) for number, value in enumerate(second - first)]
     stderr = clustered_stderr(apart)
     assert stderr is not None
@@ -147,8 +147,8 @@ def test_what_scipy_computes_too_is_the_same() -> None:
 
 
 def test_many_draws_are_near_scipys_exact_test_and_bootstrap() -> None:
-    lot = np.random.default_rng(4)
-    first, second = lot.normal(size=13), lot.normal(size=13) + 0.5
+    rng = np.random.default_rng(4)
+    first, second = rng.normal(size=13), rng.normal(size=13) + 0.5
     exact = stats.permutation_test(
         (second, first),
         lambda a, b, axis: np.mean(a - b, axis=axis),
@@ -162,8 +162,8 @@ def test_many_draws_are_near_scipys_exact_test_and_bootstrap() -> None:
 
 def test_holm_is_the_one_of_the_definition() -> None:
     """Holm 1979: the adjusted p is the largest of (m - rank + 1) p over the ranks up to its own."""
-    lot = np.random.default_rng(5)
-    values = lot.random(12) / 8
+    rng = np.random.default_rng(5)
+    values = rng.random(12) / 8
     order = np.argsort(values)
     expected = np.empty(12)
     expected[order] = np.minimum(1, np.maximum.accumulate(values[order] * (12 - np.arange(12))))

@@ -74,21 +74,21 @@ def each(part: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[
 
 def drawn(tensor: torch.Tensor) -> torch.Tensor:
     """Random numbers of the same spread."""
-    lot = torch.Generator().manual_seed(tensor.numel())
-    return (torch.randn(tensor.shape, generator=lot) * tensor.float().std()).to(tensor.dtype)
+    rng = torch.Generator().manual_seed(tensor.numel())
+    return (torch.randn(tensor.shape, generator=rng) * tensor.float().std()).to(tensor.dtype)
 
 
 def shuffled(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers at other places."""
-    lot = torch.Generator().manual_seed(tensor.numel())
-    return tensor.flatten()[torch.randperm(tensor.numel(), generator=lot)].view(tensor.shape)
+    rng = torch.Generator().manual_seed(tensor.numel())
+    return tensor.flatten()[torch.randperm(tensor.numel(), generator=rng)].view(tensor.shape)
 
 
 def uniform(tensor: torch.Tensor) -> torch.Tensor:
     """As transformers initialises a linear layer."""
-    lot = torch.Generator().manual_seed(tensor.numel())
+    rng = torch.Generator().manual_seed(tensor.numel())
     bound = math.sqrt(6 / sum(tensor.flatten(1).shape))
-    return (torch.rand(tensor.shape, generator=lot) * 2 * bound - bound).to(tensor.dtype)
+    return (torch.rand(tensor.shape, generator=rng) * 2 * bound - bound).to(tensor.dtype)
 
 
 def spoiled(name: str, value: float) -> Callable[[Tensors], Tensors]:

@@ -580,12 +580,12 @@ def test_another_caption_to_translate_is_not_of_the_picture_and_names_no_held_ou
     things = [Thing(noun, colour) for noun in NOUNS for colour in COLOURS]
     shown = {code: {grammar(code).shows(thing): thing for thing in things} for code in ("en", "de")}
     for number in range(100):
-        lot = random.Random(number)
-        sight = draw(lot, level_of(1))
-        ((question, answer),) = exchanges(lot, sight, ("de",), 1, ("text",), {"other-translation": 1})
+        rng = random.Random(number)
+        sight = draw(rng, level_of(1))
+        ((question, answer),) = exchanges(rng, sight, ("de",), 1, ("text",), {"other-translation": 1})
         told = shown["en"][question.splitlines()[-1]]
         assert told == shown["de"][answer] and not told.held_out and told.noun != sight.things[0].noun
-    assert exchanges(lot, sight, ("en",), 1, ("text",), {"other-translation": 1}) == []
+    assert exchanges(rng, sight, ("en",), 1, ("text",), {"other-translation": 1}) == []
 
 
 def test_the_pictures_of_a_clip_are_what_is_told_of_it() -> None:
@@ -597,10 +597,10 @@ def test_the_pictures_of_a_clip_are_what_is_told_of_it() -> None:
 
     say, lengths = grammar("en"), set()
     for number in range(60):
-        lot = random.Random(number)
-        clip = draw(lot, level_of(1))
+        rng = random.Random(number)
+        clip = draw(rng, level_of(1))
         first = clip.film[0].placed[0], clip.film[-1].placed[0]
-        ((_, told),) = exchanges(lot, clip, ("en",), 1, ("text",), {"telling": 1})
+        ((_, told),) = exchanges(rng, clip, ("en",), 1, ("text",), {"telling": 1})
         if clip.side:
             moved = {
                 "left": first[0].x - first[1].x,

@@ -2,7 +2,7 @@
 
 A blind run is one with `--no-image`, or of a task whose setting `pictures` is `blank`. Items are joined by task and id,
 and what is resampled are pictures (scoring/paired.py). Beside both stands chance: one of the options, or one of the two
-senses of an ambiguous caption, taken by lot. Knows runs and metrics; no engine and no table.
+senses of an ambiguous caption, taken at random. Knows runs and metrics; no engine and no table.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def metrics_of(item: Item) -> tuple[str, ...]:
 
 
 def _chance(metric: str, items: Sequence[Item]) -> float | None:
-    """What an answer by lot scores; None where nothing can be drawn by lot."""
+    """What an answer at random scores; None where nothing can be drawn at random."""
     if metric in FORMULAS:
         return None
     if metric == "sense":

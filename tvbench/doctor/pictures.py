@@ -30,8 +30,8 @@ class Captioned:
 
 def captioned(count: int, side: int) -> list[Captioned]:
     """`count` pictures of `side` pixels square, always the same ones."""
-    lot = random.Random(20)
-    return [_one(lot, thing, side) for thing in _things(count)]
+    rng = random.Random(20)
+    return [_one(rng, thing, side) for thing in _things(count)]
 
 
 def _things(count: int) -> list[Thing]:
@@ -46,6 +46,6 @@ def _colour(noun: str, number: int) -> str:
     return colours[(number * 2 + number // PLAIN_NOUNS) % len(colours)]
 
 
-def _one(lot: random.Random, thing: Thing, side: int) -> Captioned:
-    picture = paint(arrange(lot, [thing], level_of(1)))
+def _one(rng: random.Random, thing: Thing, side: int) -> Captioned:
+    picture = paint(arrange(rng, [thing], level_of(1)))
     return Captioned(picture.resize((side, side), Image.Resampling.LANCZOS), grammar("en").shows(thing))

@@ -34,12 +34,12 @@ def plain(draw: Draw) -> Caption:
 
 
 def ambiguous(draw: Draw) -> Caption:
-    """A caption with an ambiguous word. Numbers 2k and 2k + 1, drawn by the same lot, are the two senses of one
+    """A caption with an ambiguous word. Captions 2k and 2k + 1, drawn alike, are the two senses of one
     source."""
     pair, sense = divmod(draw.number, 2)
     word = tuple(SENSES)[pair % len(SENSES)]
     here, there = SENSES[word][sense], SENSES[word][1 - sense]
-    colour = subject(draw.lot, draw.split, [word]).colour
+    colour = subject(draw.rng, draw.split, [word]).colour
     # The form moves on after each round of words, so that every word meets every form.
     caption = _caption(draw, Thing(here, colour), pair + pair // len(SENSES))
     return Caption(caption.scene, caption.mentions, caption.say, here, there)
@@ -49,7 +49,7 @@ MAKERS: dict[str, Callable[[Draw], Caption]] = {"plain": plain, "ambiguous": amb
 
 
 def same_lot(maker: str, number: int) -> int:
-    """The number by which the lot of caption `number` is drawn: one for both senses of a source."""
+    """The number that caption `number` is drawn with: one for both senses of a source."""
     return number // 2 if maker == "ambiguous" else number
 
 
@@ -58,16 +58,16 @@ def _caption(draw: Draw, thing: Thing, form: int) -> Caption:
     alone = draw.level.others[1] == 0
     which = 0 if alone else form % FORMS
     if which == 0:
-        scene = arrange(draw.lot, [thing], draw.level)
+        scene = arrange(draw.rng, [thing], draw.level)
         return Caption(scene, (thing,), lambda say: say.shows(thing))
     if which == 1:
-        count = draw.lot.randint(*MANY)
-        scene = arrange(draw.lot, [thing] * count, draw.level)
+        count = draw.rng.randint(*MANY)
+        scene = arrange(draw.rng, [thing] * count, draw.level)
         return Caption(scene, (thing,), lambda say: say.shows_many(thing, count))
-    (other,) = others(draw.lot, 1, [thing], [noun for noun in draw.nouns if noun != english_word(thing.noun)])
+    (other,) = others(draw.rng, 1, [thing], [noun for noun in draw.nouns if noun != english_word(thing.noun)])
     if which == 2:
-        scene = arrange(draw.lot, [thing, other], draw.level)
+        scene = arrange(draw.rng, [thing, other], draw.level)
         return Caption(scene, (thing, other), lambda say: say.joins(thing, other))
-    side = draw.lot.choice(SIDES)
-    scene = arrange(draw.lot, [thing, other], draw.level, draw.lot.choice(CELLS[side]))
+    side = draw.rng.choice(SIDES)
+    scene = arrange(draw.rng, [thing, other], draw.level, draw.rng.choice(CELLS[side]))
     return Caption(scene, (thing, other), lambda say: say.relates(thing, side, other))

@@ -32,22 +32,22 @@ class Clip:
     level: Level
 
 
-def draw(lot: random.Random, level: Level) -> Clip:
+def draw(rng: random.Random, level: Level) -> Clip:
     """A movement, or one to four things, each alone; half of the clips are one, half the other."""
     nouns = NOUNS[: level.nouns]
-    noun = lot.choice(nouns)
-    first = Thing(noun, lot.choice(seen_colours(noun)))
-    if lot.random() < 0.5:
-        side = lot.choice(SIDES)
-        beside = others(lot, min(lot.randint(*level.others), 1), [first], nouns)
-        film = in_a_lane(lot, [first, *beside], side, lot.randrange(2), level)
+    noun = rng.choice(nouns)
+    first = Thing(noun, rng.choice(seen_colours(noun)))
+    if rng.random() < 0.5:
+        side = rng.choice(SIDES)
+        beside = others(rng, min(rng.randint(*level.others), 1), [first], nouns)
+        film = in_a_lane(rng, [first, *beside], side, rng.randrange(2), level)
         return Clip(film, (first, *beside), side, level)
-    things = (first, *others(lot, lot.randrange(OPTIONS), [first], nouns))
-    return Clip(one_by_one(lot, things, level), things, None, level)
+    things = (first, *others(rng, rng.randrange(OPTIONS), [first], nouns))
+    return Clip(one_by_one(rng, things, level), things, None, level)
 
 
 def exchanges(
-    lot: random.Random,
+    rng: random.Random,
     clip: Clip,
     languages: Sequence[str],
     count: int,
@@ -59,7 +59,7 @@ def exchanges(
     `kinds` are names of KINDS and how often each comes beside the others.
     """
     return several(
-        lot, count, kinds, lambda kind: KINDS[kind](Following(lot, clip, lot.choice(languages), lot.choice(protocols)))
+        rng, count, kinds, lambda kind: KINDS[kind](Following(rng, clip, rng.choice(languages), rng.choice(protocols)))
     )
 
 
@@ -67,7 +67,7 @@ def exchanges(
 class Following:
     """What an exchange is made of."""
 
-    lot: random.Random
+    rng: random.Random
     clip: Clip
     code: str
     protocol: str
@@ -82,7 +82,7 @@ def direction(asking: Following) -> Exchange | None:
     clip, say = asking.clip, asking.say
     if clip.side is None:
         return None
-    sides = [say.movements[side] for side in asking.lot.sample(SIDES, len(SIDES))]
+    sides = [say.movements[side] for side in asking.rng.sample(SIDES, len(SIDES))]
     return offered(say.ask_direction(clip.things[0]), sides, say.movements[clip.side], say, asking.protocol)
 
 
@@ -97,14 +97,14 @@ def count(asking: Following) -> Exchange | None:
 
 def ends(asking: Following) -> Exchange | None:
     """What comes first, or last?"""
-    clip, say, lot = asking.clip, asking.say, asking.lot
+    clip, say, rng = asking.clip, asking.say, asking.rng
     if clip.side is not None or len(clip.things) < 2:
         return None
-    asked_first = lot.random() < 0.5
+    asked_first = rng.random() < 0.5
     right = clip.things[0 if asked_first else -1]
     shown = [thing for thing in clip.things if thing != right]
-    wrong = [*shown, *others(lot, OPTIONS - 1 - len(shown), list(clip.things), NOUNS[: clip.level.nouns])]
-    options = [say.a(thing) for thing in lot.sample([right, *wrong], OPTIONS)]
+    wrong = [*shown, *others(rng, OPTIONS - 1 - len(shown), list(clip.things), NOUNS[: clip.level.nouns])]
+    options = [say.a(thing) for thing in rng.sample([right, *wrong], OPTIONS)]
     return offered(say.ask_first if asked_first else say.ask_last, options, say.a(right), say, asking.protocol)
 
 

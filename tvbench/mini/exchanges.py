@@ -1,8 +1,8 @@
 """One picture of the mini world and many conversations about it, in any language: what teaches a small model to look.
 
-A scene is drawn by lot from the split `train`; questions of every kind that the tasks ask, captions and translations of
-captions are then put to it. All wrong options, wrong statements and sources are compositions of that split too. The
-same questions may be put to the scene told in words. Knows the mini world; no tensor.
+A scene is drawn at random from the split `train`; questions of every kind that the tasks ask, captions and
+translations of captions are then put to it. All wrong options, wrong statements and sources are compositions of that
+split too. The same questions may be put to the scene told in words. Knows the mini world; no tensor.
 """
 
 from __future__ import annotations
@@ -57,28 +57,28 @@ class Sight:
     def distinct(self) -> tuple[Thing, ...]:
         return tuple(dict.fromkeys(self.things))
 
-    def scene(self, lot: random.Random) -> Scene:
+    def scene(self, rng: random.Random) -> Scene:
         """The picture."""
-        return arrange(lot, self.things, self.level, self.cells)
+        return arrange(rng, self.things, self.level, self.cells)
 
 
-def draw(lot: random.Random, level: Level) -> Sight:
+def draw(rng: random.Random, level: Level) -> Sight:
     """One thing, or as many as the level has, or one several times."""
     nouns = NOUNS[: level.nouns]
-    noun = lot.choice(SENSE_NOUNS) if lot.random() < AMBIGUOUS else lot.choice(nouns)
-    first = Thing(noun, lot.choice(seen_colours(noun)))
-    if level.others[1] and lot.random() < SEVERAL:
-        things = [first] * lot.randint(2, level.most)
+    noun = rng.choice(SENSE_NOUNS) if rng.random() < AMBIGUOUS else rng.choice(nouns)
+    first = Thing(noun, rng.choice(seen_colours(noun)))
+    if level.others[1] and rng.random() < SEVERAL:
+        things = [first] * rng.randint(2, level.most)
     else:
         plain = [other for other in nouns if other != english_word(noun)]
-        things = [first, *others(lot, lot.randint(*level.others), [first], plain)]
-    if len(things) == 1 and lot.random() < ALONE:
+        things = [first, *others(rng, rng.randint(*level.others), [first], plain)]
+    if len(things) == 1 and rng.random() < ALONE:
         return Sight((first,), (), level)
-    return Sight(tuple(things), tuple(lot.sample(range(len(PLACES)), len(things))), level)
+    return Sight(tuple(things), tuple(rng.sample(range(len(PLACES)), len(things))), level)
 
 
 def exchanges(
-    lot: random.Random,
+    rng: random.Random,
     sight: Sight,
     languages: Sequence[str],
     count: int,
@@ -91,17 +91,17 @@ def exchanges(
     """
     makers = KINDS | ASIDE
     return several(
-        lot, count, kinds, lambda kind: makers[kind](Asking(lot, sight, lot.choice(languages), lot.choice(protocols)))
+        rng, count, kinds, lambda kind: makers[kind](Asking(rng, sight, rng.choice(languages), rng.choice(protocols)))
     )
 
 
 def several(
-    lot: random.Random, count: int, kinds: Mapping[str, float], make: Callable[[str], Exchange | None]
+    rng: random.Random, count: int, kinds: Mapping[str, float], make: Callable[[str], Exchange | None]
 ) -> list[Exchange]:
     """`count` different exchanges, or as many as are found in TRIES; `make` gives one of a kind, or none."""
     found: dict[Exchange, None] = {}
     for _ in range(TRIES):
-        made = make(lot.choices(tuple(kinds), tuple(kinds.values()))[0])
+        made = make(rng.choices(tuple(kinds), tuple(kinds.values()))[0])
         if made is not None:
             found[made] = None
         if len(found) == count:
@@ -109,13 +109,13 @@ def several(
     return list(found)
 
 
-def told(lot: random.Random, sight: Sight, code: str) -> str:
+def told(rng: random.Random, sight: Sight, code: str) -> str:
     """The picture in words: a sentence, or what is in its four cells, row by row or by their names."""
     say = grammar(code)
     if not sight.cells:
         return say.shows(sight.things[0])
     at = dict(zip(sight.cells, sight.things, strict=True))
-    if lot.random() < 0.5:
+    if rng.random() < 0.5:
         return " | ".join(say.a(at[cell]) if cell in at else "-" for cell in range(len(PLACES)))
     return "\n".join(f"{say.places[PLACES[cell]]}: {say.a(thing)}" for cell, thing in at.items())
 
@@ -134,7 +134,7 @@ def offered(question: str, options: Sequence[str], right: str, say: Grammar, pro
 class Asking:
     """What an exchange is made of."""
 
-    lot: random.Random
+    rng: random.Random
     sight: Sight
     code: str
     protocol: str
@@ -145,7 +145,7 @@ class Asking:
 
     @property
     def thing(self) -> Thing:
-        """The first thing: the one that was drawn by lot."""
+        """The first thing: the one that was drawn at random."""
         return self.sight.things[0]
 
     def choice(self, question: str, wrong: Sequence[str], right: str) -> Exchange | None:
@@ -153,7 +153,7 @@ class Asking:
         options = [*wrong, right]
         if len(set(options)) < len(options):
             return None
-        self.lot.shuffle(options)
+        self.rng.shuffle(options)
         return offered(question, options, right, self.say, self.protocol)
 
     def truth(self, statement: str, right: bool) -> Exchange | None:
@@ -165,7 +165,7 @@ class Asking:
 def colour_choice(asking: Asking) -> Exchange | None:
     """Which colour has the star?"""
     thing, say = asking.thing, asking.say
-    wrong = asking.lot.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
+    wrong = asking.rng.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
     return asking.choice(
         say.ask_colour(thing.noun), [say.colour_names[one] for one in wrong], say.colour_names[thing.colour]
     )
@@ -187,7 +187,7 @@ def thing_choice(asking: Asking) -> Exchange | None:
     ]
     if len(possible) < OPTIONS - 1:
         return None
-    wrong = asking.lot.sample(possible, OPTIONS - 1)
+    wrong = asking.rng.sample(possible, OPTIONS - 1)
     return asking.choice(say.ask_thing(thing.colour), [say.word(noun) for noun in wrong], say.word(thing.noun))
 
 
@@ -203,21 +203,21 @@ def place_choice(asking: Asking) -> Exchange | None:
 
 def colour_truth(asking: Asking) -> Exchange | None:
     """The star is red."""
-    thing, right = asking.thing, asking.lot.random() < 0.5
-    said = thing if right else Thing(thing.noun, asking.lot.choice(seen_colours(thing.noun, {thing.colour})))
+    thing, right = asking.thing, asking.rng.random() < 0.5
+    said = thing if right else Thing(thing.noun, asking.rng.choice(seen_colours(thing.noun, {thing.colour})))
     return asking.truth(asking.say.tells_colour(said), right)
 
 
 def relation_truth(asking: Asking) -> Exchange | None:
     """The red star is to the left of the blue circle."""
-    sight, lot = asking.sight, asking.lot
+    sight, rng = asking.sight, asking.rng
     if len(sight.distinct) != 2 or len(sight.things) != 2:
         return None
-    one, other = lot.sample((0, 1), 2)
+    one, other = rng.sample((0, 1), 2)
     sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
     if not sides:
         return None
-    right = lot.random() < 0.5
+    right = rng.random() < 0.5
     side = sides[0] if right else OPPOSITE[sides[0]]
     return asking.truth(asking.say.relates(sight.things[one], side, sight.things[other]), right)
 
@@ -246,8 +246,8 @@ def other_translation(asking: Asking) -> Exchange | None:
     """Translate a caption that the picture does not show. What a word means in any picture is in the source: one that
     learns from true captions only may copy the picture's thing, and then takes a held-out one for its likeness."""
     nouns = [noun for noun in NOUNS[: asking.sight.level.nouns] if noun != english_word(asking.thing.noun)]
-    noun = asking.lot.choice(nouns)
-    thing = Thing(noun, asking.lot.choice(seen_colours(noun)))
+    noun = asking.rng.choice(nouns)
+    thing = Thing(noun, asking.rng.choice(seen_colours(noun)))
     return _translated(asking, lambda say: say.shows(thing))
 
 
@@ -260,7 +260,7 @@ def _translated(asking: Asking, tells: Callable[[Grammar], str]) -> Exchange | N
 
 def _sentence(asking: Asking) -> Callable[[Grammar], str] | None:
     """A sentence that the tasks' captions have, and that is true of the picture."""
-    sight, lot = asking.sight, asking.lot
+    sight, rng = asking.sight, asking.rng
     first = sight.things[0]
     if len(sight.things) == 1:
         return lambda say: say.shows(first)
@@ -268,10 +268,10 @@ def _sentence(asking: Asking) -> Callable[[Grammar], str] | None:
         return lambda say: say.shows_many(first, len(sight.things))
     if len(sight.things) != 2:
         return None
-    one, other = lot.sample((0, 1), 2)
+    one, other = rng.sample((0, 1), 2)
     sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
     here, there = sight.things[one], sight.things[other]
-    if sides and lot.random() < 0.5:
+    if sides and rng.random() < 0.5:
         return lambda say: say.relates(here, sides[0], there)
     return lambda say: say.joins(here, there)
 

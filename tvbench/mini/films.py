@@ -20,14 +20,14 @@ SHOWN = 3
 def direction(draw: Draw) -> Puzzle:
     """Where does the red star move? From one edge to the other, in a lane of its own."""
     thing = draw.subject()
-    order = draw.lot.sample(SIDES, len(SIDES))
+    order = draw.rng.sample(SIDES, len(SIDES))
     side = order[draw.turn()]
-    lane = draw.lot.randrange(2)
+    lane = draw.rng.randrange(2)
     beside = draw.beside([thing], most=2)
     return Puzzle(
         "direction",
         "multiple-choice",
-        in_a_lane(draw.lot, [thing, *beside], side, lane, draw.level),
+        in_a_lane(draw.rng, [thing, *beside], side, lane, draw.level),
         (thing,),
         lambda say: say.ask_direction(thing),
         tuple(_movement(one) for one in order),
@@ -38,12 +38,12 @@ def direction(draw: Draw) -> Puzzle:
 def order(draw: Draw) -> Puzzle:
     """What appears first (or last)? Things come one after the other, and stay."""
     thing = draw.subject()
-    rest = others(draw.lot, OPTIONS - 1, [thing], draw.nouns)
+    rest = others(draw.rng, OPTIONS - 1, [thing], draw.nouns)
     *wrong, absent = rest
     first = draw.number // OPTIONS % 2 == 0
     coming = [thing, *wrong] if first else [*wrong, thing]
-    scene = arrange(draw.lot, coming, draw.level, draw.lot.sample(range(4), SHOWN))
-    offered = with_right(draw.lot.sample([*wrong, absent], OPTIONS - 1), thing, draw.turn())
+    scene = arrange(draw.rng, coming, draw.level, draw.rng.sample(range(4), SHOWN))
+    offered = with_right(draw.rng.sample([*wrong, absent], OPTIONS - 1), thing, draw.turn())
     return Puzzle(
         "order",
         "multiple-choice",
@@ -59,11 +59,11 @@ def count(draw: Draw) -> Puzzle:
     """How many things appear? One after the other, each alone."""
     thing = draw.subject()
     number = 1 + draw.turn()
-    coming = draw.lot.sample([thing, *others(draw.lot, number - 1, [thing], draw.nouns)], number)
+    coming = draw.rng.sample([thing, *others(draw.rng, number - 1, [thing], draw.nouns)], number)
     return Puzzle(
         "count",
         "multiple-choice",
-        one_by_one(draw.lot, coming, draw.level),
+        one_by_one(draw.rng, coming, draw.level),
         (),
         lambda say: say.ask_how_many,
         tuple(_digit(one) for one in range(1, OPTIONS + 1)),
@@ -76,16 +76,16 @@ FOR_ONE_THING = ("direction", "count")
 """The makers with one thing at a time in the picture: those of level 1."""
 
 
-def in_a_lane(lot: random.Random, things: Sequence[Thing], side: str, lane: int, level: Level) -> Film:
+def in_a_lane(rng: random.Random, things: Sequence[Thing], side: str, lane: int, level: Level) -> Film:
     """The first of one or two things goes towards `side` in its lane (0 or 1), the other rests in the other one."""
     # Cells row by row: a lane is a row for a movement to the left or right, a column for one up or down.
     own, other = (2 * lane, 2 * (1 - lane)) if side in ("left", "right") else (lane, 1 - lane)
-    return moving(arrange(lot, things, level, (own, other)[: len(things)]), side)
+    return moving(arrange(rng, things, level, (own, other)[: len(things)]), side)
 
 
-def one_by_one(lot: random.Random, things: Sequence[Thing], level: Level) -> Film:
+def one_by_one(rng: random.Random, things: Sequence[Thing], level: Level) -> Film:
     """Things come one after the other, each alone, for about as long."""
-    scenes = _same_ground([arrange(lot, [thing], level) for thing in things])
+    scenes = _same_ground([arrange(rng, [thing], level) for thing in things])
     return tuple(scenes[frame * len(things) // FRAMES] for frame in range(FRAMES))
 
 

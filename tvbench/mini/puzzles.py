@@ -41,9 +41,9 @@ CELLS = {"left": ((0, 1), (2, 3)), "right": ((1, 0), (3, 2)), "up": ((0, 2), (1,
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a maker needs: the lot, the split, the level, and the number of the item among its like."""
+    """What a maker needs: the generator (`rng`), the split, the level, and the number of the item among its like."""
 
-    lot: random.Random
+    rng: random.Random
     split: Split
     level: Level
     number: int
@@ -53,12 +53,12 @@ class Draw:
         return NOUNS[: self.level.nouns]
 
     def subject(self) -> Thing:
-        return subject(self.lot, self.split, self.nouns)
+        return subject(self.rng, self.split, self.nouns)
 
     def beside(self, things: Sequence[Thing], most: int = OPTIONS) -> list[Thing]:
         """The other things in the picture, as many as the level has, at most `most` in all."""
-        count = min(self.lot.randint(*self.level.others), most - len(things))
-        return others(self.lot, count, things, self.nouns)
+        count = min(self.rng.randint(*self.level.others), most - len(things))
+        return others(self.rng, count, things, self.nouns)
 
     def turn(self, options: int = OPTIONS) -> int:
         """The place of the right option."""
@@ -84,12 +84,12 @@ class Puzzle:
 def colour_choice(draw: Draw) -> Puzzle:
     """Which colour does the star have?"""
     thing = draw.subject()
-    wrong = draw.lot.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
+    wrong = draw.rng.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
     colours = with_right(wrong, thing.colour, draw.turn())
     return Puzzle(
         "colour",
         "multiple-choice",
-        (arrange(draw.lot, [thing, *draw.beside([thing])], draw.level),),
+        (arrange(draw.rng, [thing, *draw.beside([thing])], draw.level),),
         tuple(Thing(thing.noun, colour) for colour in colours),
         lambda say: say.ask_colour(thing.noun),
         tuple(_colour_name(colour) for colour in colours),
@@ -101,11 +101,11 @@ def thing_choice(draw: Draw) -> Puzzle:
     """Which thing is red?"""
     thing = draw.subject()
     possible = [noun for noun in draw.nouns if held_out_colour(noun) != thing.colour and noun != thing.noun]
-    nouns = with_right(draw.lot.sample(possible, OPTIONS - 1), thing.noun, draw.turn())
+    nouns = with_right(draw.rng.sample(possible, OPTIONS - 1), thing.noun, draw.turn())
     return Puzzle(
         "thing",
         "multiple-choice",
-        (arrange(draw.lot, [thing, *draw.beside([thing])], draw.level),),
+        (arrange(draw.rng, [thing, *draw.beside([thing])], draw.level),),
         tuple(Thing(noun, thing.colour) for noun in nouns),
         lambda say: say.ask_thing(thing.colour),
         tuple(_word(noun) for noun in nouns),
@@ -116,14 +116,14 @@ def thing_choice(draw: Draw) -> Puzzle:
 def place_choice(draw: Draw) -> Puzzle:
     """Where is the red star?"""
     thing = draw.subject()
-    order = draw.lot.sample(range(len(PLACES)), len(PLACES))
+    order = draw.rng.sample(range(len(PLACES)), len(PLACES))
     cell = order[draw.turn()]
     besides = draw.beside([thing])
-    cells = [cell, *draw.lot.sample([other for other in range(len(PLACES)) if other != cell], len(besides))]
+    cells = [cell, *draw.rng.sample([other for other in range(len(PLACES)) if other != cell], len(besides))]
     return Puzzle(
         "place",
         "multiple-choice",
-        (arrange(draw.lot, [thing, *besides], draw.level, cells),),
+        (arrange(draw.rng, [thing, *besides], draw.level, cells),),
         (thing,),
         lambda say: say.ask_place(thing),
         tuple(_place(PLACES[place]) for place in order),
@@ -134,23 +134,23 @@ def place_choice(draw: Draw) -> Puzzle:
 def colour_truth(draw: Draw) -> Puzzle:
     """The star is red. True or false?"""
     asked = draw.subject()
-    wrong = Thing(asked.noun, draw.lot.choice(seen_colours(asked.noun, {asked.colour})))
+    wrong = Thing(asked.noun, draw.rng.choice(seen_colours(asked.noun, {asked.colour})))
     right = draw.turn(2) == 0
     # Of the false statements of `test`, half are on a held-out picture and half say the held-out words.
     says_wrong = draw.number // 2 % 2 == 0
     shown, said = (asked, asked) if right else (asked, wrong) if says_wrong else (wrong, asked)
-    scene = arrange(draw.lot, [shown, *draw.beside([shown])], draw.level)
+    scene = arrange(draw.rng, [shown, *draw.beside([shown])], draw.level)
     return _statement("colour", scene, (said,), lambda say: say.tells_colour(said), right)
 
 
 def relation_truth(draw: Draw) -> Puzzle:
     """The red star is to the left of the blue circle. True or false?"""
     thing = draw.subject()
-    (other,) = others(draw.lot, 1, [thing], draw.nouns)
+    (other,) = others(draw.rng, 1, [thing], draw.nouns)
     right = draw.turn(2) == 0
-    side = draw.lot.choice(SIDES)
-    cells = draw.lot.choice(CELLS[side if right else OPPOSITE[side]])
-    scene = arrange(draw.lot, [thing, other], draw.level, cells)
+    side = draw.rng.choice(SIDES)
+    cells = draw.rng.choice(CELLS[side if right else OPPOSITE[side]])
+    scene = arrange(draw.rng, [thing, other], draw.level, cells)
     return _statement("place", scene, (thing, other), lambda say: say.relates(thing, side, other), right)
 
 
@@ -160,7 +160,7 @@ def colour_short(draw: Draw) -> Puzzle:
     return Puzzle(
         "colour",
         "short",
-        (arrange(draw.lot, [thing, *draw.beside([thing])], draw.level),),
+        (arrange(draw.rng, [thing, *draw.beside([thing])], draw.level),),
         (thing,),
         lambda say: say.ask_colour(thing.noun),
         answers=lambda say: say.colour_answers(thing.colour),
@@ -173,7 +173,7 @@ def count_short(draw: Draw) -> Puzzle:
     count = 1 + draw.turn(draw.level.most)
     things = [thing] * count
     things += draw.beside(things)
-    scene = arrange(draw.lot, things, draw.level, draw.lot.sample(range(len(PLACES)), len(things)))
+    scene = arrange(draw.rng, things, draw.level, draw.rng.sample(range(len(PLACES)), len(things)))
     return Puzzle(
         "count",
         "short",
@@ -187,15 +187,15 @@ def count_short(draw: Draw) -> Puzzle:
 def picture_choice(draw: Draw) -> Puzzle:
     """In which picture is there a red star? The others have a star of another colour, and another red thing."""
     thing = draw.subject()
-    same_noun = Thing(thing.noun, draw.lot.choice(seen_colours(thing.noun, {thing.colour})))
+    same_noun = Thing(thing.noun, draw.rng.choice(seen_colours(thing.noun, {thing.colour})))
     nouns = [noun for noun in draw.nouns if held_out_colour(noun) != thing.colour and noun != thing.noun]
-    same_colour = Thing(draw.lot.choice(nouns), thing.colour)
-    wrong = draw.lot.sample([same_noun, same_colour], PICTURES - 1)
+    same_colour = Thing(draw.rng.choice(nouns), thing.colour)
+    wrong = draw.rng.sample([same_noun, same_colour], PICTURES - 1)
     shown = with_right(wrong, thing, draw.turn(PICTURES))
     return Puzzle(
         "picture",
         "multiple-choice",
-        tuple(arrange(draw.lot, [one], draw.level) for one in shown),
+        tuple(arrange(draw.rng, [one], draw.level) for one in shown),
         (thing,),
         lambda say: say.ask_picture(thing),
         tuple(_picture_name(number) for number in range(1, PICTURES + 1)),

@@ -112,8 +112,8 @@ def blank(sample: Sample) -> Sample:
 def _draw(task: str, maker: str, split: Split, seed: int, level: int, language: str, number: int) -> Draw:
     shared = language if split == "train" else ""
     lot_number = captions.same_lot(maker, number)
-    lot = random.Random(f"tvbench mini/{seed}/{task}/{maker}/{split}/{level}/{shared}/{lot_number}")
-    return Draw(lot, split, level_of(level), number)
+    rng = random.Random(f"tvbench mini/{seed}/{task}/{maker}/{split}/{level}/{shared}/{lot_number}")
+    return Draw(rng, split, level_of(level), number)
 
 
 def _question(task: Task, maker: str, split: Split, seed: int, level: int, language: str, number: int) -> Sample:

@@ -1,4 +1,4 @@
-"""The mini world: coloured things on a plain ground, drawn by lot from a seed. Knows no language and no pixel.
+"""The mini world: coloured things on a plain ground, drawn at random from a seed. Knows no language and no pixel.
 
 For each word one colour is held out: that composition never occurs in the splits `train` and `validation`, in no
 picture and no text, and is what every question of the split `test` is about. The two senses of an ambiguous word share
@@ -116,15 +116,15 @@ def held_out_colour(noun: str) -> str:
     return COLOURS[(*NOUNS, *SENSES).index(english_word(noun)) % len(COLOURS)]
 
 
-# ── Drawing lots ──────────────────────────────────────────────────────────────────────────────────
+# ── At random ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def subject(lot: random.Random, split: Split, nouns: Sequence[str]) -> Thing:
+def subject(rng: random.Random, split: Split, nouns: Sequence[str]) -> Thing:
     """The thing that a question is about: a held-out composition in `test`, a seen one elsewhere."""
-    noun = lot.choice(nouns)
+    noun = rng.choice(nouns)
     if split == "test":
         return Thing(noun, held_out_colour(noun))
-    return Thing(noun, lot.choice(seen_colours(noun)))
+    return Thing(noun, rng.choice(seen_colours(noun)))
 
 
 def seen_colours(noun: str, but: Collection[str] = ()) -> list[str]:
@@ -132,30 +132,30 @@ def seen_colours(noun: str, but: Collection[str] = ()) -> list[str]:
     return [colour for colour in COLOURS if colour != held_out_colour(noun) and colour not in but]
 
 
-def others(lot: random.Random, count: int, beside: Sequence[Thing], nouns: Sequence[str]) -> list[Thing]:
+def others(rng: random.Random, count: int, beside: Sequence[Thing], nouns: Sequence[str]) -> list[Thing]:
     """`count` seen things that share neither word nor colour with one another or with `beside`."""
     found: list[Thing] = []
     while len(found) < count:
         taken = [*beside, *found]
         words = {english_word(thing.noun) for thing in taken}
-        noun = lot.choice([noun for noun in nouns if english_word(noun) not in words])
+        noun = rng.choice([noun for noun in nouns if english_word(noun) not in words])
         free = seen_colours(noun, {thing.colour for thing in taken})
-        found.append(Thing(noun, lot.choice(free)))
+        found.append(Thing(noun, rng.choice(free)))
     return found
 
 
-def arrange(lot: random.Random, things: Sequence[Thing], level: Level, cells: Sequence[int] = ()) -> Scene:
+def arrange(rng: random.Random, things: Sequence[Thing], level: Level, cells: Sequence[int] = ()) -> Scene:
     """The things in the four cells of a picture, in any of them or in `cells` (indices into PLACES); a single thing
     without a given cell has the picture to itself."""
-    width, height = lot.choice(level.canvases)
-    ground = lot.randint(*GROUNDS)
+    width, height = rng.choice(level.canvases)
+    ground = rng.randint(*GROUNDS)
     if len(things) == 1 and not cells:
-        extent = min(width, height) * lot.uniform(*level.fill)
-        return Scene(width, height, ground, (_jittered(lot, things[0], (0, 0, width, height), extent),))
-    chosen = cells or lot.sample(range(len(PLACES)), len(things))
+        extent = min(width, height) * rng.uniform(*level.fill)
+        return Scene(width, height, ground, (_jittered(rng, things[0], (0, 0, width, height), extent),))
+    chosen = cells or rng.sample(range(len(PLACES)), len(things))
     extent = min(width, height) / 2
     placed = [
-        _jittered(lot, thing, cell_box(cell, width, height), extent * lot.uniform(*level.fill))
+        _jittered(rng, thing, cell_box(cell, width, height), extent * rng.uniform(*level.fill))
         for thing, cell in zip(things, chosen, strict=True)
     ]
     return Scene(width, height, ground, tuple(placed))
@@ -167,8 +167,8 @@ def cell_box(cell: int, width: int, height: int) -> tuple[float, float, float, f
     return column * width / 2, row * height / 2, width / 2, height / 2
 
 
-def _jittered(lot: random.Random, thing: Thing, box: tuple[float, float, float, float], size: float) -> Placed:
+def _jittered(rng: random.Random, thing: Thing, box: tuple[float, float, float, float], size: float) -> Placed:
     left, top, width, height = box
-    x = left + lot.uniform(size / 2, width - size / 2)
-    y = top + lot.uniform(size / 2, height - size / 2)
+    x = left + rng.uniform(size / 2, width - size / 2)
+    y = top + rng.uniform(size / 2, height - size / 2)
     return Placed(thing, round(x, 2), round(y, 2), round(size, 2))

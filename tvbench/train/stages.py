@@ -59,7 +59,7 @@ class Stage:
     (`flat`), `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a
     fraction of all steps. `keep_source` drops whole datasets (the fork's `drop_multilingual_ratio: 1`),
     `keep_languages` all samples in other languages, and `equal_size_as` keeps all languages but only as many samples as
-    those would have, by lot. `ours` names fields that the paper does not state, with the reason for our value.
+    those would have, at random. `ours` names fields that the paper does not state, with the reason for our value.
     """
 
     name: str

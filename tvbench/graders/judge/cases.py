@@ -99,9 +99,12 @@ def _sample(cases: Sequence[Case], size: int | None, seed: int) -> list[Case]:
     groups: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
         groups[case.item.language].append(case)
-    lots = {id(case): f"{seed}:{case.item.task}:{case.item.id}".encode("utf-8", "surrogatepass") for case in cases}
-    rank = {one: hashlib.sha256(lot).digest() for one, lot in lots.items()}
-    return [case for group in groups.values() for case in sorted(group, key=lambda one: rank[id(one)])[:size]]
+
+    def rank(case: Case) -> bytes:
+        named = f"{seed}:{case.item.task}:{case.item.id}"
+        return hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
+
+    return [case for group in groups.values() for case in sorted(group, key=rank)[:size]]
 
 
 # ── Requests ──────────────────────────────────────────────────────────────────────────────────────

@@ -138,11 +138,11 @@ class GeneratedCorpus:
     # ── Conversations ─────────────────────────────────────────────────────────────────────────────
 
     def _conversation(
-        self, drawn: Sample, protocol: str, lot: random.Random
+        self, drawn: Sample, protocol: str, rng: random.Random
     ) -> tuple[tuple[Turn, ...], tuple[Medium, ...]]:
         say = grammar(drawn.language)
         if self.kind == "letters":
-            return letters(drawn, lot), ()
+            return letters(drawn, rng), ()
         if self.kind == "captions":
             question, answer = DESCRIBE[drawn.language], drawn.answers[0]
         else:
@@ -150,7 +150,7 @@ class GeneratedCorpus:
         if self.kind == "told-questions":
             question = f"{told(drawn.scenes, say)}\n{question}"
         media = () if self.kind.startswith("told-") else _media(drawn)
-        asked = [(question, answer), *self._further(drawn, say, lot)]
+        asked = [(question, answer), *self._further(drawn, say, rng)]
         marks = "".join(f"<{medium.kind}>\n" for medium in media)
         turns = []
         for number, (question, answer) in enumerate(asked):
@@ -159,33 +159,33 @@ class GeneratedCorpus:
 
     def _on_one_picture(self, index: int) -> TrainSample:
         """A picture, a clip, or a picture told in words, and `branches` conversations on it, in all languages."""
-        lot = random.Random(f"tvbench scenes/{self.entry.seed}/{self.entry.name}/{index}")
+        rng = random.Random(f"tvbench scenes/{self.entry.seed}/{self.entry.name}/{index}")
         code, level = self.languages[index % len(self.languages)], level_of(self.level)
         name, wanted = f"{self.entry.name}/{index}", (self.branches, self.protocols, self.makers)
         media: tuple[Medium, ...] = ()
         if self.kind == "clip":
-            clip = clip_exchanges.draw(lot, level)
+            clip = clip_exchanges.draw(rng, level)
             media, shared = (Drawn("video", f"{name}.mp4", _painter(clip.film)),), "<video>\n"
-            asked = clip_exchanges.exchanges(lot, clip, self.languages, *wanted)
+            asked = clip_exchanges.exchanges(rng, clip, self.languages, *wanted)
         elif self.kind == "scene":
-            sight = exchanges.draw(lot, level)
-            media, shared = (Drawn("image", f"{name}.png", _painter((sight.scene(lot),))),), "<image>\n"
-            asked = exchanges.exchanges(lot, sight, self.languages, *wanted)
+            sight = exchanges.draw(rng, level)
+            media, shared = (Drawn("image", f"{name}.png", _painter((sight.scene(rng),))),), "<image>\n"
+            asked = exchanges.exchanges(rng, sight, self.languages, *wanted)
         else:
-            sight = exchanges.draw(lot, level)
-            shared = f"{exchanges.told(lot, sight, code)}\n"
+            sight = exchanges.draw(rng, level)
+            shared = f"{exchanges.told(rng, sight, code)}\n"
             languages = (code, code, *self.languages)  # mostly in the language in which the picture is told
-            asked = exchanges.exchanges(lot, sight, languages, *wanted)
+            asked = exchanges.exchanges(rng, sight, languages, *wanted)
         first, *rest = [(Turn("user", shared + question), Turn("assistant", answer)) for question, answer in asked]
         return TrainSample(name, first, media, code, self.entry.name, shared if rest else "", tuple(rest))
 
-    def _further(self, drawn: Sample, say: Grammar, lot: random.Random) -> list[tuple[str, str]]:
+    def _further(self, drawn: Sample, say: Grammar, rng: random.Random) -> list[tuple[str, str]]:
         """More questions on a single picture, in any order."""
         if not self.more or len(drawn.scenes) != 1 or self.kind == "told-translation":
             return []
         scene = drawn.scenes[0]
-        known = [*probes(scene, say), *statements(scene, say, lot)]
-        return lot.sample(known, min(self.more, len(known)))
+        known = [*probes(scene, say), *statements(scene, say, rng)]
+        return rng.sample(known, min(self.more, len(known)))
 
 
 def probes(scene: Scene, say: Grammar) -> Iterator[tuple[str, str]]:
@@ -204,9 +204,9 @@ def probes(scene: Scene, say: Grammar) -> Iterator[tuple[str, str]]:
         yield f"{say.ask_count(noun)}\n{say.briefly}", str(nouns.count(noun))
 
 
-def letters(drawn: Sample, lot: random.Random) -> tuple[Turn, ...]:
+def letters(drawn: Sample, rng: random.Random) -> tuple[Turn, ...]:
     """The options of a question with letters, and then each option's letter: how to answer by a letter, undiluted."""
-    order = lot.sample(range(len(drawn.options)), len(drawn.options))
+    order = rng.sample(range(len(drawn.options)), len(drawn.options))
     asked = [prompts.with_letters(drawn), *([""] * (len(order) - 1))]
     turns = []
     for said, place in zip(asked, order, strict=True):
@@ -215,14 +215,14 @@ def letters(drawn: Sample, lot: random.Random) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def statements(scene: Scene, say: Grammar, lot: random.Random) -> Iterator[tuple[str, str]]:
+def statements(scene: Scene, say: Grammar, rng: random.Random) -> Iterator[tuple[str, str]]:
     """For each thing a statement on its colour, and on where two things are, each once right and once wrong. Wrong ones
     name no held-out composition either."""
     nouns = [thing.noun for thing in scene.things]
     for thing in dict.fromkeys(scene.things):
         if nouns.count(thing.noun) == 1:
             yield say.ask_whether(say.tells_colour(thing)), say.true
-            wrong = Thing(thing.noun, lot.choice(seen_colours(thing.noun, {thing.colour})))
+            wrong = Thing(thing.noun, rng.choice(seen_colours(thing.noun, {thing.colour})))
             yield say.ask_whether(say.tells_colour(wrong)), say.false
     if len(set(nouns)) == 2 == len(nouns):
         one, other = scene.placed

@@ -160,46 +160,46 @@ class Sight:
 
 def draw(seed: int, number: int, level: int) -> Sight:
     """The picture of that number: of things, or of figures that are no thing."""
-    lot = random.Random(f"tvbench patches/{seed}/{number}")
+    rng = random.Random(f"tvbench patches/{seed}/{number}")
     known = level_of(level)
-    return _figures(lot, known) if lot.random() < FIGURES else _things(lot, known)
+    return _figures(rng, known) if rng.random() < FIGURES else _things(rng, known)
 
 
-def _things(lot: random.Random, level: Level) -> Sight:
+def _things(rng: random.Random, level: Level) -> Sight:
     """One to four things, ambiguous ones too, in compositions of the split `train`, most of them in a free ink."""
     nouns = (*NOUNS[: level.nouns], *NAMES[len(NOUNS) :])
-    noun = lot.choice(nouns)
-    first = Thing(noun, lot.choice(seen_colours(noun)))
+    noun = rng.choice(nouns)
+    first = Thing(noun, rng.choice(seen_colours(noun)))
     plain = [other for other in nouns if english_word(other) != english_word(noun)]
-    things = [first, *others(lot, lot.choice((0, 0, 1, 1, 2, 3)), [first], plain)]
-    cells = lot.sample(range(4), len(things)) if lot.random() < 0.7 or len(things) > 1 else ()
-    scene = arrange(lot, things, level, cells)
+    things = [first, *others(rng, rng.choice((0, 0, 1, 1, 2, 3)), [first], plain)]
+    cells = rng.sample(range(4), len(things)) if rng.random() < 0.7 or len(things) > 1 else ()
+    scene = arrange(rng, things, level, cells)
     shown = []
     for placed in scene.placed:
         cover, thing = mask(placed, scene.width, scene.height), placed.thing
-        named = lot.random() >= FREE_INKS
-        ink = PALETTE[thing.colour] if named else free_ink(lot)
+        named = rng.random() >= FREE_INKS
+        ink = PALETTE[thing.colour] if named else free_ink(rng)
         shown.append(Shown(cover, ink, thing.noun, thing.colour if named else None))
     return Sight(scene.width, scene.height, scene.ground, tuple(shown))
 
 
-def _figures(lot: random.Random, level: Level) -> Sight:
+def _figures(rng: random.Random, level: Level) -> Sight:
     """One to three figures of three to nine corners, each in any named colour."""
-    width, height = lot.choice(level.canvases)
+    width, height = rng.choice(level.canvases)
     shown = []
-    for _ in range(lot.choice((1, 2, 2, 3))):
-        colour, corners = lot.choice(COLOURS), lot.choice((3, 4, 5, 7, 9))
-        x, y, extent = lot.uniform(0, width), lot.uniform(0, height), min(width, height) * lot.uniform(0.15, 0.5)
-        rays = [(extent * lot.uniform(0.2, 1), math.tau * corner / corners) for corner in range(corners)]
+    for _ in range(rng.choice((1, 2, 2, 3))):
+        colour, corners = rng.choice(COLOURS), rng.choice((3, 4, 5, 7, 9))
+        x, y, extent = rng.uniform(0, width), rng.uniform(0, height), min(width, height) * rng.uniform(0.15, 0.5)
+        rays = [(extent * rng.uniform(0.2, 1), math.tau * corner / corners) for corner in range(corners)]
         points = tuple((x + ray * math.cos(angle), y + ray * math.sin(angle)) for ray, angle in rays)
         shown.append(Shown(covered((("ink", points),), width, height), PALETTE[colour], None, colour))
-    return Sight(width, height, lot.randint(*GROUNDS), tuple(shown))
+    return Sight(width, height, rng.randint(*GROUNDS), tuple(shown))
 
 
-def free_ink(lot: random.Random) -> Ink:
+def free_ink(rng: random.Random) -> Ink:
     """An ink far from every named colour and from the greys of the ground."""
     while True:
-        ink = (lot.randrange(256), lot.randrange(256), lot.randrange(256))
+        ink = (rng.randrange(256), rng.randrange(256), rng.randrange(256))
         named = min(math.dist(ink, known) for known in PALETTE.values())
         if named >= APART and max(ink) - min(ink) >= APART:
             return ink

@@ -98,12 +98,12 @@ def _check(sizes: Mapping[str, Any], whole: str, part: str) -> None:
 
 
 def _text_tensors(config: Mapping[str, Any], seed: int) -> Named:
-    lot = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     wide = config["num_attention_heads"] * config["head_dim"]
     narrow = config["num_key_value_heads"] * config["head_dim"]
     base = "language_model.model"
-    yield f"{base}.embed_tokens.weight", _drawn(lot, config["vocab_size"], hidden, spread=1 / math.sqrt(hidden))
+    yield f"{base}.embed_tokens.weight", _drawn(rng, config["vocab_size"], hidden, spread=1 / math.sqrt(hidden))
     for layer in range(config["num_hidden_layers"]):
         prefix = f"{base}.layers.{layer}"
         for name, out, fan_in in (
@@ -115,21 +115,21 @@ def _text_tensors(config: Mapping[str, Any], seed: int) -> Named:
             ("mlp.up_proj", inner, hidden),
             ("mlp.down_proj", hidden, inner),
         ):
-            yield f"{prefix}.{name}.weight", _drawn(lot, out, fan_in)
+            yield f"{prefix}.{name}.weight", _drawn(rng, out, fan_in)
         for norm in ("input", "post_attention", "pre_feedforward", "post_feedforward"):
             yield f"{prefix}.{norm}_layernorm.weight", torch.zeros(hidden)  # Gemma2 stores the difference from 1
     yield f"{base}.norm.weight", torch.zeros(hidden)
 
 
 def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
-    lot = torch.Generator().manual_seed(seed + 1)
+    rng = torch.Generator().manual_seed(seed + 1)
     hidden, inner, patch = config["hidden_size"], config["intermediate_size"], config["patch_size"]
     patches = (config["image_size"] // patch) ** 2
     base = "vision_tower.vision_model"
-    pixels = _drawn(lot, hidden, 3 * patch * patch).view(hidden, 3, patch, patch)
+    pixels = _drawn(rng, hidden, 3 * patch * patch).view(hidden, 3, patch, patch)
     yield f"{base}.embeddings.patch_embedding.weight", pixels
     yield f"{base}.embeddings.patch_embedding.bias", torch.zeros(hidden)
-    yield f"{base}.embeddings.position_embedding.weight", _drawn(lot, patches, hidden, spread=0.3)
+    yield f"{base}.embeddings.position_embedding.weight", _drawn(rng, patches, hidden, spread=0.3)
     for layer in range(config["num_hidden_layers"]):
         prefix = f"{base}.encoder.layers.{layer}"
         for name, out, fan_in in (
@@ -137,7 +137,7 @@ def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
             ("mlp.fc1", inner, hidden),
             ("mlp.fc2", hidden, inner),
         ):
-            yield f"{prefix}.{name}.weight", _drawn(lot, out, fan_in)
+            yield f"{prefix}.{name}.weight", _drawn(rng, out, fan_in)
             yield f"{prefix}.{name}.bias", torch.zeros(out)
         for norm in ("layer_norm1", "layer_norm2"):
             yield f"{prefix}.{norm}.weight", torch.ones(hidden)
@@ -146,5 +146,5 @@ def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
     yield f"{base}.post_layernorm.bias", torch.zeros(hidden)
 
 
-def _drawn(lot: torch.Generator, out: int, fan_in: int, *, spread: float | None = None) -> torch.Tensor:
-    return torch.randn(out, fan_in, generator=lot) * (spread if spread is not None else 1 / math.sqrt(fan_in))
+def _drawn(rng: torch.Generator, out: int, fan_in: int, *, spread: float | None = None) -> torch.Tensor:
+    return torch.randn(out, fan_in, generator=rng) * (spread if spread is not None else 1 / math.sqrt(fan_in))

@@ -29,6 +29,6 @@ ALIASES = {"nb": "no", "es-latam": "es", "pt-PT": "pt", "pt-BR": "pt", "zh-Hans"
 
 
 def caption_prompt(language: str, sample: str) -> str:
-    """One of the language's prompts, by lot of the sample's name; English where the language has none."""
+    """One of the language's prompts, drawn with the sample's name; English where the language has none."""
     known = PROMPTS.get(ALIASES.get(language, language)) or PROMPTS.get(language.partition("-")[0]) or PROMPTS["en"]
     return random.Random(f"caption/{sample}").choice(known)

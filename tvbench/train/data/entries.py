@@ -16,7 +16,7 @@ class Entry:
     plan may leave all three out and state `samples` alone. `sampling` is `all`, `first:N`, `end:N` or `random:N`, N a
     number or a percentage. `weight` repeats or thins the entry (2.0: every sample twice an epoch). `languages` keeps
     these only. `min_score` drops samples whose translation quality field is lower. `most_per_language` keeps at most so
-    many of each, by lot (the paper's cultural filter: 50,000). `options` are the source's own.
+    many of each, at random (the paper's cultural filter: 50,000). `options` are the source's own.
     `samples` and `tokens` are what is stated of it (for plans): a count, and a mean length after image expansion.
     """
 

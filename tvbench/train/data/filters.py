@@ -1,4 +1,4 @@
-"""Which samples of an entry are taken: by language, by quality, by number. All by lot from a seed, on columns alone.
+"""Which samples of an entry are taken: by language, by quality, by number. All at random from a seed, on columns alone.
 
 Knows columns and entries; no file and no sample.
 """
@@ -39,7 +39,7 @@ def chosen(entry: Entry, columns: Columns) -> np.ndarray:
 
 def sampled(kept: np.ndarray, sampling: str, seed: int) -> np.ndarray:
     """`all`, `first:N`, `end:N` or `random:N` of them; N is a number, or a percentage such as 10%. As in the fork's
-    mixture files; `random` is by lot from `seed` and keeps the order."""
+    mixture files; `random` is at random from `seed` and keeps the order."""
     how, _, amount = sampling.partition(":")
     if how == "all" and not amount:
         return kept
@@ -60,7 +60,7 @@ def sampled(kept: np.ndarray, sampling: str, seed: int) -> np.ndarray:
 
 
 def weighted(kept: np.ndarray, weight: float, seed: int) -> np.ndarray:
-    """Each sample `weight` times: whole times all of them, the rest by lot."""
+    """Each sample `weight` times: whole times all of them, the rest at random."""
     if weight < 0:
         raise UsageError(f"a weight of {weight:g} is not possible", "0 leaves out, 0.5 takes half, 2 takes all twice")
     whole, rest = divmod(weight, 1.0)
@@ -69,7 +69,7 @@ def weighted(kept: np.ndarray, weight: float, seed: int) -> np.ndarray:
 
 
 def balanced(kept: np.ndarray, language: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most so many of each language, by lot: the paper's filter of cultural data (50,000 each)."""
+    """At most so many of each language, at random: the paper's filter of cultural data (50,000 each)."""
     parts = [by_lot(kept[language[kept] == code], most, seed) for code in np.unique(language[kept])]
     return np.sort(np.concatenate([kept[:0], *parts]))
 
@@ -77,7 +77,7 @@ def balanced(kept: np.ndarray, language: np.ndarray, most: int, seed: int) -> np
 def equally_many(kept: np.ndarray, columns: Columns, languages: Sequence[str], seed: int) -> np.ndarray:
     """All languages of `kept`, but only as many samples as are in `languages`: what a language costs at equal size.
 
-    How the paper held the size equal is not stated; by lot over everything is our decision.
+    How the paper held the size equal is not stated; at random over everything is our decision.
     """
     count = int(_in(columns.language[kept], columns.languages, languages).sum())
     return by_lot(kept, count, seed)
@@ -93,8 +93,8 @@ def by_lot(kept: np.ndarray, count: int, seed: int) -> np.ndarray:
     """`count` of them, in their order; all where there are no more."""
     if count >= len(kept):
         return kept
-    lot = np.random.Generator(np.random.PCG64(seed))
-    return np.sort(lot.choice(kept, size=count, replace=False))
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return np.sort(rng.choice(kept, size=count, replace=False))
 
 
 def _in(codes: np.ndarray, names: Sequence[str], wanted: Sequence[str]) -> np.ndarray:

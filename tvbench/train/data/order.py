@@ -46,12 +46,12 @@ class Order:
         return max(0, min(self.batch, self.count - step % self.per_epoch * self.batch))
 
     def _shuffled(self, epoch: int) -> np.ndarray:
-        lot = np.random.Generator(np.random.PCG64([self.seed, epoch]))
-        order = lot.permutation(self.count)
-        return order if self._grouping is None else grouped(order, self._grouping(), self.batch, lot)
+        rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))
+        order = rng.permutation(self.count)
+        return order if self._grouping is None else grouped(order, self._grouping(), self.batch, rng)
 
 
-def grouped(order: np.ndarray, known: Columns, batch: int, lot: np.random.Generator) -> np.ndarray:
+def grouped(order: np.ndarray, known: Columns, batch: int, rng: np.random.Generator) -> np.ndarray:
     """`order` cut into batches of one modality, longest first within a batch; the mixed leftovers come last."""
     batches, leftovers = [], []
     for code in sorted(set(known.modality.tolist())):
@@ -59,7 +59,7 @@ def grouped(order: np.ndarray, known: Columns, batch: int, lot: np.random.Genera
         whole = len(members) // batch * batch
         batches += np.split(members[:whole], whole // batch) if whole else []
         leftovers.append(members[whole:])
-    lot.shuffle(batches)
+    rng.shuffle(batches)
     rest = np.concatenate(leftovers)
     chunks = [*batches, *(rest[start : start + batch] for start in range(0, len(rest), batch))]
     return np.concatenate([chunk[np.argsort(-known.words[chunk], kind="stable")] for chunk in chunks])
