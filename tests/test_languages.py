@@ -168,7 +168,7 @@ UNCOUNTED = {"eo", "la", "hmn"}
 
 
 def test_every_cell_of_the_table_is_filled_or_known_to_be_empty() -> None:
-    with TABLE.open(encoding="utf-8", newline="") as lines:
+    with open(TABLE, encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     for row in rows:
         assert all(value == value.strip() for value in row.values()), row

@@ -22,21 +22,19 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from os.path import dirname, join
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from tvbench.errors import unknown_name
 
 ENGLISH = "en"
-TABLE = Path(__file__).with_name("languages.csv")
+TABLE = join(dirname(__file__), "languages.csv")  # noqa: PTH118, PTH120 - quick commands do without pathlib
 
 Support: TypeAlias = Literal["core", "added", "unseen"]
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(NamedTuple):
     """One row of the table. `script` is an ISO 15924 code (`Latn`), `aliases` are other names people type.
 
     `branch` is "" for a family that is not divided here. `speakers` are millions, `resource_class` is 0..5; None
@@ -58,7 +56,7 @@ class Language:
 @lru_cache(maxsize=1)
 def all_languages() -> tuple[Language, ...]:
     """Every language of the table, in the order of the table (by English name)."""
-    with TABLE.open(encoding="utf-8", newline="") as lines:
+    with open(TABLE, encoding="utf-8", newline="") as lines:
         return tuple(_language(row) for row in csv.DictReader(lines))
 
 

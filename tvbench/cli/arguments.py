@@ -6,9 +6,12 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tvbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_RESULTS = "./results"
 YEAR = 365 * 24 * 3600
@@ -18,8 +21,8 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     """`--results DIR`: where runs lie."""
     parser.add_argument(
         "--results",
-        type=Path,
-        default=Path(os.environ.get("TVBENCH_RESULTS", DEFAULT_RESULTS)),
+        type=path,
+        default=os.environ.get("TVBENCH_RESULTS", DEFAULT_RESULTS),
         metavar="DIR",
         help=f"where runs are kept (default {DEFAULT_RESULTS}, or $TVBENCH_RESULTS)",
     )
@@ -81,6 +84,13 @@ def settings_of(pairs: Sequence[str], tasks: Sequence[str]) -> dict[str, dict[st
         for member in meant:
             settings[member][key] = value
     return settings
+
+
+def path(text: str) -> Path:
+    """An argparse type: a file or folder. `pathlib` is imported where a path is given."""
+    from pathlib import Path
+
+    return Path(text)
 
 
 def positive(text: str) -> int:

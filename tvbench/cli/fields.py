@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 WIDTH = 100
@@ -11,6 +10,8 @@ LABEL = 16
 
 def field(label: str, text: str) -> Iterator[str]:
     """The lines of `label: text`; the text starts on a line of its own where the label is long."""
+    import textwrap
+
     first = f"  {label}:".ljust(LABEL)
     lines = textwrap.wrap(" ".join(text.split()), WIDTH - LABEL, break_long_words=False, break_on_hyphens=False) or [""]
     if not first.endswith(" "):

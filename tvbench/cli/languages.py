@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
+from tvbench.cli.listing import task_called, task_records
 from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, UsageError
 from tvbench.languages import Language, all_languages, language
@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
 
 def record(one: Language) -> dict[str, Any]:
     """A language as JSON; null where nobody says."""
-    return asdict(one)
+    return one._asdict()
 
 
 def explained(one: Language) -> Iterator[str]:
@@ -84,16 +84,12 @@ def explained(one: Language) -> Iterator[str]:
 
 
 def _tasks_with(code: str) -> list[str]:
-    from tvbench.registry.catalog import tasks
-
-    return [name for name, task in tasks().items() if code in task.languages]
+    return [task["name"] for task in task_records() if code in task["languages"]]
 
 
 def _languages_of(name: str) -> list[Language]:
     """The languages that a task knows. Raises UsageError for an unknown task, and one that has no list of its own."""
-    from tvbench.registry.catalog import task
-
-    codes = task(name).languages
+    codes = task_called(name)["languages"]
     if not codes:
         raise UsageError(f"{name} has no list of languages: it takes those that its data has")
     return [language(code) for code in codes]

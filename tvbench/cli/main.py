@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import NoReturn
 
 from tvbench import __version__
@@ -45,6 +47,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
 
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """argparse makes one for each argument, and imports `shutil` to learn the terminal's width."""
+        return self.formatter_class(prog=self.prog, width=_width())  # type: ignore[call-arg] # all of argparse's have it
+
+
+@cache
+def _width() -> int:
+    """As argparse has it: the terminal's, or COLUMNS, without two."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked) - 2
+    try:
+        return (os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or 80) - 2
+    except (OSError, ValueError):
+        return 78
+
 
 def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.ArgumentParser:
     """The parser; only `chosen`'s own arguments are built, the others are names and help lines. `alone`: the words
@@ -55,7 +73,7 @@ def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.Argumen
         epilog="exit codes: 0 good, 1 incomplete or failed items, 2 usage, 3 regression found",
     )
     parser.add_argument("--version", action="version", version=f"tvbench {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="tvbench")
     for name in [chosen] if alone and chosen else COMMANDS:
         module, summary = COMMANDS[name]
         command = commands.add_parser(name, help=summary, description=summary, add_help=True)

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_image_scale
+from tvbench.cli.arguments import add_format, add_image_scale, path
 from tvbench.cli.fields import field
+from tvbench.cli.listing import Record, model_record, model_records
 from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EngineError, UsageError
-from tvbench.types import ModelCard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tvbench.checkpoints.corrections import UnknownScale
     from tvbench.checkpoints.importing import Imported
     from tvbench.doctor.findings import Examination
+    from tvbench.types import ModelCard
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
     show = actions.add_parser("show", help="what is known of one model")
     show.add_argument("model", help="a card's name, a folder, a hub id, or openai:NAME@URL")
     _add_own_format(show)
     summary = "write a published TowerVision checkpoint as current software reads it rightly"
     imported = actions.add_parser("import", help=summary, description=summary)
     imported.add_argument("source", help="a checkpoint folder, a hub id, or a card's name")
-    imported.add_argument("--output", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    imported.add_argument("--output", type=path, required=True, metavar="DIR", help="a new or empty folder")
     imported.add_argument(
         "--target",
         choices=("current", "legacy"),
@@ -53,31 +53,46 @@ def _add_own_format(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.registry import catalog
-
     if args.action == "show":
-        card = catalog.resolve_model(args.model)
+        card = _shown(args.model.strip())
         if args.format == "json":
-            print_json(record(card))
+            print_json(card)
         else:
             say(*explained(card, args.model))
         return EXIT_GOOD
     if args.action == "import":
-        return import_model(catalog.resolve_model(args.source), args)
-    found = list(catalog.models().values())
+        return import_model(_resolved(args.source), args)
+    found = model_records()
     if args.format == "json":
-        print_json([record(card) for card in found])
+        print_json(found)
     else:
         _print_table(found)
     return EXIT_GOOD
 
 
+def _shown(model: str) -> Record:
+    """The record of a model, which for a card of the hub by its own name is the listed one."""
+    listed = next((card for card in model_records() if card["name"] == model and card["kind"] == "hub"), None)
+    return model_record(_resolved(model)) if listed is None else listed
+
+
+def _resolved(model: str) -> ModelCard:
+    from tvbench.cli.logs import prepare_logging
+    from tvbench.registry import catalog
+
+    prepare_logging()
+    return catalog.resolve_model(model)
+
+
 def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     """`tvbench models import`: the corrected checkpoint, what was corrected, and what no correction could put right."""
+    from dataclasses import asdict
+
     from tvbench.checkpoints.corrections import UnknownScale
     from tvbench.checkpoints.image_scale import with_image_scale
     from tvbench.checkpoints.importing import import_checkpoint
     from tvbench.engines.open import local_checkpoint
+    from tvbench.types import ModelCard
 
     if card.kind == "server":
         raise UsageError(
@@ -100,6 +115,8 @@ def import_model(card: ModelCard, args: argparse.Namespace) -> int:
 
 def _looked_at(done: Imported, copy: ModelCard, *, quick: bool) -> Examination:
     """What is still wrong with a copy. That a legacy one is not scaled is what was asked for."""
+    from dataclasses import replace
+
     from tvbench.doctor.examine import examine_copy
 
     if done.target == "current":
@@ -130,33 +147,30 @@ def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None
     say(*lines_of(found))
 
 
-def record(card: ModelCard) -> dict[str, Any]:
-    """A card as JSON."""
-    return asdict(card)
-
-
-def explained(card: ModelCard, asked: str) -> Iterator[str]:
+def explained(card: Record, asked: str) -> Iterator[str]:
     """The lines of `tvbench models show`. `asked` is what the model was called, which `--model` takes as well."""
-    yield card.name + (f": {card.title}" if card.title and card.title != card.name else "")
-    where = {"hub": "hub", "folder": "folder", "server": "server", "builtin": "built in"}[card.kind]
-    yield from field(where, f"{card.location} at {card.url}" if card.url else card.location)
-    yield from field("revision", card.revision)
-    if card.parameters:
-        yield from field("parameters", f"{size(card.parameters)} ({card.parameters:,})")
+    import shlex
+
+    yield card["name"] + (f": {card['title']}" if card["title"] and card["title"] != card["name"] else "")
+    where = {"hub": "hub", "folder": "folder", "server": "server", "builtin": "built in"}[card["kind"]]
+    yield from field(where, f"{card['location']} at {card['url']}" if card["url"] else card["location"])
+    yield from field("revision", card["revision"])
+    if card["parameters"]:
+        yield from field("parameters", f"{size(card['parameters'])} ({card['parameters']:,})")
     for label, text in (
-        ("licence", card.licence),
-        ("takes", ", ".join(("text", *card.modalities))),
-        ("languages", ", ".join(card.languages)),
-        ("also called", ", ".join(card.aliases)),
-        ("paper", card.paper),
-        ("chat", _settings(card.chat)),
-        ("numerics", _settings(card.numerics)),
-        ("engines", "; ".join(f"{name} {_settings(given)}".strip() for name, given in card.engine.items())),
-        ("notes", card.notes),
+        ("licence", card["licence"]),
+        ("takes", ", ".join(("text", *card["modalities"]))),
+        ("languages", ", ".join(card["languages"])),
+        ("also called", ", ".join(card["aliases"])),
+        ("paper", card["paper"]),
+        ("chat", _settings(card["chat"])),
+        ("numerics", _settings(card["numerics"])),
+        ("engines", "; ".join(f"{name} {_settings(given)}".strip() for name, given in card["engine"].items())),
+        ("notes", card["notes"]),
     ):
         if text:
             yield from field(label, text)
-    argument = shlex.quote(asked.strip()) if card.kind == "server" or _loaded_by(card) else "openai:NAME@URL"
+    argument = shlex.quote(asked.strip()) if card["kind"] == "server" or _loaded_by(card) else "openai:NAME@URL"
     yield from field("run it", f"tvbench run --model {argument} --tasks mini")
 
 
@@ -171,7 +185,7 @@ def _settings(settings: Any) -> str:
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in settings.items())
 
 
-def _print_table(found: list[ModelCard]) -> None:
+def _print_table(found: list[Record]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
     columns = (
@@ -188,13 +202,13 @@ def _print_table(found: list[ModelCard]) -> None:
             map(
                 Cell,
                 (
-                    card.name,
-                    size(card.parameters) if card.parameters else "",
-                    ", ".join(card.modalities),
-                    str(len(card.languages) or ""),
+                    card["name"],
+                    size(card["parameters"]) if card["parameters"] else "",
+                    ", ".join(card["modalities"]),
+                    str(len(card["languages"]) or ""),
                     _engines(card),
-                    card.licence,
-                    card.location,
+                    card["licence"],
+                    card["location"],
                 ),
             )
         )
@@ -214,11 +228,11 @@ def _print_table(found: list[ModelCard]) -> None:
     )
 
 
-def _engines(card: ModelCard) -> str:
+def _engines(card: Record) -> str:
     """The engines that load the model; `server` for one that only its own software can load."""
     return ", ".join(_loaded_by(card)) or "server"
 
 
-def _loaded_by(card: ModelCard) -> list[str]:
-    able = [name for name in ("vllm", "transformers") if not card.engine or name in card.engine]
-    return able if card.kind != "server" else []
+def _loaded_by(card: Record) -> list[str]:
+    able = [name for name in ("vllm", "transformers") if not card["engine"] or name in card["engine"]]
+    return able if card["kind"] != "server" else []

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
+from tvbench.cli.listing import Record, task_called, task_records
 from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD
-from tvbench.types import HubData, Task
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
     show = actions.add_parser("show", help="explain one task, or every task of a group")
     show.add_argument("task", help="a task's or a group's name")
     # No default here: it would overwrite a --format that was given before `show`.
@@ -23,90 +23,65 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.registry import catalog
-
+    found = task_records()
     if args.action == "show":
-        chosen = [catalog.task(name) for name in catalog.groups().get(args.task, (args.task,))]
+        chosen = [task for task in found if args.task and task["group"] == args.task]
+        chosen = chosen or [task_called(args.task)]
         if args.format == "json":
-            print_json([record(task) for task in chosen] if len(chosen) > 1 else record(chosen[0]))
+            print_json(chosen if len(chosen) > 1 else chosen[0])
         else:
             say(*(line for number, task in enumerate(chosen) for line in ([""] * bool(number) + list(explained(task)))))
         return EXIT_GOOD
-    found = list(catalog.tasks().values())
     if args.format == "json":
-        print_json([record(task) for task in found])
+        print_json(found)
     else:
         _print_table(found)
     return EXIT_GOOD
 
 
-def record(task: Task) -> dict[str, Any]:
-    """A task as JSON, without its functions."""
-    return {
-        "name": task.name,
-        "version": task.version,
-        "group": task.group,
-        "title": task.title,
-        "modality": task.modality,
-        "protocols": dict(task.protocols),
-        "default_protocol": task.default_protocol,
-        "primary": task.primary,
-        "primaries": dict(task.primaries),
-        "metrics": list(task.metrics),
-        "languages": list(task.languages),
-        "splits": list(task.splits),
-        "data": [
-            {"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note} for one in task.data
-        ],
-        "paper": task.paper,
-        "notes": task.notes,
-        "import_names": list(task.log_names),
-    }
-
-
-def explained(task: Task) -> Iterator[str]:
+def explained(task: Record) -> Iterator[str]:
     """The lines of `tvbench tasks show`."""
-    yield f"{task.name} {task.version}: {task.title}"
-    yield from field("shows", task.modality)
-    if task.group:
-        yield from field("group", task.group)
-    for name, sentence in task.protocols.items():
-        default = " (default)" if name == task.default_protocol else ""
+    yield f"{task['name']} {task['version']}: {task['title']}"
+    yield from field("shows", task["modality"])
+    if task["group"]:
+        yield from field("group", task["group"])
+    for name, sentence in task["protocols"].items():
+        default = " (default)" if name == task["default_protocol"] else ""
         yield from field(f"protocol {name}{default}", sentence)
-    others = [metric for metric in task.metrics if metric != task.primary]
-    yield from field("metrics", ", ".join((f"{task.primary} (first)", *others)))
-    for protocol, metric in task.primaries.items():
+    others = [metric for metric in task["metrics"] if metric != task["primary"]]
+    yield from field("metrics", ", ".join((f"{task['primary']} (first)", *others)))
+    for protocol, metric in task["primaries"].items():
         yield from field(f"first in protocol {protocol}", metric)
-    yield from field(f"languages ({len(task.languages)})", language_list(task.languages))
-    if task.splits:
-        yield from field("splits", ", ".join(task.splits))
-    for one in task.data:
+    yield from field(f"languages ({len(task['languages'])})", language_list(task["languages"]))
+    if task["splits"]:
+        yield from field("splits", ", ".join(task["splits"]))
+    for one in task["data"]:
         yield from field("data", data_text(one))
-    if not task.data:
+    if not task["data"]:
         yield from field("data", "generated here; nothing is downloaded")
-    if task.paper:
-        yield from field("paper", task.paper)
-    if task.log_names:
-        yield from field("imported from", ", ".join(task.log_names))
-    if task.notes:
-        yield from field("notes", task.notes)
+    if task["paper"]:
+        yield from field("paper", task["paper"])
+    if task["import_names"]:
+        yield from field("imported from", ", ".join(task["import_names"]))
+    if task["notes"]:
+        yield from field("notes", task["notes"])
     yield from field("run it", f"tvbench run --model MODEL --tasks {example(task)}")
 
 
-def data_text(data: HubData) -> str:
+def data_text(data: Mapping[str, Any]) -> str:
     """`org/name@revision (licence): note`."""
-    text = data.repo + (f"@{data.revision}" if data.revision else "")
-    text += f" ({data.licence})" if data.licence else ""
-    return text + (f": {data.note}" if data.note else "")
+    text = str(data["repo"]) + (f"@{data['revision']}" if data["revision"] else "")
+    text += f" ({data['licence']})" if data["licence"] else ""
+    return text + (f": {data['note']}" if data["note"] else "")
 
 
-def example(task: Task) -> str:
+def example(task: Record) -> str:
     """A selection of this task that is worth typing."""
-    others = [code for code in task.languages if code != "en"]
-    return f"{task.name}:{'+'.join(others[:2])}" if len(others) > 2 else task.name
+    others = [code for code in task["languages"] if code != "en"]
+    return f"{task['name']}:{'+'.join(others[:2])}" if len(others) > 2 else str(task["name"])
 
 
-def language_list(codes: tuple[str, ...]) -> str:
+def language_list(codes: Sequence[str]) -> str:
     """`de German, fr French`, or that the data decides. A code that the language table lacks stands alone."""
     from tvbench.errors import UsageError
     from tvbench.languages import language
@@ -120,7 +95,7 @@ def language_list(codes: tuple[str, ...]) -> str:
     return ", ".join(named) or "whatever the data has"
 
 
-def _print_table(found: list[Task]) -> None:
+def _print_table(found: list[Record]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
     columns = tuple(
@@ -130,13 +105,13 @@ def _print_table(found: list[Task]) -> None:
         tuple(
             Cell(text)
             for text in (
-                task.name,
-                task.group,
-                task.modality,
+                task["name"],
+                task["group"],
+                task["modality"],
                 _languages(task),
-                ", ".join(task.protocols),
-                task.primary,
-                task.title,
+                ", ".join(task["protocols"]),
+                task["primary"],
+                task["title"],
             )
         )
         for task in found
@@ -156,7 +131,7 @@ def _print_table(found: list[Task]) -> None:
     )
 
 
-def _languages(task: Task) -> str:
-    if not task.languages:
+def _languages(task: Record) -> str:
+    if not task["languages"]:
         return "any"
-    return ", ".join(task.languages) if len(task.languages) <= 4 else str(len(task.languages))
+    return ", ".join(task["languages"]) if len(task["languages"]) <= 4 else str(len(task["languages"]))

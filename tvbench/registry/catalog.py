@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -75,6 +75,11 @@ def task(name: str) -> Task:
     if name in shelf.problems:
         raise UsageError(shelf.problems[name])
     raise unknown_name("task", name, [*shelf.entries, *groups()], "`tvbench tasks` lists them")
+
+
+def broken_tasks() -> Mapping[str, str]:
+    """What is wrong with the files that hold no usable task, by the name that is asked for."""
+    return _tasks(Path.cwd()).problems
 
 
 def groups() -> dict[str, tuple[str, ...]]:
@@ -176,6 +181,11 @@ def _say_hidden(kind: str, folder: Path | None, names: list[str]) -> None:
 def models() -> dict[str, ModelCard]:
     """All model cards by name."""
     return dict(_models(Path.cwd()).entries)
+
+
+def broken_models() -> Mapping[str, str]:
+    """What is wrong with the files that hold no usable card, by the name that is asked for."""
+    return _models(Path.cwd()).problems
 
 
 def resolve_model(text: str) -> ModelCard:

@@ -1,12 +1,17 @@
 """Where things lie: the folders that are searched for tasks and models, the user's own configuration, and the cache.
 
-Knows paths only: it reads no file in them.
+Knows paths only: it reads no file in them. Works on plain text, because importing `pathlib` is a good part of a quick
+command's start; everybody else gets paths.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from os.path import abspath, dirname, expanduser, isabs, isdir, isfile, join, realpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def search_folders(kind: str) -> tuple[Path, ...]:
@@ -16,34 +21,57 @@ def search_folders(kind: str) -> tuple[Path, ...]:
     install), then what travels inside the wheel. A folder beside an installed package is somebody else's unless a
     pyproject.toml says that it is a checkout.
     """
-    candidates = [Path.cwd() / kind, *_own_candidates(kind)]
-    return tuple(dict.fromkeys(folder.resolve() for folder in candidates if folder.is_dir()))
+    return tuple(map(_path, folder_names(kind)))
+
+
+def folder_names(kind: str) -> tuple[str, ...]:
+    """The names of the same."""
+    candidates = [abspath(kind), *_own_candidates(kind)]
+    return tuple(dict.fromkeys(realpath(folder) for folder in candidates if isdir(folder)))
 
 
 def nearby_folder(kind: str) -> Path | None:
     """The working directory's folder named `kind`, where only it is searched for: neither the user's own configuration
     nor what ships with tvbench. Whoever wrote it need not be the user."""
-    folder = (Path.cwd() / kind).resolve()
-    own = {one.resolve() for one in _own_candidates(kind)}
-    return folder if folder.is_dir() and folder not in own else None
+    folder = realpath(kind)
+    return _path(folder) if isdir(folder) and folder not in map(realpath, _own_candidates(kind)) else None
+
+
+def only_ours(kind: str) -> bool:
+    """Whether nothing but what comes with tvbench is searched."""
+    return nearby_folder(kind) is None and not os.path.exists(join(_config_root(), kind))
 
 
 def config_root() -> Path:
     """$XDG_CONFIG_HOME/tvbench, or ~/.config/tvbench: cards and tasks that the user vouches for. It need not exist."""
-    root = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return _path(_config_root())
+
+
+def _config_root() -> str:
+    root = os.environ.get("XDG_CONFIG_HOME", "")
     # As the XDG rules have it; a relative one would be the working directory again.
-    return (root if root.is_absolute() else Path(os.environ.get("HOME", "")) / ".config") / "tvbench"
+    return join(root if isabs(root) else join(os.environ.get("HOME", ""), ".config"), "tvbench")
 
 
-def _own_candidates(kind: str) -> list[Path]:
-    package = Path(__file__).resolve().parents[1]
-    candidates = [config_root() / kind] if config_root().is_absolute() else []
-    if (package.parent / "pyproject.toml").is_file():
-        candidates.append(package.parent / kind)
-    return [*candidates, package / "shipped" / kind]
+def _own_candidates(kind: str) -> list[str]:
+    package = dirname(realpath(__file__))
+    candidates = [join(_config_root(), kind)] if isabs(_config_root()) else []
+    if isfile(join(dirname(package), "pyproject.toml")):
+        candidates.append(join(dirname(package), kind))
+    return [*candidates, join(package, "shipped", kind)]
 
 
 def cache_root() -> Path:
     """$TVBENCH_CACHE, or ~/.cache/tvbench. It need not exist yet."""
-    root = os.environ.get("TVBENCH_CACHE")
-    return Path(root) if root else Path.home() / ".cache" / "tvbench"
+    return _path(cache_name())
+
+
+def cache_name() -> str:
+    """The name of the same."""
+    return os.environ.get("TVBENCH_CACHE") or join(expanduser("~"), ".cache", "tvbench")
+
+
+def _path(name: str) -> Path:
+    from pathlib import Path
+
+    return Path(name)

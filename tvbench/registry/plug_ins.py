@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ def plug_ins(group: str) -> list[EntryPoint]:
     return list(entry_points(group=group))
 
 
-def may_have(group: str) -> bool:
-    """Whether an installed package may add to `group`; False is certain."""
+def may_have(group: str, paths: Iterable[str] | None = None) -> bool:
+    """Whether a package in `paths` (`sys.path`) may add to `group`; False is certain."""
     if any(hasattr(finder, "find_distributions") and not _is_pythons(finder) for finder in sys.meta_path):
         return True
-    return any(_folder_may_have(path or os.curdir, group) for path in sys.path)
+    return any(_folder_may_have(path or os.curdir, group) for path in (sys.path if paths is None else paths))
 
 
 def _is_pythons(finder: object) -> bool:

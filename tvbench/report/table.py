@@ -9,7 +9,6 @@ Knows no model, no metric and no file.
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import re
@@ -95,6 +94,8 @@ def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextI
 
 def csv_text(tables: Sequence[Table]) -> str:
     """Raw values, one header. Several tables become one, with the table's title as the first column."""
+    import csv
+
     keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     head = ["table", *keys] if len(tables) > 1 else keys
     buffer = io.StringIO()

@@ -10,20 +10,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-BLANKS = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+BLANKS = "[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+"
 """All that ends a line anywhere, and the tab."""
-HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
+HIDDEN = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]"
 """C0, DEL, C1, line separators, controls of direction, halves of surrogate pairs."""
-IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
+IN_JSON = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ud800-\udfff]"
 """What `json` leaves as it is; C0 it escapes itself."""
 
-FORMULA = re.compile("[ \u00a0\ufeff]*[=+@\t\r\uff1d\uff0b\uff0d\uff20-]")
+FORMULA = "[ \u00a0\ufeff]*[=+@\t\r\uff1d\uff0b\uff0d\uff20-]"
 """How a cell begins that a spreadsheet computes, in full width too."""
 
 
 def visible(text: str) -> str:
     """`text` on one line, with escapes such as `\\x1b` or `\\u202e` for what would steer a terminal."""
-    return HIDDEN.sub(_escaped, BLANKS.sub(" ", text))
+    # Nothing of either kind is printable. Patterns are compiled when one is needed: quick commands need none.
+    return text if text.isprintable() else re.sub(HIDDEN, _escaped, re.sub(BLANKS, " ", text))
 
 
 def visible_lines(text: str, indent: str = "") -> str:
@@ -38,7 +39,7 @@ def json_text(value: Any, *, ascii_only: bool = False) -> str:
     import json
 
     text = json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)
-    return IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def csv_cell(value: Any) -> Any:
@@ -46,7 +47,7 @@ def csv_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = visible(value)
-    return f"'{text}" if FORMULA.match(value) and not _is_number(text) else text
+    return f"'{text}" if re.match(FORMULA, value) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

@@ -1,0 +1,105 @@
+"""The tasks and the models as records, for the commands that list them.
+
+Where nobody but tvbench itself has tasks or cards to list, which is the usual case, the records are remembered, and
+neither the task files nor the cards are read again. A record is all that these commands show.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from tvbench.registry.places import folder_names, only_ours
+from tvbench.registry.plug_ins import may_have
+from tvbench.registry.remembered import remembered
+
+if TYPE_CHECKING:
+    from tvbench.types import ModelCard, Task
+
+Record = dict[str, Any]
+
+
+def task_records() -> list[Record]:
+    """All tasks, as `--format json` prints them."""
+    return _listed("tasks", _task_records)
+
+
+def task_called(name: str) -> Record:
+    """The task of that name. Raises UsageError for an unknown one, and for one whose file is broken."""
+    found = next((task for task in task_records() if task["name"] == name), None)
+    return task_record(_catalog().task(name)) if found is None else found
+
+
+def model_records() -> list[Record]:
+    """All cards, as `--format json` prints them."""
+    return _listed("models", _model_records)
+
+
+def _listed(kind: str, compute: Callable[[], tuple[list[Record], bool]]) -> list[Record]:
+    folders = folder_names(kind)
+
+    def made() -> tuple[list[Record], Iterable[str] | None]:
+        from tvbench.languages import TABLE
+
+        records, whole = compute()
+        if not whole or may_have(f"tvbench.{kind}"):
+            return records, None
+        files = [entry.path for folder in folders for entry in os.scandir(folder) if entry.is_file()]
+        return records, [*folders, *files, TABLE]
+
+    if not only_ours(kind) or may_have(f"tvbench.{kind}", [os.curdir]):
+        return compute()[0]
+    return list(remembered(kind, [*folders], made))
+
+
+def _task_records() -> tuple[list[Record], bool]:
+    catalog = _catalog()
+    return [task_record(task) for task in catalog.tasks().values()], not catalog.broken_tasks()
+
+
+def _model_records() -> tuple[list[Record], bool]:
+    catalog = _catalog()
+    return [model_record(card) for card in catalog.models().values()], not catalog.broken_models()
+
+
+def _catalog() -> ModuleType:
+    """The whole catalogue, which warns of what it cannot use."""
+    from tvbench.cli.logs import prepare_logging
+    from tvbench.registry import catalog
+
+    prepare_logging()
+    return catalog
+
+
+def task_record(task: Task) -> dict[str, Any]:
+    """A task as JSON, without its functions."""
+    return {
+        "name": task.name,
+        "version": task.version,
+        "group": task.group,
+        "title": task.title,
+        "modality": task.modality,
+        "protocols": dict(task.protocols),
+        "default_protocol": task.default_protocol,
+        "primary": task.primary,
+        "primaries": dict(task.primaries),
+        "metrics": list(task.metrics),
+        "languages": list(task.languages),
+        "splits": list(task.splits),
+        "data": [
+            {"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note}
+            for one in task.hub_data
+        ],
+        "paper": task.paper,
+        "notes": task.notes,
+        "import_names": list(task.log_names),
+    }
+
+
+def model_record(card: ModelCard) -> Record:
+    """A card as JSON."""
+    from dataclasses import asdict
+
+    return asdict(card)
