@@ -96,7 +96,7 @@ def main() -> int:
     if args.engine == "vllm":
         card = replace(card, engine={**card.engine, "vllm": {**card.engine.get("vllm", {}), **WITHOUT_CACHES}})
     plan = planned(card, args.tasks)
-    engine = open_engine(args.engine, card, options=EngineOptions(dtype="float32"))
+    engine = open_engine(args.engine, card, options=EngineOptions({"dtype": "float32"}))
     sides: dict[str, Callable[[], Answers]] = {
         "bare": lambda: bare(engine, plan.requests()),
         "tvbench": lambda: through_tvbench(engine, planned(card, args.tasks), args.engine),

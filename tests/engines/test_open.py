@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tvbench.engines import local, spec
 from tvbench.engines import open as opening
-from tvbench.engines.open import EngineOptions, choose_engine, open_engine
+from tvbench.engines.open import EngineOptions, choose_engine, open_engine, require_engine
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.registry import hub
 from tvbench.types import ModelCard
@@ -28,7 +29,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         *, gpu: bool = False, packages: tuple[str, ...] = ("torch", "transformers", "safetensors", "jinja2", "httpx")
     ) -> None:
         monkeypatch.setattr(opening, "has_nvidia_gpu", lambda: gpu)
-        monkeypatch.setattr(opening, "find_spec", lambda name: object() if name in packages else None)
+        for module in (opening, spec):
+            monkeypatch.setattr(module, "find_spec", lambda name: object() if name in packages else None)
 
     return set_up
 
@@ -67,17 +69,27 @@ def test_a_server_gets_the_openai_engine(machine: Any) -> None:
 @pytest.mark.parametrize(
     ("packages", "asked", "said"),
     [
-        (("httpx",), None, r"needs torch, transformers, safetensors, jinja2\n  pip install 'tvbench\[transformers\]'"),
+        (
+            ("httpx",),
+            "transformers",
+            r"needs torch, transformers, safetensors, jinja2\n  pip install 'tvbench\[transformers\]'",
+        ),
         (ALL[:-1], "vllm", r"pip install 'tvbench\[vllm\]'"),
         (ALL, "vlmm", "Did you mean vllm"),
     ],
 )
-def test_missing_packages_and_misspelt_engines(
-    machine: Any, packages: tuple[str, ...], asked: str | None, said: str
-) -> None:
+def test_missing_packages_and_misspelt_engines(machine: Any, packages: tuple[str, ...], asked: str, said: str) -> None:
     machine(packages=packages)
     with pytest.raises(UsageError, match=said):
-        choose_engine(HUB, asked)
+        require_engine(asked)
+
+
+def test_what_is_not_installed_is_chosen_all_the_same_and_refused_when_it_is_opened(machine: Any) -> None:
+    machine(packages=())
+    assert choose_engine(HUB) == "transformers" and choose_engine(HUB, "vllm") == "vllm"
+    assert choose_engine(SERVER) == "openai"
+    with pytest.raises(UsageError, match="needs torch"):
+        open_engine("transformers", HUB)
 
 
 def test_models_that_an_engine_cannot_load_are_refused_at_once(machine: Any) -> None:
@@ -136,35 +148,36 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]
 
 def test_the_corrected_checkpoint_reaches_the_engine(stand_ins: dict[str, Any], tmp_path: Path) -> None:
     card = ModelCard("mine", "hub", "org/mine", revision="v2")
-    options = EngineOptions(dtype="float32", batch_size=3, max_model_len=99, offline=True)
+    options = EngineOptions({"dtype": "float32", "batch_size": 3, "max_model_len": 99}, offline=True)
     opened: object = open_engine("transformers", card, options=options)
     assert opened == "transformers"
-    given, arguments = stand_ins["transformers"]
-    assert given == (tmp_path / "snapshot" / "corrected", card)
-    assert arguments == {"dtype": "float32", "batch_size": 3, "max_model_len": 99}
+    (folder, asked_of), arguments = stand_ins["transformers"]
+    assert (folder, asked_of.name) == (tmp_path / "snapshot" / "corrected", "mine") and not arguments
+    assert asked_of.engine == {"transformers": {"dtype": "float32", "batch_size": 3, "max_model_len": 99}}
     repo, asked = stand_ins["snapshot"]
     assert (repo, asked["revision"], asked["offline"]) == ("org/mine", "v2", True)
     assert "*.py" not in asked["files"]
 
 
-def test_remote_code_needs_a_word_on_the_command_line(stand_ins: dict[str, Any]) -> None:
+def test_remote_code_needs_a_word_on_the_command_line(machine: Any, stand_ins: dict[str, Any]) -> None:
+    machine(packages=ALL)
     card = ModelCard("phi", "hub", "org/phi", chat={"needs_remote_code": True})
     with pytest.raises(UsageError, match="--trust-remote-code"):
         open_engine("vllm", card)
     open_engine("vllm", HUB)
-    assert stand_ins["vllm"][1]["extra"] == {}
-    open_engine("vllm", card, options=EngineOptions(trust_remote_code=True))
-    assert stand_ins["vllm"][1]["extra"] == {"trust_remote_code": True}
+    assert stand_ins["vllm"][0][1].engine == {"vllm": {}}
+    open_engine("vllm", card, options=EngineOptions({"trust_remote_code": True}))
+    assert stand_ins["vllm"][0][1].engine == {"vllm": {"trust_remote_code": True}}
     assert "*.py" in stand_ins["snapshot"][1]["files"]
     with pytest.raises(UsageError, match="never runs a model's own code"):
-        open_engine("transformers", card, options=EngineOptions(trust_remote_code=True))
+        open_engine("transformers", card, options=EngineOptions({"trust_remote_code": True}))
 
 
 def test_a_server_needs_no_checkpoint(stand_ins: dict[str, Any]) -> None:
-    open_engine("openai", SERVER, options=EngineOptions(concurrency=4, timeout_s=9, video="video_url"))
+    open_engine("openai", SERVER, options=EngineOptions({"concurrency": 4, "timeout": 9, "video": "video_url"}))
     given, arguments = stand_ins["openai"]
     assert given == ("m", "http://127.0.0.1:8000/v1")
-    assert arguments == {"concurrency": 4, "timeout_s": 9, "video": "video_url"}
+    assert arguments == {"concurrency": 4, "timeout_s": 9, "retries": 5, "video": "video_url"}
     assert "snapshot" not in stand_ins
 
 
@@ -179,7 +192,7 @@ def test_the_random_model_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_pat
         return folder
 
     monkeypatch.setattr(checkpoint, "build_tiny", build)
-    monkeypatch.setattr(opening, "trained_folder", lambda name: None)
+    monkeypatch.setattr(local, "trained_folder", lambda name: None)
     monkeypatch.setenv("TVBENCH_CACHE", str(tmp_path / "cache"))
     card = ModelCard("tower-mini", "builtin", "tower-mini", revision="random-1")
     folder = opening.local_checkpoint(card)

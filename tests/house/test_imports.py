@@ -74,6 +74,7 @@ def imported(folder: Path, *words: str) -> set[str]:
                 "comet",
                 "setup",
                 "languages",
+                "engines",
             )
         ),
     ],
@@ -100,6 +101,10 @@ def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words
         "languages",
         "languages de",
         "languages --format json",
+        "engines",
+        "engines --format json",
+        "engines show vllm",
+        "engines show openai --format json",
     ],
 )
 def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
@@ -208,7 +213,7 @@ MAY_KNOW = {
     "train.estimates": "data.media.anyres train.data train.generated train.stages",
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
-    "cli": "__version__ analysis checkpoints doctor engines.open graders"
+    "cli": "__version__ analysis checkpoints doctor engines.open engines.registry graders"
     " interop languages registry report runs scoring train",
     "__main__": "cli.main",
     "__version__": "",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_image_scale
+from tvbench.cli.engine_arguments import add_engine_arg, parsed
 from tvbench.cli.fields import field
 from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EXIT_USAGE, TvbenchError, UsageError
@@ -24,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("transformers", "vllm"),
         help="whose numbers are measured (default: transformers, and vllm where it is installed)",
     )
+    add_engine_arg(parser)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="to measure in (default: the stored one)")
     add_image_scale(parser)
     parser.add_argument("--quick", action="store_true", help="look at files and weights only: load no whole model")
@@ -32,14 +34,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.checkpoints.image_scale import with_image_scale
-    from tvbench.engines.open import choose_engine, local_checkpoint
+    from tvbench.engines.local import local_checkpoint
+    from tvbench.engines.open import choose, choose_engine, require_engine
     from tvbench.registry import catalog
 
-    card = with_image_scale(catalog.resolve_model(args.model), args.image_scale)
+    card = catalog.resolve_model(args.model)
     if card.kind == "server":
         raise UsageError(f"{card.name} is served elsewhere; the doctor looks at files", "name the checkpoint itself")
-    choose_engine(card, "transformers")  # everything is measured against it: says what to install
+    choose_engine(card, "transformers")
+    given = parsed(args.engine_arg)
+    if "dtype" in given:
+        raise UsageError("the doctor measures in the dtype of --dtype", "say it there: float32 or bfloat16")
+    chosen = choose(card, args.engine or "transformers", given)
+    require_engine("transformers")  # everything is measured against it: says what to install
+    require_engine(chosen.name)
+    card = replace(card, engine={**card.engine, chosen.name: chosen.arguments}) if given else card
+    if args.image_scale:
+        from tvbench.checkpoints.image_scale import with_image_scale
+
+        card = with_image_scale(card, args.image_scale)
     from tvbench.doctor.examine import examine
 
     try:

@@ -6,20 +6,25 @@ Without `--judge` it reports on the judges that were asked before, and asks nobo
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive, seconds
+from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
+from tvbench.cli.engine_arguments import add_engine, given_arguments
 from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
+    from tvbench.engines.open import Chosen
     from tvbench.graders.judge.rubric import Rubric
     from tvbench.graders.judge.session import Judged, JudgeOptions, Judging
     from tvbench.graders.judge.spend import Spend
     from tvbench.runs.store import RunFolder
     from tvbench.types import Item, ModelCard, Response
 
+SHARED = ("concurrency", "timeout")
+"""Flags of `run` that count for the model and for its judge, whichever of them has such an option."""
 EPILOG = """\
 examples:
   tvbench judge RUN --judge openai:gpt-4o@https://api.openai.com/v1 --price 2.5,10 --budget 5
@@ -36,11 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_judging(parser)
     parser.add_argument("--tasks", metavar="NAMES", help="only these tasks of the run")
     parser.add_argument("--languages", metavar="CODES", help="only answers in these languages")
-    parser.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
-    parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
-    parser.add_argument("--max-model-len", type=positive, metavar="TOKENS")
-    parser.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only")
-    parser.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="openai only: one request")
+    add_engine(parser, ("dtype", "batch_size", "max_model_len", "concurrency", "timeout"))
     parser.add_argument("--offline", action="store_true", help="never ask the hub")
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked and what it may cost, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -107,11 +108,24 @@ def judge_options(args: argparse.Namespace, card: ModelCard) -> JudgeOptions:
     return JudgeOptions(checked=checked, asks=args.asks, prices=prices_of(args.price, card), budget=args.budget)
 
 
+def chosen_judge(card: ModelCard, args: argparse.Namespace) -> Chosen:
+    """The judge's engine and its arguments. Raises UsageError for those that it does not have; of what it shares with
+    the model that it judges, what it does not have is the model's."""
+    from tvbench.engines.open import choose, choose_engine
+    from tvbench.engines.registry import engine
+
+    given = given_arguments(args)
+    if getattr(args, "shared", False):
+        spec = engine(choose_engine(card, args.engine))
+        given = {name: value for name, value in given.items() if spec.option(name)}
+    return choose(card, args.engine, given)
+
+
 def plan_judging(
     run: RunFolder, args: argparse.Namespace, *, tasks: tuple[str, ...] = (), languages: tuple[str, ...] = ()
 ) -> list[Judging]:
     """A sitting for each rubric that the run's tasks need. Raises UsageError where there is nothing to judge."""
-    from tvbench.engines.open import choose_engine
+    from tvbench.engines.open import require_engine
     from tvbench.graders.judge.record import judge_folders
     from tvbench.graders.judge.rubric import choose_rubric
     from tvbench.graders.judge.session import Judging
@@ -121,9 +135,8 @@ def plan_judging(
     from tvbench.runs.answered import answered
     from tvbench.runs.serving import identified
 
-    card = resolve_model(args.judge)
-    engine = choose_engine(card, args.engine)
-    card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
+    chosen = chosen_judge(resolve_model(args.judge), args)
+    card = pinned_if_here(chosen.card) if args.dry_run else pinned(chosen.card, offline=args.offline)
     who = identified(card, judge_folders(run))
     codes = {code_of(name) for name in languages}
     by_rubric: dict[str, tuple[Rubric, dict[str, list[tuple[Item, Response]]]]] = {}
@@ -135,7 +148,7 @@ def plan_judging(
     sittings = [
         made
         for rubric, answers in by_rubric.values()
-        if (made := Judging(run, answers, who.card, rubric, engine, options)).cases
+        if (made := Judging(run, answers, who.card, rubric, chosen.name, options, chosen.arguments)).cases
     ]
     if not sittings:
         raise UsageError(
@@ -143,6 +156,7 @@ def plan_judging(
             "open-ended, multiple-choice and short answers can be judged; translations have COMET",
         )
     if not args.dry_run and any(one.missing() for one in sittings):
+        require_engine(chosen.name)
         who.require()
     return sittings
 
@@ -152,18 +166,12 @@ def ask(sittings: list[Judging], args: argparse.Namespace) -> list[Judged]:
     from tvbench.analysis.assess import assess
     from tvbench.engines.open import EngineOptions, open_engine
 
-    options = EngineOptions(
-        dtype=args.dtype,
-        max_model_len=args.max_model_len,
-        concurrency=args.concurrency,
-        timeout_s=args.timeout,
-        offline=args.offline,
-    )
     outcomes: list[Judged] = []
     try:
         for one in sittings:
             with Progressing(quiet=args.quiet) as watch:
-                outcome = one.ask(lambda: open_engine(one.engine, one.card, options=options), watch)  # noqa: B023
+                options = EngineOptions(one.arguments, args.offline)
+                outcome = one.ask(partial(open_engine, one.engine, one.card, options=options), watch)
             outcomes.append(outcome)
             _say(outcome, args)
     finally:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("tvbench.cli.reproduce", "our figures next to the published tables, and why they differ"),
     "tasks": ("tvbench.cli.tasks", "list the tasks, or explain one"),
     "models": ("tvbench.cli.models", "list the model cards, show one, or correct a published checkpoint"),
+    "engines": ("tvbench.cli.engines", "list the engines, or explain one and its options"),
     "doctor": ("tvbench.cli.doctor", "what is wrong with a checkpoint, and the fix for each"),
     "train": ("tvbench.cli.train", "train a model by a recipe, or say what that takes"),
     "languages": ("tvbench.cli.languages", "list the languages, or show one"),

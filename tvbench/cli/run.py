@@ -28,6 +28,7 @@ from tvbench.cli.arguments import (
     top_p,
 )
 from tvbench.cli.checkpoints import check_folder, measured_refusals
+from tvbench.cli.engine_arguments import add_engine, given_arguments
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, unknown_name
@@ -35,10 +36,22 @@ from tvbench.runs.plan import Overrides, Plan, PlannedTask, engine_ask, make_ask
 from tvbench.types import BuildOptions, ModelCard, TaskResult
 
 if TYPE_CHECKING:
+    from tvbench.engines.open import Chosen
     from tvbench.runs.serving import Identified
     from tvbench.runs.session import SessionOptions
     from tvbench.runs.store import RunFolder
 
+NOT_THE_JUDGES: Mapping[str, Any] = {
+    "engine": None,
+    "engine_arg": [],
+    "dtype": None,
+    "batch_size": None,
+    "max_model_len": None,
+    "send_video": None,
+    "trust_remote_code": None,
+    "shared": True,
+}
+"""What `run` is told of the model's engine, taken away for its judge."""
 EXAMPLES = """examples:
   tvbench run --model tower-mini --tasks mini
   tvbench run --model towervision-9b --tasks alm,multi30k:de --protocol paper
@@ -68,28 +81,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "<bos>: two is what lmms-eval's llava_hf does (default: two in protocol paper, else one)",
     )
     how = parser.add_argument_group("how it is answered")
-    how.add_argument("--engine", choices=("transformers", "vllm", "openai"), help="default: chosen by what is here")
-    how.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), help="default: the model card's")
+    add_engine(how)
     how.add_argument("--max-new-tokens", type=positive, metavar="N")
     how.add_argument("--temperature", type=temperature, metavar="T")
     how.add_argument("--top-p", type=top_p, metavar="P")
     how.add_argument("--top-k", type=not_negative, metavar="K")
     how.add_argument("--sampling-seed", type=not_negative, metavar="SEED")
     how.add_argument("--repeats", type=positive, default=1, metavar="N", help="ask each item N times")
-    how.add_argument("--batch-size", type=positive, metavar="N", help="transformers only")
-    how.add_argument("--max-model-len", type=positive, metavar="TOKENS")
-    how.add_argument("--concurrency", type=positive, default=16, metavar="N", help="openai only: requests under way")
-    how.add_argument("--timeout", type=seconds, default=120.0, metavar="SECONDS", help="openai only: for one request")
-    how.add_argument(
-        "--send-video",
-        choices=("frames", "video_url"),
-        default="frames",
-        help="how a server gets a clip: pictures of its frames (default), or the file, which the server "
-        "samples in its own way",
-    )
     how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
     add_image_scale(how)
-    how.add_argument("--trust-remote-code", action="store_true", help="let a model run code of its own")
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
     before = parser.add_argument_group("what was answered before")
@@ -117,23 +117,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.checkpoints.image_scale import with_image_scale
-    from tvbench.engines.open import choose_engine
+    from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
     from tvbench.runs.serving import identified, named
     from tvbench.runs.store import find_runs
 
     check_results(args.results)
+    check_asked(args)
+    given = given_arguments(args)
     card = named(resolve_model(args.model), args.label, args.revision)
-    engine = choose_engine(card, args.engine)
+    chosen = choose(card, args.engine, _of_the_model(args, card, given))
     _check_scorers(args)
-    card = pinned_if_here(card) if args.dry_run else pinned(card, offline=args.offline)
-    card = with_image_scale(card, args.image_scale) if args.image_scale else card
-    if not args.dry_run:
-        check_folder(card, trusted=args.trust_remote_code)
+    card = pinned_if_here(chosen.card) if args.dry_run else pinned(chosen.card, offline=args.offline)
+    if args.image_scale:
+        from tvbench.checkpoints.image_scale import with_image_scale
+
+        card = with_image_scale(card, args.image_scale)
     who = identified(card, (run.path for run in find_runs(args.results)))
-    plan = make_plan(args, who.card, engine)
+    plan = make_plan(args, who.card, chosen.name)
     for planned in plan.tasks:
         for warning in planned.warnings:
             remark(f"warning: {planned.task.name}: {warning}")
@@ -145,8 +147,22 @@ def main(args: argparse.Namespace) -> int:
         return print_estimate(
             plan, args.results, as_json=args.format == "json", fresh=args.fresh, reuse=not args.no_reuse
         )
+    _require(args, chosen)
+    check_folder(card, trusted=bool(chosen.arguments.get("trust_remote_code")))
     with measured_refusals():
-        return _run(args, plan, engine, who)
+        return _run(args, plan, chosen, who)
+
+
+def check_asked(args: argparse.Namespace) -> None:
+    """Tasks, languages, protocol and settings, before a model is looked for. Raises UsageError."""
+    from tvbench.registry import catalog
+
+    selection = [name for name, _ in catalog.parse_selection(args.tasks)]
+    settings_of(args.set, selection)
+    _languages(args.languages, selection)
+    for task in map(catalog.task, selection):
+        if args.protocol is not None and args.protocol not in task.protocols:
+            raise unknown_name("protocol", args.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
 
 
 def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
@@ -178,12 +194,10 @@ def make_plan(args: argparse.Namespace, card: ModelCard, engine: str) -> Plan:
             settings=settings[name],
         )
         planned.append(plan_task(task, options, card, overrides, args.bos))
-    video = args.send_video if args.send_video != "frames" else None
-    how = engine_ask(card, engine, dtype=args.dtype, max_model_len=args.max_model_len, video=video)
-    return Plan(card, tuple(planned), make_ask(card, planned, overrides, how))
+    return Plan(card, tuple(planned), make_ask(card, planned, overrides, engine_ask(card, engine)))
 
 
-def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> int:
+def _run(args: argparse.Namespace, plan: Plan, chosen: Chosen, who: Identified) -> int:
     from tvbench.analysis.assess import assess
     from tvbench.runs.aside import set_aside
     from tvbench.runs.manifest import now
@@ -202,7 +216,7 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
         remark(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
     with (
         Progressing(quiet=args.quiet) as watch,
-        RunSession(folder, plan, engine, session_options(args, who.facts), remark) as session,
+        RunSession(folder, plan, chosen.name, session_options(args, chosen.arguments, who.facts), remark) as session,
     ):
         watch.answered_before = session.answered_before
         try:
@@ -222,27 +236,58 @@ def _run(args: argparse.Namespace, plan: Plan, engine: str, who: Identified) -> 
 
 
 def _check_scorers(args: argparse.Namespace) -> None:
-    """A judge that is not known, or a COMET without its environment, is found before the first answer, not after the
-    last. Raises UsageError."""
-    from tvbench.engines.open import choose_engine
+    """A judge or a rubric that is not known is found before anything is read. Raises UsageError."""
     from tvbench.graders.judge.rubric import choose_rubric
     from tvbench.registry.catalog import resolve_model
 
+    if args.judge is not None:
+        card = resolve_model(args.judge)
+        judge.chosen_judge(card, _of_the_judge(args))
+        judge.judge_options(args, card)
+        choose_rubric(args.rubric, "", "")
+
+
+def _require(args: argparse.Namespace, chosen: Chosen) -> None:
+    """An engine, a judge's engine or a COMET that is not installed is found before the first answer, not after the
+    last. Raises UsageError."""
+    from tvbench.engines.open import require_engine
+    from tvbench.registry.catalog import resolve_model
+
+    require_engine(chosen.name)
+    if args.judge is not None:
+        require_engine(judge.chosen_judge(resolve_model(args.judge), _of_the_judge(args)).name)
     if args.comet is not None:
         from tvbench.registry.environments import comet_python
 
         comet_python()
+
+
+def _of_the_model(args: argparse.Namespace, card: ModelCard, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `given` is for the model's engine: of what a judge shares with it, what the engine has, or both lack."""
+    from tvbench.engines.open import choose_engine
+    from tvbench.engines.registry import engine
+    from tvbench.registry.catalog import resolve_model
+
     if args.judge is None:
-        return
-    card = resolve_model(args.judge)
-    choose_engine(card)
-    judge.judge_options(args, card)
-    choose_rubric(args.rubric, "", "")
+        return dict(given)
+    own, other = (
+        engine(choose_engine(one, asked)) for one, asked in ((card, args.engine), (resolve_model(args.judge), None))
+    )
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in judge.SHARED or own.option(name) or not other.option(name)
+    }
+
+
+def _of_the_judge(args: argparse.Namespace) -> argparse.Namespace:
+    """The engine's settings are the judged model's; its judge gets its own defaults, and what both share."""
+    return argparse.Namespace(**{**vars(args), **NOT_THE_JUDGES})
 
 
 def _judge(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) -> tuple[bool, list[TaskResult]]:
-    """Have the answers graded; the engine's settings are the judged model's, so the judge gets its own defaults."""
-    own = argparse.Namespace(**{**vars(args), "engine": None, "dtype": None, "max_model_len": None})
+    """Have the answers graded."""
+    own = _of_the_judge(args)
     sittings = [one for one in judge.plan_judging(run, own) if any(case.counts for case in one.cases)]
     if not sittings:
         remark("no open answers, so nothing needs a judge (`tvbench judge RUN` checks one on exact items)")
@@ -267,23 +312,13 @@ def _comet(args: argparse.Namespace, run: RunFolder, results: list[TaskResult]) 
     return summary.complete, assess(run)
 
 
-def session_options(args: argparse.Namespace, facts: Mapping[str, Any]) -> SessionOptions:
+def session_options(args: argparse.Namespace, arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> SessionOptions:
     """The engine's and the sitting's options as they were given."""
     from tvbench.engines.open import EngineOptions
     from tvbench.runs.session import SessionOptions
 
-    engine = EngineOptions(
-        dtype=args.dtype,
-        batch_size=args.batch_size,
-        max_model_len=args.max_model_len,
-        concurrency=args.concurrency,
-        timeout_s=args.timeout,
-        video=args.send_video,
-        trust_remote_code=args.trust_remote_code,
-        offline=args.offline,
-    )
     return SessionOptions(
-        engine,
+        EngineOptions(arguments, args.offline),
         args.max_failures,
         args.video_timeout,
         reuse=not (args.no_reuse or args.fresh),

@@ -1,112 +1,120 @@
-"""Chooses the engine for a model, and opens it: download or build the checkpoint, put it right, load it.
+"""Chooses the engine for a model with its arguments, and opens it.
 
-Chooses without importing torch or vllm, so that a wrong request is refused in a moment. Knows model cards and the
-three engines; knows no task.
+Chooses without importing torch or vllm and without asking whether they are there, so that a wrong request is refused
+in a moment, whatever is installed. Knows model cards and declarations (spec.py); knows no engine and no task.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tvbench.checkpoints.hostile import one_sentence
-from tvbench.engines.protocol import Engine
-from tvbench.engines.vllm_process import set_environment
-from tvbench.errors import EngineError, UsageError, unknown_name
-from tvbench.registry.hub import model_folder, needs_remote_code, stored_revision
-from tvbench.registry.influence import prompt_settings
-from tvbench.registry.local_models import BUILDER, trained_folder
-from tvbench.registry.places import cache_root, config_root
+from tvbench.engines.built_in import key_argument
+from tvbench.engines.local import built_checkpoint, local_checkpoint
+from tvbench.engines.registry import engine
+from tvbench.engines.spec import LOCAL, EngineSpec, Opening
+from tvbench.errors import UsageError
+from tvbench.registry.engine_names import BUILT_IN, engine_names
+from tvbench.registry.hub import needs_remote_code
+from tvbench.registry.places import config_root
 from tvbench.types import ModelCard
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from tvbench.engines.protocol import Engine
 
-PACKAGES = {"vllm": ("vllm",), "transformers": ("torch", "transformers", "safetensors", "jinja2"), "openai": ("httpx",)}
-"""What each engine imports."""
+__all__ = [
+    "Chosen",
+    "EngineOptions",
+    "Told",
+    "ask_server",
+    "built_checkpoint",
+    "choose",
+    "choose_engine",
+    "has_nvidia_gpu",
+    "local_checkpoint",
+    "open_engine",
+    "require_engine",
+]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How an engine runs. None leaves it to the model card or the engine; fields of other engines are ignored.
+    """How an engine runs: its `arguments` by name, which go before those of the card, and whether the hub may be asked.
+    What is not given is left to the card or the engine."""
 
-    For openai only: `timeout_s` is seconds for one request, `concurrency` requests under way, and `video` says whether
-    a server gets a clip as pictures of its frames or as the file (`video_url`).
-    """
-
-    dtype: str | None = None
-    batch_size: int | None = None
-    max_model_len: int | None = None
-    concurrency: int = 16
-    timeout_s: float = 120.0
-    video: Literal["frames", "video_url"] = "frames"
-    trust_remote_code: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     offline: bool = False
 
 
-def choose_engine(card: ModelCard, asked: str | None = None) -> str:
-    """The engine's name: `asked`, else openai for a server, vllm where an NVIDIA GPU and vllm are, else transformers.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An engine for a model. `card` holds of the engine's arguments those that can move a score, as its ask and its
+    signature do; `arguments` are all of them."""
 
-    Raises UsageError when that engine cannot load the model, or its packages are not installed.
-    """
-    if asked is not None and asked not in PACKAGES:
-        raise unknown_name("engine", asked, PACKAGES)
-    if card.kind == "server":
-        if asked not in (None, "openai"):
-            raise UsageError(
-                f"{card.name} is served at {card.url}: only the openai engine talks to servers", "leave --engine out"
-            )
-        return _installed("openai")
-    if asked == "openai":
-        raise UsageError(
-            f"the openai engine needs a server, and {card.name} is none",
-            f"start one, for example `vllm serve {card.location}`, and use --model openai:NAME@URL",
+    name: str
+    card: ModelCard
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choose(card: ModelCard, asked: str | None = None, given: Mapping[str, Any] = {}) -> Chosen:
+    """The engine for `card` with the arguments `given` by a person, which go before the card's. Raises UsageError."""
+    spec = engine(choose_engine(card, asked))
+    arguments = _arguments(spec, card, given)
+    _check_remote_code(spec, card, arguments)
+    if unchecked := spec.unchecked(given):
+        log.warning(
+            "note: %s is not installed here, so that nobody can tell whether it knows %s",
+            spec.name,
+            ", ".join(unchecked),
         )
-    chosen = asked or _best(card)
-    if not _loads(card, chosen):
-        raise _cannot_load(card, chosen)
-    return _installed(chosen)
+    defaults = {option.name: option.default for option in spec.options if option.default is not None}
+    moving = {
+        name: value
+        for name, value in arguments.items()
+        if name not in spec.unmoving and not (name in defaults and defaults[name] == value)
+    }
+    engines = dict(card.engine)
+    if moving or spec.name in engines:
+        engines[spec.name] = moving
+    return Chosen(spec.name, replace(card, engine=engines), arguments)
+
+
+def choose_engine(card: ModelCard, asked: str | None = None) -> str:
+    """The engine's name: `asked`, else openai for a server, vllm where an NVIDIA GPU and vllm are, else transformers;
+    another one where the card names only that.
+
+    Raises UsageError when that engine cannot load the model. Whether it is installed is not asked: `require_engine`.
+    """
+    spec = engine(asked) if asked is not None else _best(card)
+    if card.kind not in spec.kinds:
+        raise _of_another_kind(spec, card)
+    if card.kind != "server" and not _loads(card, spec.name):
+        raise _cannot_load(card, spec.name)
+    return spec.name
+
+
+def require_engine(name: str) -> None:
+    """Raises UsageError that says what to type where the engine is not installed."""
+    spec = engine(name)
+    if reason := spec.available():
+        raise UsageError(reason, spec.install)
 
 
 def open_engine(name: str, card: ModelCard, *, options: EngineOptions = EngineOptions()) -> Engine:
     """Load the model. Raises UsageError or EngineError; downloads what is not in the cache unless offline."""
-    if name == "openai":
-        from tvbench.engines.openai.engine import OpenAIEngine
-
-        shaping: dict[str, Any] = {"card": card} if prompt_settings(card) else {}
-        return OpenAIEngine(
-            card.location,
-            card.url,
-            concurrency=options.concurrency,
-            timeout_s=options.timeout_s,
-            video=options.video,
-            **shaping,
-            **key_argument(card),
-        )
-    extra = _remote_code_arguments(name, card, options)
-    if name == "vllm":
-        set_environment()  # before the checkpoint is looked at, which imports torch
-    from tvbench.checkpoints.corrections import corrected
-
-    folder = local_checkpoint(card, offline=options.offline)
-    with one_sentence(folder):
-        checkpoint, _ = corrected(folder, card)
-        if name == "vllm":
-            from tvbench.engines.vllm import VllmEngine
-
-            return VllmEngine(checkpoint, card, dtype=options.dtype, max_model_len=options.max_model_len, extra=extra)
-        from tvbench.engines.transformers import TransformersEngine
-
-        return TransformersEngine(
-            checkpoint, card, dtype=options.dtype, batch_size=options.batch_size, max_model_len=options.max_model_len
-        )
+    spec = engine(name)
+    arguments = _arguments(spec, card, options.arguments)
+    _check_remote_code(spec, card, arguments)
+    require_engine(name)
+    card = replace(card, engine={**card.engine, spec.name: arguments})
+    return spec.open(Opening(card, spec.with_defaults(arguments), options.offline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +140,6 @@ def ask_server(card: ModelCard, said: str | None = None) -> Told:
     return Told(revision, {"server": server.label(), **facts})
 
 
-def key_argument(card: ModelCard) -> dict[str, Any]:
-    """Nothing: the server gets the key of the environment. {"api_key": ""}: a server that only a card of the working
-    directory names gets none."""
-    return {"api_key": ""} if card.nearby else {}
-
-
 def _say_no_key(card: ModelCard) -> None:
     from tvbench.engines.openai.engine import own_key
 
@@ -152,44 +154,6 @@ def _say_no_key(card: ModelCard) -> None:
         )
 
 
-def local_checkpoint(card: ModelCard, *, offline: bool = False) -> Path:
-    """The model's files on this machine, as they were published: downloaded, found, or built."""
-    if card.kind == "hub":
-        return model_folder(card, offline=offline)
-    if card.kind == "builtin":
-        return trained_folder(card.location) or built_checkpoint(card)
-    folder = Path(card.location)
-    if not (folder / "config.json").is_file():
-        raise EngineError(f"there is no checkpoint in {folder} any more", "give the folder with its config.json")
-    return folder
-
-
-def built_checkpoint(card: ModelCard) -> Path:
-    """The random model, built once for each revision. Another process may build it at the same time."""
-    target = cache_root() / "built" / f"{card.location}-{stored_revision(card)}"
-    if target.is_dir():
-        return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            import_module(BUILDER).build_tiny(work, seed=0)
-            if not target.is_dir():
-                work.rename(target)
-        except OSError:
-            # Whoever was first has made the same files; without them the reason is a real one.
-            if not target.is_dir():
-                raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise EngineError(
-            f"cannot build {card.name} in {target.parent}: {error.strerror or error}",
-            "point TVBENCH_CACHE to a folder with room",
-        ) from error
-    return target
-
-
 def has_nvidia_gpu() -> bool:
     """Whether a process here may use an NVIDIA GPU, as far as device files and CUDA_VISIBLE_DEVICES tell."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
@@ -199,18 +163,52 @@ def has_nvidia_gpu() -> bool:
     return wsl or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
-def _best(card: ModelCard) -> str:
+def _arguments(spec: EngineSpec, card: ModelCard, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The card's arguments for an engine, and before them those `given`. None leaves the engine its own way."""
+    try:
+        said = spec.checked(card.engine.get(spec.name, {}))
+    except UsageError as error:
+        raise UsageError(f"model card {card.name}: {error.message}", error.hint) from error
+    return {name: value for name, value in (said | spec.checked(given)).items() if value is not None}
+
+
+def _best(card: ModelCard) -> EngineSpec:
+    """What is taken where nobody asked for an engine; it may not be able to load the model."""
     on_gpu = has_nvidia_gpu() and find_spec("vllm") is not None
-    order = ("vllm", "transformers") if on_gpu else ("transformers", "vllm")
-    return next((name for name in order if _loads(card, name)), order[0])
+    own = ("vllm", "transformers", "openai") if on_gpu else ("transformers", "vllm", "openai")
+    fitting = [name for name in own if card.kind in engine(name).kinds]
+    named = [name for name in card.engine if name not in BUILT_IN and name in engine_names()]
+    if card.kind == "server":
+        return engine(fitting[0])
+    return engine(next((name for name in (*fitting, *named) if name in card.engine or not card.engine), fitting[0]))
 
 
-def _loads(card: ModelCard, engine: str) -> bool:
-    return not card.engine or engine in card.engine
+def _loads(card: ModelCard, name: str) -> bool:
+    """Whether the card lets this engine load the model. Of a stranger's engine, asked for by name, a card that does not
+    know it says nothing."""
+    return not card.engine or name in card.engine or name not in BUILT_IN
 
 
-def _cannot_load(card: ModelCard, engine: str) -> UsageError:
-    able = [name for name in ("vllm", "transformers") if _loads(card, name)]
+def _of_another_kind(spec: EngineSpec, card: ModelCard) -> UsageError:
+    if card.kind == "server":
+        able = [name for name in BUILT_IN if "server" in engine(name).kinds]
+        return UsageError(
+            f"{card.name} is served at {card.url}: only the {' or '.join(able)} engine talks to servers",
+            "leave --engine out",
+        )
+    if spec.kinds & LOCAL:
+        return UsageError(
+            f"the {spec.name} engine loads no {card.kind} model, and {card.name} is one",
+            f"it loads: {', '.join(sorted(spec.kinds))}",
+        )
+    return UsageError(
+        f"the {spec.name} engine needs a server, and {card.name} is none",
+        f"start one, for example `vllm serve {card.location}`, and use --model openai:NAME@URL",
+    )
+
+
+def _cannot_load(card: ModelCard, name: str) -> UsageError:
+    able = [other for other in BUILT_IN if card.kind in engine(other).kinds and _loads(card, other)]
     hint = (
         f"use --engine {able[0]}"
         if able
@@ -219,33 +217,13 @@ def _cannot_load(card: ModelCard, engine: str) -> UsageError:
             f"`tvbench models show {card.name}` says more"
         )
     )
-    return UsageError(f"the {engine} engine cannot load {card.name}", hint)
+    return UsageError(f"the {name} engine cannot load {card.name}", hint)
 
 
-def _installed(engine: str) -> str:
-    missing = _missing(PACKAGES[engine])
-    if missing:
-        command = "pip install httpx" if engine == "openai" else f"pip install 'tvbench[{engine}]'"
-        raise UsageError(f"the {engine} engine needs {', '.join(missing)}", command)
-    return engine
-
-
-def _missing(packages: Iterable[str]) -> list[str]:
-    return [package for package in packages if find_spec(package) is None]
-
-
-def _remote_code_arguments(engine: str, card: ModelCard, options: EngineOptions) -> dict[str, bool]:
-    """Arguments that let a model run code of its own: only where somebody said so on the command line."""
-    if not options.trust_remote_code:
-        if needs_remote_code(card):
-            raise UsageError(
-                f"{card.name} runs code from its own repository, which tvbench does not allow by itself",
-                f"read the code at https://huggingface.co/{card.location}, then add --trust-remote-code",
-            )
-        return {}
-    if engine != "vllm":
+def _check_remote_code(spec: EngineSpec, card: ModelCard, arguments: Mapping[str, Any]) -> None:
+    """A model may run code of its own only where somebody said so on the command line. Raises UsageError."""
+    if spec.kinds & LOCAL and needs_remote_code(card) and not arguments.get("trust_remote_code"):
         raise UsageError(
-            f"the {engine} engine never runs a model's own code",
-            "leave --trust-remote-code out, use --engine vllm, or serve the model and use --model openai:NAME@URL",
+            f"{card.name} runs code from its own repository, which tvbench does not allow by itself",
+            f"read the code at https://huggingface.co/{card.location}, then add --trust-remote-code",
         )
-    return {"trust_remote_code": True}

@@ -18,14 +18,14 @@ all are tried. What is said about the prompt is part of every key, and arguments
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
+from tvbench.registry.engine_names import BUILT_IN, engine_names
+from tvbench.safety.bounded import MOST_YAML, is_plain, read_text, yaml_value
 from tvbench.types import ModelCard
 
 Kind = Literal["hub", "folder", "server", "builtin"]
@@ -150,18 +150,9 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise UsageError(f"{key}: must be a mapping, not {_shown(value)}")
     for name, inner in value.items():
-        if not _is_plain(inner):
+        if not is_plain(inner):
             raise UsageError(f"{key}.{name}: must be text, a number, a list or a mapping, not {_shown(inner)}")
     return value
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether JSON can hold it: no dates, bytes, sets or infinities, which YAML has."""
-    if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _shown(value: Any) -> str:
@@ -184,9 +175,8 @@ def _prices(key: str, value: Any) -> dict[str, float]:
 
 
 def _engines(key: str, value: Any) -> dict[str, dict[str, Any]]:
-    known = ("vllm", "transformers", "openai")
     for name, arguments in _mapping(key, value).items():
-        if name not in known:
+        if name not in BUILT_IN and name not in (known := engine_names()):
             raise unknown_name(key, name, known)
         for argument in _mapping(f"{key}.{name}", arguments):
             if argument in RUNS_CODE:

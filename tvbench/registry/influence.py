@@ -109,7 +109,7 @@ WATCHING = frozenset(
 PLACEMENT: Mapping[str, frozenset[str]] = {
     "vllm": PARALLELISM | MEMORY | PACE | ADMISSION | WATCHING,
     "transformers": frozenset({"batch_size"}),
-    "openai": frozenset(),
+    "openai": frozenset({"concurrency", "timeout", "retries"}),
 }
 """By engine: arguments that cannot move a score."""
 

@@ -222,8 +222,9 @@ def engine_ask(
         "dtype": dtype or given.pop("dtype", None),
         "max_model_len": max_model_len or given.pop("max_model_len", None),
     }
+    video = {"video": given.pop("video", None)}
     arguments = {name: value for name, value in given.items() if name not in how}
-    found = {"arguments": arguments, "numerics": dict(card.numerics), **more}
+    found = {"arguments": arguments, "numerics": dict(card.numerics), **video, **more}
     return how | {name: value for name, value in found.items() if value}
 
 

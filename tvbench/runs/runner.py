@@ -1,11 +1,13 @@
 """Keeps the engine full, the store written, and whoever watches informed.
 
-Joins planned items, an engine and a run folder. Knows no metric and prints nothing: a `Watch` is told what happens.
+Joins planned items, an engine and a run folder: `Asking` serves what is missing by an engine that somebody else opens
+and closes, `answer_items` opens it too. Knows no metric and prints nothing: a `Watch` is told what happens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,6 +76,49 @@ class _Ledger:
             )
 
 
+class Asking:
+    """What is to be asked of `items`, and what came of it: `requests` is what `kept` lacks. Rows that cannot be asked
+    are stored as failures at once. Whoever opens an engine does so when there are requests, and hands it to `serve`.
+
+    Raises TooManyFailures or StoreError; whatever was answered by then is stored.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[PlannedItem],
+        writer: RunWriter,
+        kept: Mapping[str, Response],
+        watch: Watch,
+        *,
+        max_failures: int | None = None,
+    ) -> None:
+        keys = {planned.key for planned in items}
+        self.requests = requests_of(items, without=kept)
+        self._total, self._kept = len(keys), len(keys & kept.keys())
+        self._ledger = _Ledger(writer, watch, max_failures)
+        watch.begin(self._total, self._kept)
+        for key, problem in {planned.key: planned.item.problem for planned in items}.items():
+            if problem:
+                self._ledger.record(Response(key, error=problem))
+
+    def serve(self, engine: Engine, prepare: Callable[[Request], Prepared]) -> None:
+        """Have the requests answered by an engine that stays open. Raises EngineError or KeyboardInterrupt too."""
+        feed = DecodeAhead(self.requests, prepare, threads=DECODE_THREADS, window=DECODE_WINDOW)
+        try:
+            for response in engine.serve(feed):
+                for failed in feed.failures():
+                    self._ledger.record(failed)
+                self._ledger.record(response)
+            for failed in feed.failures():
+                self._ledger.record(failed)
+        finally:
+            feed.close()
+
+    def outcome(self) -> Outcome:
+        """How it stands."""
+        return Outcome(self._total, self._kept, self._ledger.answered, self._ledger.failed)
+
+
 def answer_items(
     items: Sequence[PlannedItem],
     writer: RunWriter,
@@ -84,34 +129,12 @@ def answer_items(
     *,
     max_failures: int | None = None,
 ) -> Outcome:
-    """Answer what `kept` lacks. The engine is opened only when there is something to ask.
+    """Answer what `kept` lacks by an engine that is opened for it, only when there is something to ask, and closed.
 
-    Raises TooManyFailures, EngineError, StoreError or KeyboardInterrupt; whatever was answered by then is stored.
+    Raises as Asking and Asking.serve; whatever was answered by then is stored.
     """
-    problems = {planned.key: planned.item.problem for planned in items if planned.item.problem}
-    keys = {planned.key for planned in items}
-    requests = requests_of(items, without=kept)
-    ledger = _Ledger(writer, watch, max_failures)
-    watch.begin(len(keys), len(keys & kept.keys()))
-    for key, problem in problems.items():
-        ledger.record(Response(key, error=problem))
-    if requests:
-        engine = open_engine()
-        try:
-            _serve(engine, requests, prepare, ledger)
-        finally:
-            engine.close()
-    return Outcome(len(keys), len(keys & kept.keys()), ledger.answered, ledger.failed)
-
-
-def _serve(engine: Engine, requests: list[Request], prepare: Callable[[Request], Prepared], ledger: _Ledger) -> None:
-    feed = DecodeAhead(requests, prepare, threads=DECODE_THREADS, window=DECODE_WINDOW)
-    try:
-        for response in engine.serve(feed):
-            for failed in feed.failures():
-                ledger.record(failed)
-            ledger.record(response)
-        for failed in feed.failures():
-            ledger.record(failed)
-    finally:
-        feed.close()
+    asking = Asking(items, writer, kept, watch, max_failures=max_failures)
+    if asking.requests:
+        with closing(open_engine()) as engine:
+            asking.serve(engine, prepare)
+    return asking.outcome()

@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ from tvbench.runs.plan import Plan, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
 from tvbench.runs.reuse import Reusable, reusable
-from tvbench.runs.runner import Outcome, Watch, answer_items
+from tvbench.runs.runner import Asking, Outcome, Watch
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Request, Response
 
@@ -86,7 +87,7 @@ class RunSession:
         self._writer.__exit__(kind, error, at)
 
     def answer(self, watch: Watch) -> Outcome:
-        """Ask what is missing. See runner.answer_items for what it raises; and UsageError where another model seems to
+        """Ask what is missing. See runner.Asking for what it raises; and UsageError where another model seems to
         answer than before."""
         self._kept = self._writer.start()
         for text in in_words(one for one in self._writer.damaged if one.lost):
@@ -97,14 +98,15 @@ class RunSession:
         known = {**self._kept, **self._reused.answers}
         counting = _Counting(watch)
         try:
-            if self._reused.answers and not requests_of(items, without=known):
+            asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
+            if asking.requests:
+                with closing(self._open()) as engine:
+                    asking.serve(engine, self._prepare)
+            else:
                 self._take_over()
-            outcome = answer_items(
-                items, self._writer, known, self._open, self._prepare, counting, max_failures=self.options.max_failures
-            )
         finally:
             self._end(counting)
-        return outcome
+        return asking.outcome()
 
     def answered_before(self) -> str:
         """When and by whom the answers were given that are not asked for."""

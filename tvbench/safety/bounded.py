@@ -7,6 +7,7 @@ of a million digits, a tag that fits no value) is one ValueError with one line. 
 from __future__ import annotations
 
 import json
+import math
 import stat
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ def read_text(path: Path, most: int) -> str:
         return path.read_bytes().decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 (byte {error.start:,})") from error
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON can hold it: no dates, bytes, sets or infinities, which YAML has."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and is_plain(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 # ── JSON ──────────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
 from tvbench.engines.openai.retry import Answered, Json, Trouble
 from tvbench.engines.protocol import Prepared
+from tvbench.errors import MediaError
 from tvbench.types import Media, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
@@ -161,7 +162,10 @@ def chat_messages(prepared: Prepared, video: VideoAs = "frames") -> list[Json]:
         parts: list[Json] = []
         for part in message.parts:
             if isinstance(part, Media):
-                parts.extend(_medium(*next(media), video))
+                medium = next(media, None)
+                if medium is None:
+                    raise MediaError(f"{part.name} is missing")
+                parts.extend(_medium(*medium, video))
             elif part:
                 parts.append({"type": "text", "text": part})
         messages.append({"role": message.role, "content": parts})

@@ -11,10 +11,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import Engine, EngineInfo, Prepared
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import CHECKED, Case, gather
 from tvbench.graders.judge.record import Verdict, judge_folder, settle
@@ -23,7 +25,7 @@ from tvbench.graders.judge.spend import Prices, Spend, most, spent
 from tvbench.registry.influence import prompt_label
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
-from tvbench.runs.runner import Watch, answer_items
+from tvbench.runs.runner import Asking, Watch
 from tvbench.runs.session import earlier_engine, engine_label, packages
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Item, ModelCard, Response
@@ -65,35 +67,6 @@ class Judged:
         return self.scored == self.cases
 
 
-@dataclass(slots=True)
-class _Lent:
-    """An engine that stays open over the rounds: closing it is our affair, not the runner's."""
-
-    open: Callable[[], Engine]
-    opened: Engine | None = field(default=None)
-
-    @property
-    def info(self) -> EngineInfo:
-        assert self.opened is not None
-        return self.opened.info
-
-    def __call__(self) -> Engine:
-        self.opened = self.opened or self.open()
-        return self
-
-    def serve(self, feed: Feed) -> Iterator[Response]:
-        assert self.opened is not None
-        return self.opened.serve(feed)
-
-    def close(self) -> None:
-        """The runner's close, after each wave."""
-
-    def end(self) -> None:
-        """The real one."""
-        if self.opened is not None:
-            self.opened.close()
-
-
 class _Rounds:
     """A Watch that tells another one of all rounds as if they were one."""
 
@@ -108,7 +81,7 @@ class _Rounds:
 
 
 class Judging:
-    """One sitting of one judge on one run. `answers` by task; `label` names the engine in the signature."""
+    """One sitting of one judge on one run. `answers` by task; `engine` with its `arguments` is who grades."""
 
     def __init__(
         self,
@@ -118,12 +91,14 @@ class Judging:
         rubric: Rubric,
         engine: str,
         options: JudgeOptions,
+        arguments: Mapping[str, Any] = {},
     ) -> None:
         self.run = run
         self.card = card
         self.rubric = rubric
         self.options = options
         self.engine = engine
+        self.arguments = arguments
         self.folder = judge_folder(run, card, rubric)
         self.tasks = tuple(answers)
         self.cases: list[Case] = [
@@ -135,32 +110,38 @@ class Judging:
     def missing(self) -> list[PlannedItem]:
         """What a first round would ask now; reads, and writes nothing."""
         replies = _kept(RunFolder(self.folder).responses()) if self.folder.is_dir() else {}
-        return _once(request for case in self.cases for request in self._open(case, replies))
+        return self._pending(replies)
 
     def ask(self, open_engine: Callable[[], Engine], watch: Watch) -> Judged:
         """Ask what is missing. Raises UsageError when another process judges there, EngineError, StoreError."""
-        lent = _Lent(open_engine)
         with RunWriter(self.folder) as writer:
             self._write(writer, EngineInfo(self.engine, "not started"))
             replies = writer.start()
             watch.begin(
                 len(self.cases), sum(self._verdict(case, replies).reading.score is not None for case in self.cases)
             )
-            spent_all = False
-            try:
-                for _ in range(self.options.asks):
-                    pending = _once(request for case in self.cases for request in self._open(case, replies))
-                    if not pending or spent_all:
-                        break
-                    spent_all = not self._round(writer, pending, replies, lent, _Rounds(watch))
-            finally:
-                if lent.opened is not None:
-                    self._write(writer, lent.info)
-                lent.end()
-        return self._outcome(spent_all)
+            pending = self._pending(replies)
+            if not pending or not self._affordable(pending, replies):
+                return self._outcome(bool(pending))
+            with closing(open_engine()) as engine:
+                try:
+                    whole = self._rounds(writer, replies, engine, _Rounds(watch))
+                finally:
+                    self._write(writer, engine.info)
+        return self._outcome(not whole)
+
+    def _rounds(self, writer: RunWriter, replies: dict[str, Response], engine: Engine, watch: Watch) -> bool:
+        """Round after round until nothing is open. False when the budget ended it."""
+        for _ in range(self.options.asks):
+            pending = self._pending(replies)
+            if not pending:
+                break
+            if not self._round(writer, pending, replies, engine, watch):
+                return False
+        return True
 
     def _round(
-        self, writer: RunWriter, pending: list[PlannedItem], replies: dict[str, Response], lent: _Lent, watch: Watch
+        self, writer: RunWriter, pending: list[PlannedItem], replies: dict[str, Response], engine: Engine, watch: Watch
     ) -> bool:
         """Ask `pending` wave by wave, and add the answers to `replies`. False when the budget ended it."""
         left = list(pending)
@@ -169,7 +150,7 @@ class Judging:
             if not wave:
                 return False
             left = left[len(wave) :]
-            answer_items(wave, writer, {}, lent, lambda request: Prepared(request), watch)
+            Asking(wave, writer, {}, watch).serve(engine, lambda request: Prepared(request))
             replies.update(_kept(RunFolder(self.folder).responses()))
         return True
 
@@ -194,6 +175,10 @@ class Judging:
             for planned in settle(case, self.rubric, self.card, replies)[1]
         }
         return spent(((item, replies[key]) for key, item in asked.items() if key in replies), self.options.prices)
+
+    def _pending(self, replies: Mapping[str, Response]) -> list[PlannedItem]:
+        """The next request of each case that is open."""
+        return _once(request for case in self.cases for request in self._open(case, replies))
 
     def _open(self, case: Case, replies: Mapping[str, Response]) -> list[PlannedItem]:
         """The next request for a case; none where it has its score, or was asked often enough."""

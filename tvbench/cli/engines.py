@@ -1,0 +1,89 @@
+"""`tvbench engines`: what can answer here; `show NAME`: an engine's options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tvbench.cli.arguments import add_format
+from tvbench.cli.fields import field
+from tvbench.cli.output import print_json, remark, say
+from tvbench.errors import EXIT_GOOD
+
+if TYPE_CHECKING:
+    from tvbench.engines.spec import EngineSpec
+
+EXAMPLES = """examples:
+  tvbench engines
+  tvbench engines show vllm
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    add_format(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    show = actions.add_parser("show", help="explain one engine and its options")
+    show.add_argument("name", help="an engine's name, or the file that declares it, such as ./mine.py")
+    add_format(show)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.engines.registry import engine, engines
+
+    found, problems = engines() if args.action is None else ([engine(args.name)], [])
+    for problem in problems:
+        remark(f"warning: {problem}")
+    if args.format == "json":
+        print_json(record(found[0]) if args.action == "show" else [record(one) for one in found])
+    elif args.action == "show":
+        say(*explained(found[0]))
+    else:
+        say(*(line for one in found for line in field(one.name, f"{one.title} ({one.available() or 'ready'})")))
+    return EXIT_GOOD
+
+
+def record(one: EngineSpec) -> dict[str, Any]:
+    """An engine as JSON; `problem` says why it cannot be used here."""
+    options = [
+        {
+            "name": option.name,
+            "flag": option.flag or None,
+            "values": option.meaning,
+            "default": option.default,
+            "moves_scores": option.moves,
+            "help": option.help,
+        }
+        for option in one.options
+    ]
+    others = one.others() if one.others is not None else None
+    return {
+        "name": one.name,
+        "title": one.title,
+        "models": sorted(one.kinds),
+        "media": sorted(one.modalities),
+        "problem": one.available() or None,
+        "options": options,
+        "others": sorted(others or ()),
+    }
+
+
+def explained(one: EngineSpec) -> Iterator[str]:
+    """An engine for people."""
+    yield f"{one.name}: {one.title}"
+    yield from field("here", f"{reason}: {one.install}" if (reason := one.available()) else "ready")
+    yield from field("models", ", ".join(sorted(one.kinds)))
+    yield from field("media", ", ".join(sorted(one.modalities)) or "none")
+    for option in one.options:
+        words = [
+            option.meaning,
+            *([f"default {option.default}"] if option.default is not None else []),
+            "names the run" if option.moves else "moves no score",
+        ]
+        yield from field(option.flag or option.name, f"{'; '.join(words)}. {option.help}".rstrip(". "))
+    if one.others is not None:
+        known = one.others()
+        text = "for what the package itself takes; what may move a score names the run"
+        yield from field("others", f"--engine-arg KEY=VALUE, {text if known is None else ', '.join(sorted(known))}")
