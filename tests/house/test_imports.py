@@ -213,7 +213,7 @@ MAY_KNOW = {
     "train.estimates": "data.media.anyres train.data train.generated train.stages",
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
-    "cli": "__version__ analysis checkpoints doctor engines.open engines.registry graders"
+    "cli": "__version__ analysis checkpoints doctor engines.open engines.registry engines.spec graders"
     " interop languages registry report runs scoring train",
     "__main__": "cli.main",
     "__version__": "",

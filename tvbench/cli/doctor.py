@@ -34,8 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.engines.local import local_checkpoint
-    from tvbench.engines.open import choose, choose_engine, require_engine
+    from tvbench.engines.open import choose, choose_engine, local_checkpoint, require_engine
     from tvbench.registry import catalog
 
     card = catalog.resolve_model(args.model)

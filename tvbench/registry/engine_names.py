@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvbench.registry.places import nearby_folder, search_folders
+from tvbench.registry.plug_ins import plug_ins
 
 if TYPE_CHECKING:  # both take longer to import than a list of models needs; they are imported where they are used
     import ast
@@ -44,9 +45,7 @@ def engine_names() -> tuple[str, ...]:
 
 def engine_points() -> tuple[EntryPoint, ...]:
     """The entry points of installed packages, not loaded."""
-    from importlib.metadata import entry_points
-
-    return tuple(entry_points(group=GROUP))
+    return tuple(plug_ins(GROUP))
 
 
 def engine_files() -> Iterator[EngineFile]:
