@@ -54,7 +54,7 @@ def _config_root() -> str:
 
 
 def _own_candidates(kind: str) -> list[str]:
-    package = dirname(realpath(__file__))
+    package = dirname(dirname(realpath(__file__)))
     candidates = [join(_config_root(), kind)] if isabs(_config_root()) else []
     if isfile(join(dirname(package), "pyproject.toml")):
         candidates.append(join(dirname(package), kind))
