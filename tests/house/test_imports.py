@@ -163,7 +163,7 @@ MAY_KNOW = {
     # How a name becomes a thing.
     "registry": "languages",
     "registry.environments": "registry.places",
-    "registry.remembered": "__version__ _LOADED registry.places",
+    "registry.remembered": "__version__ registry.places",
     # What comes in. Pictures and clips know nobody.
     "data": "languages registry.hub scoring.normalise",
     "data.media": "",
