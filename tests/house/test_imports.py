@@ -289,7 +289,9 @@ def imports(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written in full"
             if (node.module or "").partition(".")[0] == "tvbench":
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                # What begins with `_` is of the package's own file.
+                own = ("__version__" if alias.name.startswith("_") else alias.name for alias in node.names)
+                names = [f"{node.module}.{name}" for name in own]
                 yield from (
                     name if node.module == "tvbench" or is_module(name) else node.module or "" for name in names
                 )

@@ -167,5 +167,5 @@ def test_nothing_is_said_where_nothing_is_replaced(tmp_path: Path, where: str) -
     if where == "cards of one's own":
         write_card(tmp_path / "models", "mine", "hub: org/mine\n")
     for words in (("tasks",), ("models",)):
-        done = tvbench(ROOT if where == "the checkout" else tmp_path, *words)
+        done = tvbench(ROOT if where == "the checkout" else tmp_path, *words, HOME=str(tmp_path / "home"))
         assert (done.returncode, done.stderr) == (0, "")
