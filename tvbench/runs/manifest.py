@@ -96,7 +96,8 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Session:
     """Who answered, and when. `answered` None: it was killed before it could count; `reused` are answers by the run
-    that they were copied from; `server` are facts that a server told; `asked_again` counts stored questions."""
+    that they were copied from; `server` are facts that a server told; `arguments` are the engine's, as they were given;
+    `asked_again` counts stored questions."""
 
     began: str | None = None
     where: str = ""
@@ -110,6 +111,7 @@ class Session:
     ended: str | None = None
     answered: int | None = None
     failed: int | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

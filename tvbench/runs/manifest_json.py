@@ -88,7 +88,7 @@ def session_to_json(session: Session) -> Json:
     """A session without what it has not come to."""
     data = _flat(session)
     data["engine"] = asdict(session.engine) if session.engine else None
-    late = ("asked_again", "reused", "ended", "answered", "failed")
+    late = ("arguments", "asked_again", "reused", "ended", "answered", "failed")
     return {name: value for name, value in data.items() if name not in late or value not in (None, {})}
 
 
@@ -103,7 +103,7 @@ def _session_from_json(data: Mapping[str, Any]) -> Session:
     values, rest = _sorted_out(Session, data)
     values["engine"] = engine_from_json(values.get("engine"))
     values["command"] = tuple(map(str, values.get("command") or ()))
-    for name in ("server", "reused"):
+    for name in ("server", "arguments", "reused"):
         values[name] = values[name] if isinstance(values.get(name), dict) else {}
     for name in ("answered", "failed"):
         values[name] = values[name] if isinstance(values.get(name), int) else None

@@ -189,7 +189,7 @@ class RunSession:
             engine.close()
             raise
         self._info = engine.info
-        self._note(**asked_again)
+        self._note(arguments=dict(self.options.engine.arguments), **asked_again)
         self._take_over()
         self._write_manifest()
         self._opened = time.monotonic()
