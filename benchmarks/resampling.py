@@ -66,13 +66,15 @@ def with_tvbench(
     name: str, first: Sequence[str], second: Sequence[str], references: Sequence[str], resamples: int
 ) -> None:
     """Statistics of the segments, then compare()."""
+    from tvbench.scoring.metrics import metric
     from tvbench.scoring.paired import Pairs, compare
-    from tvbench.scoring.sums import FORMULAS, segment_statistics
-    from tvbench.types import Translation
+    from tvbench.types import Item, Translation
 
-    targets = [Translation("", (one,)) for one in references]
-    rows = [segment_statistics(name, "de", targets, texts) for texts in (first, second)]
-    compare([Pairs(rows[0], rows[1], list(range(len(references))), FORMULAS[name])], resamples=resamples)
+    items = [Item(str(n), "t", "de", (), Translation("", (one,))) for n, one in enumerate(references)]
+    measured = metric(name)
+    rows = [measured.statistics("de", list(zip(items, texts, strict=True))) for texts in (first, second)]
+    assert rows[0] is not None and rows[1] is not None
+    compare([Pairs(rows[0], rows[1], list(range(len(references))), measured.of_sums)], resamples=resamples)
 
 
 def with_sacrebleu(

@@ -210,13 +210,16 @@ class Score:
     """What the scorers say of one item. A metric that could not be computed is None, never 0.
 
     `flags` name what was seen on the way (`unparsed`, `ambiguous`, `empty`); `unscored` says why no
-    metric applies ("open-ended: needs --judge").
+    metric applies ("open-ended: needs --judge"). `answer` is a digest of the text that was scored, where a metric was
+    used whose code may not be at hand again; `failures` say why a metric of somebody's own has no value.
     """
 
     item: str
     values: Mapping[str, float | None] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     unscored: str | None = None
+    answer: str | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 NEEDS_JUDGE = "open-ended: needs a judge"
@@ -239,7 +242,7 @@ class SideScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Figure:
     """One figure: `value` in its own unit (accuracies and F1 are fractions, BLEU and chrF++ 0..100).
 
     `stderr` is clustered where items share a picture, None where it is not defined (corpus BLEU).
@@ -282,7 +285,7 @@ class Slice:
     """The figures of a part of a task: one language, one question type, one category."""
 
     counts: Counts
-    metrics: Mapping[str, Metric]
+    metrics: Mapping[str, Figure]
 
 
 LOGGED = "logged"
@@ -295,7 +298,8 @@ class TaskResult:
 
     `metrics` are the headline figures: the unweighted mean over languages (macro). `micro` pools all items;
     `macro_without_english` leaves English out. `breakdowns["language"]["de"]`, `breakdowns["category"][...]`
-    hold the parts. `logged` are figures that an imported log brought along, kept beside ours.
+    hold the parts. `logged` are figures that an imported log brought along, kept beside ours. `declared` are the facts
+    (unit, direction, label) of metrics that are not tvbench's own.
     """
 
     task: str
@@ -303,13 +307,14 @@ class TaskResult:
     signature: str
     primary: str
     counts: Counts
-    metrics: Mapping[str, Metric]
-    micro: Mapping[str, Metric]
-    macro_without_english: Mapping[str, Metric]
+    metrics: Mapping[str, Figure]
+    micro: Mapping[str, Figure]
+    macro_without_english: Mapping[str, Figure]
     breakdowns: Mapping[str, Mapping[str, Slice]]
     metric_signatures: Mapping[str, str] = field(default_factory=dict)
     logged: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def copied(self) -> bool:
@@ -499,6 +504,33 @@ OWN_PROMPT: Mapping[str, str] = {"tvbench": "the task's own prompt"}
 
 
 @dataclass(frozen=True, slots=True)
+class Scorer:
+    """A function of one's own as a metric, with what is to be known of it: see `scorer`."""
+
+    function: Callable[[Item, str], float | None] | None = None
+    better: Literal["higher", "lower"] | None = None
+    unit: str = ""
+    label: str = ""
+    meaning: str = ""
+
+
+def scorer(
+    function: Callable[[Item, str], float | None] | None = None,
+    *,
+    better: Literal["higher", "lower"] | None = None,
+    unit: str = "",
+    label: str = "",
+    meaning: str = "",
+) -> Scorer:
+    """`function(item, text)` as a metric of a task: a number for each answer, or None where it has none.
+
+    `unit` is "fraction" (0 to 1, shown in percent) unless it says "points" (0 to 100) or a word of its own; `better`
+    is "higher" unless it says "lower". Without a function: the same said of a metric `evaluate:NAME`.
+    """
+    return Scorer(function, better, unit, label, meaning)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One benchmark, as a file in tasks/ declares it (`TASK = Task(...)`, or `TASKS = [...]`). The gate (runs/gate.py)
     sees to it that what is declared here, and what a person asks for, is what a model is asked.
@@ -513,7 +545,9 @@ class Task:
     languages of a split that has not all; `split_shown`: the data's name tells the split already. `primary` is the
     metric that a leaderboard shows first, unless `primaries` names another one for the protocol. `second_bos` are the
     protocols whose prompts begin as `Item.second_bos` says. `from_log` turns one row of an lmms-eval sample log into an
-    Item. `code` is set on loading: a digest of the file, where it is not one of ours.
+    Item. `scorers` are the task's own metrics, by name: plain functions of an item and the answer's text, or
+    `scorer(function, better="lower", unit="points")`. `code` is set on loading: a digest of the file, where it is not
+    one of ours.
     """
 
     name: str
@@ -543,6 +577,7 @@ class Task:
     split_shown: bool = False
     more_languages: bool = False
     code: str = ""
+    scorers: Mapping[str, Scorer | Callable[[Item, str], float | None]] = field(default_factory=dict)
 
     @property
     def default_protocol(self) -> str:

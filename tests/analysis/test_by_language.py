@@ -29,17 +29,17 @@ from tvbench.analysis.categories import CATEGORIES, kind_of, kinds_of_category
 from tvbench.cli import leaderboard
 from tvbench.cli.main import main
 from tvbench.report.group_table import WAYS
-from tvbench.types import Counts, Metric, Slice, TaskResult
+from tvbench.types import Counts, Figure, Slice, TaskResult
 
 Said = pytest.CaptureFixture[str]
 FIGURES = {
-    "en": Metric(0.9, 100, 0.03),
-    "de": Metric(0.8, 50, 0.04),
-    "fr": Metric(0.6, 50, 0.03),
-    "hi": Metric(0.5, 40, 0.12),
-    "cs": Metric(0.7, 60, 0.05),
-    "sw": Metric(0.2, 20, 0.02),
-    "xx-own": Metric(0.1, 10, 0.01),
+    "en": Figure(0.9, 100, 0.03),
+    "de": Figure(0.8, 50, 0.04),
+    "fr": Figure(0.6, 50, 0.03),
+    "hi": Figure(0.5, 40, 0.12),
+    "cs": Figure(0.7, 60, 0.05),
+    "sw": Figure(0.2, 20, 0.02),
+    "xx-own": Figure(0.1, 10, 0.01),
 }
 
 
@@ -94,15 +94,15 @@ def test_languages_without_a_class_or_branch() -> None:
 
 
 def test_a_missing_standard_error_is_not_made_up() -> None:
-    assert mean_of([Metric(0.2, 5, 0.1), Metric(0.4, 5)]) == Metric(pytest.approx(0.3), 10, None)
-    assert difference_of(Metric(0.2, 5, 0.1), Metric(0.4, 5)).stderr is None
+    assert mean_of([Figure(0.2, 5, 0.1), Figure(0.4, 5)]) == Figure(pytest.approx(0.3), 10, None)
+    assert difference_of(Figure(0.2, 5, 0.1), Figure(0.4, 5)).stderr is None
     with pytest.raises(ValueError, match="mean of nothing"):
         mean_of([])
     assert grouped({}, "family") == ()
 
 
 def test_shared_pictures_take_the_upper_bound() -> None:
-    figures = [Metric(0.2, 5, 0.03), Metric(0.4, 5, 0.04)]
+    figures = [Figure(0.2, 5, 0.03), Figure(0.4, 5, 0.04)]
     assert mean_of(figures).stderr == pytest.approx(0.05 / 2)
     assert mean_of(figures, shared=True).stderr == pytest.approx(0.07 / 2)
     assert named(grouped({"de": figures[0], "en": figures[1]}, "support", shared=True))["core"].metric.stderr == (
@@ -110,7 +110,7 @@ def test_shared_pictures_take_the_upper_bound() -> None:
     )
     apart = task_result()
     assert not share_pictures(apart, "aligned"), "4 + 4 pictures are the 8 of the whole"
-    common = replace(apart, metrics={"aligned": Metric(0.5, 10, 0.01, 4)})
+    common = replace(apart, metrics={"aligned": Figure(0.5, 10, 0.01, 4)})
     assert share_pictures(common, "aligned") and not share_pictures(common, "bleu")
 
 
@@ -124,14 +124,14 @@ def test_gaps_to_english() -> None:
 
 def test_figures_of_a_result() -> None:
     result = task_result(languages={"de": 0.4, "en": 0.6})
-    assert language_figures(result, "aligned") == {"de": Metric(0.4, 5, 0.02, 4), "en": Metric(0.6, 5, 0.02, 4)}
+    assert language_figures(result, "aligned") == {"de": Figure(0.4, 5, 0.02, 4), "en": Figure(0.6, 5, 0.02, 4)}
     assert language_figures(result, "bleu") == {}
 
 
 # ── Categories ────────────────────────────────────────────────────────────────────────────────────
 
 
-def with_categories(task: str, figures: Mapping[str, Metric]) -> TaskResult:
+def with_categories(task: str, figures: Mapping[str, Figure]) -> TaskResult:
     parts = {name: Slice(Counts(9, 9, 0, 9), {"aligned": metric}) for name, metric in figures.items()}
     result = task_result(task)
     return replace(result, breakdowns={**result.breakdowns, "category": parts})
@@ -177,10 +177,10 @@ def test_culture_against_generic() -> None:
     result = with_categories(
         "alm",
         {
-            "Food": Metric(0.4, 9, 0.06),
-            "Music": Metric(0.6, 9, 0.08),
-            "Indoor": Metric(0.9, 9, 0.12),
-            "none": Metric(0.0, 9, 0.5),
+            "Food": Figure(0.4, 9, 0.06),
+            "Music": Figure(0.6, 9, 0.08),
+            "Indoor": Figure(0.9, 9, 0.12),
+            "none": Figure(0.0, 9, 0.5),
         },
     )
     cultural, generic, gap = kinds_of_category(result, "aligned")
@@ -191,9 +191,9 @@ def test_culture_against_generic() -> None:
 
 
 def test_a_kind_without_figures_has_no_difference() -> None:
-    (only,) = kinds_of_category(with_categories("alm", {"Food": Metric(0.4, 9)}), "aligned")
+    (only,) = kinds_of_category(with_categories("alm", {"Food": Figure(0.4, 9)}), "aligned")
     assert only.name == "cultural"
-    assert kinds_of_category(with_categories("multi30k", {"Food": Metric(0.4, 9)}), "aligned") == ()
+    assert kinds_of_category(with_categories("multi30k", {"Food": Figure(0.4, 9)}), "aligned") == ()
 
 
 # ── `tvbench leaderboard --by` ────────────────────────────────────────────────────────────────────
@@ -277,7 +277,7 @@ def test_gap_to_english(capsys: Said, results: Path) -> None:
 
 
 def test_category_kinds(capsys: Said) -> None:
-    figures = {"Food": Metric(0.4, 9, 0.06), "Indoor": Metric(0.7, 9)}
+    figures = {"Food": Figure(0.4, 9, 0.06), "Indoor": Figure(0.7, 9)}
     write_run(Path("results"), "c", "m", with_categories("alm", figures))
     out, _ = board(capsys, "--by", "category-kind", "--no-published")
     line = next(line for line in out.splitlines() if line.startswith("m "))

@@ -27,6 +27,7 @@ from tvbench.analysis.diagnosis.texts import (
     opens_like_refusal,
 )
 from tvbench.scoring import score_item
+from tvbench.scoring.metrics import metric
 from tvbench.types import (
     Choice,
     Contains,
@@ -65,14 +66,14 @@ def item(target: Target, *, language: str = "de", number: int = 0, limit: int = 
 def seen(
     target: Target,
     text: str,
-    metric: str = "aligned",
+    counted: str = "aligned",
     finish: str | None = "stop",
     limit: int = 128,
     tokens: int | None = None,
 ) -> Answer:
     asked = item(target, limit=limit)
     response = Response("k", text=text, finish=finish, tokens_out=tokens)
-    return diagnose(asked, response, score_item(asked, response), metric)
+    return diagnose(asked, response, score_item(asked, response), metric(counted))
 
 
 # ── One answer ────────────────────────────────────────────────────────────────────────────────────
@@ -184,14 +185,14 @@ def test_prose_explains_a_loss_only_around_the_right_option() -> None:
 def test_a_contrast_has_no_text_to_look_at() -> None:
     asked = item(Contrast("p", True))
     score = Score(asked.id, {"contrastive_sum": 0.0})
-    assert diagnose(asked, Response("k", logprobs=(-1.0,)), score, "contrastive_sum").seen == ()
+    assert diagnose(asked, Response("k", logprobs=(-1.0,)), score, metric("contrastive_sum")).seen == ()
 
 
 def test_losses_are_fractions_in_every_unit() -> None:
     assert seen(COLOUR, "dark red", "strict").lost == 0
-    assert seen(SENTENCE, SENTENCE.references[0], loss_metric("bleu")).lost == pytest.approx(0, abs=1e-9)
+    assert seen(SENTENCE, SENTENCE.references[0], loss_metric(metric("bleu")).id).lost == pytest.approx(0, abs=1e-9)
     assert 0.2 < (seen(SENTENCE, "Zwei Männer stehen an einem Haus.", "chrfpp").lost or 0) < 0.8
-    assert seen(PAGE, PAGE.text or "", loss_metric("micro_f1")).lost == 0
+    assert seen(PAGE, PAGE.text or "", loss_metric(metric("micro_f1")).id).lost == 0
     assert seen(Open("Why?", "So."), "So.", "aligned").lost is None
     assert seen(Translation("x", ()), "y", "chrfpp").lost is None
 
@@ -279,7 +280,7 @@ def test_groups_hold_what_is_confused_and_nothing_else() -> None:
 def translations(texts: Mapping[int, str], references: Mapping[int, str]) -> tuple[list[Answer], list[Item]]:
     items = [item(Translation("x", (reference,)), number=n) for n, reference in references.items()]
     answers = [
-        diagnose(one, Response("k", text=texts[n], finish="stop"), Score(one.id, {}), "chrfpp")
+        diagnose(one, Response("k", text=texts[n], finish="stop"), Score(one.id, {}), metric("chrfpp"))
         for n, one in enumerate(items)
         if n in texts
     ]
@@ -324,14 +325,14 @@ def test_words_of_the_prompt_and_loops_are_not_judged() -> None:
     asked = item(Choice(options, 0, options[0], shown=options))
     said = ["en en a rather English option.", "a rather English option", BAD, "en en stuck " * 12]
     answers = [
-        diagnose(replace(asked, id=text), Response("k", text=text, finish="stop"), Score(text, {}), "strict")
+        diagnose(replace(asked, id=text), Response("k", text=text, finish="stop"), Score(text, {}), metric("strict"))
         for text in said
     ]
     check = check_languages(answers, [asked], VOTE)
     assert list(check.alarms) == [BAD]
     assert (check.references, check.false_alarms) == (2, 2), "the options themselves are what it is calibrated on"
     page = item(OcrText("ein Schild"))
-    read = diagnose(page, Response("k", text=BAD), Score(page.id, {}), "macro_f1")
+    read = diagnose(page, Response("k", text=BAD), Score(page.id, {}), metric("macro_f1"))
     assert check_languages([read], [page], VOTE) == LanguageCheck()
 
 
@@ -405,7 +406,7 @@ def test_positions_count_what_was_right_and_what_was_chosen() -> None:
     golds, replies = (0, 0, 1, 2), ("A", "B", "A", "?")
     items = [item(Choice(options, gold, "ABC"[gold], letters=True), number=n) for n, gold in enumerate(golds)]
     answers = [
-        diagnose(one, (response := Response("k", text=reply)), score_item(one, response), "aligned")
+        diagnose(one, (response := Response("k", text=reply)), score_item(one, response), metric("aligned"))
         for one, reply in zip(items, replies, strict=True)
     ]
     place = positions(items, answers)

@@ -20,6 +20,7 @@ from tvbench.analysis.explain import LanguageExplanation, TaskExplanation, expla
 from tvbench.cli.main import main
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring import score_item
+from tvbench.scoring.metrics import metric
 
 pytestmark = pytest.mark.skipif(
     not (DATA / "tvision_results").is_dir(), reason=f"the published logs are not in {DATA} (set TVBENCH_SHARED)"
@@ -237,7 +238,7 @@ def multi30k_check(
     answers = []
     for item in items:
         response = said[item.id.replace(code, answered_in or code, 1)]
-        answers.append(diagnose(item, response, score_item(item, response), "chrfpp"))
+        answers.append(diagnose(item, response, score_item(item, response), metric("chrfpp")))
     return check_languages(answers, items, identifiers)
 
 

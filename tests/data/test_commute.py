@@ -20,7 +20,7 @@ from tvbench.runs.plan import PlannedItem, plan_item, requests_of
 from tvbench.runs.store import find_runs
 from tvbench.scoring import score_item, score_items, summarise
 from tvbench.scoring.contrast import settle_pairs
-from tvbench.scoring.names import METRICS, metric_id, percent_shown
+from tvbench.scoring.metrics import BUILTIN, metric, metric_id
 from tvbench.types import Contrast, Item, Message, ModelCard, Response, Score
 
 BANKS = {"de": ("Er ging zur Bank.", "Er ging zum Ufer."), "fr": ("Il va à la banque.", "Il va à la rive.")}
@@ -297,9 +297,9 @@ def test_summary_counts_pairs_and_knows_chance() -> None:
 
 
 def test_names_of_the_metrics() -> None:
-    assert set(commute.TASK.metrics) <= set(METRICS)
-    assert metric_id("CoMMuTE accuracy (sum)") == "contrastive_sum" and percent_shown("contrastive_mean")
-    assert METRICS["logprob_sum"].unit == "nats" and not percent_shown("logprob_sum")
+    assert set(commute.TASK.metrics) <= set(BUILTIN)
+    assert metric_id("CoMMuTE accuracy (sum)") == "contrastive_sum" and metric("contrastive_mean").shown(1) == 100
+    assert metric("logprob_sum").unit == "nats" and metric("logprob_sum").shown(-3) == -3
 
 
 # ── A whole run ───────────────────────────────────────────────────────────────────────────────────

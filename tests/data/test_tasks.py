@@ -97,10 +97,10 @@ def test_log_names_belong_to_one_task_each() -> None:
 @pytest.mark.parametrize("module", [alm, multi30k, vimul, ocrbench, cc_ocr], ids=lambda module: module.TASK.name)
 def test_declarations_hold_together(module: ModuleType) -> None:
     from tvbench.languages import code_of
-    from tvbench.scoring.names import METRICS
+    from tvbench.scoring.metrics import BUILTIN
 
     task = module.TASK
     assert task.default_protocol == "tvbench" and task.primary in task.metrics
-    assert set(task.metrics) <= set(METRICS)
+    assert set(task.metrics) <= set(BUILTIN)
     assert [code_of(code) for code in task.languages] == list(task.languages)
     assert len(set(task.languages)) == len(task.languages)

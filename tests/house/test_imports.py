@@ -159,7 +159,6 @@ MAY_KNOW = {
     # What a number is: no file, no engine, no task, no command.
     "scoring": "",
     "scoring.intervals": "",
-    "scoring.names": "",
     # How a name becomes a thing.
     "registry": "languages",
     "registry.environments": "registry.places",

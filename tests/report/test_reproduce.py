@@ -13,7 +13,7 @@ from run_folders import task_result, write_run
 
 from tvbench.analysis.published import published_files, read_guide, read_published
 from tvbench.cli.main import main
-from tvbench.types import Counts, Metric, Slice, TaskResult
+from tvbench.types import Counts, Figure, Slice, TaskResult
 
 LOGS = SHARED / "data" / "tvision_results"
 
@@ -54,9 +54,9 @@ def paper_result(
     strict: float, aligned: float, n: int = 40, ceiling: float = 1.0, protocol: str = "paper", **changed: Any
 ) -> TaskResult:
     metrics = {
-        "strict": Metric(strict, n, 0.02, 20),
-        "aligned": Metric(aligned, n, 0.02, 20),
-        "strict_ceiling": Metric(ceiling, n, 0.0, 20),
+        "strict": Figure(strict, n, 0.02, 20),
+        "aligned": Figure(aligned, n, 0.02, 20),
+        "strict_ceiling": Figure(ceiling, n, 0.0, 20),
     }
     result = task_result("alm", "alpha", protocol, "strict")
     part = Slice(Counts(n, n, 0, n), metrics)

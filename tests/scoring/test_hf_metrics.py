@@ -12,7 +12,7 @@ from run_folders import write_manifest
 from tvbench.analysis.assess import assess
 from tvbench.errors import UsageError
 from tvbench.runs.store import RunFolder, RunWriter
-from tvbench.scoring import hf_metrics
+from tvbench.scoring.metrics import hugging_face as hf_metrics
 from tvbench.types import Item, Message, Response, Translation
 
 HERE = importlib.util.find_spec("evaluate") is not None

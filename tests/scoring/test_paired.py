@@ -7,13 +7,13 @@ import random
 
 import numpy as np
 import pytest
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 from scipy import stats
 
 from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean, t_quantile
+from tvbench.scoring.metrics import metric as metric_named
 from tvbench.scoring.paired import Pairs, compare, holm, means
-from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.types import Translation
+from tvbench.types import Item, Translation
 
 WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()
 
@@ -27,16 +27,25 @@ def corpus(count: int, noise: float, seed: int) -> tuple[list[Translation], list
     return [Translation("s", (one,)) for one in references], texts
 
 
-@pytest.mark.parametrize(("name", "metric"), [("bleu", BLEU()), ("chrfpp", CHRF(word_order=2))])
+def segment_statistics(name: str, targets: list[Translation], texts: list[str]) -> np.ndarray:
+    pairs = [
+        (Item(str(n), "t", "de", (), target), text) for n, (target, text) in enumerate(zip(targets, texts, strict=True))
+    ]
+    rows = metric_named(name).statistics("de", pairs)
+    assert rows is not None
+    return rows
+
+
+@pytest.mark.parametrize(("name", "metric"), [("bleu", BLEU()), ("chrfpp", CHRF(word_order=2)), ("ter", TER())])
 @pytest.mark.parametrize("noise", [0.0, 0.3, 0.9, 1.0])
-def test_sums_give_sacrebleus_score(name: str, metric: BLEU | CHRF, noise: float) -> None:
+def test_sums_give_sacrebleus_score(name: str, metric: BLEU | CHRF | TER, noise: float) -> None:
     for count in (1, 2, 40):
         targets, texts = corpus(count, noise, 3)
-        rows = segment_statistics(name, "de", targets, texts)
+        rows = segment_statistics(name, targets, texts)
         expected = metric.corpus_score(texts, [[one.references[0] for one in targets]]).score
-        assert float(FORMULAS[name](rows.sum(0))) == pytest.approx(expected, abs=1e-6)
-        empty = segment_statistics(name, "de", targets, ["" for _ in texts])
-        assert float(FORMULAS[name](empty.sum(0))) == 0.0
+        assert float(metric_named(name).of_sums(rows.sum(0))) == pytest.approx(expected, abs=1e-6)
+        empty = segment_statistics(name, targets, ["" for _ in texts])
+        assert float(metric_named(name).of_sums(empty.sum(0))) == (100.0 if name == "ter" else 0.0)
 
 
 def test_p_is_the_exact_one_where_it_can_be_enumerated() -> None:
@@ -97,9 +106,10 @@ def test_corpus_scores_are_compared_as_corpus_scores() -> None:
     targets, good = corpus(200, 0.2, 5)
     _, same = corpus(200, 0.2, 5)
     _, bad = corpus(200, 0.5, 5)
-    for name, formula in FORMULAS.items():
+    for name in ("bleu", "chrfpp"):
+        formula = metric_named(name).of_sums
         rows = {
-            key: segment_statistics(name, "de", targets, texts)
+            key: segment_statistics(name, targets, texts)
             for key, texts in (("good", good), ("same", same), ("bad", bad))
         }
         worse = compare([Pairs(rows["good"], rows["bad"], list(range(200)), formula)], resamples=999)

@@ -18,7 +18,7 @@ from tvbench.report.run_table import run_table
 from tvbench.runs import codec
 from tvbench.scoring import score_item, summarise
 from tvbench.scoring.intervals import Observation, clustered_stderr, macro_stderr
-from tvbench.scoring.names import label, metric_id, percent_shown
+from tvbench.scoring.metrics import label, metric, metric_id
 from tvbench.scoring.translation import tokenizer
 from tvbench.types import (
     NEEDS_JUDGE,
@@ -358,8 +358,8 @@ def test_metric_names() -> None:
     assert metric_id("chrF++") == metric_id("chrfpp") == "chrfpp"
     assert metric_id("BLEU") == "bleu"
     assert label("chrfpp") == "chrF++"
-    assert percent_shown("aligned")
-    assert not percent_shown("bleu")
+    assert metric("aligned").shown(0.5) == 50 and metric("aligned").text(0.5) == "50.0"
+    assert metric("bleu").shown(0.5) == 0.5
     assert label("a_plugin_metric") == "a_plugin_metric"
     with pytest.raises(UsageError, match="Did you mean aligned"):
         metric_id("algined")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tvbench.runs.manifest_json import manifest_from_json
 from tvbench.runs.store import RunFolder, RunWriter
-from tvbench.types import Counts, Metric, Slice, TaskResult
+from tvbench.types import Counts, Figure, Slice, TaskResult
 
 
 def write_manifest(writer: RunWriter, fields: Mapping[str, Any]) -> None:
@@ -35,10 +35,10 @@ def task_result(
     counts = counts or Counts(10, 10, 0, 10)
     languages = languages or {"de": value - 0.1, "en": value + 0.1}
     parts = {
-        code: Slice(Counts(5, 5, 0, 5), {primary: Metric(figure, 5, 0.02, 4), "strict": Metric(figure / 2, 5, 0.03, 4)})
+        code: Slice(Counts(5, 5, 0, 5), {primary: Figure(figure, 5, 0.02, 4), "strict": Figure(figure / 2, 5, 0.03, 4)})
         for code, figure in languages.items()
     }
-    metrics = {primary: Metric(value, 10, 0.0123, 8), "strict": Metric(value / 2, 10, 0.02, 8)}
+    metrics = {primary: Figure(value, 10, 0.0123, 8), "strict": Figure(value / 2, 10, 0.02, 8)}
     return TaskResult(
         task,
         protocol,
@@ -47,7 +47,7 @@ def task_result(
         counts,
         metrics,
         metrics,
-        {primary: Metric(languages.get("de", value), 5, 0.02, 4)},
+        {primary: Figure(languages.get("de", value), 5, 0.02, 4)},
         {"language": parts},
         logged=logged or {},
     )

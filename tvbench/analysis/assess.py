@@ -7,36 +7,48 @@ earlier lies in the folder too, and is joined. Imported runs come through here t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
-from tvbench.graders.comet.record import side_scores as comet_scores
-from tvbench.graders.judge.record import side_scores as judge_scores
+from tvbench.analysis.task_scores import failure_warnings, not_computed, score_task
 from tvbench.runs.answered import Answered, answered
 from tvbench.runs.checking import read_contents
 from tvbench.runs.store import RunFolder
-from tvbench.scoring import score_items, summarise
-from tvbench.types import Score, SideScores, TaskResult
+from tvbench.scoring import summarise
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import BUILTIN, Declared
+from tvbench.types import Score, SideScores, Task, TaskResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored(Answered):
-    """One task of a run with its scores by item id; `graded` is what judges and COMET said."""
+    """One task of a run with its scores by item id; `graded` is what judges and COMET said. `metrics` by id are those
+    that were computed, `facts` those of metrics that are not tvbench's own, `said` what a reader must be told."""
 
     scores: Mapping[str, Score]
     graded: tuple[SideScores, ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    facts: Declared = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     @property
     def definitions(self) -> dict[str, str]:
-        """The signatures of what judges and COMET said, by metric."""
-        return {side.metric: side.definition for side in self.graded}
+        """The signatures of what is not tvbench's own: metrics of others, and what judges and COMET said, by metric."""
+        others = {one.id: one.definition for one in self.metrics.values() if one.id not in BUILTIN and one.definition}
+        return others | {side.metric: side.definition for side in self.graded}
 
 
-def scored(run: RunFolder, task: Answered) -> Scored:
-    """`task` of `run`, scored anew from its stored answers."""
-    graded = tuple(side_scores(run, task))
-    scores = score_items(list(task.items.values()), task.answers, graded)
+def scored(run: RunFolder, task: Answered, tasks: Iterable[Task] = ()) -> Scored:
+    """`task` of `run`, scored anew from its stored answers. `tasks` with functions of their own are at hand already."""
+    found = score_task(run, task, tasks)
     mine = {one.name: getattr(task, one.name) for one in fields(Answered)}
-    return Scored(**mine, scores={score.item: score for score in scores}, graded=graded)
+    return Scored(
+        **mine,
+        scores={score.item: score for score in found.scores},
+        graded=found.sides,
+        metrics={one.id: one for one in found.metrics},
+        facts=found.facts,
+        said=found.warnings,
+    )
 
 
 def scored_tasks(run: RunFolder, tasks: Iterable[str] = (), languages: Iterable[str] = ()) -> dict[str, Scored]:
@@ -44,8 +56,8 @@ def scored_tasks(run: RunFolder, tasks: Iterable[str] = (), languages: Iterable[
     return {name: scored(run, task) for name, task in answered(run, tasks, languages).items()}
 
 
-def assess(run: RunFolder) -> list[TaskResult]:
-    """Score every task of `run` and write the figures down.
+def assess(run: RunFolder, tasks: Sequence[Task] = ()) -> list[TaskResult]:
+    """Score every task of `run` and write the figures down. `tasks` are at hand already, with functions of their own.
 
     Raises UsageError for a damaged folder, StoreError when it cannot be written.
     """
@@ -53,7 +65,7 @@ def assess(run: RunFolder) -> list[TaskResult]:
     results: list[TaskResult] = []
     scores: dict[str, Iterable[Score]] = {}
     for name, asked in contents.tasks.items():
-        task = scored(run, asked)
+        task = scored(run, asked, tasks)
         scores[name] = task.scores.values()
         results.append(_counted(result_of(task), asked.expected, asked.damaged, asked.warnings))
     if contents.warnings and results:
@@ -74,24 +86,20 @@ def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence
 def result_of(task: Scored) -> TaskResult:
     """The figures of one task."""
     entry = task.entry
-    result = summarise(
-        entry.task,
-        entry.protocol,
-        entry.primary,
-        task.signature,
-        list(task.items.values()),
-        task.answers,
-        list(task.scores.values()),
-        entry.metrics,
+    items, scores, metrics = list(task.items.values()), list(task.scores.values()), list(task.metrics.values())
+    result = summarise(entry.task, entry.protocol, entry.primary, task.signature, items, task.answers, scores, metrics)
+    warnings = (
+        *entry.warnings,
+        *result.warnings,
+        *task.said,
+        *failure_warnings(metrics, scores),
+        *not_computed(entry, result, items),
     )
+    graded = {side.metric: side.definition for side in task.graded}
     return replace(
         result,
-        warnings=entry.warnings + result.warnings,
+        warnings=warnings,
         logged=entry.logged,
-        metric_signatures={**result.metric_signatures, **task.definitions},
+        declared=task.facts,
+        metric_signatures={**result.metric_signatures, **graded},
     )
-
-
-def side_scores(run: RunFolder, task: Answered) -> list[SideScores]:
-    """What judges and COMET have said of the run's answers to one task. Raises UsageError for a damaged folder."""
-    return [*judge_scores(run, task.entry.task, task.replies), *comet_scores(run, task.entry.task, task.replies)]

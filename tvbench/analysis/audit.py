@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from tvbench.scoring import summarise
 from tvbench.scoring.choice import usable_target
 from tvbench.scoring.normalise import contains_words, normalise, words
-from tvbench.types import Choice, Contains, Item, Media, Metric, OcrText, Open, Short, Translation
+from tvbench.types import Choice, Contains, Figure, Item, Media, OcrText, Open, Short, Translation
 
 KINDS: dict[str, tuple[str, str]] = {
     "problem": ("cannot be asked", "the row has no picture, no options, or the like"),
@@ -105,7 +105,7 @@ def audit(
     )
 
 
-def _baselines(metrics: Mapping[str, Metric]) -> dict[str, float]:
+def _baselines(metrics: Mapping[str, Figure]) -> dict[str, float]:
     return {name: metrics[name].value for name in BASELINES if name in metrics}
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tvbench.errors import UsageError
 from tvbench.languages import ENGLISH, Language, language
-from tvbench.types import Metric, TaskResult
+from tvbench.types import Figure, TaskResult
 
 UNKNOWN = "unknown"
 """The group of languages of which the table does not say what is asked."""
@@ -28,7 +28,7 @@ class Group:
 
     name: str
     members: tuple[str, ...]
-    metric: Metric
+    metric: Figure
     gap: bool = False
 
 
@@ -61,7 +61,7 @@ GROUPINGS: dict[str, Callable[[Language], str]] = {
 }
 
 
-def language_figures(result: TaskResult, metric: str) -> dict[str, Metric]:
+def language_figures(result: TaskResult, metric: str) -> dict[str, Figure]:
     """The figures of `metric` by language code; languages without it are not there."""
     parts = result.breakdowns.get("language", {})
     return {code: part.metrics[metric] for code, part in parts.items() if metric in part.metrics}
@@ -75,7 +75,7 @@ def share_pictures(result: TaskResult, metric: str) -> bool:
     return sum(figure.clusters or 0 for figure in language_figures(result, metric).values()) > whole.clusters
 
 
-def mean_of(metrics: Sequence[Metric], *, shared: bool = False) -> Metric:
+def mean_of(metrics: Sequence[Figure], *, shared: bool = False) -> Figure:
     """The unweighted mean of figures that are independent, or that `shared` pictures tie together (then with the upper
     bound of the standard error). Raises ValueError for none."""
     if not metrics:
@@ -84,17 +84,17 @@ def mean_of(metrics: Sequence[Metric], *, shared: bool = False) -> Metric:
     errors = [metric.stderr for metric in metrics if metric.stderr is not None]
     total = math.fsum(errors) if shared else math.hypot(*errors)
     stderr = total / len(metrics) if len(errors) == len(metrics) else None
-    return Metric(value, sum(metric.n for metric in metrics), stderr)
+    return Figure(value, sum(metric.n for metric in metrics), stderr)
 
 
-def difference_of(first: Metric, second: Metric) -> Metric:
+def difference_of(first: Figure, second: Figure) -> Figure:
     """`first` minus `second`, taken for independent; `n` counts the items of both."""
     known = first.stderr is not None and second.stderr is not None
     stderr = math.hypot(first.stderr or 0.0, second.stderr or 0.0) if known else None
-    return Metric(first.value - second.value, first.n + second.n, stderr)
+    return Figure(first.value - second.value, first.n + second.n, stderr)
 
 
-def grouped(figures: Mapping[str, Metric], by: str, *, shared: bool = False) -> tuple[Group, ...]:
+def grouped(figures: Mapping[str, Figure], by: str, *, shared: bool = False) -> tuple[Group, ...]:
     """The mean of each group of languages that has a figure, in order. `by` is a key of GROUPINGS; `shared` as in
     `mean_of`."""
     members: dict[str, list[str]] = {}
@@ -124,7 +124,7 @@ def group_order(by: str, name: str, size: int) -> tuple[bool, float, str]:
     return name == UNKNOWN, -float(size), name
 
 
-def english_gaps(figures: Mapping[str, Metric]) -> tuple[Group, ...]:
+def english_gaps(figures: Mapping[str, Figure]) -> tuple[Group, ...]:
     """Each language minus English, by code; a negative gap is worse than English. Empty where English has no figure."""
     if ENGLISH not in figures:
         return ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tvbench.analysis.by_language import Group, difference_of, mean_of
-from tvbench.types import Metric, TaskResult
+from tvbench.types import Figure, TaskResult
 
 Kind = Literal["cultural", "generic"]
 CULTURAL: Kind = "cultural"
@@ -97,7 +97,7 @@ def kinds_of_category(result: TaskResult, metric: str) -> tuple[Group, ...]:
 
     Each category pools its items over languages. A kind without a figure is left out.
     """
-    figures: dict[Kind, dict[str, Metric]] = {CULTURAL: {}, GENERIC: {}}
+    figures: dict[Kind, dict[str, Figure]] = {CULTURAL: {}, GENERIC: {}}
     for name, part in sorted(result.breakdowns.get("category", {}).items()):
         kind = kind_of(result.task, name)
         if kind is not None and metric in part.metrics:

@@ -2,23 +2,29 @@
 
 Joins runs by task and item id, so that different models, engines or prompts can be set against each other; scores both
 anew from their stored answers. An item that either run has not answered, or that has no score, is left out of both and
-counted. Knows runs and metrics; no engine and no table.
+counted. A figure that cannot be resampled is compared without interval and p, and that is said. Knows runs and metrics;
+no engine and no table.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
-from tvbench.scoring.names import metric_id
+from tvbench.scoring.metric import Metric, Pair, figure_of
+from tvbench.scoring.metrics import metric, metric_id
 from tvbench.scoring.paired import Comparison, Pairs, compare, holm, means
-from tvbench.scoring.sums import FORMULAS, segment_statistics
-from tvbench.types import Contrast, Item, Translation
+from tvbench.types import Contrast, Item
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +37,43 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Plain:
+    """Two figures that cannot be resampled: their difference, and nothing on how certain it is."""
+
+    first: float
+    second: float
+    difference: float
+    items: int
+    clusters: int
+    low: None = None
+    high: None = None
+    p: None = None
+    detectable: None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageComparison:
-    """One language; `p` is Holm's over the languages of the task."""
+    """One language; `p` is Holm's over the languages of the task (None: not resampled)."""
 
     language: str
-    comparison: Comparison
-    p: float
+    comparison: Comparison | Plain
+    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskComparison:
     """One task: its macro average and its languages. `left_out` items were not answered and scored in both runs;
-    `same_signature`: nothing but who answered differs."""
+    `same_signature`: nothing but who answered differs. `facts` say how the metric is shown and which end is good;
+    `not_resampled` says why there is no interval and no p."""
 
     task: str
     metric: str
-    overall: Comparison
+    overall: Comparison | Plain
     languages: tuple[LanguageComparison, ...]
     left_out: int
     same_signature: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    not_resampled: str = ""
 
 
 def compare_runs(
@@ -64,12 +88,19 @@ def compare_runs(
     for task in chosen.tasks:
         if task not in shared:
             raise unknown_name("task", task, shared, "among those that both runs have")
-    found = [
-        made
-        for task in shared
-        if not chosen.tasks or task in chosen.tasks
-        if (made := _compare_task(task, one[task], other[task], chosen, resamples, seed)) is not None
-    ]
+    found: list[TaskComparison] = []
+    problems: list[UsageError] = []
+    for task in shared:
+        if not chosen.tasks or task in chosen.tasks:
+            try:
+                made = _compare_task(task, one[task], other[task], chosen, resamples, seed)
+                found += [made] if made is not None else []
+            except UsageError as error:
+                problems.append(error)
+    if problems and not found:
+        raise problems[0]
+    for problem in problems:
+        log.warning("warning: %s", problem)
     if not found:
         metrics = {chosen.metric} if chosen.metric else {one[task].entry.primary for task in shared}
         what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
@@ -84,7 +115,12 @@ def compare_runs(
 def _compare_task(
     task: str, first: Scored, second: Scored, chosen: Choice, resamples: int, seed: int
 ) -> TaskComparison | None:
-    name = metric_id(chosen.metric) if chosen.metric else first.entry.primary
+    measured = _measured(chosen.metric, first, second)
+    if measured.baseline:
+        raise UsageError(
+            f"{task}: {measured.label} is a figure of the data, the same whoever answers",
+            "`tvbench audit` shows the data's figures",
+        )
     shared = [
         item
         for item_id, item in first.items.items()
@@ -93,59 +129,121 @@ def _compare_task(
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in shared:
         by_language[item.language].append(item)
+    made: tuple[Comparison | Plain, tuple[LanguageComparison, ...]] | None
+    made = _resampled(measured, by_language, first, second, resamples, seed)
+    why = ""
+    if made is None and measured.of_corpora:
+        made = _plain(measured, by_language, first, second)
+        why = f"{measured.label} cannot be resampled: it gives figures of whole corpora, and no statistics of segments"
+    if made is None:
+        return None
+    overall, languages = made
+    same = comparable(first.signature) == comparable(second.signature)
+    return TaskComparison(
+        task,
+        measured.id,
+        overall,
+        languages,
+        _expected(measured, shared, first, second) - overall.items,
+        same and first.definitions.get(measured.id) == second.definitions.get(measured.id),
+        {name: getattr(measured, name) for name in ("label", "unit", "better")},
+        why,
+    )
+
+
+def _measured(wanted: str | None, first: Scored, second: Scored) -> Metric:
+    """The metric to compare by: the wanted one by id, label or alias, else the task's headline metric."""
+    name = wanted or first.entry.primary
+    if wanted is not None and wanted not in first.metrics and wanted not in first.facts:
+        labels = {one.label.casefold(): one.id for one in first.metrics.values()}
+        name = labels.get(wanted.strip().casefold()) or metric_id(wanted)
+    return first.metrics.get(name) or second.metrics.get(name) or metric(name, first.facts)
+
+
+def _resampled(
+    measured: Metric,
+    by_language: Mapping[str, Sequence[Item]],
+    first: Scored,
+    second: Scored,
+    resamples: int,
+    seed: int,
+) -> tuple[Comparison, tuple[LanguageComparison, ...]] | None:
+    """The macro average and the languages; None where no item has the metric, or it cannot be resampled."""
     groups = {
         language: made
         for language, items in sorted(by_language.items())
-        if (made := paired_items(name, language, items, first, second)) is not None
+        if (made := paired_items(measured, language, items, first, second)) is not None
     }
     if not groups:
         return None
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
     adjusted = holm([one.p for one in single])
     overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
-    same = comparable(first.signature) == comparable(second.signature)
-    return TaskComparison(
-        task,
-        name,
-        overall,
-        tuple(LanguageComparison(*one) for one in zip(groups, single, adjusted, strict=True)),
-        _expected(name, shared, first, second) - overall.items,
-        same and first.definitions.get(name) == second.definitions.get(name),
+    return overall, tuple(LanguageComparison(*one) for one in zip(groups, single, adjusted, strict=True))
+
+
+def _plain(
+    measured: Metric, by_language: Mapping[str, Sequence[Item]], first: Scored, second: Scored
+) -> tuple[Plain, tuple[LanguageComparison, ...]] | None:
+    """The same of a metric that cannot be resampled."""
+    found: dict[str, Plain] = {}
+    for language, items in sorted(by_language.items()):
+        used = _both_answered(measured, items, first, second)
+        one, other = (figure_of(measured, language, _pairs(used, side)) for side in (first, second))
+        if one is not None and other is not None:
+            clusters = len({_cluster(item) for item in used})
+            found[language] = Plain(one.value, other.value, other.value - one.value, len(used), clusters)
+    if not found:
+        return None
+    before, after = (
+        math.fsum(getattr(part, side) for part in found.values()) / len(found) for side in ("first", "second")
     )
+    pictures = {
+        _cluster(item) for language in found for item in _both_answered(measured, by_language[language], first, second)
+    }
+    overall = Plain(before, after, after - before, sum(part.items for part in found.values()), len(pictures))
+    return overall, tuple(LanguageComparison(language, part, None) for language, part in found.items())
 
 
-def paired_items(metric: str, language: str, items: Sequence[Item], first: Scored, second: Scored) -> Pairs | None:
-    """The two runs' statistics in one language; None where no item has the metric."""
-    if metric in FORMULAS:
-        found = [(item, first.text(item.id), second.text(item.id)) for item in items if _has_reference(item)]
-        used = [(item, text, other) for item, text, other in found if text is not None and other is not None]
-        if not used:
+def paired_items(measured: Metric, language: str, items: Sequence[Item], first: Scored, second: Scored) -> Pairs | None:
+    """The two runs' statistics in one language; None where no item has the metric, or it cannot be resampled."""
+    if measured.of_corpora:
+        used = _both_answered(measured, items, first, second)
+        one, other = (measured.statistics(language, _pairs(used, side)) if used else None for side in (first, second))
+        if one is None or other is None:
             return None
-        targets = [item.target for item, _, _ in used if isinstance(item.target, Translation)]
-        one = segment_statistics(metric, language, targets, [text for _, text, _ in used])
-        two = segment_statistics(metric, language, targets, [text for _, _, text in used])
-        return Pairs(one, two, [_cluster(item) for item, _, _ in used], FORMULAS[metric])
-    values = [(_value(metric, item, first), _value(metric, item, second), item) for item in items]
+        return Pairs(one, other, [_cluster(item) for item in used], measured.of_sums)
+    values = [(_value(measured, item, first), _value(measured, item, second), item) for item in items]
     kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
     if not kept:
         return None
     return means([a for a, _, _ in kept], [b for _, b, _ in kept], [_cluster(item) for _, _, item in kept])
 
 
-def _value(metric: str, item: Item, side: Scored) -> float | None:
+def _both_answered(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> list[Item]:
+    return [
+        item
+        for item in items
+        if measured.applies(item) and first.text(item.id) is not None and second.text(item.id) is not None
+    ]
+
+
+def _pairs(items: Sequence[Item], side: Scored) -> list[Pair]:
+    return [(item, side.text(item.id) or "") for item in items]
+
+
+def _value(measured: Metric, item: Item, side: Scored) -> float | None:
     score = side.scores.get(item.id)
-    return None if score is None or score.unscored else score.values.get(metric)
+    return None if score is None or score.unscored else score.values.get(measured.id)
 
 
-def _has_reference(item: Item) -> bool:
-    return isinstance(item.target, Translation) and bool(item.target.references)
-
-
-def _expected(metric: str, items: Sequence[Item], first: Scored, second: Scored) -> int:
+def _expected(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> int:
     """How many items the metric is for: those of the kinds that it has a value for in either run."""
-    if metric in FORMULAS:
-        return sum(isinstance(item.target, Translation) for item in items)
-    kinds = {_kind(item) for item in items for side in (first, second) if _value(metric, item, side) is not None}
+    if measured.of_corpora:
+        return sum(
+            isinstance(item.target, measured.targets) if measured.targets else measured.applies(item) for item in items
+        )
+    kinds = {_kind(item) for item in items for side in (first, second) if _value(measured, item, side) is not None}
     return sum(_kind(item) in kinds for item in items)
 
 

@@ -14,12 +14,13 @@ from typing import Any
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.signature import comparable, current, is_current
 from tvbench.runs.store import RunFolder, find_runs
-from tvbench.types import Metric, TaskResult
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric
+from tvbench.types import Figure, TaskResult
 
 ALL, MULTI = "all", "multi"
 """The mean over all languages, and over all but English. Any other part is a language code or a paper's own group."""
-ACCURACIES = frozenset({"strict", "casefold", "aligned", "fragment", "accuracy"})
-LOGGED_FAMILIES = {"exact_match": "accuracy", "m3exam": "accuracy", "results.avg_XCOMET-XL_score": "xcomet"}
+LOGGED_FAMILIES = {name: one.family for one in BUILTIN.values() for name in one.logged}
 """Metrics of foreign logs that may fill a column where we have no figure of our own."""
 
 
@@ -40,8 +41,8 @@ class Shown:
     """A figure chosen for a cell. `group`: cells of equal group may be ranked against each other; `logged`: copied
     from a foreign log."""
 
-    metric: str
-    value: Metric
+    metric: Metric
+    value: Figure
     group: str
     logged: bool = False
 
@@ -105,20 +106,25 @@ def _check(result: TaskResult) -> None:
     """Raises ValueError where a figure is no number: the file was edited or damaged."""
     slices = [part.metrics for parts in result.breakdowns.values() for part in parts.values()]
     for metrics in (result.metrics, result.micro, result.macro_without_english, *slices):
-        for name, metric in metrics.items():
-            if isinstance(metric.value, bool) or not isinstance(metric.value, (int, float)):
-                raise ValueError(f"{result.task}: {name} is {metric.value!r}, not a number")
+        for name, figure in metrics.items():
+            if isinstance(figure.value, bool) or not isinstance(figure.value, (int, float)):
+                raise ValueError(f"{result.task}: {name} is {figure.value!r}, not a number")
     for name in ("expected", "answered", "failed", "scored", "unscored"):
         if not isinstance(getattr(result.counts, name), int):
             raise ValueError(f"{result.task}: the count `{name}` is not a number")
 
 
-def family(metric: str) -> str:
+def family(name: str, declared: Declared = NOTHING) -> str:
     """Metrics of one family may share a column, with a footnote: all accuracies are one family."""
-    return "accuracy" if metric in ACCURACIES else metric
+    return metric(name, declared).family
 
 
-def metrics_of(result: TaskResult, part: str) -> Mapping[str, Metric]:
+def metric_of(result: TaskResult, name: str) -> Metric:
+    """The metric of a figure in `result`, with what its run declares of it."""
+    return metric(name, result.declared)
+
+
+def metrics_of(result: TaskResult, part: str) -> Mapping[str, Figure]:
     """The figures of one part of a result; empty where it has none."""
     if part == ALL:
         return result.metrics
@@ -128,17 +134,25 @@ def metrics_of(result: TaskResult, part: str) -> Mapping[str, Metric]:
     return languages[part].metrics if part in languages else {}
 
 
-def shown_figure(result: TaskResult, part: str, kind: str, metric: str | None) -> Shown | None:
-    """The figure for a column of family `kind`: `metric` where one was asked for, else the task's primary one, else
-    what a foreign log said."""
-    wanted = metric or result.primary
-    if family(wanted) == kind:
+def shown_figure(result: TaskResult, part: str, kind: str, asked: str | None) -> Shown | None:
+    """The figure for a column of family `kind`: the metric `asked` for where there is one, else the task's primary one,
+    else what a foreign log said."""
+    wanted = asked or result.primary
+    if family(wanted, result.declared) == kind:
         found = metrics_of(result, part).get(wanted)
         if found is not None and math.isfinite(found.value):
-            return Shown(wanted, found, f"{comparable(result.signature)}|metric:{wanted}")
-    if metric is None or family(metric) == metric == kind:
+            group = f"{comparable(result.signature)}|metric:{_named(result, wanted)}"
+            return Shown(metric_of(result, wanted), found, group)
+    if asked is None or family(asked) == asked == kind:
         return _logged_figure(result, part, kind)
     return None
+
+
+def _named(result: TaskResult, name: str) -> str:
+    """The metric in a group's signature: one that is not tvbench's own with its definition, since two tasks may call
+    two things `mine`."""
+    facts = result.declared.get(name, {})
+    return " ".join(filter(None, (name, str(facts.get("definition", "")).replace("|", "/").replace(":", "="))))
 
 
 def logged_families(result: TaskResult) -> list[str]:
@@ -148,7 +162,7 @@ def logged_families(result: TaskResult) -> list[str]:
 
 
 def _logged_figure(result: TaskResult, part: str, kind: str) -> Shown | None:
-    if any(family(name) == kind for name in result.metrics):
+    if any(family(name, result.declared) == kind for name in result.metrics):
         return None
     values: list[float] = []
     samples = 0
@@ -164,7 +178,7 @@ def _logged_figure(result: TaskResult, part: str, kind: str) -> Shown | None:
         return None
     # Foreign harnesses log fractions; our own BLEU-like metrics never come this way.
     mean = sum(values) / len(values)
-    return Shown(kind, Metric(mean, samples), f"logged|{result.task}|{kind}", logged=True)
+    return Shown(metric(kind), Figure(mean, samples), f"logged|{result.task}|{kind}", logged=True)
 
 
 def _logs(result: TaskResult) -> Iterable[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.analysis.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
@@ -17,6 +18,8 @@ from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
 from tvbench.analysis.diagnosis.position import Position, positions
 from tvbench.runs.store import RunFolder
+from tvbench.scoring.metric import FRACTION, POINTS, Metric
+from tvbench.scoring.metrics import metric
 from tvbench.types import Choice, Item, Response, Score
 
 CLIP = 160
@@ -53,7 +56,8 @@ class LanguageExplanation:
 
 @dataclass(frozen=True, slots=True)
 class TaskExplanation:
-    """One task, its worst language first. `metric` is what the loss is counted in, `primary` the headline metric."""
+    """One task, its worst language first. `metric` is what the loss is counted in (in words: `counted_in`), `primary`
+    the headline metric. `no_loss` says why what an item lost cannot be told, `facts` are those of `metric`."""
 
     task: str
     protocol: str
@@ -61,6 +65,9 @@ class TaskExplanation:
     metric: str
     languages: tuple[LanguageExplanation, ...]
     warnings: tuple[str, ...] = field(default=())
+    counted_in: str = ""
+    no_loss: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def explain_run(
@@ -80,28 +87,49 @@ def explain_run(
 
 def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) -> TaskExplanation:
     entry = task.entry
-    metric = loss_metric(entry.primary)
+    counted = loss_metric(task.metrics.get(entry.primary) or metric(entry.primary, task.facts))
     by_language: dict[str, list[Item]] = {}
     for item in task.items.values():
         by_language.setdefault(item.language, []).append(item)
     parts = [
-        _explain_language(items, task.answers, task.scores, metric, identifiers, examples)
+        _explain_language(items, task.answers, task.scores, counted, identifiers, examples)
         for items in by_language.values()
     ]
     parts.sort(key=lambda part: (-(part.losses.mean or 0.0), part.language))
-    return TaskExplanation(entry.task, entry.protocol, entry.primary, metric, tuple(parts), entry.warnings)
+    return TaskExplanation(
+        entry.task,
+        entry.protocol,
+        entry.primary,
+        counted.id,
+        tuple(parts),
+        entry.warnings,
+        counted.loss_label or counted.label,
+        _no_loss(counted),
+        {name: getattr(counted, name) for name in ("label", "unit", "better")},
+    )
+
+
+def _no_loss(counted: Metric) -> str:
+    """Why nothing can be said of what single items lost, whatever they were answered; "" where something can."""
+    if type(counted).loss is not Metric.loss:
+        return ""
+    if counted.of_corpora:
+        return f"{counted.label} is a figure of all answers together: what a single answer lost cannot be told"
+    if counted.unit not in (FRACTION, POINTS):
+        return f"{counted.label} has no scale from worst to best: what an answer lost cannot be told"
+    return ""
 
 
 def _explain_language(
     items: Sequence[Item],
     responses: Mapping[str, Response],
     scores: Mapping[str, Score],
-    metric: str,
+    counted: Metric,
     identifiers: Identifiers | None,
     examples: int,
 ) -> LanguageExplanation:
     found = [
-        diagnose(item, response, scores[item.id], metric)
+        diagnose(item, response, scores[item.id], counted)
         for item in items
         if (response := responses.get(item.id)) is not None and response.error is None and item.problem is None
     ]

@@ -17,9 +17,10 @@ from tvbench.analysis.compare import paired_items
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.manifest import AskedTask
 from tvbench.runs.store import RunFolder
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import headlines
 from tvbench.scoring.paired import Comparison, Pairs, compare
-from tvbench.scoring.sums import FORMULAS
-from tvbench.types import Choice, Item, Short, Translation
+from tvbench.types import Choice, Item, Translation
 
 By = Literal["question_type", "category"]
 WAYS: tuple[By, ...] = get_args(By)
@@ -115,10 +116,10 @@ def ground(
 
 
 def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: int, seed: int) -> TaskGrounding:
-    kinds: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
+    kinds: defaultdict[tuple[str, Metric], list[Item]] = defaultdict(list)
     for item in seeing.items.values():
         if item.id in blind.items:
-            for metric in metrics_of(item):
+            for metric in headlines(item):
                 kinds[item.tags.get(by) or "all", metric].append(item)
     rows = [
         made
@@ -130,7 +131,7 @@ def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: in
 
 
 def _row(
-    kind: str, metric: str, items: Sequence[Item], blind: Scored, seeing: Scored, resamples: int, seed: int
+    kind: str, metric: Metric, items: Sequence[Item], blind: Scored, seeing: Scored, resamples: int, seed: int
 ) -> Row | None:
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in items:
@@ -144,27 +145,14 @@ def _row(
         return None
     single = {language: compare([one], resamples=resamples, seed=seed) for language, one in pairs.items()}
     overall = compare(list(pairs.values()), resamples=resamples, seed=seed)
-    return Row(kind, metric, _chance(metric, items), overall, single)
+    return Row(kind, metric.id, _chance(metric, items), overall, single)
 
 
-def metrics_of(item: Item) -> tuple[str, ...]:
-    """What an item of its kind is measured by; nothing for what only a judge can grade."""
-    match item.target:
-        case Choice():
-            return ("aligned",)
-        case Short():
-            return ("accuracy",)
-        case Translation(sense=sense):
-            return ("sense",) if sense else ("chrfpp",)
-        case _:
-            return ()
-
-
-def _chance(metric: str, items: Sequence[Item]) -> float | None:
+def _chance(metric: Metric, items: Sequence[Item]) -> float | None:
     """What an answer at random scores; None where nothing can be drawn at random."""
-    if metric in FORMULAS:
+    if metric.of_corpora:
         return None
-    if metric == "sense":
+    if all(isinstance(item.target, Translation) for item in items):
         return 1 / SENSES
     sizes = [len(item.target.options) for item in items if isinstance(item.target, Choice) and item.target.options]
     return sum(1 / size for size in sizes) / len(sizes) if sizes else None

@@ -30,7 +30,7 @@ class PublishedTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class PublishedFigure:
     """One printed cell. `part` is a language code, `all`, or a group such as `multi` (all but English).
     `computed`: not printed itself, but the mean of printed cells."""
 
@@ -105,9 +105,9 @@ def published_files(results: Path) -> list[Path]:
     return list(files.values())
 
 
-def published_figures(results: Path) -> tuple[list[Figure], list[str]]:
+def published_figures(results: Path) -> tuple[list[PublishedFigure], list[str]]:
     """All figures, and a warning for each file that cannot be used. A nearer file hides one of the same name."""
-    figures: list[Figure] = []
+    figures: list[PublishedFigure] = []
     warnings: list[str] = []
     for path in published_files(results):
         try:
@@ -117,7 +117,7 @@ def published_figures(results: Path) -> tuple[list[Figure], list[str]]:
     return figures, warnings
 
 
-def read_published(path: Path) -> list[Figure]:
+def read_published(path: Path) -> list[PublishedFigure]:
     """The figures of one file. Raises UsageError with the cell that is wrong."""
     data = _load(path)
     try:
@@ -128,11 +128,13 @@ def read_published(path: Path) -> list[Figure]:
         cells = data["cells"]
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not a file of published figures ({type(error).__name__}: {error})") from error
-    figures: list[Figure] = []
+    figures: list[PublishedFigure] = []
     for number, cell in enumerate(cells, 1):
         try:
             table, model, task, part, metric, value = cell
-            figures.append(Figure(str(model), str(task), str(part), str(metric), float(value), unit, tables[table]))
+            figures.append(
+                PublishedFigure(str(model), str(task), str(part), str(metric), float(value), unit, tables[table])
+            )
         except (ValueError, TypeError, KeyError) as error:
             raise UsageError(
                 f"{path}: cell {number} ({cell!r}) is not [table, model, task, part, metric, value]"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tvbench.analysis.entries import ALL, Entry, Shown, family, shown_figure
-from tvbench.analysis.published import Figure
-from tvbench.scoring.names import METRICS
+from tvbench.analysis.published import PublishedFigure
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import of_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class Place:
     task: str
     part: str
     kind: str
+
+    @property
+    def metric(self) -> Metric:
+        """What its figures are by name alone: papers' are not tied to one of ours."""
+        return of_family(self.kind)
 
     @property
     def key(self) -> str:
@@ -41,7 +47,7 @@ class Row:
     model: str
     source: str
     entries: dict[str, Entry] = field(default_factory=dict)
-    figures: dict[Place, Figure] = field(default_factory=dict)
+    figures: dict[Place, PublishedFigure] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
 
     @property
@@ -96,7 +102,7 @@ def _same_model(row: Row, entry: Entry) -> bool:
     return (other.model, other.revision, other.engine) == (entry.model, entry.revision, entry.engine)
 
 
-def published_rows(figures: Iterable[Figure], *, apart: bool = False) -> list[Row]:
+def published_rows(figures: Iterable[PublishedFigure], *, apart: bool = False) -> list[Row]:
     """A row a model, over the tables of a paper (with `apart`: a row a model and table)."""
     rows: dict[tuple[str, ...], Row] = {}
     for figure in figures:
@@ -114,16 +120,19 @@ def value_of(row: Row, place: Place, metric: str | None) -> float | None:
     if row.published:
         return row.figures[place].value if place in row.figures else None
     shown = shown_in(row, place, metric)
-    return None if shown is None else shown.value.value * scale(shown)
+    return None if shown is None else shown.metric.shown(shown.value.value)
+
+
+def order_of(row: Row, place: Place, metric: str | None) -> tuple[bool, float]:
+    """A sort key of the row by one column: the best first, what is not there last."""
+    value = value_of(row, place, metric)
+    if value is None:
+        return True, 0.0
+    shown = shown_in(row, place, metric)
+    return False, (shown.metric if shown is not None else place.metric).order(value)
 
 
 def shown_in(row: Row, place: Place, metric: str | None) -> Shown | None:
     """Our figure for a cell; None where there is none, and in published rows."""
     entry = row.entries.get(place.task)
     return None if entry is None else shown_figure(entry.result, place.part, place.kind, metric)
-
-
-def scale(shown: Shown) -> float:
-    """100 for fractions, which people read as percent; 1 for BLEU, chrF++ and log-probabilities."""
-    known = METRICS.get(shown.metric)
-    return 1.0 if known is not None and known.unit != "fraction" else 100.0

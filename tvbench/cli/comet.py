@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> int:
 
 def say(summary: CometSummary, *, quiet: bool) -> None:
     """The session in a few lines on stderr; failures and unscored items even when `quiet`."""
-    from tvbench.scoring.names import label
+    from tvbench.scoring.metrics import label
 
     if not quiet:
         kept = summary.segments - summary.new - len(summary.failures)

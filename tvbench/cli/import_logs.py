@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tvbench.report.table import Table
 
 SHOWN_TROUBLES = 20
-COUNTERPARTS = {"strict": "exact_match", "macro_f1": "ocr_results.macro_f1_score", "ocrbench": "ocrbench_accuracy"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,9 +67,9 @@ def _remarks(imported: Imported, *, everything: bool) -> None:
 
 
 def _table(imported: Imported) -> Table:
-    from tvbench.report.run_table import figure
+    from tvbench.analysis.entries import metric_of
+    from tvbench.report.run_table import figure_cell
     from tvbench.report.table import Cell, Column, Table
-    from tvbench.scoring.names import label
 
     columns = (
         Column("model", "model", "left"),
@@ -88,7 +87,7 @@ def _table(imported: Imported) -> Table:
         for result in run.results:
             counts = result.counts
             copied = result.copied
-            metric = result.metrics.get(result.primary)
+            primary = metric_of(result, result.primary)
             rows.append(
                 (
                     Cell(run.model),
@@ -98,16 +97,16 @@ def _table(imported: Imported) -> Table:
                         "" if copied else str(counts.expected - counts.answered),
                         value=counts.expected - counts.answered,
                     ),
-                    Cell("log only" if copied else label(result.primary), faint=copied),
-                    figure(result.primary, metric),
-                    Cell(_logged_text(result.primary, result.logged)),
+                    Cell("log only" if copied else primary.label, faint=copied),
+                    figure_cell(primary, result.metrics.get(primary.id)),
+                    Cell(_logged_text(primary.counterpart, result.logged)),
                 )
             )
     return Table(columns, tuple(rows), labels=2, rules=tuple(rules[1:]))
 
 
-def _logged_text(primary: str, logged: Mapping[str, Any]) -> str:
-    """What the harness itself would show, averaged over the logs of the task: the counterpart of `primary`, if any."""
+def _logged_text(counterpart: str, logged: Mapping[str, Any]) -> str:
+    """What the harness itself would show, averaged over the logs of the task: the counterpart of ours, if any."""
     values: dict[str, list[float]] = {}
     for log in logged.values():
         for name, value in log["metrics"].items():
@@ -115,7 +114,7 @@ def _logged_text(primary: str, logged: Mapping[str, Any]) -> str:
                 values.setdefault(name, []).append(value)
     if not values:
         return "nothing"
-    name = next((name for name in values if name == COUNTERPARTS.get(primary)), next(iter(values)))
+    name = next((name for name in values if name == counterpart), next(iter(values)))
     return f"{name} {sum(values[name]) / len(values[name]):.4f}"
 
 

@@ -12,7 +12,7 @@ from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from tvbench.analysis.entries import Entry
-    from tvbench.analysis.published import Figure
+    from tvbench.analysis.published import PublishedFigure
 
 EXAMPLES = """examples:
   tvbench leaderboard
@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.report.table import show
 
     entries, warnings = load_entries(args.results)
-    figures: list[Figure] = []
+    figures: list[PublishedFigure] = []
     if not args.no_published:
         figures, more = published_figures(args.results)
         warnings += more
@@ -81,12 +81,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def show_groups(
-    args: argparse.Namespace, entries: Sequence[Entry], figures: Sequence[Figure], tasks: Sequence[str]
+    args: argparse.Namespace, entries: Sequence[Entry], figures: Sequence[PublishedFigure], tasks: Sequence[str]
 ) -> int:
     """The tables of `--by`. Raises UsageError for what goes with the other tables only, or is unknown."""
     from tvbench.report.group_table import group_records, group_sheets, group_table
     from tvbench.report.table import show
-    from tvbench.scoring.names import metric_id
+    from tvbench.scoring.metrics import metric_id
 
     if args.languages:
         raise UsageError("--by and --languages are two different tables", "give only one")

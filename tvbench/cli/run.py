@@ -222,7 +222,7 @@ def _run(args: argparse.Namespace, plan: Plan, chosen: Chosen, who: Identified) 
         try:
             outcome = session.answer(watch)
         finally:
-            results = assess(RunFolder(folder))
+            results = assess(RunFolder(folder), [planned.task for planned in plan.tasks])
     graded = True
     if args.judge is not None:
         graded, results = _judge(args, RunFolder(folder), results)

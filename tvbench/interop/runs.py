@@ -30,6 +30,7 @@ from tvbench.runs.manifest import IMPORTED, Manifest, TaskEntry
 from tvbench.runs.signature import task_signature, write_signature
 from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, write_atomically
 from tvbench.scoring.normalise import is_blank
+from tvbench.scoring.task_metrics import declared_facts
 from tvbench.types import LOGGED, Build, EngineInfo, Item, ModelCard, Open, Response, Task, TaskResult
 
 PROTOCOL = "paper"
@@ -199,6 +200,8 @@ def _join_task(
         items=len(items),
         warnings=tuple(notes),
         logged={log.name: _logged(log) for log in logs},
+        metrics=task.metrics,
+        declared=declared_facts(task),
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.registry.declared import faults
+from tvbench.scoring.task_metrics import metric_faults
 from tvbench.types import Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})
@@ -77,7 +78,7 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
 def tasks_in(value: object) -> tuple[Task, ...]:
     """The tasks that a module, a task or a sequence of tasks holds. Raises ValueError for anything else."""
     if isinstance(value, Task):
-        if found := list(faults(value)):
+        if found := [*faults(value), *metric_faults(value)]:
             raise ValueError(f"task {value.name}: {'; '.join(found)}")
         return (value,)
     if isinstance(value, list | tuple):

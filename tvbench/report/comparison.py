@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tvbench.analysis.compare import TaskComparison
+from tvbench.analysis.compare import Plain, TaskComparison
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.names import label, percent_shown
+from tvbench.scoring.metric import Metric, from_facts
 from tvbench.scoring.paired import Comparison, is_certain
 
 COLUMNS = (
@@ -38,6 +38,10 @@ def comparison_table(found: Sequence[TaskComparison], first: str, second: str, r
         if len(one.languages) != 1:
             rows.append(_row(one, "macro average", one.overall, one.overall.p, bold=True))
         rows.extend(_row(one, part.language, part.comparison, part.p) for part in one.languages)
+        if one.not_resampled:
+            notes.append(f"{one.task}: no interval and no p: {one.not_resampled}")
+        if one.facts.get("better") == "lower":
+            notes.append(f"{one.task}: {one.facts['label']}: lower is better")
         if one.left_out:
             notes.append(f"{one.task}: {one.left_out} items left out: not answered or not scored in both runs")
         if not one.same_signature:
@@ -46,29 +50,34 @@ def comparison_table(found: Sequence[TaskComparison], first: str, second: str, r
 
 
 def _row(
-    one: TaskComparison, language: str, comparison: Comparison, p: float, *, bold: bool = False
+    one: TaskComparison, language: str, comparison: Comparison | Plain, p: float | None, *, bold: bool = False
 ) -> tuple[Cell, ...]:
-    scale = 100 if percent_shown(one.metric) else 1
-    detectable = comparison.detectable
+    shown = from_facts(one.metric, one.facts)
+    low, high, detectable = comparison.low, comparison.high, comparison.detectable
+    nothing = Cell("–", value="")
     return (
         Cell(one.task, bold=bold),
         Cell(language, bold=bold),
-        Cell(label(one.metric)),
-        Cell(f"{comparison.first * scale:.1f}", value=comparison.first),
-        Cell(f"{comparison.second * scale:.1f}", value=comparison.second),
-        Cell(f"{comparison.difference * scale:+.1f}", value=comparison.difference, bold=bold),
-        Cell(f"{comparison.low * scale:+.1f} to {comparison.high * scale:+.1f}"),
-        Cell(f"{p:.4f}" if p >= 0.0001 else "<0.0001", value=p),
+        Cell(shown.label),
+        Cell(shown.text(comparison.first), value=comparison.first),
+        Cell(shown.text(comparison.second), value=comparison.second),
+        Cell(shown.text(comparison.difference, sign=True), value=comparison.difference, bold=bold),
+        nothing
+        if low is None or high is None
+        else Cell(f"{shown.text(low, sign=True)} to {shown.text(high, sign=True)}"),
+        nothing if p is None else Cell(f"{p:.4f}" if p >= 0.0001 else "<0.0001", value=p),
         Cell(str(comparison.items), value=comparison.items),
-        Cell("–", value="") if detectable is None else Cell(f"{detectable * scale:.1f}", value=detectable),
-        Cell(verdict(comparison, p)),
+        nothing if detectable is None else Cell(shown.text(detectable), value=detectable),
+        Cell(verdict(comparison, p, shown)),
     )
 
 
-def verdict(comparison: Comparison, p: float) -> str:
-    """`second better`, `first better`, `equal`, or `cannot tell`."""
+def verdict(comparison: Comparison | Plain, p: float | None, shown: Metric) -> str:
+    """`second better`, `first better`, `equal`, or `cannot tell`; by the metric's own direction."""
+    if isinstance(comparison, Plain) or p is None:
+        return "equal" if comparison.difference == 0 else "cannot tell (not resampled)"
     if comparison.difference == comparison.low == comparison.high == 0:
         return "equal"
     if not is_certain(comparison, p):
         return "cannot tell"
-    return "second better" if comparison.difference > 0 else "first better"
+    return "second better" if shown.improves(comparison.difference) else "first better"

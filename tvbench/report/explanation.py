@@ -14,7 +14,7 @@ from tvbench.analysis.diagnosis.language_id import MISSING
 from tvbench.analysis.explain import LanguageExplanation, TaskExplanation
 from tvbench.languages import is_language, language
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.names import label as metric_label
+from tvbench.scoring.metric import Metric, from_facts
 
 SAID_SHARE = 0.05
 """A cause is named in words from this share of a language's loss on."""
@@ -147,38 +147,48 @@ def _number(value: int) -> Cell:
 
 
 def _loss_table(task: TaskExplanation) -> Table:
+    counted = from_facts(task.metric, task.facts)
+    head = "mean\nscore" if counted.better == "higher" else f"mean {counted.label}\n(lower is better)"
     causes = [cause for cause in (*CAUSES, WRONG) if any(part.losses.by.get(cause) for part in task.languages)]
     columns = (
         Column("language", "language", "left"),
         Column("scored", "scored"),
-        Column("score", "mean\nscore"),
+        Column("score", head),
         *(Column(cause, label(cause)) for cause in causes),
     )
     rows = tuple(
-        (Cell(part.language), _number(part.losses.items), _score(part), *(_share(part, cause) for cause in causes))
+        (
+            Cell(part.language),
+            _number(part.losses.items),
+            _score(part, counted),
+            *(_share(part, cause) for cause in causes),
+        )
         for part in task.languages
     )
-    unit = "chrF++ of each sentence" if task.metric == "chrfpp" else metric_label(task.metric)
     notes = [
-        f"the loss is 100 minus the score ({unit}); each item's goes to the first of its causes, left to right",
+        f"the loss is the part of {task.counted_in} that is not reached; each item's goes to the first of its "
+        "causes, left to right",
         *findings(task),
     ]
     if not causes:
+        some = any(part.losses.items for part in task.languages)
         notes = [
             "no loss to share out: "
             + (
                 "nothing was lost"
-                if any(part.losses.items for part in task.languages)
-                else f"no answer has the metric {unit} (open answers need a judge)"
+                if some
+                else task.no_loss or f"no answer has the metric {task.counted_in} (open answers need a judge)"
             )
         ]
     return Table(columns, rows, f"{task.task}: where the points went (shares of the loss)", tuple(notes))
 
 
-def _score(part: LanguageExplanation) -> Cell:
+def _score(part: LanguageExplanation, counted: Metric) -> Cell:
+    """The mean over items, in the metric's own unit and direction."""
     if part.losses.mean is None:
         return Cell("–", value="", empty=True)
-    return Cell(f"{100 * (1 - part.losses.mean):.1f}", value=1 - part.losses.mean)
+    value = counted.of_loss(part.losses.mean)
+    return Cell(counted.text(value), value=value)
 
 
 def _share(part: LanguageExplanation, cause: str) -> Cell:

@@ -8,7 +8,8 @@ from typing import Any
 
 from tvbench.analysis.grounding import Row, TaskGrounding
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.names import label, percent_shown
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import metric
 from tvbench.scoring.paired import Comparison
 
 LEFT_OUT = "*"
@@ -53,29 +54,29 @@ def is_left_out(code: str, trained: Collection[str]) -> bool:
 
 
 def _line(row: Row, languages: Sequence[str]) -> tuple[Cell, ...]:
-    scale = 100 if percent_shown(row.metric) else 1
-    chance = Cell("–", value="") if row.chance is None else Cell(f"{row.chance * scale:.0f}", value=row.chance)
+    shown = metric(row.metric)
+    chance = Cell("–", value="") if row.chance is None else Cell(shown.text(row.chance, decimals=0), value=row.chance)
     overall = row.overall
-    difference = Cell(
-        f"{overall.difference * scale:+.0f} ({overall.low * scale:+.0f} to {overall.high * scale:+.0f})",
-        value=overall.difference,
+    change, low, high = (
+        shown.text(value, sign=True, decimals=0) for value in (overall.difference, overall.low, overall.high)
     )
+    difference = Cell(f"{change} ({low} to {high})", value=overall.difference)
     return (
         Cell(row.kind),
-        Cell(label(row.metric)),
+        Cell(shown.label),
         chance,
-        _both(overall, scale, bold=True),
+        _both(overall, shown, bold=True),
         difference,
         *(
-            _both(row.languages[code], scale) if code in row.languages else Cell("–", value="", empty=True)
+            _both(row.languages[code], shown) if code in row.languages else Cell("–", value="", empty=True)
             for code in languages
         ),
         Cell(str(overall.items), value=overall.items),
     )
 
 
-def _both(one: Comparison, scale: int, *, bold: bool = False) -> Cell:
-    return Cell(f"{one.second * scale:.0f} / {one.first * scale:.0f}", bold=bold)
+def _both(one: Comparison, shown: Metric, *, bold: bool = False) -> Cell:
+    return Cell(f"{shown.text(one.second, decimals=0)} / {shown.text(one.first, decimals=0)}", bold=bold)
 
 
 def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) -> list[dict[str, Any]]:

@@ -21,17 +21,18 @@ from tvbench.analysis.by_language import (
     share_pictures,
 )
 from tvbench.analysis.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
-from tvbench.analysis.entries import Entry, family
-from tvbench.analysis.published import Figure
+from tvbench.analysis.entries import Entry, family, metric_of
+from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import own_rows, published_rows
 from tvbench.errors import unknown_name
 from tvbench.languages import is_language, language
-from tvbench.report.matrix import PUBLISHED_NAMES, difference
+from tvbench.report.matrix import difference
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import comparable
-from tvbench.scoring.names import label, percent_shown
-from tvbench.types import Metric
+from tvbench.scoring.metric import POINTS, Metric, Named
+from tvbench.scoring.metrics import family_label, of_family
+from tvbench.types import Figure
 
 ENGLISH_GAP, CATEGORY_KIND = "english", "category-kind"
 WAYS = (*GROUPINGS, ENGLISH_GAP, CATEGORY_KIND)
@@ -43,15 +44,15 @@ SHOWN_MEMBERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One model's groups of one task. `scale` turns the figures into what people read; `whole` is the mean over all
+    """One model's groups of one task. `shown` is the metric as its figures are shown; `whole` is the mean over all
     languages, None where there is none. `entry` is None for a published line; `shared`: languages share pictures."""
 
     model: str
     source: str
     metric: str
-    scale: float
+    shown: Metric
     groups: Mapping[str, Group]
-    whole: Metric | None
+    whole: Figure | None
     entry: Entry | None = None
     shared: bool = False
 
@@ -69,7 +70,7 @@ class Sheet:
 
 def group_sheets(
     entries: Sequence[Entry],
-    figures: Sequence[Figure],
+    figures: Sequence[PublishedFigure],
     by: str,
     *,
     tasks: Sequence[str] = (),
@@ -86,8 +87,8 @@ def group_sheets(
     for task in dict.fromkeys([*sorted(entry.result.task for entry in chosen), *(one.task for one in printed)]):
         lines = _own_lines([entry for entry in chosen if entry.result.task == task], by, metric)
         lines += _published_lines([figure for figure in printed if figure.task == task], by, metric)
-        for kind in dict.fromkeys(family(line.metric) for line in lines):
-            sheets.append(_sheet(task, by, [line for line in lines if family(line.metric) == kind]))
+        for kind in dict.fromkeys(line.shown.family for line in lines):
+            sheets.append(_sheet(task, by, [line for line in lines if line.shown.family == kind]))
     if sort is not None:
         known = {name for sheet in sheets for name in sheet.columns} | {"model", ALL}
         if sort not in known:
@@ -104,13 +105,13 @@ def _own_lines(entries: Sequence[Entry], by: str, metric: str | None) -> list[Li
         shared = share_pictures(entry.result, name)
         groups = kinds_of_category(entry.result, name) if by == CATEGORY_KIND else _groups(figures, by, shared)
         if groups:
-            scale = 100.0 if percent_shown(name) else 1.0
+            shown = metric_of(entry.result, name)
             named = {group.name: group for group in groups}
-            lines.append(Line(row.model, row.source, name, scale, named, entry.result.metrics.get(name), entry, shared))
+            lines.append(Line(row.model, row.source, name, shown, named, entry.result.metrics.get(name), entry, shared))
     return lines
 
 
-def _published_lines(figures: Sequence[Figure], by: str, metric: str | None) -> list[Line]:
+def _published_lines(figures: Sequence[PublishedFigure], by: str, metric: str | None) -> list[Line]:
     """Rows of papers that have two languages or more; the figures have neither standard error nor number of items."""
     if by == CATEGORY_KIND:
         return []
@@ -119,15 +120,16 @@ def _published_lines(figures: Sequence[Figure], by: str, metric: str | None) -> 
         for kind in dict.fromkeys(place.kind for place in row.figures):
             if metric is not None and kind != family(metric):
                 continue
-            printed = {place.part: Metric(one.value, 0) for place, one in row.figures.items() if place.kind == kind}
+            printed = {place.part: Figure(one.value, 0) for place, one in row.figures.items() if place.kind == kind}
             groups = _groups(printed, by, False)
             if groups and len(printed) > 1:
                 named = {group.name: group for group in groups}
-                lines.append(Line(row.model, row.source, kind, 1.0, named, mean_of(list(printed.values()))))
+                shown = Named(id=kind, unit=POINTS, better=of_family(kind).better)
+                lines.append(Line(row.model, row.source, kind, shown, named, mean_of(list(printed.values()))))
     return lines
 
 
-def _groups(figures: Mapping[str, Metric], by: str, shared: bool) -> tuple[Group, ...]:
+def _groups(figures: Mapping[str, Figure], by: str, shared: bool) -> tuple[Group, ...]:
     return english_gaps(figures) if by == ENGLISH_GAP else grouped(figures, by, shared=shared)
 
 
@@ -142,9 +144,8 @@ def _sheet(task: str, by: str, lines: Sequence[Line]) -> Sheet:
         order = sorted(members)
     else:
         order = sorted(members, key=lambda name: group_order(by, name, len(members[name])))
-    held = {line.metric for line in lines if line.entry is not None}
-    kind = family(lines[0].metric)
-    shown = label(held.pop()) if len(held) == 1 else PUBLISHED_NAMES.get(kind, label(kind))
+    held = {line.metric: line.shown for line in lines if line.entry is not None}
+    shown = held.popitem()[1].label if len(held) == 1 else family_label(lines[0].shown.family)
     said = "gap to English" if by == ENGLISH_GAP else f"by {by}"
     return Sheet(task, f"{task} {said}: {shown}", by, {name: members[name] for name in order}, tuple(lines))
 
@@ -155,8 +156,8 @@ def _sorted(sheet: Sheet, sort: str | None) -> Sheet:
     def order(line: Line) -> tuple[bool, bool, float, str]:
         group = line.groups.get(sort) if sort is not None else None
         metric = group.metric if group is not None else line.whole if sort in (None, ALL) else None
-        value = 0.0 if metric is None else metric.value * line.scale
-        return line.entry is None, metric is None, -value, line.model.casefold()
+        value = 0.0 if metric is None else line.shown.order(line.shown.shown(metric.value))
+        return line.entry is None, metric is None, value, line.model.casefold()
 
     return replace(sheet, lines=tuple(sorted(sheet.lines, key=order)))
 
@@ -208,11 +209,10 @@ def _cell(sheet: Sheet, name: str, line: Line) -> Cell:
     metric = line.whole if name == ALL else None if group is None else group.metric
     if metric is None:
         return Cell("–", value="", faint=True, empty=True)
-    sign = "+" if group is not None and group.gap else ""
     mark = PARTIAL if group is not None and set(group.members) != sheet.columns[name] else ""
-    text = f"{metric.value * line.scale:{sign}.1f}"
-    wide = "" if metric.stderr is None else f"{text} ±{metric.stderr * line.scale:.1f}{mark}"
-    return Cell(text + mark, wide, metric.value * line.scale)
+    text = line.shown.text(metric.value, sign=group is not None and group.gap)
+    wide = "" if metric.stderr is None else f"{text} ±{line.shown.text(metric.stderr)}{mark}"
+    return Cell(text + mark, wide, line.shown.shown(metric.value))
 
 
 def _notes(sheet: Sheet) -> tuple[str, ...]:
@@ -223,6 +223,7 @@ def _notes(sheet: Sheet) -> tuple[str, ...]:
         )
     if sheet.by in GROUPINGS and any(line.shared for line in sheet.lines):
         notes.append("±: an upper bound for groups, since the languages share pictures")
+    notes += [f"{line.shown.label}: lower is better" for line in sheet.lines if line.shown.better == "lower"]
     entries = [line.entry for line in sheet.lines if line.entry is not None]
     notes += [
         f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "

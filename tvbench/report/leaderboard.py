@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.analysis.entries import ALL, MULTI, Entry, family, logged_families
-from tvbench.analysis.published import Figure
-from tvbench.analysis.rows import Place, Row, own_rows, published_rows, value_of
+from tvbench.analysis.published import PublishedFigure
+from tvbench.analysis.rows import Place, Row, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
 from tvbench.report.matrix import Matrix
 from tvbench.report.table import Table
-from tvbench.scoring.names import metric_id
+from tvbench.scoring.metrics import metric_id
 
 GROUPS = frozenset({ALL, MULTI, "core", "added", "unseen"})
 """Parts that are no single language."""
@@ -30,7 +30,7 @@ class View:
     languages: bool = False
 
 
-def leaderboard(entries: Sequence[Entry], figures: Sequence[Figure], view: View) -> list[Table]:
+def leaderboard(entries: Sequence[Entry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
     """The tables of `view`. Raises UsageError for an unknown metric or sort column."""
     view = replace(view, metric=_known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
@@ -47,7 +47,7 @@ def leaderboard(entries: Sequence[Entry], figures: Sequence[Figure], view: View)
     return [Matrix(places, rows, view.metric).table()]
 
 
-def _language_tables(entries: Sequence[Entry], figures: Sequence[Figure], view: View) -> list[Table]:
+def _language_tables(entries: Sequence[Entry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
     """One table a task and kind of metric: languages down where they are more than the models, else across."""
     sheets: list[tuple[list[Place], list[Row]]] = []
     for task in dict.fromkeys([*sorted(entry.result.task for entry in entries), *(figure.task for figure in figures)]):
@@ -74,16 +74,17 @@ def _language_tables(entries: Sequence[Entry], figures: Sequence[Figure], view: 
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _main_places(entries: Sequence[Entry], figures: Sequence[Figure], metric: str | None) -> list[Place]:
+def _main_places(entries: Sequence[Entry], figures: Sequence[PublishedFigure], metric: str | None) -> list[Place]:
     """Our tasks by name, each with the parts that papers print of it; then what only papers have."""
     own: list[Place] = []
     for entry in sorted(entries, key=lambda entry: entry.result.task):
         result = entry.result
         if metric is None:
-            kinds = [family(result.primary)] if result.metrics else []
-            kinds += [kind for kind in logged_families(result) if kind not in map(family, result.metrics)]
+            kinds = [family(result.primary, result.declared)] if result.metrics else []
+            own_kinds = {family(name, result.declared) for name in result.metrics}
+            kinds += [kind for kind in logged_families(result) if kind not in own_kinds]
         else:
-            kinds = [family(metric)] if metric in result.metrics else []
+            kinds = [family(metric, result.declared)] if metric in result.metrics else []
         own += [Place(result.task, ALL, kind) for kind in kinds]
     printed = [
         Place(figure.task, figure.part, figure.metric)
@@ -95,16 +96,16 @@ def _main_places(entries: Sequence[Entry], figures: Sequence[Figure], metric: st
     return sorted(dict.fromkeys([*own, *printed]), key=lambda place: tasks.index(place.task))
 
 
-def _kinds(entries: Sequence[Entry], figures: Sequence[Figure], metric: str | None) -> list[str]:
+def _kinds(entries: Sequence[Entry], figures: Sequence[PublishedFigure], metric: str | None) -> list[str]:
     """The families of metrics that a task has figures of, ours first."""
     if metric is not None:
-        return [family(metric)]
-    ours = [family(entry.result.primary) for entry in entries if entry.result.metrics]
+        return list(dict.fromkeys([family(metric, entry.result.declared) for entry in entries] or [family(metric)]))
+    ours = [family(entry.result.primary, entry.result.declared) for entry in entries if entry.result.metrics]
     logged = [kind for entry in entries for kind in logged_families(entry.result)]
     return list(dict.fromkeys([*ours, *logged, *(family(figure.metric) for figure in figures)]))
 
 
-def _language_places(task: str, kind: str, entries: Sequence[Entry], figures: Sequence[Figure]) -> list[Place]:
+def _language_places(task: str, kind: str, entries: Sequence[Entry], figures: Sequence[PublishedFigure]) -> list[Place]:
     parts = {part for entry in entries for part in entry.result.breakdowns.get("language", {})}
     parts |= {str(log["language"]) for entry in entries for log in entry.result.logged.values() if "language" in log}
     parts |= {figure.part for figure in figures if family(figure.metric) == kind}
@@ -112,21 +113,21 @@ def _language_places(task: str, kind: str, entries: Sequence[Entry], figures: Se
     return [Place(task, part, kind) for part in [*groups, *sorted(parts - GROUPS)]]
 
 
-def _printed_by_language(figures: Iterable[Figure]) -> list[Figure]:
+def _printed_by_language(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
     """The figures of tables that go by language; a table of English against the rest does not."""
-    cells: dict[tuple[str, str, str], list[Figure]] = {}
+    cells: dict[tuple[str, str, str], list[PublishedFigure]] = {}
     for figure in figures:
         cells.setdefault((figure.table.id, figure.model, figure.metric), []).append(figure)
     return [figure for some in cells.values() if sum(one.part not in GROUPS for one in some) > 1 for figure in some]
 
 
-def _headline(figures: Iterable[Figure]) -> list[Figure]:
+def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
     """The figures of the main tables. Where a task is only printed by language, the mean stands for them all."""
-    cells: dict[tuple[str, str, str, str], list[Figure]] = {}
+    cells: dict[tuple[str, str, str, str], list[PublishedFigure]] = {}
     for figure in figures:
         if figure.table.headline:
             cells.setdefault((figure.table.id, figure.model, figure.task, figure.metric), []).append(figure)
-    chosen: list[Figure] = []
+    chosen: list[PublishedFigure] = []
     for some in cells.values():
         if any(figure.part in GROUPS for figure in some):
             chosen += some
@@ -157,13 +158,12 @@ def _sorted(rows: list[Row], by: str, places: Sequence[Place], metric: str | Non
     place = next(place for place in places if by in place.names)
 
     def order(row: Row) -> tuple[bool, bool, float, str]:
-        value = value_of(row, place, metric)
-        return row.published, value is None, -(value or 0.0), row.model.casefold()
+        return row.published, *order_of(row, place, metric), row.model.casefold()
 
     return sorted(rows, key=order)
 
 
-def _known_metric(entries: Iterable[Entry], figures: Iterable[Figure], name: str | None) -> str | None:
+def _known_metric(entries: Iterable[Entry], figures: Iterable[PublishedFigure], name: str | None) -> str | None:
     """The id of a metric that is in the results, in a paper, or known to the scorers. Raises UsageError."""
     if name is None:
         return None

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tvbench.analysis.entries import ALL, MULTI, Shown
-from tvbench.analysis.rows import Place, Row, scale, shown_in, value_of
+from tvbench.analysis.rows import Place, Row, shown_in, value_of
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import read_signature
-from tvbench.scoring.names import METRICS, label
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import family_label
 from tvbench.types import Counts
 
 BEST, INCOMPLETE, LOGGED = "★", "*", "°"
@@ -85,24 +86,29 @@ class Matrix:
             if shown is not None:
                 marks += self._marks(row, place, shown, common)
                 stderr = shown.value.stderr
-            text = f"{value:.1f}{marks}"
-            wide = text if shown is None or stderr is None else f"{value:.1f} ±{stderr * scale(shown):.1f}{marks}"
-            raw = value if shown is None or shown.logged else shown.value.value * scale(shown)
-            cells.append(Cell(text, wide, raw, bold=number in best))
+            plain = f"{value:.1f}" if shown is None else shown.metric.text(shown.value.value)
+            wide = (
+                f"{plain}{marks}"
+                if shown is None or stderr is None
+                else (f"{plain} ±{shown.metric.text(stderr)}{marks}")
+            )
+            cells.append(Cell(f"{plain}{marks}", wide, value, bold=number in best))
         return cells
 
     def _best(self, place: Place, figures: Sequence[Shown | None]) -> set[int]:
         """Row numbers that hold the best of their group; groups of one have no best."""
         groups: dict[str, list[tuple[float, int]]] = {}
+        metrics: dict[str, Metric] = {}
         for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
             value = value_of(row, place, self.metric)
             if value is None or (shown is not None and not _may_be_best(row, place, shown)):
                 continue
             groups.setdefault(PUBLISHED_GROUP if shown is None else shown.group, []).append((value, number))
+            metrics[PUBLISHED_GROUP if shown is None else shown.group] = place.metric if shown is None else shown.metric
         best: set[int] = set()
-        for some in groups.values():
+        for name, some in groups.items():
             if len(some) > 1:
-                top = max(value for value, _ in some)
+                top = metrics[name].best(value for value, _ in some)
                 best |= {number for value, number in some if value == top}
         return best
 
@@ -133,14 +139,28 @@ class Matrix:
 
     def _metric_label(self, place: Place) -> str:
         """The one metric that our figures hold here, else the name of its family."""
-        held = {shown.metric for row in self.rows if (shown := shown_in(row, place, self.metric)) and not shown.logged}
-        return label(held.pop()) if len(held) == 1 else PUBLISHED_NAMES.get(place.kind, label(place.kind))
+        held = {
+            shown.metric.id: shown.metric
+            for row in self.rows
+            if (shown := shown_in(row, place, self.metric)) and not shown.logged
+        }
+        return held.popitem()[1].label if len(held) == 1 else family_label(place.kind)
+
+    def _held(self) -> dict[str, Metric]:
+        """The metrics of all our cells, by id."""
+        return {
+            shown.metric.id: shown.metric
+            for place in self.places
+            for row in self.rows
+            if (shown := shown_in(row, place, self.metric)) is not None
+        }
 
     def _all_notes(self) -> tuple[str, ...]:
         notes = [f"{str(number).translate(SUPERSCRIPT)} {text}" for text, number in self._numbers.items()]
         notes += list(self._notes)
         if any(cell.bold for cells in self._cells for cell in cells):
             notes.append(f"{BEST} best of ours with equal signatures, and best of the published rows")
+        notes += [f"{shown.label}: lower is better" for shown in self._held().values() if shown.better == "lower"]
         sources = {
             f"{figure.table.source}, {figure.unit}"
             for row in self.rows
@@ -165,9 +185,6 @@ class Matrix:
         return tuple(notes)
 
 
-PUBLISHED_NAMES = {"xcomet": "xCOMET", "contrastive": "contrastive"}
-
-
 ABSENT = {"media": "shown", "repeats": "1"}
 """What it means when a signature does not have the field."""
 
@@ -190,8 +207,7 @@ def _most_common(figures: Sequence[Shown | None]) -> str | None:
 def _may_be_best(row: Row, place: Place, shown: Shown) -> bool:
     """Not what was copied, what lacks answers, or what describes the data instead of the model."""
     counts = row.entries[place.task].result.counts
-    known = METRICS.get(shown.metric)
-    return not shown.logged and counts.all_answered and not (known is not None and known.baseline)
+    return not shown.logged and counts.all_answered and not shown.metric.baseline
 
 
 def _counts_text(counts: Counts) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from tvbench.analysis.entries import Entry
-from tvbench.analysis.published import Figure
+from tvbench.analysis.published import PublishedFigure
 from tvbench.runs import codec
 
 
 def leaderboard_records(
-    entries: Iterable[Entry], figures: Iterable[Figure], tasks: tuple[str, ...]
+    entries: Iterable[Entry], figures: Iterable[PublishedFigure], tasks: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Every figure of every metric, whole and by language, with standard error, n, counts and signature.
 
@@ -40,7 +40,7 @@ def _own(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _published(figure: Figure) -> dict[str, Any]:
+def _published(figure: PublishedFigure) -> dict[str, Any]:
     return {
         "source": "published",
         "model": figure.model,

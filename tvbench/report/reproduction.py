@@ -13,13 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tvbench.analysis.entries import ALL, MULTI, Entry, metrics_of, shown_figure
-from tvbench.analysis.published import Figure, Guide, Row, Scored, published_files, read_guide, read_published
+from tvbench.analysis.entries import ALL, MULTI, Entry, metric_of, metrics_of, shown_figure
+from tvbench.analysis.published import Guide, PublishedFigure, Row, Scored, published_files, read_guide, read_published
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import TWO_BOS, read_signature
 from tvbench.scoring.intervals import half_width
-from tvbench.scoring.names import label, percent_shown
-from tvbench.types import Metric, TaskResult
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import label
+from tvbench.types import Figure, TaskResult
 
 PRINTED = 0.05
 """Papers print one decimal: figures closer than this are the same."""
@@ -46,7 +47,7 @@ class Reproduced:
     """One cell; figures in percent. `low` and `high` bound the difference at 95 %, None without a standard error.
     `against` are the reasons why the two are not comparable; `remarks` what else a reader should know."""
 
-    figure: Figure
+    figure: PublishedFigure
     run: str = ""
     ours: float | None = None
     metric: str = ""
@@ -91,7 +92,7 @@ def reproduce(
     return found
 
 
-def _cell(figure: Figure, guide: Guide, entries: Sequence[Entry], named: Mapping[str, str]) -> Reproduced:
+def _cell(figure: PublishedFigure, guide: Guide, entries: Sequence[Entry], named: Mapping[str, str]) -> Reproduced:
     row = guide.rows.get(figure.model, Row(()))
     models = {*row.models, *(model for model, meant in named.items() if meant == figure.model)}
     mine = [entry for entry in entries if entry.model in models]
@@ -106,27 +107,28 @@ def _cell(figure: Figure, guide: Guide, entries: Sequence[Entry], named: Mapping
     return _compared(figure, row, scored, guide, entry)
 
 
-def _compared(figure: Figure, row: Row, scored: Scored, guide: Guide, entry: Entry) -> Reproduced:
+def _compared(figure: PublishedFigure, row: Row, scored: Scored, guide: Guide, entry: Entry) -> Reproduced:
     result = entry.result
     metrics = metrics_of(result, figure.part)
     metric, name, logged = metrics.get(scored.metric), scored.metric, False
     if metric is None and scored.logged:
         shown = shown_figure(result, figure.part, scored.logged, None)
         if shown is not None and shown.logged:
-            metric, name, logged = shown.value, shown.metric, True
+            metric, name, logged = shown.value, shown.metric.id, True
     remarks = [row.note] if row.note else []
     if logged:
         remarks.append("copied from the log, not computed here")
     if metric is None:
         return Reproduced(figure, run=entry.run, remarks=tuple(remarks))
-    scale = 100 if logged or percent_shown(name) else 1
-    ours = metric.value * scale
+    ours = metric_of(result, name).shown(metric.value)
     half = (
         None
         if metric.stderr is None or (metric.clusters or 0) < 2
-        else (half_width(metric.stderr, metric.clusters or 2) * scale)
+        else (metric_of(result, name).shown(half_width(metric.stderr, metric.clusters or 2)))
     )
-    others = {other: metrics[other].value * 100 for other in scored.others if other in metrics}
+    others = {
+        other: metric_of(result, other).shown(metrics[other].value) for other in scored.others if other in metrics
+    }
     remarks.extend(_explained(figure.value, ours, name, others))
     return Reproduced(
         figure,
@@ -146,7 +148,7 @@ def _compared(figure: Figure, row: Row, scored: Scored, guide: Guide, entry: Ent
 
 
 def _against(
-    figure: Figure, scored: Scored, guide: Guide, result: TaskResult, metric: Metric, logged: bool
+    figure: PublishedFigure, scored: Scored, guide: Guide, result: TaskResult, metric: Figure, logged: bool
 ) -> Iterable[str]:
     if figure.task in guide.not_comparable:
         yield guide.not_comparable[figure.task]
@@ -163,11 +165,12 @@ def _against(
         note = f": {coverage.note}" if coverage.note else ""
         yield f"{languages} languages here, {coverage.languages} in the paper{note}"
     if figure.part not in (ALL, MULTI) and not logged:
-        yield from _no_share(figure.value, metric)
-    ceiling = metrics_of(result, figure.part).get("strict_ceiling")
-    if scored.metric == "strict" and ceiling is not None and figure.value > 100 * ceiling.value + PRINTED:
+        yield from _no_share(figure.value, metric, metric_of(result, scored.metric))
+    highest = metric_of(result, metric_of(result, scored.metric).ceiling)
+    ceiling = metrics_of(result, figure.part).get(highest.id)
+    if ceiling is not None and figure.value > highest.shown(ceiling.value) + PRINTED:
         yield (
-            f"above {100 * ceiling.value:.1f}, the most that copying one shown line can earn from the released "
+            f"above {highest.text(ceiling.value)}, the most that copying one shown line can earn from the released "
             "prompt and strict scorer"
         )
 
@@ -177,10 +180,10 @@ def _languages(result: TaskResult, part: str) -> list[str]:
     return [code for code in codes if code != "en"] if part == MULTI else codes
 
 
-def _no_share(printed: float, metric: Metric) -> Iterable[str]:
+def _no_share(printed: float, metric: Figure, shown: Metric) -> Iterable[str]:
     """A share of n items is k/n: a percentage that no k gives was counted over other items."""
-    near = round(printed * metric.n / 100)
-    shares = [100 * k / metric.n for k in (near - 1, near, near + 1)]
+    near = round(shown.stored(printed) * metric.n)
+    shares = [shown.shown(k / metric.n) for k in (near - 1, near, near + 1)]
     if metric.n < 1000 and not any(abs(share - printed) <= PRINTED + 1e-9 for share in shares):
         yield f"{printed:g} is no share of our {metric.n} items: the paper counted others"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.names import label, percent_shown
-from tvbench.types import NEEDS_JUDGE, RANDOM_WEIGHTS, Counts, Metric, TaskResult
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import metric
+from tvbench.types import NEEDS_JUDGE, RANDOM_WEIGHTS, Counts, Figure, TaskResult
 
 COLUMNS = (
     Column("task", "task", "left"),
@@ -42,41 +43,44 @@ def _task_rows(result: TaskResult) -> list[tuple[Cell, ...]]:
     names = sorted(result.metrics, key=lambda name: name != result.primary)
     if not names:
         return [(Cell(result.task), Cell("nothing scored", faint=True), *[Cell()] * (len(COLUMNS) - 2))]
-    return [
-        (
-            Cell(result.task if number == 0 else ""),
-            Cell(label(name), bold=name == result.primary),
-            figure(name, result.metrics[name], bold=name == result.primary),
-            figure(name, result.macro_without_english.get(name)),
-            figure(name, result.micro.get(name)),
-            Cell(str(result.metrics[name].n), value=result.metrics[name].n),
-        )
-        for number, name in enumerate(names)
-    ]
+    return [_metric_row(result, name, first=number == 0) for number, name in enumerate(names)]
 
 
-def figure(name: str, metric: Metric | None, *, bold: bool = False) -> Cell:
-    """A metric in the unit that people read: fractions as percent, BLEU and chrF++ as they are."""
-    if metric is None:
+def _metric_row(result: TaskResult, name: str, *, first: bool) -> tuple[Cell, ...]:
+    shown, bold = metric(name, result.declared), name == result.primary
+    return (
+        Cell(result.task if first else ""),
+        Cell(shown.label, bold=bold),
+        figure_cell(shown, result.metrics[name], bold=bold),
+        figure_cell(shown, result.macro_without_english.get(name)),
+        figure_cell(shown, result.micro.get(name)),
+        Cell(str(result.metrics[name].n), value=result.metrics[name].n),
+    )
+
+
+def figure_cell(shown: Metric, figure: Figure | None, *, bold: bool = False) -> Cell:
+    """A figure in the unit that people read, with its standard error where there is room."""
+    if figure is None:
         return Cell()
-    scale = 100 if percent_shown(name) else 1
-    text = f"{metric.value * scale:.1f}"
-    wide = text if metric.stderr is None else f"{text} ±{metric.stderr * scale:.1f}"
-    return Cell(text, wide, metric.value, bold=bold)
+    text = shown.text(figure.value)
+    wide = text if figure.stderr is None else f"{text} ±{shown.text(figure.stderr)}"
+    return Cell(text, wide, figure.value, bold=bold)
 
 
-NEXT_STEP = {"judge": "tvbench judge RUN --judge openai:NAME@URL"}
-"""What gives a figure that is not there yet."""
 MOST_REASONS = 3
 
 
 def _notes(result: TaskResult) -> list[str]:
     notes = [f"{result.task}: {text}" for text in counts_text(result.counts)]
-    if result.primary not in result.metrics and result.primary.partition(":")[0] in NEXT_STEP:
-        step = NEXT_STEP[result.primary.partition(":")[0]]
-        notes.append(f"{result.task}: no {label(result.primary)} yet, the figure of protocol {result.protocol}: {step}")
-    elif NEEDS_JUDGE in result.counts.reasons and "judge" not in result.metrics:
-        notes.append(f"{result.task}: open answers wait for a judge: {NEXT_STEP['judge']}")
+    primary, judge = metric(result.primary, result.declared), metric("judge")
+    if result.primary not in result.metrics and primary.next_step:
+        notes.append(
+            f"{result.task}: no {primary.label} yet, the figure of protocol {result.protocol}: {primary.next_step}"
+        )
+    elif NEEDS_JUDGE in result.counts.reasons and judge.id not in result.metrics:
+        notes.append(f"{result.task}: open answers wait for a judge: {judge.next_step}")
+    lower = [shown.label for name in result.metrics if (shown := metric(name, result.declared)).better == "lower"]
+    notes += [f"{result.task}: {', '.join(lower)}: lower is better"] if lower else []
     return notes + [f"{result.task}: {warning}" for warning in result.warnings]
 
 

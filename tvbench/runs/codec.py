@@ -13,10 +13,10 @@ from tvbench.types import (
     Contains,
     Contrast,
     Counts,
+    Figure,
     Item,
     Media,
     Message,
-    Metric,
     OcrText,
     Open,
     Response,
@@ -97,13 +97,37 @@ def response_from_json(data: Json) -> Response:
 
 def score_to_json(score: Score) -> Json:
     """A score as it is; None stays null ("unscored")."""
-    return asdict(score)
+    data = asdict(score)
+    if score.answer is None:
+        del data["answer"]
+    if not score.failures:
+        del data["failures"]
+    return data
+
+
+def score_from_json(data: Json) -> Score:
+    """A score that was written; what is not as it should be is left out."""
+    values = {
+        name: value
+        for name, value in _mapping(data.get("values")).items()
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    }
+    flags = tuple(flag for flag in data.get("flags") or () if isinstance(flag, str))
+    return Score(
+        str(data["item"]), values, flags, data.get("unscored"), data.get("answer"), dict(_mapping(data.get("failures")))
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def result_to_json(result: TaskResult) -> Json:
     """A task's figures; `complete` is written out so that `jq` can filter on it."""
     data = asdict(result)
     data["complete"] = result.counts.complete
+    if not result.declared:
+        del data["declared"]
     for metrics in _metric_tables(data):
         for metric in metrics.values():
             metric["interval"] = _interval(metric)
@@ -132,22 +156,23 @@ def result_from_json(data: Json) -> TaskResult:
         signature=data["signature"],
         primary=data["primary"],
         counts=Counts(**data["counts"]),
-        metrics=_metrics(data["metrics"]),
-        micro=_metrics(data["micro"]),
-        macro_without_english=_metrics(data["macro_without_english"]),
+        metrics=_figures(data["metrics"]),
+        micro=_figures(data["micro"]),
+        macro_without_english=_figures(data["macro_without_english"]),
         breakdowns={
-            tag: {value: Slice(Counts(**part["counts"]), _metrics(part["metrics"])) for value, part in parts.items()}
+            tag: {value: Slice(Counts(**part["counts"]), _figures(part["metrics"])) for value, part in parts.items()}
             for tag, parts in data["breakdowns"].items()
         },
         metric_signatures=data.get("metric_signatures", {}),
         logged=data.get("logged", {}),
         warnings=tuple(data.get("warnings", ())),
+        declared=data.get("declared", {}),
     )
 
 
-def _metrics(data: Mapping[str, Json]) -> dict[str, Metric]:
-    known = [field.name for field in fields(Metric)]
-    return {name: Metric(**{key: metric[key] for key in known if key in metric}) for name, metric in data.items()}
+def _figures(data: Mapping[str, Json]) -> dict[str, Figure]:
+    known = [field.name for field in fields(Figure)]
+    return {name: Figure(**{key: metric[key] for key in known if key in metric}) for name, metric in data.items()}
 
 
 def _part_to_json(part: str | Media, digests: Iterator[str]) -> Json:

@@ -25,7 +25,8 @@ WHAT_IS_ASKED = frozenset({"tasks", "sampling"})
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """One task of a run. `items` None: of before they were counted; `logged` are figures that a log brought along."""
+    """One task of a run. `items` None: of before they were counted; `logged` are figures that a log brought along,
+    `declared` the facts of metrics that are not tvbench's own."""
 
     task: str
     protocol: str
@@ -37,6 +38,7 @@ class TaskEntry:
     items: int | None = None
     warnings: tuple[str, ...] = ()
     logged: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
 
 

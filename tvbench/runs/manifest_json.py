@@ -120,7 +120,7 @@ def _entry_from_json(data: Mapping[str, Any]) -> TaskEntry:
 
 def _entry_to_json(entry: TaskEntry) -> Json:
     data = _flat(entry)
-    optional = ("metrics", "items", "logged")
+    optional = ("metrics", "items", "logged", "declared")
     return {name: value for name, value in data.items() if name not in optional or value not in (None, [], {})}
 
 

@@ -21,6 +21,7 @@ from tvbench.runs.gate import asked_words, gated, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.signature import TWO_BOS, task_signature
+from tvbench.scoring.task_metrics import declared_facts
 from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
 
 HASHING_THREADS = 4
@@ -69,6 +70,7 @@ class PlannedTask:
             dataset=self.dataset,
             items=len(items),
             warnings=tuple(self.warnings),
+            declared=declared_facts(self.task),
         )
 
 

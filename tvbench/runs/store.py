@@ -178,6 +178,15 @@ class RunFolder:
         asked = {entry.task: entry.items for entry in self.manifest().tasks}
         return count_problem(asked, ((item.task, item.id) for _, item in pairs))
 
+    def scores(self, task: str) -> dict[str, Score]:
+        """What was last written of a task's scores, by item; lines that are no scores are left out."""
+        found: dict[str, Score] = {}
+        path = self.path / SCORES
+        for _, data in read_lines(path, []) if path.is_file() else ():
+            if data.get("task") == task and isinstance(data.get("item"), str):
+                found[data["item"]] = codec.score_from_json(data)
+        return found
+
     def answered_keys(self) -> set[str]:
         """The keys that have an answer; none where there is no run."""
         return {key for key, response in self.responses().items() if response.error is None}

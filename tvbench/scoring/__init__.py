@@ -1,21 +1,26 @@
 """Scorers: an item and the text that answered it, in; a Score, out. They know types and nothing else.
 
-`score_item` picks the scorer by the kind of the item's target; `score_items` does so for a whole task, settles
-what needs two items, and joins the scores that judges and COMET left; `summarise` turns scores into a TaskResult.
+`score_item` takes the metrics of the item's kind and those that the task names; `score_items` does so for a whole task,
+settles what needs two items, and joins the scores that judges and COMET left; `summarise` turns scores into a
+TaskResult. The metrics themselves are in scoring/metrics.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from tvbench.scoring.choice import score_choice
-from tvbench.scoring.contrast import score_contrast, settle_pairs
-from tvbench.scoring.ocr import score_contains, score_ocr
+from tvbench.scoring.choice import choice_reading
+from tvbench.scoring.contrast import contrast_reading, settle_pairs
+from tvbench.scoring.metric import Metric, NotAtHand, problem_of
+from tvbench.scoring.metrics import BUILTIN, always
+from tvbench.scoring.reading import Reading, empty_flag
 from tvbench.scoring.sides import with_sides
 from tvbench.scoring.summary import summarise
-from tvbench.scoring.text import score_open, score_short
-from tvbench.scoring.translation import score_translation
 from tvbench.types import (
+    NEEDS_JUDGE,
+    NO_GOLD,
     Choice,
     Contains,
     Contrast,
@@ -31,40 +36,100 @@ from tvbench.types import (
 
 __all__ = ["score_item", "score_items", "summarise"]
 
+FAILED = "_failed"
+"""How the flag ends of a metric that could not be computed."""
+
 
 def score_items(
-    items: Sequence[Item], answers: Mapping[str, Response], sides: Sequence[SideScores] = ()
+    items: Sequence[Item],
+    answers: Mapping[str, Response],
+    sides: Sequence[SideScores] = (),
+    metrics: Sequence[Metric] | None = None,
+    primary: str = "",
 ) -> list[Score]:
-    """The scores of one task's answered items. `answers` by item id; `sides` are what costly scorers left."""
-    scores = [score_item(item, answers[item.id]) for item in items if item.id in answers]
+    """The scores of one task's answered items. `answers` by item id; `sides` are what costly scorers left; `metrics`
+    are computed (None: those of tvbench), and an item is unscored where the `primary` one fails."""
+    scores = [score_item(item, answers[item.id], metrics, primary) for item in items if item.id in answers]
     return [with_sides(score, sides) for score in settle_pairs(items, scores)]
 
 
-def score_item(item: Item, response: Response) -> Score:
+def score_item(item: Item, response: Response, metrics: Sequence[Metric] | None = None, primary: str = "") -> Score:
     """What `response` earns for `item`. A failed response is unscored, with the failure as the reason."""
     problem = item.problem or response.error
     if problem is not None:
         return Score(item.id, unscored=f"failed: {problem}")
-    if isinstance(item.target, Contrast):
-        return score_contrast(item, item.target, response)
-    if response.text is None:
+    if response.text is None and not isinstance(item.target, Contrast):
         return Score(item.id, unscored="no text was generated")
-    return _score_text(item, response.text)
+    used = always() if metrics is None else metrics
+    reading = _reading(item, response)
+    values: dict[str, float | None] = {}
+    if reading.unscored is None:
+        values = {
+            one.id: one.of_response(item, response)
+            for one in used
+            if one.id in BUILTIN and not one.of_corpora and one.applies(item)
+        }
+    score = Score(item.id, values, reading.flags, reading.unscored)
+    others = [one for one in used if one.id not in BUILTIN and not one.of_corpora]
+    return _with_others(score, others, item, response, primary) if others else score
 
 
-def _score_text(item: Item, text: str) -> Score:
+def _reading(item: Item, response: Response) -> Reading:
+    text = response.text or ""
     match item.target:
-        case Choice() as target:
-            return score_choice(item, target, text)
-        case Short() as target:
-            return score_short(item, target, text)
-        case Translation() as target:
-            return score_translation(item, target, text)
-        case OcrText() as target:
-            return score_ocr(item, target, text)
-        case Contains() as target:
-            return score_contains(item, target, text)
-        case Open() as target:
-            return score_open(item, target, text)
         case Contrast():
-            raise AssertionError("a contrast has no text")
+            return contrast_reading(response)
+        case Choice() as target:
+            return choice_reading(target, text)
+        case Open():
+            return Reading(empty_flag(text), NEEDS_JUDGE)
+        case Short(answers=()) | Contains(answers=()) | Translation(references=()) | OcrText(text=None):
+            return Reading(empty_flag(text), NO_GOLD)
+        case _:
+            return Reading(empty_flag(text))
+
+
+# ── Metrics that are not tvbench's own ────────────────────────────────────────────────────────────
+
+
+def _with_others(score: Score, metrics: Sequence[Metric], item: Item, response: Response, primary: str) -> Score:
+    """`score` with the values of other people's metrics, which may fail in any way: that metric has no value then, and
+    the item a flag; it is unscored where that leaves it without a value, or without the primary one."""
+    values, failures = dict(score.values), dict(score.failures)
+    for metric in metrics:
+        values[metric.id], problem = _value(metric, item, response)
+        if problem:
+            failures[metric.id] = problem
+    scored = any(value is not None for value in values.values())
+    unscored = None if scored else score.unscored
+    if failures and (not scored or primary in failures):
+        unscored = failures.get(primary) or next(iter(failures.values()))
+    return replace(
+        score,
+        values=values,
+        flags=(*score.flags, *(f"{name}{FAILED}" for name in failures)),
+        unscored=unscored,
+        answer=answer_digest(response),
+        failures=failures,
+    )
+
+
+def _value(metric: Metric, item: Item, response: Response) -> tuple[float | None, str | None]:
+    """Its value of one answer, and what is wrong with it."""
+    try:
+        value = metric.of_response(item, response) if metric.applies(item) else None
+    except NotAtHand as error:
+        return None, f"{metric.id}: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody's scorer raises is that item's reason
+        return None, f"{metric.id} failed: {type(error).__name__}: {first_line_of(error)}".removesuffix(": ")
+    problem = problem_of(metric, value)
+    return (None, problem) if problem or value is None else (float(value), None)
+
+
+def answer_digest(response: Response) -> str:
+    """Sixteen hex digits over what was scored."""
+    return hashlib.sha256((response.text or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def first_line_of(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")[:200]

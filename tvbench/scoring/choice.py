@@ -13,6 +13,7 @@ Each depth includes the ones before it. Knows texts only: neither prompts nor da
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tvbench.scoring.letters import letter_before, named_letter
 from tvbench.scoring.normalise import (
@@ -24,8 +25,8 @@ from tvbench.scoring.normalise import (
     words,
     written_without_blanks,
 )
-from tvbench.scoring.text import empty_flag
-from tvbench.types import NO_GOLD, Choice, Item, Score
+from tvbench.scoring.reading import Reading, empty_flag
+from tvbench.types import NO_GOLD, Choice
 
 NO_TARGET = "None"
 """What the authors' prompt and target say where their pattern found no options; no reply ever matches it."""
@@ -45,18 +46,17 @@ class Verdict:
     flags: tuple[str, ...] = ()
 
 
-def score_choice(item: Item, choice: Choice, text: str) -> Score:
-    """The Score of one reply. Without a right option the target alone decides; without either it is unscored."""
+def choice_reading(choice: Choice, text: str) -> Reading:
+    """Without a right option the target alone decides; without either the reply is unscored."""
     if choice.gold is None and not usable_target(choice):
-        return Score(item.id, flags=empty_flag(text), unscored=NO_GOLD)
-    verdict = judge(choice, text)
-    values: dict[str, float | None] = {
-        "strict": float(verdict.strict),
-        "casefold": float(verdict.casefold),
-        "aligned": float(verdict.aligned),
-        "fragment": float(verdict.fragment),
-    }
-    return Score(item.id, values, verdict.flags)
+        return Reading(empty_flag(text), NO_GOLD)
+    return Reading(verdict_of(choice, text).flags)
+
+
+@lru_cache(maxsize=4)
+def verdict_of(choice: Choice, text: str) -> Verdict:
+    """`judge`, once for all metrics of one reply."""
+    return judge(choice, text)
 
 
 def judge(choice: Choice, text: str) -> Verdict:

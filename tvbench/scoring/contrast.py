@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from tvbench.scoring.metrics.contrast import METRICS, Contrastive
+from tvbench.scoring.reading import Reading
 from tvbench.types import Contrast, Item, Response, Score
 
-BY_CONTRAST = {"contrastive_sum": "logprob_sum", "contrastive_mean": "logprob_mean"}
+BY_CONTRAST = {metric.id: metric.of_side for metric in METRICS if isinstance(metric, Contrastive)}
 """The metric of a pair, and the figure of its two sides that it compares."""
 TIE = 0.5
 
@@ -22,17 +24,13 @@ PairKey: TypeAlias = tuple[str, int]
 """A pair's name and the repeat: with `--repeats` each repeat is a comparison of its own."""
 
 
-def score_contrast(item: Item, target: Contrast, response: Response) -> Score:
-    """`logprob_sum` and `logprob_mean` of one continuation, natural logarithms.
-
-    Unscored without log-probabilities, and where one is not a finite number.
-    """
+def contrast_reading(response: Response) -> Reading:
+    """Unscored without log-probabilities, and where one is not a finite number."""
     if not response.logprobs:
-        return Score(item.id, unscored="no log-probabilities came")
+        return Reading(unscored="no log-probabilities came")
     if not all(map(math.isfinite, response.logprobs)):
-        return Score(item.id, unscored="a log-probability is not a finite number")
-    total = math.fsum(response.logprobs)
-    return Score(item.id, {"logprob_sum": total, "logprob_mean": total / len(response.logprobs)})
+        return Reading(unscored="a log-probability is not a finite number")
+    return Reading()
 
 
 def settle_pairs(items: Sequence[Item], scores: Sequence[Score]) -> list[Score]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from tvbench.scoring.text import empty_flag
-from tvbench.types import NO_GOLD, Contains, Item, OcrText, Score
+from tvbench.types import Contains, OcrText
 
 _MASKS = ("###", "***")
 """How CC-OCR marks text that nobody can read; neither side is held to it."""
@@ -55,40 +54,21 @@ def overlap(target: OcrText, text: str) -> Overlap:
     return Overlap((wanted & given).total(), wanted.total(), given.total())
 
 
-def score_ocr(item: Item, target: OcrText, text: str) -> Score:
-    """Precision, recall and F1 of one picture; their means are the macro figures. No gold text: unscored."""
-    flags = empty_flag(text)
-    if target.text is None:
-        return Score(item.id, flags=flags, unscored=NO_GOLD)
-    bags = overlap(target, text)
-    values = {"macro_f1": bags.f1, "macro_precision": bags.precision, "macro_recall": bags.recall}
-    return Score(item.id, values, flags)
+@lru_cache(maxsize=4)
+def overlap_of(target: OcrText, text: str) -> Overlap:
+    """`overlap`, once for all metrics of one page."""
+    return overlap(target, text)
 
 
-def pooled_figures(targets: Sequence[OcrText], texts: Sequence[str]) -> dict[str, float]:
-    """The micro figures: all pictures' bags counted together. Targets without a text are left out."""
-    bags = [overlap(target, text) for target, text in zip(targets, texts, strict=True) if target.text is not None]
-    if not bags:
-        return {}
-    pooled = Overlap(sum(b.common for b in bags), sum(b.wanted for b in bags), sum(b.given for b in bags))
-    return {"micro_f1": pooled.f1, "micro_precision": pooled.precision, "micro_recall": pooled.recall}
-
-
-def score_contains(item: Item, target: Contains, text: str) -> Score:
-    """1 where a gold answer is a substring of the reply, both lower-cased.
+def contains_answer(target: Contains, text: str, *, as_run: bool) -> bool:
+    """Whether a gold answer is a substring of the reply, both lower-cased.
 
     For formulas (HME100k) blanks do not count, and the authors lower-case the reply alone, so that no answer with
-    a capital can be right: `ocrbench` keeps that, `ocrbench_hme` puts it right.
+    a capital can be right: `as_run` keeps that.
     """
-    if not target.answers:
-        return Score(item.id, flags=empty_flag(text), unscored=NO_GOLD)
     reply = _one_line(text.lower(), target.formula)
-    fixed = any(_one_line(answer.lower(), target.formula) in reply for answer in target.answers)
-    as_run = fixed
-    if target.formula:
-        as_run = any(_one_line(answer, formula=True) in reply for answer in target.answers)
-    values = {"ocrbench": float(as_run), "ocrbench_hme": float(fixed)}
-    return Score(item.id, values, empty_flag(text))
+    kept = as_run and target.formula
+    return any(_one_line(answer if kept else answer.lower(), target.formula) in reply for answer in target.answers)
 
 
 def _one_line(text: str, formula: bool) -> str:

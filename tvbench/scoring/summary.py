@@ -18,23 +18,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tvbench.errors import UsageError
-from tvbench.scoring import hf_metrics, ocr, translation
-from tvbench.scoring.choice import usable_target
 from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, macro_stderr, mean
-from tvbench.scoring.names import METRICS
-from tvbench.types import (
-    Choice,
-    Contrast,
-    Counts,
-    Item,
-    Metric,
-    OcrText,
-    Response,
-    Score,
-    Slice,
-    TaskResult,
-    Translation,
-)
+from tvbench.scoring.metric import CorpusFigure, Metric, figure_of
+from tvbench.scoring.metrics import BUILTIN, always
+from tvbench.scoring.metrics.baselines import baselines_of
+from tvbench.types import Counts, Figure, Item, Response, Score, Slice, TaskResult
 
 ENGLISH = "en"
 
@@ -63,52 +51,38 @@ class _Record:
 class _Corpora:
     """Corpus figures of sets of records of one language, each computed once; gathers signatures and warnings."""
 
-    foreign: Sequence[str] = ()
-    done: dict[tuple[str, ...], Mapping[str, Metric]] = field(default_factory=dict)
+    metrics: Sequence[Metric] = ()
+    done: dict[tuple[str, ...], Mapping[str, Figure]] = field(default_factory=dict)
     signatures: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def figures(self, language: str, records: Sequence[_Record]) -> Mapping[str, Metric]:
-        used = [r for r in records if r.scored and isinstance(r.item.target, Translation | OcrText)]
-        texts = [r for r in records if r.text is not None and hf_metrics.references_of(r.item)] if self.foreign else []
-        key = (language, *(record.item.id for record in used), "", *(record.item.id for record in texts))
+    def figures(self, language: str, records: Sequence[_Record]) -> Mapping[str, Figure]:
+        answered = [record for record in records if record.text is not None]
+        key = (language, *(record.item.id for record in answered))
         if key not in self.done:
             self.done[key] = {
-                **self._translations(language, used),
-                **_pooled_ocr(used),
-                **self._foreign(language, texts),
+                one.id: figure for one in self.metrics if (figure := self._figure(one, language, answered)) is not None
             }
         return self.done[key]
 
-    def _foreign(self, language: str, records: Sequence[_Record]) -> dict[str, Metric]:
-        """The metrics of other packages that the task names; what cannot be computed is a warning, not a zero."""
-        found: dict[str, Metric] = {}
-        for name in self.foreign if records else ():
-            references = [hf_metrics.references_of(record.item) for record in records]
-            try:
-                value, signature = hf_metrics.corpus_figure(name, [record.text or "" for record in records], references)
-            except UsageError as error:
-                self.warnings[f"not computed: {error}"] = None
-                continue
-            found[name] = Metric(value, len(records))
-            self.signatures[name][language] = signature
-        return found
+    def _figure(self, metric: Metric, language: str, records: Sequence[_Record]) -> Figure | None:
+        """One metric's figure; what cannot be computed is a warning, not a zero."""
+        pairs = [(record.item, record.text or "") for record in records if metric.applies(record.item)]
+        try:
+            figure = figure_of(metric, language, pairs)
+        except UsageError as error:
+            self.warnings[f"not computed: {error}"] = None
+            return None
+        return None if figure is None else self._noted(metric, language, figure)
 
-    def _translations(self, language: str, records: Sequence[_Record]) -> dict[str, Metric]:
-        pairs = [(r.item.target, r.text) for r in records if isinstance(r.item.target, Translation)]
-        if not pairs:
-            return {}
-        figures = translation.corpus_figures(language, [t for t, _ in pairs], [text or "" for _, text in pairs])
-        for name, signature in figures.signatures.items():
-            self.signatures[name][language] = signature
-        self.warnings.update(dict.fromkeys(figures.warnings))
-        return {name: Metric(value, len(pairs)) for name, value in figures.values.items()}
-
-
-def _pooled_ocr(records: Sequence[_Record]) -> dict[str, Metric]:
-    pairs = [(r.item.target, r.text or "") for r in records if isinstance(r.item.target, OcrText)]
-    figures = ocr.pooled_figures([target for target, _ in pairs], [text for _, text in pairs])
-    return {name: Metric(value, len(pairs)) for name, value in figures.items()}
+    def _noted(self, metric: Metric, language: str, figure: Figure) -> Figure:
+        """`figure` as it is stored; what else it says is kept."""
+        if not isinstance(figure, CorpusFigure):
+            return figure
+        if figure.definition:
+            self.signatures[metric.id][language] = figure.definition
+        self.warnings.update(dict.fromkeys(figure.warnings))
+        return figure.plain()
 
 
 def summarise(
@@ -119,30 +93,31 @@ def summarise(
     items: Sequence[Item],
     responses: Mapping[str, Response],
     scores: Sequence[Score],
-    foreign: Sequence[str] = (),
+    metrics: Sequence[Metric] | None = None,
 ) -> TaskResult:
-    """All figures of one task. `responses` and `scores` are found by item id; either may be missing. `foreign` are the
-    metrics of other packages (`evaluate:rouge`) that the task names."""
+    """All figures of one task. `responses` and `scores` are found by item id; either may be missing. `metrics` are
+    those that are computed for it (None: those of tvbench)."""
+    used = always() if metrics is None else metrics
     by_item = {score.item: score for score in scores}
     records = [_record(item, responses.get(item.id), by_item.get(item.id)) for item in items]
     languages = _by_language(records)
-    corpora = _Corpora(hf_metrics.named_metrics(foreign))
+    corpora = _Corpora([one for one in used if one.of_corpora])
     by_language = {code: _slice(group, corpora) for code, group in languages.items()}
     others = {code: group for code, group in languages.items() if code != ENGLISH}
     breakdowns = {"language": by_language, **_tag_slices(records, corpora)}
     counts = _counts(records)
-    metrics = _macro(languages, by_language)
+    figures = _macro(languages, by_language)
     return TaskResult(
         task=task,
         protocol=protocol,
         signature=signature,
         primary=primary,
         counts=counts,
-        metrics=metrics,
+        metrics=figures,
         micro=_pooled(_observed(records)),
         macro_without_english=_macro(others, by_language),
         breakdowns=breakdowns,
-        metric_signatures=_signatures(metrics, corpora),
+        metric_signatures=_signatures(figures, used, corpora),
         warnings=(*_count_warnings(counts, by_language, primary), *corpora.warnings),
     )
 
@@ -189,7 +164,7 @@ def _slice(records: Sequence[_Record], corpora: _Corpora) -> Slice:
     languages = _by_language(records)
     corpus = [corpora.figures(code, group) for code, group in languages.items()]
     for name in dict.fromkeys(name for figures in corpus for name in figures):
-        metrics[name] = _mean_metric([figures[name] for figures in corpus if name in figures])
+        metrics[name] = _mean_figure([figures[name] for figures in corpus if name in figures])
     return Slice(_counts(records), metrics)
 
 
@@ -210,34 +185,14 @@ def _observed(records: Sequence[_Record]) -> Observed:
             for name, value in record.score.values.items():
                 if value is not None:
                     observed[name].append(Observation(value, record.cluster))
-        for name, value in _baselines(record.item).items():
+        for name, value in baselines_of(record.item).items():
             observed[name].append(Observation(value, record.cluster))
     return observed
 
 
-def _baselines(item: Item) -> dict[str, float]:
-    """What one choice item gives to a model that looks at nothing.
-
-    `always_first` and `strict_ceiling` copy shown lines and are judged strictly; with letters, always A.
-    """
-    choice = item.target
-    if isinstance(choice, Contrast) and choice.correct and item.problem is None:
-        return {"chance": 0.5}
-    if not isinstance(choice, Choice) or item.problem is not None or not choice.options:
-        return {}
-    values = {"chance": 1 / len(choice.options)} if choice.gold is not None else {}
-    if choice.letters:
-        return values if choice.gold is None else {**values, "always_first": float(choice.gold == 0)}
-    if choice.shown:
-        target = usable_target(choice)
-        values["always_first"] = float(choice.shown[0] == target)
-        values["strict_ceiling"] = float(target in choice.shown)
-    return values
-
-
-def _pooled(observed: Observed) -> dict[str, Metric]:
+def _pooled(observed: Observed) -> dict[str, Figure]:
     return {
-        name: Metric(mean(values), len(values), clustered_stderr(values), cluster_count(values))
+        name: Figure(mean(values), len(values), clustered_stderr(values), cluster_count(values))
         for name, values in observed.items()
     }
 
@@ -245,36 +200,37 @@ def _pooled(observed: Observed) -> dict[str, Metric]:
 # ── Over languages ────────────────────────────────────────────────────────────────────────────────
 
 
-def _macro(languages: Mapping[str, Sequence[_Record]], slices: Mapping[str, Slice]) -> dict[str, Metric]:
+def _macro(languages: Mapping[str, Sequence[_Record]], slices: Mapping[str, Slice]) -> dict[str, Figure]:
     """The unweighted mean over the languages that have the figure, with its standard error."""
     observed = {code: _observed(records) for code, records in languages.items()}
-    macro: dict[str, Metric] = {}
+    macro: dict[str, Figure] = {}
     for name in dict.fromkeys(name for code in languages for name in slices[code].metrics):
-        metric = _mean_metric([slices[code].metrics[name] for code in languages if name in slices[code].metrics])
+        metric = _mean_figure([slices[code].metrics[name] for code in languages if name in slices[code].metrics])
         groups = [values[name] for values in observed.values() if name in values]
         if groups:
             clusters = len({observation.cluster for group in groups for observation in group})
-            metric = Metric(metric.value, metric.n, macro_stderr(groups), clusters)
+            metric = Figure(metric.value, metric.n, macro_stderr(groups), clusters)
         macro[name] = metric
     return macro
 
 
-def _mean_metric(metrics: Sequence[Metric]) -> Metric:
+def _mean_figure(metrics: Sequence[Figure]) -> Figure:
     """The unweighted mean of figures that have no standard error."""
-    return Metric(sum(metric.value for metric in metrics) / len(metrics), sum(metric.n for metric in metrics))
+    return Figure(sum(metric.value for metric in metrics) / len(metrics), sum(metric.n for metric in metrics))
 
 
-def _signatures(metrics: Mapping[str, Metric], corpora: _Corpora) -> dict[str, str]:
+def _signatures(figures: Mapping[str, Figure], used: Sequence[Metric], corpora: _Corpora) -> dict[str, str]:
     """What exactly was computed, by metric; by language too where sacreBLEU's signature differs."""
+    definitions = {one.id: one.definition for one in (*BUILTIN.values(), *used) if one.definition}
     signatures: dict[str, str] = {}
-    for name in metrics:
+    for name in figures:
         by_language = corpora.signatures.get(name)
         if by_language and len(set(by_language.values())) == 1:
             signatures[name] = next(iter(by_language.values()))
         elif by_language:
             signatures.update({f"{name}[{code}]": signature for code, signature in by_language.items()})
-        elif name in METRICS:
-            signatures[name] = METRICS[name].definition
+        elif name in definitions:
+            signatures[name] = definitions[name]
     return signatures
 
 

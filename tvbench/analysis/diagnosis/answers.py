@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from tvbench.analysis.diagnosis import texts
 from tvbench.analysis.diagnosis.causes import CAUSES
 from tvbench.scoring.choice import Verdict, judge
-from tvbench.scoring.names import METRICS
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import BUILTIN
 from tvbench.scoring.normalise import contains_words, is_blank, words, written_without_blanks
-from tvbench.scoring.translation import metric_for
 from tvbench.types import Choice, Contains, Contrast, Item, OcrText, Open, Response, Score, Short, Translation
-
-SENTENCE_METRIC = "chrfpp"
-"""What a translation's loss is measured by: BLEU of one sentence means little."""
-FORM_METRICS = ("strict", "casefold")
 
 PROSE = 2
 """Words beside the option that was read, from which on an answer is chatty ..."""
@@ -44,31 +40,19 @@ class Answer:
     explaining: tuple[str, ...]
 
 
-def loss_metric(primary: str) -> str:
-    """The metric that losses are counted in: the headline metric, sentence chrF++ for corpus metrics of translation,
-    F1 of the picture for pooled OCR figures."""
-    if primary in ("bleu", "chrfpp"):
-        return SENTENCE_METRIC
-    return primary.replace("micro_", "macro_")
+def loss_metric(primary: Metric) -> Metric:
+    """The metric that losses are counted in: the headline metric, or what it names for one item's loss (sentence chrF++
+    for BLEU, F1 of the picture for pooled OCR figures)."""
+    return BUILTIN[primary.loss_by] if primary.loss_by else primary
 
 
-def lost(item: Item, text: str, score: Score, metric: str) -> float | None:
-    """1 - the item's value of `metric`, as a fraction; None where the item has none (unscored, no reference)."""
-    if score.unscored is not None:
-        return None
-    if metric == SENTENCE_METRIC and isinstance(item.target, Translation):
-        if not any(item.target.references):
-            return None
-        reply = metric_for(SENTENCE_METRIC, item.language).sentence_score(text, list(item.target.references))
-        return 1 - min(float(reply.score), 100.0) / 100
-    value = score.values.get(metric)
-    known = METRICS.get(metric)
-    if value is None or known is None or not known.higher_is_better:
-        return None
-    return 1 - value / (100 if known.unit == "points" else 1)
+def lost(item: Item, text: str, score: Score, metric: Metric) -> float | None:
+    """What the item lost of the most that can be lost, 0 to 1; None where that is not known (unscored, no
+    reference)."""
+    return None if score.unscored is not None else metric.loss(item, text, score.values.get(metric.id))
 
 
-def diagnose(item: Item, response: Response, score: Score, metric: str) -> Answer:
+def diagnose(item: Item, response: Response, score: Score, metric: Metric) -> Answer:
     """Everything that is seen of an answer that came back (`response.text` is set), the language apart."""
     text = response.text or ""
     loss = lost(item, text, score, metric)
@@ -80,7 +64,7 @@ def diagnose(item: Item, response: Response, score: Score, metric: str) -> Answe
 
 
 def _signs(
-    item: Item, response: Response, text: str, score: Score, loss: float | None, verdict: Verdict | None, metric: str
+    item: Item, response: Response, text: str, score: Score, loss: float | None, verdict: Verdict | None, metric: Metric
 ) -> Iterator[tuple[str, bool]]:
     if is_blank(text):
         yield "empty", not isinstance(item.target, Contrast)
@@ -97,7 +81,7 @@ def _signs(
             assert verdict is not None
             yield "ambiguous", "ambiguous" in verdict.flags
             yield "unparsed", "unparsed" in verdict.flags
-            yield "form", metric in FORM_METRICS and verdict.aligned and loss == 1
+            yield "form", metric.form and verdict.aligned and loss == 1
             prose = _has_prose(choice, text, verdict)
             yield "piece", verdict.fragment and not verdict.aligned and not prose
             yield "chatty", prose

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tvbench.analysis.diagnosis.answers import Answer
 from tvbench.scoring import summarise
 from tvbench.scoring.choice import judge
-from tvbench.types import Choice, Item, Metric
+from tvbench.types import Choice, Figure, Item
 
 BASELINES = ("always_first", "strict_ceiling", "chance")
 DEPTHS = ("strict", "aligned", "fragment")
@@ -74,7 +74,7 @@ def positions(items: Sequence[Item], answers: Sequence[Answer]) -> Position | No
     )
 
 
-def data_baselines(items: Sequence[Item]) -> dict[str, Metric]:
+def data_baselines(items: Sequence[Item]) -> dict[str, Figure]:
     """`always_first`, `strict_ceiling` and `chance` of choice items, all together."""
     return dict(summarise("", "", "", "", items, {}, []).micro)
 
@@ -102,5 +102,5 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _value(metric: Metric | None) -> float | None:
+def _value(metric: Figure | None) -> float | None:
     return None if metric is None else metric.value

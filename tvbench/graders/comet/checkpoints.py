@@ -16,13 +16,9 @@ from tvbench.errors import EngineError, UsageError, unknown_name
 from tvbench.registry import hub
 from tvbench.registry.local_models import content_digest
 from tvbench.safety.bounded import read_yaml
+from tvbench.scoring.metrics.comet import METRICS
 
-KNOWN = {
-    "xcomet-xl": ("Unbabel/XCOMET-XL", "xcomet_xl"),
-    "xcomet-xxl": ("Unbabel/XCOMET-XXL", "xcomet_xxl"),
-    "wmt22-comet-da": ("Unbabel/wmt22-comet-da", "wmt22_comet_da"),
-    "cometkiwi": ("Unbabel/wmt22-cometkiwi-da", "cometkiwi"),
-}
+KNOWN = {one.checkpoint: (one.repo, one.id) for one in METRICS if one.checkpoint}
 """What `--checkpoint` may say: the repository on the hub, and the metric's id."""
 
 CHECKPOINT_FILE = "checkpoints/model.ckpt"

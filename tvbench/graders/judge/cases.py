@@ -19,11 +19,11 @@ from tvbench.languages import is_language, language
 from tvbench.runs.plan import PlannedItem, key_of
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import usable_target
+from tvbench.scoring.metrics import headlines
 from tvbench.types import Choice, Item, Message, ModelCard, Open, Response, Sampling, Short
 
 CHECKED = 20
 """Exact items of each language that are judged as a check, where nothing else is asked for."""
-EXACT_METRICS = ("aligned", "accuracy")
 NONCE_SALT = "tvbench judge"
 NONCE_LENGTH = 12
 """Letters and digits of five bits each: too many to be found by trying, few enough to be copied."""
@@ -70,7 +70,7 @@ def _case(item: Item, response: Response, rubric: Rubric) -> Case | None:
         kind = "multiple-choice" if isinstance(target, Choice) else "short"
         reference = _choice_reference(target) if isinstance(target, Choice) else " / ".join(target.answers)
         values = score_item(item, response).values
-        truth = next((values[name] for name in EXACT_METRICS if values.get(name) is not None), None)
+        truth = next((value for one in headlines(item) if (value := values.get(one.id)) is not None), None)
         if truth is None:
             return None
     else:

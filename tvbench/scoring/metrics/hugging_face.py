@@ -4,7 +4,9 @@ What follows the colon is what `evaluate.load` takes: a metric's name, or the pa
 `#` the key of its result that is meant (else the metric's own name, else its first number). `evaluate` runs the
 metric's code, downloaded unless it is local: whoever writes the name into a task trusts it.
 
-Corpus figures: computed within a language, in the metric's own unit. Imported only where a task names one.
+Corpus figures: computed within a language, in the metric's own unit, and not to be resampled. Which end is good is
+known for common ones; of any other metric higher is taken for better and that is said, unless the task declares it:
+`scorers={"evaluate:mine": scorer(better="lower")}`. The package is imported only where a task names one.
 """
 
 from __future__ import annotations
@@ -15,25 +17,55 @@ from functools import lru_cache
 from typing import Any
 
 from tvbench.errors import UsageError
-from tvbench.types import Item, Open, Short, Translation
+from tvbench.scoring.metric import OWN, CorpusFigure, Metric, Pair, references_of
+from tvbench.types import Figure, Item
 
 PREFIX = "evaluate:"
 LOADING_ERRORS = (OSError, ImportError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError)
+LOWER = frozenset(
+    "wer cer ter mer wil character perplexity mse rmse mae mape smape mase brier_score log_loss "
+    "hamming_loss toxicity num_edits".split()
+)
+"""Metrics whose lower end is the good one, by their own name or the key of their result."""
+HIGHER = frozenset(
+    "accuracy bleu sacrebleu google_bleu rouge rouge1 rouge2 rougel rougelsum chrf meteor bertscore "
+    "bleurt comet exact_match f1 precision recall squad squad_v2 nist_mt sari wip".split()
+)
 
 
-def named_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Those of a task's metrics that are of this kind."""
-    return tuple(name for name in metrics if name.startswith(PREFIX))
+class Evaluated(Metric):
+    """One metric of the package, by the name that a task gives it."""
 
+    unit = OWN
+    stands = True
+    """Whether it is known which end is good."""
 
-def references_of(item: Item) -> tuple[str, ...]:
-    """The texts that an answer is held against; none for choices and pages of text."""
-    target = item.target
-    if isinstance(target, Translation):
-        return target.references
-    if isinstance(target, Open):
-        return (target.reference,) if target.reference else ()
-    return target.answers if isinstance(target, Short) else ()
+    def __init__(self, name: str, **facts: Any) -> None:
+        path, _, key = name.removeprefix(PREFIX).partition("#")
+        known = {_own_name(path).casefold(), key.casefold()}
+        lower = bool(known & LOWER)
+        super().__init__(**{"better": "lower" if lower else "higher", **facts, "id": name})
+        self.stands = lower or bool(known & HIGHER) or "better" in facts
+        self.remark = (
+            ""
+            if self.stands
+            else (
+                f"{name}: higher is taken for better; a task says otherwise by "
+                f'scorers={{"{name}": scorer(better="lower")}}'
+            )
+        )
+
+    def applies(self, item: Item) -> bool:
+        """What has a text to be held against."""
+        return bool(references_of(item))
+
+    def of_corpus(self, language: str, pairs: Sequence[Pair]) -> Figure | None:
+        """Raises UsageError where it cannot be computed, with the reason."""
+        if not pairs:
+            return None
+        references = [references_of(item) for item, _ in pairs]
+        value, definition = corpus_figure(self.id, [text for _, text in pairs], references)
+        return CorpusFigure(value, len(pairs), definition=definition, warnings=(self.remark,) if self.remark else ())
 
 
 def corpus_figure(name: str, texts: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[float, str]:
@@ -67,10 +99,14 @@ def _chosen(name: str, path: str, key: str, result: Mapping[str, Any]) -> float:
 
 
 def _key(path: str, key: str, result: Mapping[str, Any]) -> str:
-    own = path.rstrip("/").rpartition("/")[2].removesuffix(".py")
+    own = _own_name(path)
     if key or _is_number(result.get(own)):
         return key or own
     return next((one for one, value in result.items() if _is_number(value)), "")
+
+
+def _own_name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2].removesuffix(".py")
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,173 @@
+"""The scores of one task of a run: its metrics found, its answers scored, what judges and COMET said joined.
+
+A task's own functions are found through the catalogue, which is asked only where a run has such metrics. Where the task
+file is not at hand, the values that were stored for unchanged answers are kept, and that is said. Knows run folders and
+metrics; no engine and no table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tvbench.errors import UsageError
+from tvbench.graders.comet.record import side_scores as comet_scores
+from tvbench.graders.judge.record import side_scores as judge_scores
+from tvbench.runs.answered import Answered
+from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.store import RunFolder
+from tvbench.scoring import answer_digest, score_items
+from tvbench.scoring.metric import CORPUS, Metric, Named, NotAtHand, from_facts
+from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared
+from tvbench.scoring.task_metrics import chosen, facts_of, own_metrics, to_compute
+from tvbench.types import Item, Response, Score, SideScores, Task, TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScores:
+    """One task's scores, in the order of its items; `metrics` are those that were computed, `sides` what costly scorers
+    had said, `facts` those of metrics that are not tvbench's own."""
+
+    scores: tuple[Score, ...]
+    metrics: tuple[Metric, ...]
+    sides: tuple[SideScores, ...]
+    facts: Declared
+    warnings: tuple[str, ...] = ()
+
+
+class Kept(Named):
+    """A metric whose code is not at hand: the values that it gave to answers which are still the same."""
+
+    def __init__(self, name: str, facts: Mapping[str, Any], stored: Mapping[str, Score]) -> None:
+        known = from_facts(name, facts)
+        super().__init__(id=name, **{key: value for key, value in known.facts.items() if key != CORPUS})
+        self.before = stored
+
+    def of_response(self, item: Item, response: Response) -> float | None:
+        """The stored value. Raises NotAtHand where there is none for this answer."""
+        before = self.before.get(item.id)
+        if before is None or before.answer != answer_digest(response) or self.id not in before.values:
+            raise NotAtHand("not scored, its code is not at hand")
+        value = before.values[self.id]
+        if value is None and self.id in before.failures:
+            raise NotAtHand(before.failures[self.id].removeprefix(f"{self.id}: "))
+        return value
+
+
+def score_task(run: RunFolder, task: Answered, tasks: Iterable[Task] = ()) -> TaskScores:
+    """Score one task of `run` as its manifest declares it. `tasks` are at hand already. Raises UsageError for a damaged
+    folder."""
+    sides = side_scores(run, task)
+    metrics, kept = metrics_of(run, task.entry, tasks)
+    scores = score_items(list(task.items.values()), task.answers, sides, metrics, task.entry.primary)
+    return TaskScores(
+        tuple(scores),
+        metrics,
+        tuple(sides),
+        {**facts_of(metrics), **_facts_left(task.entry, metrics)},
+        tuple(_kept_warnings(kept, scores)),
+    )
+
+
+def side_scores(run: RunFolder, task: Answered) -> list[SideScores]:
+    """What judges and COMET have said of the run's answers to one task. Raises UsageError for a damaged folder."""
+    return [*judge_scores(run, task.entry.task, task.replies), *comet_scores(run, task.entry.task, task.replies)]
+
+
+# ── Which metrics ─────────────────────────────────────────────────────────────────────────────────
+
+
+def metrics_of(
+    run: RunFolder, entry: TaskEntry, tasks: Iterable[Task] = ()
+) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+    """(what is computed for the task, and which of that is only kept from an earlier scoring)."""
+    declared = entry.declared
+    names = list(dict.fromkeys([*named_in(entry), *declared]))
+    missing = [
+        name
+        for name in names
+        if name in declared
+        and name not in BUILTIN
+        and not name.startswith(EVALUATE)
+        and to_compute(name, declared) is None
+    ]
+    own = _own(entry.task, missing, tasks) if missing else {}
+    lost = [name for name in missing if name not in own and not declared[name].get(CORPUS)]
+    kept: list[Metric] = []
+    if lost:
+        stored = run.scores(entry.task)
+        facts = {**declared, **_last_facts(run, entry.task)}
+        kept = [Kept(name, facts[name], stored) for name in lost]
+    return tuple(chosen(names, own | {one.id: one for one in kept}, declared)), tuple(kept)
+
+
+def named_in(entry: TaskEntry) -> tuple[str, ...]:
+    """Every metric that a task of a run names."""
+    return tuple(dict.fromkeys(filter(None, (entry.primary, *entry.metrics))))
+
+
+def _own(task: str, wanted: Sequence[str], tasks: Iterable[Task]) -> dict[str, Metric]:
+    """The functions of the task called `task`, as metrics."""
+    found = next((one for one in tasks if one.name == task), None)
+    if found is None:
+        from tvbench.registry import catalog
+
+        found = catalog.tasks().get(task)
+    if found is None:
+        return {}
+    return {name: metric for name, metric in own_metrics(found.scorers).items() if name in wanted}
+
+
+def _last_facts(run: RunFolder, task: str) -> Declared:
+    """The facts of the metrics by which the stored values were computed."""
+    try:
+        results = run.result() or []
+    except UsageError:
+        return {}
+    return next((result.declared for result in results if result.task == task), {})
+
+
+def _facts_left(entry: TaskEntry, metrics: Sequence[Metric]) -> Declared:
+    """What the manifest declares of metrics that were not computed now."""
+    present = {one.id for one in metrics}
+    return {name: facts for name, facts in entry.declared.items() if name not in present}
+
+
+# ── What is said ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _kept_warnings(kept: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str]:
+    for metric in kept:
+        have = sum(score.values.get(metric.id) is not None for score in scores)
+        yield (
+            f"{metric.id}: its task file or package is not at hand: the stored values of {have} unchanged answers "
+            "are kept, others are not scored by it"
+        )
+
+
+def failure_warnings(metrics: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str]:
+    """Which metrics failed on answers, how often, and why at the first."""
+    for metric in metrics:
+        failed = [score for score in scores if metric.id in score.failures]
+        if failed:
+            yield (
+                f"{metric.id}: no value for {len(failed)} of {len(scores)} answers, such as {failed[0].item}: "
+                f"{failed[0].failures[metric.id]}"
+            )
+
+
+def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item]) -> Iterator[str]:
+    """What the task declares and the result lacks, with the reason; one that failed has told its own."""
+    if not result.counts.answered:
+        return
+    for name in named_in(entry):
+        if name in result.metrics or any(name in warning for warning in result.warnings):
+            continue
+        metric = to_compute(name, entry.declared)
+        if metric is None:
+            yield f"no {name}: nothing here computes it; its package is not installed, or its task file not at hand"
+        elif not any(metric.applies(item) for item in items):
+            yield f"no {metric.label}: no item of its kind"
+        elif not metric.next_step:
+            yield f"no {metric.label}: no scored answer has it"

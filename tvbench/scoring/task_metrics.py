@@ -1,0 +1,119 @@
+"""What a task declares about its metrics: whether they exist, and its own functions made into metrics.
+
+Knows metrics and the declaration of a task; no file and no run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tvbench.errors import UsageError, unknown_name
+from tvbench.scoring.metric import NAME, Metric
+from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared, always, computable, known
+from tvbench.scoring.metrics.python import PythonScorer
+from tvbench.types import Scorer, Task
+
+
+def as_scorer(value: object) -> Scorer:
+    """A declared scorer: as it is, or around a plain function. Raises ValueError for anything else."""
+    if isinstance(value, Scorer):
+        return value
+    if callable(value) and not isinstance(value, type):
+        return Scorer(value)
+    raise ValueError(f"a scorer is a function of (item, text), not {value!r:.60}")
+
+
+def own_metrics(scorers: Mapping[str, Any]) -> dict[str, Metric]:
+    """The metrics that a task brings along, by name. Raises ValueError for what is none."""
+    return {name: _made(name, as_scorer(value)) for name, value in scorers.items()}
+
+
+def _made(name: str, scorer: Scorer) -> Metric:
+    if scorer.better not in (None, "higher", "lower"):
+        raise ValueError(f"scorer {name}: better is 'higher' or 'lower', not {scorer.better!r}")
+    if name.startswith(EVALUATE):
+        from tvbench.scoring.metrics.hugging_face import Evaluated
+
+        if scorer.function is not None:
+            raise ValueError(f"{name} is computed by the package evaluate: write scorer(better=...), without function")
+        facts = {"better": scorer.better, "unit": scorer.unit, "label": scorer.label, "meaning": scorer.meaning}
+        return Evaluated(name, **{key: value for key, value in facts.items() if value})
+    if not NAME.fullmatch(name):
+        raise ValueError(f"a scorer's name is letters, digits and -_.+ without blanks, not {name!r}")
+    if name in BUILTIN:
+        raise ValueError(f"tvbench has a metric {name} of its own: give the scorer another name")
+    if scorer.function is None:
+        raise ValueError(f"scorer {name} has no function")
+    return PythonScorer(name, scorer)
+
+
+def metric_faults(task: Task) -> Iterator[str]:
+    """What is wrong with the metrics of a declaration: an unusable scorer, or a name that nobody can compute, with the
+    nearest names."""
+    try:
+        own = own_metrics(task.scorers)
+    except ValueError as error:
+        yield str(error)
+        return
+    named = [
+        ("primary", task.primary),
+        *(("primaries", name) for name in task.primaries.values()),
+        *(("metrics", name) for name in task.metrics),
+    ]
+    for where, name in named:
+        if not isinstance(name, str) or (name not in own and not _exists(name)):
+            names = [*own, *(one.id for one in known())]
+            yield f"`{where}`: {unknown_name('metric', str(name), names).message}"
+
+
+def _exists(name: str) -> bool:
+    if name.startswith(EVALUATE):
+        return len(name) > len(EVALUATE)
+    return computable(name) is not None and any(one.id == name.partition(":")[0] for one in known())
+
+
+def declared_facts(task: Task) -> dict[str, dict[str, Any]]:
+    """The facts of the task's metrics that are not tvbench's own: what a run keeps of them."""
+    own = own_metrics(task.scorers)
+    return facts_of(
+        [
+            *own.values(),
+            *(found for name in named_metrics(task) if name not in own and (found := computable(name)) is not None),
+        ]
+    )
+
+
+def named_metrics(task: Task) -> tuple[str, ...]:
+    """Every metric that the task names anywhere."""
+    return tuple(dict.fromkeys((task.primary, *task.primaries.values(), *task.metrics, *task.scorers)))
+
+
+def facts_of(metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
+    """The facts of those that are not tvbench's own, by id."""
+    return {one.id: one.facts for one in metrics if one.id not in BUILTIN}
+
+
+def chosen(names: Iterable[str], own: Mapping[str, Metric], declared: Declared) -> Iterator[Metric]:
+    """What is computed for a task that names `names`: what always is, then those of its own, other packages' and
+    `evaluate`'s. What nobody here can compute is left out."""
+    yield from always()
+    for name in dict.fromkeys(names):
+        found = own.get(name) or to_compute(name, declared)
+        if found is not None and found.computes and not found.always:
+            yield found
+
+
+def to_compute(name: str, declared: Declared) -> Metric | None:
+    """A metric that needs no task file, with what a task has declared of it; None where nobody here can compute it."""
+    if name.startswith(EVALUATE) and name in declared:
+        from tvbench.scoring.metrics.hugging_face import Evaluated
+
+        return Evaluated(
+            name,
+            **{key: declared[name][key] for key in ("better", "unit", "label", "meaning") if key in declared[name]},
+        )
+    try:
+        return computable(name)
+    except UsageError:
+        return None
