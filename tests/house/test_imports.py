@@ -160,7 +160,7 @@ MAY_KNOW = {
     "scoring": "",
     "scoring.intervals": "",
     # How a name becomes a thing.
-    "registry": "languages",
+    "registry": "languages scoring.task_metrics",
     "registry.environments": "registry.places",
     "registry.remembered": "__version__ registry.places",
     # What comes in. Pictures and clips know nobody.
@@ -173,7 +173,7 @@ MAY_KNOW = {
     "engines.protocol": "data.media.clips",
     # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
     "runs": "data.authoring data.media engines.protocol languages registry.addresses registry.declared"
-    " registry.influence scoring.intervals",
+    " registry.influence scoring.intervals scoring.task_metrics",
     "runs.keys": "",
     "runs.lines": "",
     "runs.signature": "__version__ registry.influence",
@@ -188,11 +188,12 @@ MAY_KNOW = {
     "graders.comet.worker": "",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
+    "analysis.task_scores": "graders registry.catalog runs scoring",
     "analysis.diagnosis": "languages scoring",
     "analysis.audit": "scoring",
     "report": "analysis graders languages runs scoring",
     "report.table": "",
-    "interop": "analysis.assess languages runs scoring.normalise",
+    "interop": "analysis.assess languages runs scoring",
     # The mini world, and what of it is there to be learned from.
     "mini": "data.authoring languages",
     "mini.checkpoint": "checkpoints.files",

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.analysis.audit import KINDS, LanguageAudit, TaskAudit
+from tvbench.analysis.audit import BASELINES, KINDS, LanguageAudit, TaskAudit
 from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.metric import percent
+from tvbench.scoring.metrics import metric
 
 LONGEST = 200
 """Characters of a finding's detail that a table shows."""
@@ -93,9 +95,9 @@ def _macro_row(name: str, figures: Mapping[str, float], width: int) -> tuple[Cel
 
 
 def _figures(baselines: Mapping[str, float]) -> Iterator[Cell]:
-    for name in ("always_first", "strict_ceiling", "chance"):
+    for name in BASELINES:
         value = baselines.get(name)
-        yield Cell("–", value="", empty=True) if value is None else Cell(f"{100 * value:.1f}", value=value)
+        yield Cell("–", value="", empty=True) if value is None else Cell(metric(name).text(value), value=value)
 
 
 def _notes(task: TaskAudit, kinds: Sequence[str]) -> Iterator[str]:
@@ -110,7 +112,7 @@ def _notes(task: TaskAudit, kinds: Sequence[str]) -> Iterator[str]:
     ceiling = task.macro.get("strict_ceiling")
     if ceiling is not None and ceiling < 1:
         yield (
-            f"strict scores end at {100 * ceiling:.1f} (mean over languages): read `aligned`, or hold strict scores "
+            f"strict scores end at {percent(ceiling)} (mean over languages): read `aligned`, or hold strict scores "
             "against the ceiling"
         )
     if all(set(part.media) == {0} for part in task.languages):

@@ -14,7 +14,7 @@ from tvbench.analysis.diagnosis.language_id import MISSING
 from tvbench.analysis.explain import LanguageExplanation, TaskExplanation
 from tvbench.languages import is_language, language
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.metric import Metric, from_facts
+from tvbench.scoring.metric import Metric, from_facts, percent
 
 SAID_SHARE = 0.05
 """A cause is named in words from this share of a language's loss on."""
@@ -207,8 +207,9 @@ def findings(task: TaskExplanation) -> Iterator[str]:
     weighed.sort(key=lambda one: (-one[0], one[1].language))
     for points, part, cause in weighed[:SAID]:
         yield (
-            f"{100 * part.losses.share(cause):.0f} % of the loss in {_named(part.language)} is '{label(cause)}': "
-            f"{part.counts.get(cause, 0)} of {part.answered} answers, {100 * points:.1f} points"
+            f"{percent(part.losses.share(cause), decimals=0)} % of the loss in {_named(part.language)} is "
+            f"'{label(cause)}': "
+            f"{part.counts.get(cause, 0)} of {part.answered} answers, {percent(points)} points"
         )
     for cause in dict.fromkeys(cause for _, _, cause in weighed[:SAID]):
         yield f"{label(cause)} ({CAUSES[cause].meaning}): {CAUSES[cause].advice}"
@@ -219,7 +220,8 @@ def findings(task: TaskExplanation) -> Iterator[str]:
             continue
         if place.excess_first >= SAID_EXCESS:
             yield (
-                f"position bias in {_named(part.language)}: option 1 is chosen in {100 * place.excess_first:.0f} % "
+                f"position bias in {_named(part.language)}: option 1 is chosen in "
+                f"{percent(place.excess_first, decimals=0)} % "
                 "more of the answers than it is right in"
             )
 
@@ -252,11 +254,13 @@ def _position_table(task: TaskExplanation) -> Table:
             Cell("/".join(map(str, place.gold))),
             Cell("/".join(map(str, place.chosen))),
             _number(place.unread),
-            Cell("/".join("–" if score is None else f"{100 * score:.0f}" for score in place.score)),
+            Cell("/".join("–" if score is None else percent(score, decimals=0) for score in place.score)),
             _percent(place.always_first),
             _percent(place.strict),
             _percent(place.aligned),
-            _percent(None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign="+"),
+            _percent(
+                None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign=True
+            ),
             _percent(place.fragment),
             _percent(place.strict_ceiling),
             _percent(place.chance),
@@ -280,8 +284,8 @@ def _position_table(task: TaskExplanation) -> Table:
     return Table(columns, rows, f"{task.task}: positions and ceilings", tuple(notes))
 
 
-def _percent(value: float | None, sign: str = "") -> Cell:
-    return Cell("–", value="", empty=True) if value is None else Cell(f"{100 * value:{sign}.1f}", value=value)
+def _percent(value: float | None, *, sign: bool = False) -> Cell:
+    return Cell("–", value="", empty=True) if value is None else Cell(percent(value, sign=sign), value=value)
 
 
 # ── Examples ──────────────────────────────────────────────────────────────────────────────────────
@@ -306,7 +310,7 @@ def _examples_table(task: TaskExplanation) -> Table:
                 Cell(part.language),
                 Cell(label(one.cause)),
                 Cell(one.item),
-                Cell("–", value="") if one.lost is None else Cell(f"{100 * one.lost:.0f}", value=one.lost),
+                Cell("–", value="") if one.lost is None else Cell(percent(one.lost, decimals=0), value=one.lost),
                 Cell(one.prompt),
                 Cell(one.gold),
                 Cell(one.answer),
@@ -328,7 +332,7 @@ def _stacked_examples(task: TaskExplanation) -> Table:
     for part in task.languages:
         for one in part.examples:
             rules.append(len(rows))
-            points = "" if one.lost is None else f", {100 * one.lost:.0f} points lost"
+            points = "" if one.lost is None else f", {percent(one.lost, decimals=0)} points lost"
             rows.append((Cell(one.item, bold=True), Cell(f"{label(one.cause)}{points}", bold=True)))
             rows += [
                 (Cell(name), Cell(text))

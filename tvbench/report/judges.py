@@ -9,6 +9,7 @@ from typing import Any
 from tvbench.graders.judge.calibration import Agreement, Corrected, agree, check, corrected
 from tvbench.graders.judge.record import Judge, Verdict
 from tvbench.report.table import Cell, Column, Table
+from tvbench.scoring.metric import percent
 
 ALL = "all"
 QUALITY = (
@@ -100,7 +101,7 @@ def _row(one: Quality) -> tuple[Cell, ...]:
         _percent(one.average),
         Cell("–", value="")
         if fixed is None
-        else Cell(f"{100 * fixed.value:.1f} ({100 * fixed.low:.1f} to {100 * fixed.high:.1f})"),
+        else Cell(f"{percent(fixed.value)} ({percent(fixed.low)} to {percent(fixed.high)})"),
         *_agreement_cells(agreement, with_correlation=False),
     )
 
@@ -108,7 +109,7 @@ def _row(one: Quality) -> tuple[Cell, ...]:
 def _agreement_cells(one: Agreement | None, *, with_correlation: bool) -> tuple[Cell, ...]:
     if one is None:
         return (Cell("0", value=0), *(Cell("–", value="") for _ in range(4 + with_correlation)))
-    bias = f"{100 * one.bias:+.1f}" + ("" if one.half_width is None else f" ± {100 * one.half_width:.1f}")
+    bias = percent(one.bias, sign=True) + ("" if one.half_width is None else f" ± {percent(one.half_width)}")
     cells = [Cell(str(one.n), value=one.n), _percent(one.agreement), _two_digits(one.kappa)]
     if with_correlation:
         cells.append(_two_digits(one.correlation))
@@ -144,7 +145,7 @@ def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
 
 
 def _percent(value: float | None) -> Cell:
-    return Cell("–", value="") if value is None else Cell(f"{100 * value:.1f}", value=value)
+    return Cell("–", value="") if value is None else Cell(percent(value), value=value)
 
 
 def _two_digits(value: float | None) -> Cell:

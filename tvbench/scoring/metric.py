@@ -187,6 +187,11 @@ class Metric:
         return facts | ({CORPUS: True} if self.of_corpora else {})
 
 
+def percent(share: float, *, sign: bool = False, decimals: int = DECIMALS) -> str:
+    """A share that is no metric's, in percent."""
+    return f"{share * PERCENT:{'+' if sign else ''}.{decimals}f}"
+
+
 class NotAtHand(Exception):
     """An answer has no value because the metric's code is not at hand. The message is the reason."""
 

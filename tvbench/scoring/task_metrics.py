@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.scoring.metric import NAME, Metric
+from tvbench.scoring.metric import NAME, Metric, Named
 from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared, always, computable, known
 from tvbench.scoring.metrics.python import PythonScorer
 from tvbench.types import Scorer, Task
@@ -62,19 +62,29 @@ def metric_faults(task: Task) -> Iterator[str]:
         *(("metrics", name) for name in task.metrics),
     ]
     for where, name in named:
-        if not isinstance(name, str) or (name not in own and not _exists(name)):
-            names = [*own, *(one.id for one in known())]
-            yield f"`{where}`: {unknown_name('metric', str(name), names).message}"
+        if name not in own and (problem := _name_fault(name, own)):
+            yield f"`{where}`: {problem}"
 
 
-def _exists(name: str) -> bool:
-    if name.startswith(EVALUATE):
-        return len(name) > len(EVALUATE)
-    return computable(name) is not None and any(one.id == name.partition(":")[0] for one in known())
+def _name_fault(name: object, own: Iterable[str]) -> str | None:
+    """Why a task may not name it. Other packages are asked last: that takes longer than a list may."""
+    if not isinstance(name, str):
+        return f"a metric's name is a text, not {name!r:.60}"
+    if name in BUILTIN and type(BUILTIN[name]) is not Named or name.removeprefix(EVALUATE) not in (name, ""):
+        return None
+    try:
+        if name not in BUILTIN and computable(name) is not None and not name.startswith(EVALUATE):
+            return None
+    except UsageError as error:
+        return error.message
+    return unknown_name("metric", name, [*own, *(one.id for one in known())]).message
 
 
 def declared_facts(task: Task) -> dict[str, dict[str, Any]]:
-    """The facts of the task's metrics that are not tvbench's own: what a run keeps of them."""
+    """The facts of the task's metrics that are not tvbench's own: what a run keeps of them. Raises UsageError for what
+    `metric_faults` finds."""
+    for fault in metric_faults(task):
+        raise UsageError(f"task {task.name}: {fault}")
     own = own_metrics(task.scorers)
     return facts_of(
         [

@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import Any
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.registry.plug_ins import plug_ins
 from tvbench.scoring.metric import Metric, Named, checked, from_facts, unknown
 from tvbench.types import Item
 
@@ -48,45 +47,36 @@ NOTHING: Declared = {}
 
 
 def metric(name: str, declared: Declared = NOTHING) -> Metric:
-    """The metric called `name`, to show and rank its figures. `declared` are facts that were kept beside them. Never
-    raises: what nobody knows is shown as it stands, higher taken for better."""
+    """The metric called `name`, to show and rank its figures. `declared` are facts that were kept beside them: other
+    packages are not asked. Never raises: what nobody knows is shown as it stands, higher taken for better."""
     if name in BUILTIN:
         return BUILTIN[name]
     if name in declared:
         return from_facts(name, declared[name])
-    return _made(name) or unknown(name)
+    return _variant(name) or unknown(name)
 
 
 def computable(name: str) -> Metric | None:
     """The metric called `name`, to compute it; None where nobody here can. Raises UsageError for a broken plug-in."""
-    if name in BUILTIN:
-        return BUILTIN[name]
-    found = _made(name)
+    found = BUILTIN.get(name) or _variant(name) or plugins().metrics.get(name)
     if found is None and name in plugins().problems:
         raise UsageError(plugins().problems[name])
     return found
 
 
 @cache
-def _made(name: str) -> Metric | None:
-    """A metric that is no fixed part of tvbench: another package's, or a variant of ours."""
+def _variant(name: str) -> Metric | None:
+    """A metric that is made on the fly: one of `evaluate`'s, a second judge, a local COMET checkpoint."""
     if name.startswith(EVALUATE):
         from tvbench.scoring.metrics.hugging_face import Evaluated
 
         return Evaluated(name)
     ours, _, variant = name.partition(":")
-    if variant and ours in BUILTIN:
-        first = BUILTIN[ours]
-        return Named(
-            **{
-                **first.facts,
-                "id": name,
-                "label": f"{first.label} ({variant})",
-                "family": name,
-                "next_step": first.next_step,
-            }
-        )
-    return plugins().metrics.get(name)
+    if not variant or ours not in BUILTIN or not BUILTIN[ours].next_step:
+        return None
+    first = BUILTIN[ours]
+    label = f"{first.label} ({variant})"
+    return Named(**{**first.facts, "id": name, "label": label, "family": name, "next_step": first.next_step})
 
 
 class Plugins:
@@ -108,8 +98,10 @@ class Plugins:
 @cache
 def plugins() -> Plugins:
     """Loaded once, when a name is asked for that tvbench does not know. A broken one is warned of."""
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     found = Plugins()
-    for point in plug_ins(GROUP):
+    for point in entry_points(group=GROUP):
         try:
             found.add(point.name, point.load())
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is reported
@@ -121,7 +113,6 @@ def plugins() -> Plugins:
 def forget_plugins() -> None:
     """What was found in other packages is looked for again."""
     plugins.cache_clear()
-    _made.cache_clear()
 
 
 # ── Which there are ───────────────────────────────────────────────────────────────────────────────
