@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbench.data.authoring import CONFIGS, Row, lettered, shuffled_choice, text_of, user_message
-from tvbench.data.option_columns import COLUMN_NAMES, Columns, find_columns, gold_in, options_in
+from tvbench.data.option_columns import COLUMN_NAMES, OptionColumns, find_columns, gold_in, options_in
 from tvbench.data.sources import Rows, available_splits, open_rows
 from tvbench.errors import UsageError
 from tvbench.languages import language
@@ -50,7 +50,7 @@ class Table:
     code: str
     kind: str
     rows: Rows
-    columns: Columns
+    columns: OptionColumns
 
 
 def tables(ask: Ask) -> Opened:

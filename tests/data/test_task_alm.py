@@ -13,7 +13,7 @@ from task_data import build, choice, items, png, prompt, write_jsonl, write_parq
 from tasks import alm
 from tvbench.cli.main import main
 from tvbench.data.sources import Rows
-from tvbench.data.true_false import Answered, first_words, learn_words
+from tvbench.data.true_false import AnsweredQuestion, first_words, learn_words
 from tvbench.errors import MediaError, UsageError
 from tvbench.runs.gate import ask_of
 from tvbench.runs.keys import media_of
@@ -314,7 +314,7 @@ def test_alm_pictures_are_not_read_while_building(alm_data: Path, monkeypatch: p
 
     (media,) = media_of(items(alm, alm_data)[0].messages)
     assert media.kind == "image" and media.load() == png()
-    monkeypatch.setattr("tvbench.data.sources.tables.Cells._read", forbidden)
+    monkeypatch.setattr("tvbench.data.sources.tables.MediaCells._read", forbidden)
     (media,) = media_of(items(alm, alm_data)[0].messages)
     with pytest.raises(AssertionError):
         media.load()
@@ -396,10 +396,10 @@ def test_first_words(answer: str, words: str) -> None:
 
 def test_words_for_true_and_false_do_not_depend_on_the_order_of_rows() -> None:
     answers = [
-        Answered("de", "Wahr.", "True"),
-        Answered("de", "Richtig.", "True"),
-        Answered("de", "Falsch", "False"),
-        Answered("it", "Vero", "True"),
-        Answered("it", "Vero", "False"),
+        AnsweredQuestion("de", "Wahr.", "True"),
+        AnsweredQuestion("de", "Richtig.", "True"),
+        AnsweredQuestion("de", "Falsch", "False"),
+        AnsweredQuestion("it", "Vero", "True"),
+        AnsweredQuestion("it", "Vero", "False"),
     ]
     assert learn_words(answers) == learn_words(reversed(answers)) == {("de", True): "Richtig", ("de", False): "Falsch"}

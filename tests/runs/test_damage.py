@@ -20,7 +20,7 @@ from sentences_task import sentences
 from written_logs import alm_rows, write_log
 
 from tvbench.cli.main import main
-from tvbench.graders.comet.record import Record, side_scores
+from tvbench.graders.comet.record import CometRecord, side_scores
 from tvbench.runs.lines import Damage, json_line, read_lines
 from tvbench.runs.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, RunWriter, find_run, find_runs
 from tvbench.types import Counts, Response
@@ -492,7 +492,7 @@ def test_a_flipped_bit_in_comets_scores_costs_one_score(tmp_path: Path, capsys: 
     bench = Bench(tmp_path, ROWS)
     bench.score()
     (path,) = (bench.run.path / "comet").glob("*.jsonl")
-    record = Record(bench.run, path.stem)
+    record = CometRecord(bench.run, path.stem)
     whole, before = path.read_bytes(), record.results()
     moments = random.Random(6)
     for _ in range(FLIPS // 2):

@@ -11,7 +11,7 @@ import torch
 from tvbench.mini.training.generated import GeneratedCorpus
 from tvbench.train.assembly import assemble, open_model, vision_scale
 from tvbench.train.data.batches import pad, total_weight, weighed
-from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.encode import EncodedSample, Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.model import VisionLanguageTrainee
 from tvbench.train.stages import ModelPlan, Recipe, Stage
@@ -83,14 +83,14 @@ def trainee(folder: Path, attention: str = "eager") -> VisionLanguageTrainee:
     return VisionLanguageTrainee(open_model(folder, attention=attention), vision_scale(folder))
 
 
-def encoded(folder: Path, kind: str, count: int, *, using: Stage | None = None, **options: Any) -> list[Encoded]:
+def encoded(folder: Path, kind: str, count: int, *, using: Stage | None = None, **options: Any) -> list[EncodedSample]:
     """The first samples of one kind."""
     encoder = Encoder(folder, using or stage())
     corpus = GeneratedCorpus(entry(kind, samples=count, **options))
     return [encoder.encode(corpus.sample(index)) for index in range(count)]
 
 
-def mean_loss(model: VisionLanguageTrainee, samples: list[Encoded]) -> torch.Tensor:
+def mean_loss(model: VisionLanguageTrainee, samples: list[EncodedSample]) -> torch.Tensor:
     """The mean over all trained tokens of samples that are padded side by side."""
     batch = pad(samples, 0)
     (ready,) = weighed([batch], "global_tokens", everyone=total_weight([batch], "global_tokens"), processes=1)

@@ -41,7 +41,7 @@ PREFIX_OF = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ItemFinding:
     """One item of one kind of KINDS; `detail` says what was seen."""
 
     kind: str
@@ -62,7 +62,7 @@ class LanguageAudit:
     media: Mapping[int, int]
     gold: tuple[int, ...]
     baselines: Mapping[str, float]
-    findings: tuple[Finding, ...]
+    findings: tuple[ItemFinding, ...]
 
     def count(self, kind: str) -> int:
         """How many findings of one kind."""
@@ -136,43 +136,45 @@ def _media(item: Item) -> int:
 # ── What is wrong with an item ────────────────────────────────────────────────────────────────────
 
 
-def _findings(item: Item, twins: Mapping[str, str], ids: set[str], prefix: str) -> Iterator[Finding]:
+def _findings(item: Item, twins: Mapping[str, str], ids: set[str], prefix: str) -> Iterator[ItemFinding]:
     if _RENUMBERED.search(item.id) and _RENUMBERED.sub("", item.id) in ids:
-        yield Finding("same_id", item.id, f"the id of {_RENUMBERED.sub('', item.id)}")
+        yield ItemFinding("same_id", item.id, f"the id of {_RENUMBERED.sub('', item.id)}")
     if item.id in twins:
-        yield Finding("duplicate", item.id, f"asks what {twins[item.id]} asks")
+        yield ItemFinding("duplicate", item.id, f"asks what {twins[item.id]} asks")
     if item.problem is not None:
-        yield Finding("problem", item.id, item.problem)
+        yield ItemFinding("problem", item.id, item.problem)
         return
     match item.target:
         case Choice() as choice:
             yield from _choice_findings(item, choice, prefix)
         case Translation() as target if not any(target.references):
-            yield Finding("no_answer", item.id, "no reference")
+            yield ItemFinding("no_answer", item.id, "no reference")
         case Translation() as target if any(words(one) == words(target.source) for one in target.references):
-            yield Finding("untranslated", item.id, target.source)
+            yield ItemFinding("untranslated", item.id, target.source)
         case OcrText(text=None) | Short(answers=()) | Contains(answers=()) | Open(reference=""):
-            yield Finding("no_answer", item.id, "")
+            yield ItemFinding("no_answer", item.id, "")
         case _:
             return
 
 
-def _choice_findings(item: Item, choice: Choice, prefix: str) -> Iterator[Finding]:
+def _choice_findings(item: Item, choice: Choice, prefix: str) -> Iterator[ItemFinding]:
     if not choice.options or choice.gold is None:
         what = "no options" if not choice.options else f"'{choice.target}' is not among {', '.join(choice.options)}"
-        yield Finding("unparsed", item.id, what)
+        yield ItemFinding("unparsed", item.id, what)
         return
     if choice.shown and not choice.letters and usable_target(choice) not in choice.shown:
-        yield Finding("unreachable", item.id, f"'{choice.target}' is not among the lines {' | '.join(choice.shown)}")
+        yield ItemFinding(
+            "unreachable", item.id, f"'{choice.target}' is not among the lines {' | '.join(choice.shown)}"
+        )
     plain = [normalise(option) for option in choice.options]
     equal = {option for option, count in Counter(plain).items() if count > 1}
     if equal:
-        yield Finding("equal_options", item.id, ", ".join(choice.options))
+        yield ItemFinding("equal_options", item.id, ", ".join(choice.options))
     question = stem_of(item)[len(prefix) :].strip()
     held = {words(option) for option in choice.options if _in_words(words(question), option)}
     gold = choice.options[choice.gold]
     if held == {words(gold)}:
-        yield Finding("leak", item.id, f"'{gold}' stands in: {question}")
+        yield ItemFinding("leak", item.id, f"'{gold}' stands in: {question}")
 
 
 def _in_words(stem: str, option: str) -> bool:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """What is compared: tasks and languages by name (none: all), and a metric (None: each task's headline)."""
 
     tasks: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class TaskComparison:
 
 
 def compare_runs(
-    first: RunFolder, second: RunFolder, chosen: Choice = Choice(), *, resamples: int, seed: int = 0
+    first: RunFolder, second: RunFolder, chosen: Selection = Selection(), *, resamples: int, seed: int = 0
 ) -> list[TaskComparison]:
     """Every chosen task that both runs have.
 
@@ -113,7 +113,7 @@ def compare_runs(
 
 
 def _compare_task(
-    task: str, first: Scored, second: Scored, chosen: Choice, resamples: int, seed: int
+    task: str, first: Scored, second: Scored, chosen: Selection, resamples: int, seed: int
 ) -> TaskComparison | None:
     measured = _measured(chosen.metric, first, second)
     if measured.baseline:

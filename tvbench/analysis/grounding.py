@@ -28,7 +28,7 @@ SENSES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GroundingRow:
     """One kind of items in one metric. `overall` and `languages` hold the blind run first, the seeing one second."""
 
     kind: str
@@ -44,7 +44,7 @@ class TaskGrounding:
 
     task: str
     protocol: str
-    rows: tuple[Row, ...]
+    rows: tuple[GroundingRow, ...]
     left_out: int
 
 
@@ -132,7 +132,7 @@ def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: in
 
 def _row(
     kind: str, metric: Metric, items: Sequence[Item], blind: Scored, seeing: Scored, resamples: int, seed: int
-) -> Row | None:
+) -> GroundingRow | None:
     by_language: defaultdict[str, list[Item]] = defaultdict(list)
     for item in items:
         by_language[item.language].append(item)
@@ -145,7 +145,7 @@ def _row(
         return None
     single = {language: compare([one], resamples=resamples, seed=seed) for language, one in pairs.items()}
     overall = compare(list(pairs.values()), resamples=resamples, seed=seed)
-    return Row(kind, metric.id, _chance(metric, items), overall, single)
+    return GroundingRow(kind, metric.id, _chance(metric, items), overall, single)
 
 
 def _chance(metric: Metric, items: Sequence[Item]) -> float | None:

@@ -70,7 +70,7 @@ MEANING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedCheckpoint:
     """A checkpoint that was put right. `corrections` are names, to be looked up in MEANING."""
 
     folder: Path
@@ -81,7 +81,7 @@ class Imported:
 
 def import_checkpoint(
     source: Path, card: ModelCard, output: Path, *, target: Target = "current", onevision: bool = False
-) -> Imported:
+) -> ImportedCheckpoint:
     """Write the corrected copy of `source` into `output`, whole or not at all.
 
     `card` may say whether image rows are scaled (see corrections.py). Raises UsageError when `output` holds
@@ -108,7 +108,7 @@ def import_checkpoint(
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise _not_written(output, error.strerror or str(error)) from error
-    return Imported(output, corrections, target, family)
+    return ImportedCheckpoint(output, corrections, target, family)
 
 
 def _check_family(source: Path, config: dict[str, Any], *, onevision: bool) -> None:

@@ -32,14 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.analysis.compare import Choice, compare_runs
+    from tvbench.analysis.compare import Selection, compare_runs
     from tvbench.languages import code_of
     from tvbench.report.comparison import comparison_table
     from tvbench.report.table import show
     from tvbench.runs.store import find_run
 
     first, second = find_run(args.results, args.first), find_run(args.results, args.second)
-    chosen = Choice(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)
+    chosen = Selection(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)
     found = compare_runs(first, second, chosen, resamples=args.resamples, seed=args.seed)
     if args.format == "json":
         print_json(

@@ -12,7 +12,7 @@ from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
-    from tvbench.interop.runs import Imported
+    from tvbench.interop.runs import ImportedLogs
     from tvbench.report.table import Table
 
 SHOWN_TROUBLES = 20
@@ -50,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
     return EXIT_GOOD if imported.complete else EXIT_INCOMPLETE
 
 
-def _remarks(imported: Imported, *, everything: bool) -> None:
+def _remarks(imported: ImportedLogs, *, everything: bool) -> None:
     """What was lost or odd, on stderr; a long list is cut short (the JSON form has all of it)."""
     if everything:
         return
@@ -66,7 +66,7 @@ def _remarks(imported: Imported, *, everything: bool) -> None:
         remark(f"wrote {run.folder}")
 
 
-def _table(imported: Imported) -> Table:
+def _table(imported: ImportedLogs) -> Table:
     from tvbench.analysis.entries import metric_of
     from tvbench.report.run_table import figure_cell
     from tvbench.report.table import Cell, Column, Table
@@ -118,7 +118,7 @@ def _logged_text(counterpart: str, logged: Mapping[str, Any]) -> str:
     return f"{name} {sum(values[name]) / len(values[name]):.4f}"
 
 
-def _record(imported: Imported) -> dict[str, Any]:
+def _record(imported: ImportedLogs) -> dict[str, Any]:
     from tvbench.runs import codec
 
     return {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tvbench.checkpoints.corrections import UnknownScale
-    from tvbench.checkpoints.importing import Imported
+    from tvbench.checkpoints.importing import ImportedCheckpoint
     from tvbench.doctor.findings import Examination
     from tvbench.types import ModelCard
 
@@ -113,7 +113,7 @@ def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     return EXIT_INCOMPLETE if found.wrong else EXIT_GOOD
 
 
-def _looked_at(done: Imported, copy: ModelCard, *, quick: bool) -> Examination:
+def _looked_at(done: ImportedCheckpoint, copy: ModelCard, *, quick: bool) -> Examination:
     """What is still wrong with a copy. That a legacy one is not scaled is what was asked for."""
     from dataclasses import replace
 
@@ -133,7 +133,7 @@ def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool
     return next((EngineError(one.message, one.fix) for one in found if one.code == "image-scale-unknown"), error)
 
 
-def _print_imported(card: ModelCard, done: Imported, found: Examination) -> None:
+def _print_imported(card: ModelCard, done: ImportedCheckpoint, found: Examination) -> None:
     from tvbench.checkpoints.importing import MEANING
     from tvbench.cli.doctor import lines_of
 

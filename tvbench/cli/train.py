@@ -17,7 +17,7 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 from tvbench.safety.visible import visible
 
 if TYPE_CHECKING:
-    from tvbench.train.plan import Plan, StagePlan
+    from tvbench.train.plan import StagePlan, TrainingPlan
     from tvbench.train.stages import Recipe
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -344,7 +344,7 @@ def _amount(count: float) -> str:
     return f"{count / 1e9:.2f} B" if count >= 1e9 else f"{count / 1e6:.2f} M"
 
 
-def _notes(plan: Plan) -> list[str]:
+def _notes(plan: TrainingPlan) -> list[str]:
     machine, count, hours = plan.machine, plan.parameters, plan.gpu_hours
     if hours is None:
         sums = "how many GPU hours in all is not known"

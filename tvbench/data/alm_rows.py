@@ -9,7 +9,7 @@ from typing import Any
 
 from tvbench.data.authoring import text_of
 from tvbench.data.options import paper_options, parse_options
-from tvbench.data.true_false import Answered
+from tvbench.data.true_false import AnsweredQuestion
 from tvbench.languages import is_language, language
 
 PICTURE_COLUMNS = ("file_name", "image")
@@ -59,9 +59,9 @@ class Question:
     cluster: str
 
     @property
-    def answered(self) -> Answered:
+    def answered(self) -> AnsweredQuestion:
         """The right answer as the parser of true and false takes it."""
-        return Answered(self.code, self.answer, self.english_answer)
+        return AnsweredQuestion(self.code, self.answer, self.english_answer)
 
     @property
     def unparsed(self) -> bool:

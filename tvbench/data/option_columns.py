@@ -51,7 +51,7 @@ OPTION_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class OptionColumns:
     """The data's column of each role, "" where there is none; `options` are one column or several."""
 
     question: str
@@ -62,7 +62,7 @@ class Columns:
     category: str = ""
 
 
-def find_columns(task: str, columns: Collection[str], settings: Mapping[str, Any], where: str) -> Columns:
+def find_columns(task: str, columns: Collection[str], settings: Mapping[str, Any], where: str) -> OptionColumns:
     """The columns by the settings `column.ROLE` of `task`, else by common names.
 
     Raises UsageError that names the columns found and the settings to give.
@@ -86,7 +86,9 @@ def find_columns(task: str, columns: Collection[str], settings: Mapping[str, Any
             f" columns found: {', '.join(columns)}",
             "say it with " + " ".join(f"--set {task}.column.{role}=NAME" for role in missing),
         )
-    return Columns(chosen["question"], chosen["answer"], chosen["video"], options, chosen["id"], chosen["category"])
+    return OptionColumns(
+        chosen["question"], chosen["answer"], chosen["video"], options, chosen["id"], chosen["category"]
+    )
 
 
 def _plain(column: str) -> str:
@@ -108,7 +110,7 @@ LABEL = re.compile(r"\s*[(\[]?([A-Ja-j])\s*[).:\]\uff0e\u3001\uff09\uff1a]\s*")
 ANSWER_LETTER = re.compile(r"\s*[(\[]?([A-Ja-j])\s*(?:[).:\]\uff0e\u3001\uff09\uff1a].*)?", re.DOTALL)
 
 
-def options_in(row: Mapping[str, Any], columns: Columns, question: str) -> tuple[str, tuple[str, ...]]:
+def options_in(row: Mapping[str, Any], columns: OptionColumns, question: str) -> tuple[str, tuple[str, ...]]:
     """(the question without its options, the options without their letters). Raises ValueError without options."""
     if len(columns.options) > 1:
         found = [text_of(row.get(column)).strip() for column in columns.options]

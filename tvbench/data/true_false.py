@@ -26,7 +26,7 @@ Words: TypeAlias = Mapping[tuple[str, bool], str]
 """What (language code, True or False) is called in that language; both of a language or none."""
 
 
-class Answered(NamedTuple):
+class AnsweredQuestion(NamedTuple):
     """The right answer of one true/false question: in the language of `code`, and in English."""
 
     code: str
@@ -34,7 +34,7 @@ class Answered(NamedTuple):
     english: str
 
 
-def polarity(answered: Answered) -> bool | None:
+def polarity(answered: AnsweredQuestion) -> bool | None:
     """Whether the right answer is True, read from the English version first. None: neither says."""
     match = TRUE_OR_FALSE.match(answered.english) or TRUE_OR_FALSE.match(answered.answer)
     return None if match is None else match["true"] is not None
@@ -47,7 +47,7 @@ def first_words(answer: str) -> str:
     return words if 0 < len(words.split()) <= LONGEST_WORDS else ""
 
 
-def learn_words(answers: Iterable[Answered]) -> dict[tuple[str, bool], str]:
+def learn_words(answers: Iterable[AnsweredQuestion]) -> dict[tuple[str, bool], str]:
     """The most frequent beginnings, per language, where a language has one for both and they differ."""
     counts: defaultdict[tuple[str, bool], Counter[str]] = defaultdict(Counter)
     for answered in answers:
@@ -63,7 +63,7 @@ def learn_words(answers: Iterable[Answered]) -> dict[tuple[str, bool], str]:
     }
 
 
-def options_of(answered: Answered, words: Words) -> tuple[tuple[str, str], int]:
+def options_of(answered: AnsweredQuestion, words: Words) -> tuple[tuple[str, str], int]:
     """((the word for True, the word for False), the index of the right one). Raises ValueError where the answer
     says neither."""
     value = polarity(answered)

@@ -21,7 +21,7 @@ from tvbench.errors import EngineError, UsageError
 from tvbench.types import ModelCard
 
 if TYPE_CHECKING:
-    from tvbench.doctor.sight import Sight
+    from tvbench.doctor.sight import PictureLosses
 
 FATAL = frozenset(
     {"image-token", "video-token", "tensors", "own-head", "no-processor", "no-grids", "template-refuses", "not-finite"}
@@ -138,7 +138,7 @@ def _measure(
     findings: list[Finding],
     remarks: list[str],
     whole: Whole | str,
-) -> Sight | None:
+) -> PictureLosses | None:
     """Everything that needs the whole model; what it sees, where that could be measured."""
     from tvbench.doctor.memory import without_room
     from tvbench.doctor.numerics import measure, measure_vllm, see, vllm_is_installed

@@ -24,7 +24,7 @@ from tvbench.checkpoints.small_files import tower_sides
 from tvbench.data.media.clips import Clip
 from tvbench.doctor.asking import Scores, prepared_prompt, scores
 from tvbench.doctor.findings import Finding, importing
-from tvbench.doctor.sight import Sight, measure_sight
+from tvbench.doctor.sight import PictureLosses, measure_sight
 from tvbench.engines.protocol import Prepared
 from tvbench.engines.sampling import soft_cap
 from tvbench.engines.transformers import TransformersEngine, append_right, load_model
@@ -43,7 +43,7 @@ FRAMES = 4
 class Measured:
     """What came out. `ours` are the scores of the transformers engine; `sight` is None where it was not measured."""
 
-    sight: Sight | None = None
+    sight: PictureLosses | None = None
     findings: list[Finding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     ours: Scores = field(default_factory=dict)
@@ -63,7 +63,7 @@ def prompts(config: dict[str, Any]) -> list[Prepared]:
     return made
 
 
-def see(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Sight:
+def see(folder: Path, card: ModelCard, *, dtype: str | None = None) -> PictureLosses:
     """What the model sees in our transformers engine. Raises EngineError when it cannot load the model."""
     engine = TransformersEngine(folder, card, dtype=dtype)
     sight = measure_sight(engine, tower_sides(read_config(folder))[0])

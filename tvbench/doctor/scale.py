@@ -24,7 +24,7 @@ from tvbench.checkpoints.small_files import tower_sides
 from tvbench.checkpoints.tensors import EMBEDDING, SCALED, Weights
 from tvbench.doctor.findings import Finding
 from tvbench.doctor.pictures import captioned
-from tvbench.doctor.sight import Sight
+from tvbench.doctor.sight import PictureLosses
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 
@@ -109,7 +109,7 @@ def _figure(value: float) -> str:
 
 
 def check_scale(
-    folder: Path, config: dict[str, Any], card: ModelCard, sizes: Sizes, sight: Sight | None
+    folder: Path, config: dict[str, Any], card: ModelCard, sizes: Sizes, sight: PictureLosses | None
 ) -> tuple[Finding | None, list[str]]:
     """What is wrong with what the checkpoint says of its scale, and the measurements that were not told with it.
 
@@ -134,7 +134,7 @@ def check_scale(
     return Finding("error", "image-scale-measured", message, fix), []
 
 
-def _verdict(declared: State, sizes: Sizes, sight: Sight | None) -> State | None:
+def _verdict(declared: State, sizes: Sizes, sight: PictureLosses | None) -> State | None:
     """What was measured; None where the two measurements contradict each other, or say nothing."""
     power = next(power for power, state in STATES.items() if state == declared)
     moved = {"as it is": 0, "larger": -1, "smaller": 1}

@@ -32,7 +32,7 @@ Scale = Literal["as it is", "larger", "smaller"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PictureLosses:
     """Losses a token, by picture: with its `own`, with `another`, with its own `larger` and `smaller` by sqrt(hidden).
     `chance` is the loss of one who knows nothing."""
 
@@ -81,7 +81,7 @@ def clearly_lower(losses: Sequence[float], others: Sequence[float]) -> bool:
     return mean(apart) > max(LEAST, SHARE * mean(others), CLEAR * error)
 
 
-def measure_sight(engine: TransformersEngine, tile: int) -> Sight:
+def measure_sight(engine: TransformersEngine, tile: int) -> PictureLosses:
     """The losses of an opened model. Raises EngineError when a prompt fails."""
     pictures = captioned(PICTURES, tile)
     root = math.sqrt(engine.model.config.text_config.hidden_size)
@@ -94,10 +94,10 @@ def measure_sight(engine: TransformersEngine, tile: int) -> Sight:
     with scaled(engine.model, 1 / root):
         smaller = _losses(engine, pictures)
     chance = math.log(engine.model.config.text_config.vocab_size)
-    return Sight(own, _losses(engine, shifted), larger, smaller, chance)
+    return PictureLosses(own, _losses(engine, shifted), larger, smaller, chance)
 
 
-def findings_of(sight: Sight, untrained: bool) -> Iterator[Finding]:
+def findings_of(sight: PictureLosses, untrained: bool) -> Iterator[Finding]:
     """What the losses say is wrong, but for the scale. `untrained`: the text model holds random numbers."""
     if untrained:
         return

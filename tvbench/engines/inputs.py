@@ -30,7 +30,7 @@ OWN_INPUTS = frozenset({"llava_next", "llava_onevision"})
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedRequest:
     """One request, ready to be put into a batch. Pixels are made only in `collate`, to keep the window small.
 
     `length` is the number of prompt tokens: exact where `ids` are given, an estimate otherwise. Requests of one batch
@@ -55,11 +55,11 @@ class Collated:
 class Inputs(Protocol):
     """How one model wants to be asked."""
 
-    def encode(self, prepared: Prepared) -> Encoded:
+    def encode(self, prepared: Prepared) -> EncodedRequest:
         """Raises MediaError when the request cannot be given to this model."""
         ...
 
-    def collate(self, batch: Sequence[Encoded]) -> Collated: ...
+    def collate(self, batch: Sequence[EncodedRequest]) -> Collated: ...
 
 
 def open_inputs(folder: Path, config: dict[str, Any], prompter: Prompter) -> Inputs:
@@ -83,13 +83,13 @@ class TextInputs:
     def __init__(self, prompter: Prompter) -> None:
         self.prompter = prompter
 
-    def encode(self, prepared: Prepared) -> Encoded:
+    def encode(self, prepared: Prepared) -> EncodedRequest:
         if prepared.media:
             raise MediaError("this model takes text only; run the task with --no-image")
         ids = self.prompter.encode(prepared.request.messages, second_bos=prepared.request.second_bos)
-        return Encoded(prepared, len(ids), (), tuple(ids))
+        return EncodedRequest(prepared, len(ids), (), tuple(ids))
 
-    def collate(self, batch: Sequence[Encoded]) -> Collated:
+    def collate(self, batch: Sequence[EncodedRequest]) -> Collated:
         return pad_left(batch, self.prompter.tokenizer)
 
 
@@ -116,7 +116,7 @@ class LlavaInputs:
         )
         self.clips = ClipProcessor(folder, self.tile)
 
-    def encode(self, prepared: Prepared) -> Encoded:
+    def encode(self, prepared: Prepared) -> EncodedRequest:
         ids = self.prompter.encode(prepared.request.messages, second_bos=prepared.request.second_bos)
         images = [medium for medium in prepared.media if not isinstance(medium, Clip)]
         clips = [medium for medium in prepared.media if isinstance(medium, Clip)]
@@ -125,9 +125,9 @@ class LlavaInputs:
             self.video_id: [self.clip_tokens(len(clip.frames)) for clip in clips],
         }
         expanded = expand(ids, {token: sizes for token, sizes in counts.items() if token is not None})
-        return Encoded(prepared, len(expanded), (clip_length(prepared),), tuple(expanded))
+        return EncodedRequest(prepared, len(expanded), (clip_length(prepared),), tuple(expanded))
 
-    def collate(self, batch: Sequence[Encoded]) -> Collated:
+    def collate(self, batch: Sequence[EncodedRequest]) -> Collated:
         import torch
 
         padded = pad_left(batch, self.prompter.tokenizer)
@@ -189,14 +189,14 @@ class ProcessorInputs:
                 f"cannot open the model's processor: {error}", "use --engine vllm, or install what it asks for"
             ) from error
 
-    def encode(self, prepared: Prepared) -> Encoded:
+    def encode(self, prepared: Prepared) -> EncodedRequest:
         text = self.prompter.render(prepared.request.messages, second_bos=prepared.request.second_bos)
         clips = sum(isinstance(medium, Clip) for medium in prepared.media)
         length = len(self.prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
         length += sum(_pixels(medium) for medium in prepared.media) // 784
-        return Encoded(prepared, length, (len(prepared.media) - clips > 0, clips > 0), text=text)
+        return EncodedRequest(prepared, length, (len(prepared.media) - clips > 0, clips > 0), text=text)
 
-    def collate(self, batch: Sequence[Encoded]) -> Collated:
+    def collate(self, batch: Sequence[EncodedRequest]) -> Collated:
         images = [[medium for medium in item.prepared.media if not isinstance(medium, Clip)] for item in batch]
         clips = [[medium.frames for medium in item.prepared.media if isinstance(medium, Clip)] for item in batch]
         given: dict[str, Any] = {}
@@ -253,7 +253,7 @@ def expand(ids: Sequence[int], counts: dict[int, list[int]]) -> list[int]:
     return expanded
 
 
-def pad_left(batch: Sequence[Encoded], tokenizer: Any) -> Collated:
+def pad_left(batch: Sequence[EncodedRequest], tokenizer: Any) -> Collated:
     """`input_ids` and `attention_mask` of shape (rows, longest), padded on the left."""
     import torch
 

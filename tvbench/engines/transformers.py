@@ -24,7 +24,7 @@ from tvbench.checkpoints.corrections import (
 from tvbench.checkpoints.hostile import first_line
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.checkpoints.tensors import weight_files
-from tvbench.engines.inputs import Collated, Encoded, LlavaInputs, ProcessorInputs, has_vision, open_inputs
+from tvbench.engines.inputs import Collated, EncodedRequest, LlavaInputs, ProcessorInputs, has_vision, open_inputs
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.influence import argument_labels, score_arguments
@@ -82,7 +82,7 @@ class TransformersEngine:
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve."""
         while window := self._window(feed):
-            encoded: list[Encoded] = []
+            encoded: list[EncodedRequest] = []
             for prepared in window:
                 item = self._encode(prepared)
                 if isinstance(item, Response):
@@ -109,7 +109,7 @@ class TransformersEngine:
             held += sum(prepared.memory for prepared in taken)
         return window
 
-    def _encode(self, prepared: Prepared) -> Encoded | Response:
+    def _encode(self, prepared: Prepared) -> EncodedRequest | Response:
         try:
             return self.inputs.encode(prepared)
         except (MediaError, ValueError) as error:
@@ -117,7 +117,7 @@ class TransformersEngine:
         except Exception as error:  # noqa: BLE001 - what a processor raises on one picture is that item's failure
             return failed(prepared, _reason(error))
 
-    def _answer(self, batch: list[Encoded]) -> list[Response]:
+    def _answer(self, batch: list[EncodedRequest]) -> list[Response]:
         """Answer a batch; where it breaks, its items are asked one by one, and only the bad ones fail."""
         import torch
 
@@ -136,7 +136,7 @@ class TransformersEngine:
         parts = [batch[start : start + size] for start in range(0, len(batch), size)]
         return [response for part in parts for response in self._answer(part)]
 
-    def _run(self, batch: list[Encoded]) -> list[Response]:
+    def _run(self, batch: list[EncodedRequest]) -> list[Response]:
         started = time.perf_counter()
         collated = self.inputs.collate(batch)
         room = [self.context - length for length in collated.lengths]
@@ -152,7 +152,7 @@ class TransformersEngine:
             return self._score(batch, moved, started)
         return self._generate(batch, moved, room, started)
 
-    def _needed(self, item: Encoded) -> int:
+    def _needed(self, item: EncodedRequest) -> int:
         """Tokens that must fit after the prompt."""
         continuation = item.prepared.request.continuation
         return 1 if continuation is None else len(self.prompter.continuation(continuation))
@@ -161,7 +161,7 @@ class TransformersEngine:
         return f"the prompt of {length} tokens does not fit into the model's context of {self.context}"
 
     def _generate(
-        self, batch: list[Encoded], collated: Collated, room: Sequence[int], started: float
+        self, batch: list[EncodedRequest], collated: Collated, room: Sequence[int], started: float
     ) -> list[Response]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -206,7 +206,7 @@ class TransformersEngine:
             )
         return responses
 
-    def _score(self, batch: list[Encoded], collated: Collated, started: float) -> list[Response]:
+    def _score(self, batch: list[EncodedRequest], collated: Collated, started: float) -> list[Response]:
         """Log-probabilities of each row's continuation, appended on the right of the left-padded prompts."""
         import torch
 
@@ -245,14 +245,14 @@ class TransformersEngine:
 # ── Batches ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def batches(items: Sequence[Encoded], size: int) -> Iterator[list[Encoded]]:
+def batches(items: Sequence[EncodedRequest], size: int) -> Iterator[list[EncodedRequest]]:
     """Items that may share a batch, longest first (so that too little memory shows early)."""
 
-    def group(item: Encoded) -> tuple[bool, tuple[int, ...]]:
+    def group(item: EncodedRequest) -> tuple[bool, tuple[int, ...]]:
         return item.prepared.request.continuation is not None, item.kind
 
     ordered = sorted(items, key=lambda item: (group(item), -item.length))
-    batch: list[Encoded] = []
+    batch: list[EncodedRequest] = []
     for item in ordered:
         if batch and (len(batch) == size or group(item) != group(batch[0])):
             yield batch

@@ -50,7 +50,7 @@ PARENT_FOLDERS = frozenset({"trained_model_dir", "checkpoint", "hf", "model", "f
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class LogTrouble:
     """Something in the logs that a person should know. `lost`: a row or a file could not be used."""
 
     where: str
@@ -117,7 +117,7 @@ class Logs:
     """What a folder held."""
 
     models: tuple[ModelLogs, ...]
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[LogTrouble, ...]
 
 
 def read_logs(folder: Path) -> Logs:
@@ -130,13 +130,13 @@ def read_logs(folder: Path) -> Logs:
             f"no *{RESULTS_SUFFIX} below {folder}", "give the folder that lmms-eval wrote to (--output_path)"
         )
     models: dict[str, ModelLogs] = {}
-    troubles: list[Trouble] = []
+    troubles: list[LogTrouble] = []
     used: set[Path] = set()
     for path in files:
         try:
             data = read_results(path)
         except ValueError as error:
-            troubles.append(Trouble(str(path), f"cannot be read ({error})", lost=True))
+            troubles.append(LogTrouble(str(path), f"cannot be read ({error})", lost=True))
             continue
         identity, backend = model_identity(data, path)
         model = models.setdefault(identity, ModelLogs(identity, backend))
@@ -147,7 +147,7 @@ def read_logs(folder: Path) -> Logs:
             _keep_latest(model, log, troubles)
     orphans = sorted({path for path in folder.rglob("*_samples_*.jsonl") if path.is_file()} - used)
     troubles += [
-        Trouble(str(path), "belongs to no readable results file, and was left out", lost=True) for path in orphans
+        LogTrouble(str(path), "belongs to no readable results file, and was left out", lost=True) for path in orphans
     ]
     return Logs(tuple(models.values()), tuple(troubles))
 
@@ -200,7 +200,7 @@ def harness_version(data: Mapping[str, Any]) -> str:
     return str(version or (f"git-{commit}" if commit else "unknown"))
 
 
-def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[Trouble]) -> None:
+def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[LogTrouble]) -> None:
     """One log a task: the one with answers before one without, else the later one."""
     before = model.tasks.get(log.name)
     if before is None:
@@ -210,10 +210,10 @@ def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[Trouble]) -> Non
     model.tasks[log.name] = kept
     same = "with the same answers" if kept.answers_digest() == dropped.answers_digest() else "with other answers"
     what = f"{log.name} was logged twice for this model, {same}; {kept.results} ({kept.date}) is used"
-    troubles.append(Trouble(str(dropped.results), what, lost=False))
+    troubles.append(LogTrouble(str(dropped.results), what, lost=False))
 
 
-def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> Iterable[TaskLog]:
+def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[LogTrouble]) -> Iterable[TaskLog]:
     stamp = path.name.removesuffix(RESULTS_SUFFIX)
     members = _mapping(data.get("group_subtasks"))
     group_of = {
@@ -246,11 +246,11 @@ def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[Trouble]) -> 
         )
 
 
-def _count(value: Any, name: str, path: Path, troubles: list[Trouble]) -> int | None:
+def _count(value: Any, name: str, path: Path, troubles: list[LogTrouble]) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     if not 0 <= value <= MOST_SAMPLES:
-        troubles.append(Trouble(str(path), f"{name}: n-samples is {str(value)[:20]}, which cannot be", lost=True))
+        troubles.append(LogTrouble(str(path), f"{name}: n-samples is {str(value)[:20]}, which cannot be", lost=True))
         return None
     return value
 
@@ -266,7 +266,7 @@ def _samples_file(results: Path, stamp: str, name: str) -> Path | None:
         return None
 
 
-def _read_samples(path: Path, troubles: list[Trouble]) -> tuple[list[LogRow], list[tuple[int, str]]]:
+def _read_samples(path: Path, troubles: list[LogTrouble]) -> tuple[list[LogRow], list[tuple[int, str]]]:
     """The rows by doc_id, and the lines that are none. Of two rows of one doc_id the later counts."""
     rows: dict[int, LogRow] = {}
     bad: list[tuple[int, str]] = []
@@ -279,13 +279,13 @@ def _read_samples(path: Path, troubles: list[Trouble]) -> tuple[list[LogRow], li
                 row = read_row(json_value(line.decode("utf-8", "surrogatepass")), number)
             except ValueError as error:
                 bad.append((number, str(error)))
-                troubles.append(Trouble(f"{path}:{number}", f"not a sample ({error})", lost=True))
+                troubles.append(LogTrouble(f"{path}:{number}", f"not a sample ({error})", lost=True))
                 continue
             repeated += row.doc_id in rows
             rows[row.doc_id] = row
     if repeated:
         what = f"{repeated} samples stand there more than once (a rerun was appended); the last of each is used"
-        troubles.append(Trouble(str(path), what, lost=False))
+        troubles.append(LogTrouble(str(path), what, lost=False))
     return [rows[doc_id] for doc_id in sorted(rows)], bad
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from tvbench.analysis.assess import assess
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.interop.join import Joiner, language_of
-from tvbench.interop.lmms_logs import LogRow, Logs, ModelLogs, TaskLog, Trouble, display_name
+from tvbench.interop.lmms_logs import LogRow, Logs, LogTrouble, ModelLogs, TaskLog, display_name
 from tvbench.runs import codec
 from tvbench.runs.keys import content_key, media_of
 from tvbench.runs.lines import json_line
@@ -49,11 +49,11 @@ class ImportedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedLogs:
     """What an import did. `troubles` with `lost` mean that something was not joined."""
 
     runs: tuple[ImportedRun, ...]
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[LogTrouble, ...]
 
     @property
     def complete(self) -> bool:
@@ -66,7 +66,7 @@ class _Contents:
 
     pairs: list[tuple[str, Item, tuple[str, ...]]] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[LogTrouble] = field(default_factory=list)
     ids: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, log: TaskLog, identity: str, number: str, item: Item, response: Response) -> None:
@@ -88,7 +88,7 @@ class _Contents:
 
 def import_logs(
     logs: Logs, results: Path, tasks: Mapping[str, Task], *, name: str | None = None, data: Path | None = None
-) -> Imported:
+) -> ImportedLogs:
     """Write one run a model below `results`. Raises UsageError when `name` is given for several models, StoreError
     when a run cannot be written."""
     if name is not None and len(logs.models) > 1:
@@ -104,7 +104,7 @@ def import_logs(
         run, found = _import_model(model, shown, results, tasks, joiner)
         runs.append(run)
         troubles.extend(found)
-    return Imported(tuple(runs), tuple(troubles))
+    return ImportedLogs(tuple(runs), tuple(troubles))
 
 
 def adapter_for(log_name: str, tasks: Mapping[str, Task]) -> Task | None:
@@ -119,13 +119,13 @@ def adapter_for(log_name: str, tasks: Mapping[str, Task]) -> Task | None:
     return None
 
 
-def identical_outputs(models: Sequence[ModelLogs]) -> list[Trouble]:
+def identical_outputs(models: Sequence[ModelLogs]) -> list[LogTrouble]:
     """Pairs of models that gave the same answers, byte for byte: probably one model under two names."""
     digests = [
         {task: (log.answers_digest(), len(log.rows)) for task, log in model.tasks.items() if log.rows}
         for model in models
     ]
-    found: list[Trouble] = []
+    found: list[LogTrouble] = []
     for (first, one), (second, other) in combinations(zip(models, digests, strict=True), 2):
         equal = [f"{task} ({one[task][1]} rows)" for task in one if one[task] == other.get(task)]
         if equal:
@@ -133,7 +133,7 @@ def identical_outputs(models: Sequence[ModelLogs]) -> list[Trouble]:
                 f"byte-identical answers under the name {second.identity} in {', '.join(equal)}: "
                 "probably one model under two names"
             )
-            found.append(Trouble(first.identity, what, lost=False))
+            found.append(LogTrouble(first.identity, what, lost=False))
     return found
 
 
@@ -148,7 +148,7 @@ def _display_names(models: Sequence[ModelLogs], name: str | None) -> list[str]:
 
 def _import_model(
     model: ModelLogs, shown: str, results: Path, tasks: Mapping[str, Task], joiner: Joiner
-) -> tuple[ImportedRun, list[Trouble]]:
+) -> tuple[ImportedRun, list[LogTrouble]]:
     contents = _Contents()
     by_task: dict[str, list[TaskLog]] = {}
     unread: dict[str, list[TaskLog]] = {}
@@ -163,7 +163,9 @@ def _import_model(
         entries.append(_join_task(tasks[task_name], some, model, shown, joiner, contents))
     for group, some in unread.items():
         entries.append(_logged_entry(group, some, shown, model))
-        contents.troubles.append(Trouble(shown, f"no task here reads {group}: its logged figures are kept", lost=False))
+        contents.troubles.append(
+            LogTrouble(shown, f"no task here reads {group}: its logged figures are kept", lost=False)
+        )
     folder = results / f"{shown}--lmms-eval-{_short(model.identity, shown, *sorted(model.tasks))}"
     _write(folder, model, shown, entries, contents)
     return ImportedRun(shown, folder, tuple(assess(RunFolder(folder)))), contents.troubles
@@ -225,14 +227,14 @@ def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joi
             RecursionError,
         ) as error:
             reason = f"doc_id {row.doc_id} could not be joined ({_reason(error)})"
-            contents.troubles.append(Trouble(_where(log, row), reason, lost=True))
+            contents.troubles.append(LogTrouble(_where(log, row), reason, lost=True))
             lost.append((str(row.doc_id), reason))
             continue
         if note and note not in notes:
             notes.append(note)
-            contents.troubles.append(Trouble(log.name, note, lost=False))
+            contents.troubles.append(LogTrouble(log.name, note, lost=False))
         if row.text is None:
-            contents.troubles.append(Trouble(_where(log, row), f"doc_id {row.doc_id} has no answer", lost=True))
+            contents.troubles.append(LogTrouble(_where(log, row), f"doc_id {row.doc_id} has no answer", lost=True))
         error_text = "no answer was logged" if row.text is None else None
         contents.add(log, identity, str(row.doc_id), item, Response("", text=row.text, error=error_text, extra=extra))
     missing = max(0, (log.expected or 0) - len(log.rows) - len(log.bad_lines))
@@ -240,7 +242,7 @@ def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joi
         file = str(log.samples or log.results)
         what = f"{missing} of {log.expected} samples are not there"
         contents.troubles.append(
-            Trouble(file, f"no samples file for {log.name}: {what}" if log.samples is None else what, lost=True)
+            LogTrouble(file, f"no samples file for {log.name}: {what}" if log.samples is None else what, lost=True)
         )
         lost += [(f"missing {number}", "not in the samples file") for number in range(1, missing + 1)]
     for number, reason in lost:

@@ -23,7 +23,7 @@ TELL = "What does the clip show, one after the other? Answer in {}."
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class Story:
     """What a clip shows: things in the order in which they come, or one that moves towards `side`."""
 
     film: Film
@@ -32,7 +32,7 @@ class Clip:
     level: Level
 
 
-def draw(rng: random.Random, level: Level) -> Clip:
+def draw(rng: random.Random, level: Level) -> Story:
     """A movement, or one to four things, each alone; half of the clips are one, half the other."""
     nouns = NOUNS[: level.nouns]
     noun = rng.choice(nouns)
@@ -41,14 +41,14 @@ def draw(rng: random.Random, level: Level) -> Clip:
         side = rng.choice(SIDES)
         beside = others(rng, min(rng.randint(*level.others), 1), [first], nouns)
         film = in_a_lane(rng, [first, *beside], side, rng.randrange(2), level)
-        return Clip(film, (first, *beside), side, level)
+        return Story(film, (first, *beside), side, level)
     things = (first, *others(rng, rng.randrange(OPTIONS), [first], nouns))
-    return Clip(one_by_one(rng, things, level), things, None, level)
+    return Story(one_by_one(rng, things, level), things, None, level)
 
 
 def exchanges(
     rng: random.Random,
-    clip: Clip,
+    clip: Story,
     languages: Sequence[str],
     count: int,
     protocols: Sequence[str],
@@ -68,7 +68,7 @@ class Following:
     """What an exchange is made of."""
 
     rng: random.Random
-    clip: Clip
+    clip: Story
     code: str
     protocol: str
 

@@ -46,7 +46,7 @@ TRIES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PictureContent:
     """What a picture shows: things and their cells (indices into PLACES), none for a thing that fills it."""
 
     things: tuple[Thing, ...]
@@ -62,7 +62,7 @@ class Sight:
         return arrange(rng, self.things, self.level, self.cells)
 
 
-def draw(rng: random.Random, level: Level) -> Sight:
+def draw(rng: random.Random, level: Level) -> PictureContent:
     """One thing, or as many as the level has, or one several times."""
     nouns = NOUNS[: level.nouns]
     noun = rng.choice(SENSE_NOUNS) if rng.random() < AMBIGUOUS else rng.choice(nouns)
@@ -73,13 +73,13 @@ def draw(rng: random.Random, level: Level) -> Sight:
         plain = [other for other in nouns if other != english_word(noun)]
         things = [first, *others(rng, rng.randint(*level.others), [first], plain)]
     if len(things) == 1 and rng.random() < ALONE:
-        return Sight((first,), (), level)
-    return Sight(tuple(things), tuple(rng.sample(range(len(PLACES)), len(things))), level)
+        return PictureContent((first,), (), level)
+    return PictureContent(tuple(things), tuple(rng.sample(range(len(PLACES)), len(things))), level)
 
 
 def exchanges(
     rng: random.Random,
-    sight: Sight,
+    sight: PictureContent,
     languages: Sequence[str],
     count: int,
     protocols: Sequence[str],
@@ -91,7 +91,7 @@ def exchanges(
     """
     makers = KINDS | ASIDE
     return several(
-        rng, count, kinds, lambda kind: makers[kind](Asking(rng, sight, rng.choice(languages), rng.choice(protocols)))
+        rng, count, kinds, lambda kind: makers[kind](Material(rng, sight, rng.choice(languages), rng.choice(protocols)))
     )
 
 
@@ -109,7 +109,7 @@ def several(
     return list(found)
 
 
-def told(rng: random.Random, sight: Sight, code: str) -> str:
+def told(rng: random.Random, sight: PictureContent, code: str) -> str:
     """The picture in words: a sentence, or what is in its four cells, row by row or by their names."""
     say = grammar(code)
     if not sight.cells:
@@ -131,11 +131,11 @@ def offered(question: str, options: Sequence[str], right: str, say: Grammar, pro
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Material:
     """What an exchange is made of."""
 
     rng: random.Random
-    sight: Sight
+    sight: PictureContent
     code: str
     protocol: str
 
@@ -162,7 +162,7 @@ class Asking:
         return offered(self.say.ask_whether(statement), options, options[0 if right else 1], self.say, self.protocol)
 
 
-def colour_choice(asking: Asking) -> Exchange | None:
+def colour_choice(asking: Material) -> Exchange | None:
     """Which colour has the star?"""
     thing, say = asking.thing, asking.say
     wrong = asking.rng.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
@@ -171,13 +171,13 @@ def colour_choice(asking: Asking) -> Exchange | None:
     )
 
 
-def colour_short(asking: Asking) -> Exchange | None:
+def colour_short(asking: Material) -> Exchange | None:
     """The same, in words."""
     say = asking.say
     return f"{say.ask_colour(asking.thing.noun)}\n{say.briefly}", say.colour_answers(asking.thing.colour)[0]
 
 
-def thing_choice(asking: Asking) -> Exchange | None:
+def thing_choice(asking: Material) -> Exchange | None:
     """What is red?"""
     thing, say = asking.thing, asking.say
     possible = [
@@ -191,7 +191,7 @@ def thing_choice(asking: Asking) -> Exchange | None:
     return asking.choice(say.ask_thing(thing.colour), [say.word(noun) for noun in wrong], say.word(thing.noun))
 
 
-def place_choice(asking: Asking) -> Exchange | None:
+def place_choice(asking: Material) -> Exchange | None:
     """Where is the red star?"""
     sight, say = asking.sight, asking.say
     if not sight.cells or sight.things.count(asking.thing) > 1:
@@ -201,14 +201,14 @@ def place_choice(asking: Asking) -> Exchange | None:
     return asking.choice(say.ask_place(asking.thing), wrong, say.places[right])
 
 
-def colour_truth(asking: Asking) -> Exchange | None:
+def colour_truth(asking: Material) -> Exchange | None:
     """The star is red."""
     thing, right = asking.thing, asking.rng.random() < 0.5
     said = thing if right else Thing(thing.noun, asking.rng.choice(seen_colours(thing.noun, {thing.colour})))
     return asking.truth(asking.say.tells_colour(said), right)
 
 
-def relation_truth(asking: Asking) -> Exchange | None:
+def relation_truth(asking: Material) -> Exchange | None:
     """The red star is to the left of the blue circle."""
     sight, rng = asking.sight, asking.rng
     if len(sight.distinct) != 2 or len(sight.things) != 2:
@@ -222,7 +222,7 @@ def relation_truth(asking: Asking) -> Exchange | None:
     return asking.truth(asking.say.relates(sight.things[one], side, sight.things[other]), right)
 
 
-def count_short(asking: Asking) -> Exchange | None:
+def count_short(asking: Material) -> Exchange | None:
     """How many stars are there?"""
     say, sight = asking.say, asking.sight
     if not sight.cells:
@@ -230,19 +230,19 @@ def count_short(asking: Asking) -> Exchange | None:
     return f"{say.ask_count(asking.thing.noun)}\n{say.briefly}", str(sight.things.count(asking.thing))
 
 
-def caption(asking: Asking) -> Exchange | None:
+def caption(asking: Material) -> Exchange | None:
     """Describe the picture in German."""
     tells = _sentence(asking)
     return None if tells is None else (DESCRIBE.format(language(asking.code).name), tells(asking.say))
 
 
-def translation(asking: Asking) -> Exchange | None:
+def translation(asking: Material) -> Exchange | None:
     """Translate this caption of the picture."""
     tells = _sentence(asking)
     return None if tells is None else _translated(asking, tells)
 
 
-def other_translation(asking: Asking) -> Exchange | None:
+def other_translation(asking: Material) -> Exchange | None:
     """Translate a caption that the picture does not show. What a word means in any picture is in the source: one that
     learns from true captions only may copy the picture's thing, and then takes a held-out one for its likeness."""
     nouns = [noun for noun in NOUNS[: asking.sight.level.nouns] if noun != english_word(asking.thing.noun)]
@@ -251,14 +251,14 @@ def other_translation(asking: Asking) -> Exchange | None:
     return _translated(asking, lambda say: say.shows(thing))
 
 
-def _translated(asking: Asking, tells: Callable[[Grammar], str]) -> Exchange | None:
+def _translated(asking: Material, tells: Callable[[Grammar], str]) -> Exchange | None:
     if asking.code == "en":
         return None
     source = tells(grammar("en"))
     return prompts.TRANSLATE.format(language=language(asking.code).name, source=source), tells(asking.say)
 
 
-def _sentence(asking: Asking) -> Callable[[Grammar], str] | None:
+def _sentence(asking: Material) -> Callable[[Grammar], str] | None:
     """A sentence that the tasks' captions have, and that is true of the picture."""
     sight, rng = asking.sight, asking.rng
     first = sight.things[0]
@@ -276,7 +276,7 @@ def _sentence(asking: Asking) -> Callable[[Grammar], str] | None:
     return lambda say: say.joins(here, there)
 
 
-KINDS: dict[str, Callable[[Asking], Exchange | None]] = {
+KINDS: dict[str, Callable[[Material], Exchange | None]] = {
     "colour-choice": colour_choice,
     "colour-short": colour_short,
     "thing-choice": thing_choice,
@@ -287,5 +287,5 @@ KINDS: dict[str, Callable[[Asking], Exchange | None]] = {
     "caption": caption,
     "translation": translation,
 }
-ASIDE: dict[str, Callable[[Asking], Exchange | None]] = {"other-translation": other_translation}
+ASIDE: dict[str, Callable[[Material], Exchange | None]] = {"other-translation": other_translation}
 """Kinds that are not about the picture: only where they are asked for."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.analysis.grounding import Row, TaskGrounding
+from tvbench.analysis.grounding import GroundingRow, TaskGrounding
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import metric
@@ -53,7 +53,7 @@ def is_left_out(code: str, trained: Collection[str]) -> bool:
     return bool(trained) and code not in trained
 
 
-def _line(row: Row, languages: Sequence[str]) -> tuple[Cell, ...]:
+def _line(row: GroundingRow, languages: Sequence[str]) -> tuple[Cell, ...]:
     shown = metric(row.metric)
     chance = Cell("–", value="") if row.chance is None else Cell(shown.text(row.chance, decimals=0), value=row.chance)
     overall = row.overall

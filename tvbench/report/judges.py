@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tvbench.graders.judge.calibration import Agreement, Corrected, agree, check, corrected
-from tvbench.graders.judge.record import Judge, Verdict
+from tvbench.graders.judge.record import Judge, JudgeVerdict
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import percent
 
@@ -50,7 +50,7 @@ class Quality:
     check: Agreement | None
 
 
-def qualities(by_task: Mapping[str, Sequence[Verdict]]) -> list[Quality]:
+def qualities(by_task: Mapping[str, Sequence[JudgeVerdict]]) -> list[Quality]:
     """All languages of each task together, then one by one."""
     found: list[Quality] = []
     for task, verdicts in by_task.items():
@@ -63,7 +63,7 @@ def qualities(by_task: Mapping[str, Sequence[Verdict]]) -> list[Quality]:
     return found
 
 
-def _quality(task: str, language: str, verdicts: Sequence[Verdict]) -> Quality:
+def _quality(task: str, language: str, verdicts: Sequence[JudgeVerdict]) -> Quality:
     opened = [one for one in verdicts if one.case.truth is None]
     exact = [one for one in verdicts if one.case.truth is not None]
     scores = [one.reading.score for one in opened if one.reading.score is not None]
@@ -116,7 +116,7 @@ def _agreement_cells(one: Agreement | None, *, with_correlation: bool) -> tuple[
     return (*cells, Cell(bias, value=one.bias), Cell(one.direction))
 
 
-def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[Verdict]]]]) -> Table | None:
+def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[JudgeVerdict]]]]) -> Table | None:
     """Every two judges on the answers that both have scored; None with fewer than two judges."""
     rows: list[tuple[Cell, ...]] = []
     for place, (first, some) in enumerate(judges):

@@ -124,12 +124,12 @@ def yaml_value(text: str, *, twice: bool = False) -> Any:
         raise ValueError("; ".join(line.strip() for line in str(error).splitlines()[:4])) from error
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         # What PyYAML's constructors raise for values that do not fit their tag: `!!bool x`, `!!int ""`, 2026-13-45.
-        if isinstance(error, Refused):
+        if isinstance(error, OutOfBounds):
             raise
         raise ValueError(f"a value does not fit its type ({type(error).__name__}: {str(error)[:80]})") from error
 
 
-class Refused(ValueError):
+class OutOfBounds(ValueError):
     """Well-formed, but not within the bounds."""
 
 
@@ -143,7 +143,7 @@ class _Frame:
     def add(self, weight: int, key: str | None, *, twice: bool) -> None:
         if self.keyed and self.places % 2 == 0 and key is not None and key != "<<":
             if key in self.keys and not twice:
-                raise Refused(f"the key {key[:60]!r} is given twice")
+                raise OutOfBounds(f"the key {key[:60]!r} is given twice")
             self.keys.add(key)
         self.places, self.weight = self.places + 1, self.weight + weight
 
@@ -159,7 +159,7 @@ def _check_events(events: Any, *, twice: bool) -> None:
         if isinstance(event, kinds.CollectionStartEvent):
             frames.append(_Frame(event, keyed=isinstance(event, kinds.MappingStartEvent)))
             if len(frames) > DEEPEST:
-                raise Refused(f"it is nested more than {DEEPEST} levels deep")
+                raise OutOfBounds(f"it is nested more than {DEEPEST} levels deep")
             continue
         if isinstance(event, kinds.CollectionEndEvent):
             done = frames.pop()
@@ -167,7 +167,7 @@ def _check_events(events: Any, *, twice: bool) -> None:
         elif isinstance(event, kinds.AliasEvent):
             named = str(event.anchor)
             if any(frame.anchor == named for frame in frames):
-                raise Refused(f"the anchor {named[:60]} holds itself")
+                raise OutOfBounds(f"the anchor {named[:60]} holds itself")
             anchor, weight = None, known.get(named, 1)
         elif isinstance(event, kinds.ScalarEvent):
             anchor, weight, key = event.anchor, 1, event.value
@@ -178,4 +178,4 @@ def _check_events(events: Any, *, twice: bool) -> None:
         if frames:
             frames[-1].add(weight, key, twice=twice)
         if weight > MOST_NODES or (frames and frames[-1].weight > MOST_NODES):
-            raise Refused(f"its aliases and values stand for more than {MOST_NODES:,} values")
+            raise OutOfBounds(f"its aliases and values stand for more than {MOST_NODES:,} values")

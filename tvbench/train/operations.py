@@ -14,7 +14,7 @@ from tvbench.train.shapes import forward_operations
 from tvbench.train.stages import ModelPlan, Stage
 
 
-class Counted(Protocol):
+class CountedBatch(Protocol):
     """What is counted of a micro-batch: rows of each sample, and tiles (or frames) that the tower sees."""
 
     @property
@@ -33,7 +33,7 @@ def sample_operations(model: ModelPlan, stage: Stage, rows: float, patches: floa
     return (2 + again + ("text" in stage.rates)) * forward_operations(model, rows, patches)
 
 
-def batch_operations(model: ModelPlan, stage: Stage, batch: Counted) -> float:
+def batch_operations(model: ModelPlan, stage: Stage, batch: CountedBatch) -> float:
     """Of a micro-batch, padding not counted."""
     patches = batch.tiles * (model.image_size // model.patch_size) ** 2
     return sample_operations(model, stage, 0, patches) + sum(

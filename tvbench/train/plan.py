@@ -57,7 +57,7 @@ class StagePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """A recipe, estimated."""
 
     recipe: str
@@ -75,13 +75,15 @@ class Plan:
         return None if None in hours else sum(hour for hour in hours if hour is not None)
 
 
-def make_plan(recipe: Recipe, machine: Machine, output: Path, *, only: int | None = None) -> Plan:
+def make_plan(recipe: Recipe, machine: Machine, output: Path, *, only: int | None = None) -> TrainingPlan:
     """The plan of a recipe, or of its stage `only`. Raises UsageError where sizes are missing, or a batch does not
     divide among the GPUs."""
     chosen = [stage for stage in recipe.stages if only is None or stage.number == only]
     counted = parameters(recipe.model)
     stages = tuple(plan_stage(recipe.model, counted, stage, machine) for stage in chosen)
-    return Plan(recipe.name, recipe.size, recipe.variants, machine, counted, stages, tuple(files(recipe, output, only)))
+    return TrainingPlan(
+        recipe.name, recipe.size, recipe.variants, machine, counted, stages, tuple(files(recipe, output, only))
+    )
 
 
 def even_gpus(recipe: Recipe) -> int:

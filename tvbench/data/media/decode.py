@@ -29,7 +29,7 @@ MOST_FRAMES = 100_000_000
 
 
 @dataclass(slots=True)
-class Counted:
+class FirstPass:
     """What a first pass found. `expected`: frames by the header (0: it does not say). `broken`: what went wrong;
     `spoilt`: frames that decoded with errors."""
 
@@ -77,7 +77,7 @@ def decode_clip(data: bytes, name: str, frames: int, size: int | None) -> tuple[
     return clip, tuple(notes)
 
 
-def _shown_size(found: Counted, frames: int, size: int | None, name: str) -> tuple[tuple[int, int] | None, list[str]]:
+def _shown_size(found: FirstPass, frames: int, size: int | None, name: str) -> tuple[tuple[int, int] | None, list[str]]:
     """The (width, height) that frames are resized to (None: as they are), and a note where we chose it."""
     if size is not None:
         return (size, size), []
@@ -88,10 +88,10 @@ def _shown_size(found: Counted, frames: int, size: int | None, name: str) -> tup
     return small, [note]
 
 
-def _count(data: bytes, name: str) -> Counted:
+def _count(data: bytes, name: str) -> FirstPass:
     import av
 
-    found, end = Counted(), None
+    found, end = FirstPass(), None
     try:
         with open_clip(data, name) as file:
             stream = video_stream(file, name)
@@ -107,7 +107,7 @@ def _count(data: bytes, name: str) -> Counted:
     return found
 
 
-def _run_through(file: InputContainer, stream: Any, found: Counted) -> None:
+def _run_through(file: InputContainer, stream: Any, found: FirstPass) -> None:
     """Decode all frames. Other streams' packets tell how far the file goes: a clip's sound may be longer."""
     for packet in file.demux():
         if packet.pts is not None and packet.time_base is not None:
@@ -124,7 +124,7 @@ def _run_through(file: InputContainer, stream: Any, found: Counted) -> None:
             found.spoilt += bool(frame.is_corrupt)
 
 
-def _by_length(found: Counted, end: float) -> int:
+def _by_length(found: FirstPass, end: float) -> int:
     """The number of frames up to `end` seconds, going on as those that are there; 0 where nothing is missing."""
     gap = (found.last - found.first) / (found.present - 1) if found.present > 1 else found.gap
     seen = found.last + gap

@@ -47,7 +47,7 @@ def parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
     schema = file.schema_arrow
     media = [name for name in schema.names if _holds_bytes(schema.field(name).type)]
     plain = [name for name in schema.names if name not in media]
-    cells = Cells(path, folder)
+    cells = MediaCells(path, folder)
     number = 0
     for group in range(file.num_row_groups):
         try:
@@ -72,7 +72,7 @@ def _holds_bytes(kind: Any) -> bool:
     return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
-class Cells:
+class MediaCells:
     """Media cells of one parquet file. The last row group of a column is kept, for reading in order.
 
     Files that a cell only names are looked for beside the parquet file, and then as `media_from` does.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tvbench.engines.openai.messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
-from tvbench.engines.openai.retry import Answered, Caller, Json, Refused, Trouble
+from tvbench.engines.openai.retry import Caller, Json, Refused, Trouble, UsableReply
 from tvbench.engines.openai.server import root_url
 from tvbench.engines.protocol import Prepared
 from tvbench.types import Response
@@ -65,7 +65,7 @@ async def score(caller: Caller, url: str, prepared: Prepared, messages: list[Jso
 
     reply = await caller.post(f"{url}/chat/completions", body, read, dialect.adapt)
     answer, logprobs = reply.value
-    response = to_response(prepared, Answered(answer, reply.attempts), dialect)
+    response = to_response(prepared, UsableReply(answer, reply.attempts), dialect)
     prompt_tokens = None if answer.tokens_in is None else answer.tokens_in - len(scored)
     return replace(
         response,

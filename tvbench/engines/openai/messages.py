@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tvbench.checkpoints.prompt import cut
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
-from tvbench.engines.openai.retry import Answered, Json, Trouble
+from tvbench.engines.openai.retry import Json, Trouble, UsableReply
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError
 from tvbench.types import Media, Request, Response
@@ -249,7 +249,7 @@ def read_chat(reply: Json) -> ChatAnswer:
     )
 
 
-def to_response(prepared: Prepared, reply: Answered[ChatAnswer], dialect: Dialect) -> Response:
+def to_response(prepared: Prepared, reply: UsableReply[ChatAnswer], dialect: Dialect) -> Response:
     """The Response of an answered request, `seconds` left open. Stop strings are cut here too: some servers leave them
     in."""
     answer = reply.value

@@ -68,7 +68,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
+class UsableReply(Generic[T]):
     """A usable reply and the number of tries that it took."""
 
     value: T
@@ -105,7 +105,7 @@ class Caller:
 
     async def post(
         self, url: str, body: Callable[[], Json], read: Callable[[Json], T], adapt: Callable[[Trouble, Json], bool]
-    ) -> Answered[T]:
+    ) -> UsableReply[T]:
         """POST `body()` until `read` accepts the reply (it raises ValueError when it cannot).
 
         After a 400 or 422 `adapt` may change what `body` gives; when it says so, the request is sent again at once.
@@ -123,7 +123,7 @@ class Caller:
                 self.answers += 1
                 self._answered = time.monotonic()
                 self._waited_s = 0.0
-                return Answered(result, attempts)
+                return UsableReply(result, attempts)
             if result.status in (400, 422) and adapt(result, sent):
                 continue
             self._stop_for_all(result)

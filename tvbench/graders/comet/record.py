@@ -62,7 +62,7 @@ class Result:
     error: str | None = None
 
 
-class Record:
+class CometRecord:
     """The scores of one metric (its id, or the name of its files) in one run folder."""
 
     def __init__(self, run: RunFolder, metric: str) -> None:
@@ -116,7 +116,7 @@ class Record:
 class Appender:
     """Adds results to a record, each handed to the operating system at once. Use as a context manager."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: CometRecord) -> None:
         self.path = record.scores
         self._file: IO[bytes] | None = None
 
@@ -171,7 +171,7 @@ def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Respons
     folder = run.path / FOLDER
     sides: list[SideScores] = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        record = Record(run, path.stem)
+        record = CometRecord(run, path.stem)
         models = list(record.models().values())
         if models and (side := _side(models[-1], record.results(), task, answers)) is not None:
             sides.append(side)

@@ -17,7 +17,7 @@ from tvbench.errors import EngineError, UsageError
 from tvbench.graders.comet import worker as comet_worker
 from tvbench.graders.comet.checkpoints import find_checkpoint
 from tvbench.graders.comet.process import SILENCE_S, WorkerError, WorkerProcess
-from tvbench.graders.comet.record import Appender, Model, Record
+from tvbench.graders.comet.record import Appender, CometRecord, Model
 from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.registry.environments import comet_python
 from tvbench.runs.answered import answered
@@ -29,7 +29,7 @@ BATCH_SIZE = 16
 PRECISION = "fp16"
 
 
-class Watch(Protocol):
+class CometWatch(Protocol):
     """Someone who wants to know how the scoring goes."""
 
     def begin(self, total: int, kept: int) -> None:
@@ -53,16 +53,16 @@ class NoWatch:
     """Nobody watches."""
 
     def begin(self, total: int, kept: int) -> None:
-        """See Watch."""
+        """See CometWatch."""
 
     def scored(self) -> None:
-        """See Watch."""
+        """See CometWatch."""
 
     def doing(self, text: str) -> None:
-        """See Watch."""
+        """See CometWatch."""
 
     def note(self, text: str) -> None:
-        """See Watch."""
+        """See CometWatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ class _Sinks:
     """Where results go."""
 
     model: Model
-    record: Record
+    record: CometRecord
     appender: Appender
-    watch: Watch
+    watch: CometWatch
 
 
 def score_run(
@@ -118,7 +118,7 @@ def score_run(
     precision: str = PRECISION,
     silence_s: float = SILENCE_S,
     offline: bool = False,
-    watch: Watch | None = None,
+    watch: CometWatch | None = None,
     worker: Sequence[str] | None = None,
 ) -> CometSummary:
     """Score every answered translation of `run` that has no score yet. `worker` is another program to talk to.
@@ -138,7 +138,7 @@ def score_run(
             "`tvbench tasks` names the translation tasks",
         )
     segments = {one.segment.key(model.identity, precision): one.segment for one in asked if one.segment is not None}
-    record = Record(run, model.metric)
+    record = CometRecord(run, model.metric)
     with RunWriter(record.folder):
         results = record.results()
         missing = {key: one for key, one in segments.items() if key not in results or results[key].score is None}
@@ -236,7 +236,7 @@ def _with_versions(model: Model, ready: Mapping[str, Any]) -> Model:
     return replace(model, class_name=str(ready.get("class", "")), versions=versions)
 
 
-def _summary(record: Record, model: Model, asked: Sequence[Asked], segments: int, work: _Work) -> CometSummary:
+def _summary(record: CometRecord, model: Model, asked: Sequence[Asked], segments: int, work: _Work) -> CometSummary:
     results = record.results()
     scores: dict[tuple[str, str], float] = {}
     for one in asked:

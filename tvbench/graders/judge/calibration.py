@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tvbench.graders.judge.record import Verdict
+from tvbench.graders.judge.record import JudgeVerdict
 from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, half_width, mean
 
 RIGHT = 0.5
@@ -61,7 +61,7 @@ class Corrected:
     exact: int
 
 
-def check(verdicts: Sequence[Verdict]) -> Agreement | None:
+def check(verdicts: Sequence[JudgeVerdict]) -> Agreement | None:
     """Judge against truth, over the verdicts that have both; None without any."""
     pairs = [
         (one.reading.score, one.case.truth, _cluster(one))
@@ -71,7 +71,7 @@ def check(verdicts: Sequence[Verdict]) -> Agreement | None:
     return _agreement(pairs)
 
 
-def agree(first: Sequence[Verdict], second: Sequence[Verdict]) -> Agreement | None:
+def agree(first: Sequence[JudgeVerdict], second: Sequence[JudgeVerdict]) -> Agreement | None:
     """Two judges on the answers that both have scored; bias: first minus second."""
     others = {(one.case.item.task, one.case.item.id): one.reading.score for one in second}
     pairs = [
@@ -106,7 +106,7 @@ def cohen_kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
     return None if expected == 1 else (observed - expected) / (1 - expected)
 
 
-def corrected(open_verdicts: Sequence[Verdict], exact_verdicts: Sequence[Verdict]) -> Corrected | None:
+def corrected(open_verdicts: Sequence[JudgeVerdict], exact_verdicts: Sequence[JudgeVerdict]) -> Corrected | None:
     """The mean of the open answers with the judge's bias on the exact ones taken out.
 
     None without open scores, with fewer than FEWEST exact ones, or where a standard error is not defined.
@@ -137,7 +137,7 @@ def _clip(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def _cluster(verdict: Verdict) -> str:
+def _cluster(verdict: JudgeVerdict) -> str:
     return verdict.case.item.cluster or f"item {verdict.case.item.id}"
 
 

@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgeVerdict:
     """What became of one case: its reading, the replies that it took, or why there is none yet."""
 
     case: Case
@@ -76,14 +76,14 @@ class Judge:
         """The cases of one task's answers, as they were (or would be) asked."""
         return gather(answers, self.rubric, checked=self.checked, seed=self.seed)
 
-    def verdicts(self, answers: Iterable[tuple[Item, Response]], replies: Mapping[str, Response]) -> list[Verdict]:
+    def verdicts(self, answers: Iterable[tuple[Item, Response]], replies: Mapping[str, Response]) -> list[JudgeVerdict]:
         """The verdict on every case of one task; `replies` are the judge's own responses by key."""
         return [settle(case, self.rubric, self.card, replies)[0] for case in self.cases(answers)]
 
 
 def settle(
     case: Case, rubric: Rubric, card: ModelCard, replies: Mapping[str, Response]
-) -> tuple[Verdict, list[PlannedItem]]:
+) -> tuple[JudgeVerdict, list[PlannedItem]]:
     """The first readable reply to `case`, and the requests that led to it, the next one to be sent included."""
     requests: list[PlannedItem] = []
     last = Reading(None)
@@ -92,11 +92,11 @@ def settle(
         requests.append(planned)
         response = replies.get(planned.key)
         if response is None or response.text is None:
-            return Verdict(case, last, attempt, response.error if response else None), requests
+            return JudgeVerdict(case, last, attempt, response.error if response else None), requests
         last = read_reply(response.text, rubric, nonce_of(case, rubric, attempt))
         if last.score is not None:
-            return Verdict(case, last, attempt + 1), requests
-    return Verdict(case, last, MOST_ATTEMPTS), requests
+            return JudgeVerdict(case, last, attempt + 1), requests
+    return JudgeVerdict(case, last, MOST_ATTEMPTS), requests
 
 
 # ── Reading from disk ─────────────────────────────────────────────────────────────────────────────
@@ -163,7 +163,7 @@ def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Respons
     return found
 
 
-def _flags(verdict: Verdict) -> tuple[str, ...]:
+def _flags(verdict: JudgeVerdict) -> tuple[str, ...]:
     if verdict.reading.score is None:
         return (f"judge_{verdict.reading.problem}",) if verdict.reading.problem else ("not_judged",)
     return ("judge_wrong_language",) if verdict.reading.right_language is False else ()

@@ -19,7 +19,7 @@ from typing import Any
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import CHECKED, Case, gather
-from tvbench.graders.judge.record import Verdict, judge_folder, settle
+from tvbench.graders.judge.record import JudgeVerdict, judge_folder, settle
 from tvbench.graders.judge.rubric import Rubric
 from tvbench.graders.judge.spend import Prices, Spend, most, spent
 from tvbench.registry.influence import prompt_label
@@ -186,7 +186,7 @@ class Judging:
         done = verdict.reading.score is not None or verdict.replies >= self.options.asks
         return [] if done else requests[-1:]
 
-    def _verdict(self, case: Case, replies: Mapping[str, Response]) -> Verdict:
+    def _verdict(self, case: Case, replies: Mapping[str, Response]) -> JudgeVerdict:
         return settle(case, self.rubric, self.card, replies)[0]
 
     def _outcome(self, budget_spent: bool) -> Judged:
@@ -246,7 +246,7 @@ def _once(items: Iterator[PlannedItem] | Sequence[PlannedItem]) -> list[PlannedI
     return list({planned.key: planned for planned in items}.values())
 
 
-def _problem(verdict: Verdict) -> str:
+def _problem(verdict: JudgeVerdict) -> str:
     if verdict.failure is not None:
         return "failed"
     return verdict.reading.problem or "not asked"

@@ -8,7 +8,7 @@ from tvbench.mini.grammars.base import Grammar, sentence, unique
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class GermanNoun(NamedTuple):
     """Gender (m, f, n), nominative singular and plural, dative singular where it differs."""
 
     gender: str
@@ -18,24 +18,24 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("m", "Kreis", "Kreise"),
-    "square": Noun("n", "Quadrat", "Quadrate"),
-    "triangle": Noun("n", "Dreieck", "Dreiecke"),
-    "star": Noun("m", "Stern", "Sterne"),
-    "heart": Noun("n", "Herz", "Herzen", "Herzen"),
-    "house": Noun("n", "Haus", "Häuser"),
-    "moon": Noun("m", "Mond", "Monde"),
-    "fish": Noun("m", "Fisch", "Fische"),
-    "flower": Noun("f", "Blume", "Blumen"),
-    "key": Noun("m", "Schlüssel", "Schlüssel"),
-    "bat-animal": Noun("f", "Fledermaus", "Fledermäuse"),
-    "bat-club": Noun("m", "Schläger", "Schläger"),
-    "bow-ribbon": Noun("f", "Schleife", "Schleifen"),
-    "bow-weapon": Noun("m", "Bogen", "Bögen"),
-    "nut-food": Noun("f", "Nuss", "Nüsse"),
-    "nut-metal": Noun("f", "Mutter", "Muttern"),
-    "trunk-tree": Noun("m", "Stamm", "Stämme"),
-    "trunk-chest": Noun("m", "Koffer", "Koffer"),
+    "circle": GermanNoun("m", "Kreis", "Kreise"),
+    "square": GermanNoun("n", "Quadrat", "Quadrate"),
+    "triangle": GermanNoun("n", "Dreieck", "Dreiecke"),
+    "star": GermanNoun("m", "Stern", "Sterne"),
+    "heart": GermanNoun("n", "Herz", "Herzen", "Herzen"),
+    "house": GermanNoun("n", "Haus", "Häuser"),
+    "moon": GermanNoun("m", "Mond", "Monde"),
+    "fish": GermanNoun("m", "Fisch", "Fische"),
+    "flower": GermanNoun("f", "Blume", "Blumen"),
+    "key": GermanNoun("m", "Schlüssel", "Schlüssel"),
+    "bat-animal": GermanNoun("f", "Fledermaus", "Fledermäuse"),
+    "bat-club": GermanNoun("m", "Schläger", "Schläger"),
+    "bow-ribbon": GermanNoun("f", "Schleife", "Schleifen"),
+    "bow-weapon": GermanNoun("m", "Bogen", "Bögen"),
+    "nut-food": GermanNoun("f", "Nuss", "Nüsse"),
+    "nut-metal": GermanNoun("f", "Mutter", "Muttern"),
+    "trunk-tree": GermanNoun("m", "Stamm", "Stämme"),
+    "trunk-chest": GermanNoun("m", "Koffer", "Koffer"),
 }
 COLOURS = {"red": "rot", "blue": "blau", "green": "grün", "yellow": "gelb", "black": "schwarz", "white": "weiß"}
 STRONG = {"m": "er", "f": "e", "n": "es"}

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from tvbench.mini.grammars.romance import Colour, Noun, Romance
+from tvbench.mini.grammars.romance import Romance, RomanceColour, RomanceNoun
 from tvbench.mini.world import Thing
 
 NOUNS = {
-    "circle": Noun("m", "círculo", "círculos"),
-    "square": Noun("m", "cuadrado", "cuadrados"),
-    "triangle": Noun("m", "triángulo", "triángulos"),
-    "star": Noun("f", "estrella", "estrellas"),
-    "heart": Noun("m", "corazón", "corazones"),
-    "house": Noun("f", "casa", "casas"),
-    "moon": Noun("f", "luna", "lunas"),
-    "fish": Noun("m", "pez", "peces"),
-    "flower": Noun("f", "flor", "flores"),
-    "key": Noun("f", "llave", "llaves"),
-    "bat-animal": Noun("m", "murciélago", "murciélagos"),
-    "bat-club": Noun("m", "bate", "bates"),
-    "bow-ribbon": Noun("m", "lazo", "lazos"),
-    "bow-weapon": Noun("m", "arco", "arcos"),
-    "nut-food": Noun("f", "nuez", "nueces"),
-    "nut-metal": Noun("f", "tuerca", "tuercas"),
-    "trunk-tree": Noun("m", "tronco", "troncos"),
-    "trunk-chest": Noun("m", "baúl", "baúles"),
+    "circle": RomanceNoun("m", "círculo", "círculos"),
+    "square": RomanceNoun("m", "cuadrado", "cuadrados"),
+    "triangle": RomanceNoun("m", "triángulo", "triángulos"),
+    "star": RomanceNoun("f", "estrella", "estrellas"),
+    "heart": RomanceNoun("m", "corazón", "corazones"),
+    "house": RomanceNoun("f", "casa", "casas"),
+    "moon": RomanceNoun("f", "luna", "lunas"),
+    "fish": RomanceNoun("m", "pez", "peces"),
+    "flower": RomanceNoun("f", "flor", "flores"),
+    "key": RomanceNoun("f", "llave", "llaves"),
+    "bat-animal": RomanceNoun("m", "murciélago", "murciélagos"),
+    "bat-club": RomanceNoun("m", "bate", "bates"),
+    "bow-ribbon": RomanceNoun("m", "lazo", "lazos"),
+    "bow-weapon": RomanceNoun("m", "arco", "arcos"),
+    "nut-food": RomanceNoun("f", "nuez", "nueces"),
+    "nut-metal": RomanceNoun("f", "tuerca", "tuercas"),
+    "trunk-tree": RomanceNoun("m", "tronco", "troncos"),
+    "trunk-chest": RomanceNoun("m", "baúl", "baúles"),
 }
 COLOURS = {
-    "red": Colour("rojo", "roja", "rojos", "rojas"),
-    "blue": Colour("azul", "azul", "azules", "azules"),
-    "green": Colour("verde", "verde", "verdes", "verdes"),
-    "yellow": Colour("amarillo", "amarilla", "amarillos", "amarillas"),
-    "black": Colour("negro", "negra", "negros", "negras"),
-    "white": Colour("blanco", "blanca", "blancos", "blancas"),
+    "red": RomanceColour("rojo", "roja", "rojos", "rojas"),
+    "blue": RomanceColour("azul", "azul", "azules", "azules"),
+    "green": RomanceColour("verde", "verde", "verdes", "verdes"),
+    "yellow": RomanceColour("amarillo", "amarilla", "amarillos", "amarillas"),
+    "black": RomanceColour("negro", "negra", "negros", "negras"),
+    "white": RomanceColour("blanco", "blanca", "blancos", "blancas"),
 }
 
 

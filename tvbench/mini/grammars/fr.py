@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from tvbench.mini.grammars.romance import Colour, Noun, Romance
+from tvbench.mini.grammars.romance import Romance, RomanceColour, RomanceNoun
 from tvbench.mini.world import Thing
 
 NOUNS = {
-    "circle": Noun("m", "cercle", "cercles"),
-    "square": Noun("m", "carré", "carrés"),
-    "triangle": Noun("m", "triangle", "triangles"),
-    "star": Noun("f", "étoile", "étoiles"),
-    "heart": Noun("m", "cœur", "cœurs"),
-    "house": Noun("f", "maison", "maisons"),
-    "moon": Noun("f", "lune", "lunes"),
-    "fish": Noun("m", "poisson", "poissons"),
-    "flower": Noun("f", "fleur", "fleurs"),
-    "key": Noun("f", "clé", "clés"),
-    "bat-animal": Noun("f", "chauve-souris", "chauves-souris"),
-    "bat-club": Noun("f", "batte", "battes"),
-    "bow-ribbon": Noun("m", "nœud", "nœuds"),
-    "bow-weapon": Noun("m", "arc", "arcs"),
-    "nut-food": Noun("f", "noix", "noix"),
-    "nut-metal": Noun("m", "écrou", "écrous"),
-    "trunk-tree": Noun("m", "tronc", "troncs"),
-    "trunk-chest": Noun("f", "malle", "malles"),
+    "circle": RomanceNoun("m", "cercle", "cercles"),
+    "square": RomanceNoun("m", "carré", "carrés"),
+    "triangle": RomanceNoun("m", "triangle", "triangles"),
+    "star": RomanceNoun("f", "étoile", "étoiles"),
+    "heart": RomanceNoun("m", "cœur", "cœurs"),
+    "house": RomanceNoun("f", "maison", "maisons"),
+    "moon": RomanceNoun("f", "lune", "lunes"),
+    "fish": RomanceNoun("m", "poisson", "poissons"),
+    "flower": RomanceNoun("f", "fleur", "fleurs"),
+    "key": RomanceNoun("f", "clé", "clés"),
+    "bat-animal": RomanceNoun("f", "chauve-souris", "chauves-souris"),
+    "bat-club": RomanceNoun("f", "batte", "battes"),
+    "bow-ribbon": RomanceNoun("m", "nœud", "nœuds"),
+    "bow-weapon": RomanceNoun("m", "arc", "arcs"),
+    "nut-food": RomanceNoun("f", "noix", "noix"),
+    "nut-metal": RomanceNoun("m", "écrou", "écrous"),
+    "trunk-tree": RomanceNoun("m", "tronc", "troncs"),
+    "trunk-chest": RomanceNoun("f", "malle", "malles"),
 }
 COLOURS = {
-    "red": Colour("rouge", "rouge", "rouges", "rouges"),
-    "blue": Colour("bleu", "bleue", "bleus", "bleues"),
-    "green": Colour("vert", "verte", "verts", "vertes"),
-    "yellow": Colour("jaune", "jaune", "jaunes", "jaunes"),
-    "black": Colour("noir", "noire", "noirs", "noires"),
-    "white": Colour("blanc", "blanche", "blancs", "blanches"),
+    "red": RomanceColour("rouge", "rouge", "rouges", "rouges"),
+    "blue": RomanceColour("bleu", "bleue", "bleus", "bleues"),
+    "green": RomanceColour("vert", "verte", "verts", "vertes"),
+    "yellow": RomanceColour("jaune", "jaune", "jaunes", "jaunes"),
+    "black": RomanceColour("noir", "noire", "noirs", "noires"),
+    "white": RomanceColour("blanc", "blanche", "blancs", "blanches"),
 }
 
 

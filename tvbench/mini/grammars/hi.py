@@ -8,7 +8,7 @@ from tvbench.mini.grammars.base import Grammar, unique
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class HindiNoun(NamedTuple):
     """Gender (m, f), direct singular, oblique singular, direct plural."""
 
     gender: str
@@ -18,24 +18,24 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("m", "वृत्त", "वृत्त", "वृत्त"),
-    "square": Noun("m", "वर्ग", "वर्ग", "वर्ग"),
-    "triangle": Noun("m", "त्रिभुज", "त्रिभुज", "त्रिभुज"),
-    "star": Noun("m", "तारा", "तारे", "तारे"),
-    "heart": Noun("m", "दिल", "दिल", "दिल"),
-    "house": Noun("m", "घर", "घर", "घर"),
-    "moon": Noun("m", "चाँद", "चाँद", "चाँद"),
-    "fish": Noun("f", "मछली", "मछली", "मछलियाँ"),
-    "flower": Noun("m", "फूल", "फूल", "फूल"),
-    "key": Noun("f", "चाबी", "चाबी", "चाबियाँ"),
-    "bat-animal": Noun("m", "चमगादड़", "चमगादड़", "चमगादड़"),
-    "bat-club": Noun("m", "बल्ला", "बल्ले", "बल्ले"),
-    "bow-ribbon": Noun("m", "रिबन", "रिबन", "रिबन"),
-    "bow-weapon": Noun("m", "धनुष", "धनुष", "धनुष"),
-    "nut-food": Noun("m", "मेवा", "मेवे", "मेवे"),
-    "nut-metal": Noun("m", "नट", "नट", "नट"),
-    "trunk-tree": Noun("m", "तना", "तने", "तने"),
-    "trunk-chest": Noun("m", "संदूक", "संदूक", "संदूक"),
+    "circle": HindiNoun("m", "वृत्त", "वृत्त", "वृत्त"),
+    "square": HindiNoun("m", "वर्ग", "वर्ग", "वर्ग"),
+    "triangle": HindiNoun("m", "त्रिभुज", "त्रिभुज", "त्रिभुज"),
+    "star": HindiNoun("m", "तारा", "तारे", "तारे"),
+    "heart": HindiNoun("m", "दिल", "दिल", "दिल"),
+    "house": HindiNoun("m", "घर", "घर", "घर"),
+    "moon": HindiNoun("m", "चाँद", "चाँद", "चाँद"),
+    "fish": HindiNoun("f", "मछली", "मछली", "मछलियाँ"),
+    "flower": HindiNoun("m", "फूल", "फूल", "फूल"),
+    "key": HindiNoun("f", "चाबी", "चाबी", "चाबियाँ"),
+    "bat-animal": HindiNoun("m", "चमगादड़", "चमगादड़", "चमगादड़"),
+    "bat-club": HindiNoun("m", "बल्ला", "बल्ले", "बल्ले"),
+    "bow-ribbon": HindiNoun("m", "रिबन", "रिबन", "रिबन"),
+    "bow-weapon": HindiNoun("m", "धनुष", "धनुष", "धनुष"),
+    "nut-food": HindiNoun("m", "मेवा", "मेवे", "मेवे"),
+    "nut-metal": HindiNoun("m", "नट", "नट", "नट"),
+    "trunk-tree": HindiNoun("m", "तना", "तने", "तने"),
+    "trunk-chest": HindiNoun("m", "संदूक", "संदूक", "संदूक"),
 }
 # Masculine direct singular; masculine oblique and plural; feminine.
 COLOURS = {

@@ -8,7 +8,7 @@ from tvbench.mini.grammars.base import Grammar, unique
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class JapaneseNoun(NamedTuple):
     """The noun, its counter (`つ` goes with the native numbers), and whether it is alive."""
 
     word: str
@@ -20,7 +20,7 @@ class Noun(NamedTuple):
         return "います" if self.alive else "あります"
 
 
-class Colour(NamedTuple):
+class JapaneseColour(NamedTuple):
     """As a name, before a noun, and before `です`."""
 
     name: str
@@ -29,32 +29,32 @@ class Colour(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("丸"),
-    "square": Noun("正方形"),
-    "triangle": Noun("三角形"),
-    "star": Noun("星"),
-    "heart": Noun("ハート"),
-    "house": Noun("家", "軒"),
-    "moon": Noun("月"),
-    "fish": Noun("魚", "匹", alive=True),
-    "flower": Noun("花", "本"),
-    "key": Noun("鍵", "本"),
-    "bat-animal": Noun("コウモリ", "匹", alive=True),
-    "bat-club": Noun("バット", "本"),
-    "bow-ribbon": Noun("リボン", "本"),
-    "bow-weapon": Noun("弓", "本"),
-    "nut-food": Noun("木の実"),
-    "nut-metal": Noun("ナット"),
-    "trunk-tree": Noun("幹", "本"),
-    "trunk-chest": Noun("トランク"),
+    "circle": JapaneseNoun("丸"),
+    "square": JapaneseNoun("正方形"),
+    "triangle": JapaneseNoun("三角形"),
+    "star": JapaneseNoun("星"),
+    "heart": JapaneseNoun("ハート"),
+    "house": JapaneseNoun("家", "軒"),
+    "moon": JapaneseNoun("月"),
+    "fish": JapaneseNoun("魚", "匹", alive=True),
+    "flower": JapaneseNoun("花", "本"),
+    "key": JapaneseNoun("鍵", "本"),
+    "bat-animal": JapaneseNoun("コウモリ", "匹", alive=True),
+    "bat-club": JapaneseNoun("バット", "本"),
+    "bow-ribbon": JapaneseNoun("リボン", "本"),
+    "bow-weapon": JapaneseNoun("弓", "本"),
+    "nut-food": JapaneseNoun("木の実"),
+    "nut-metal": JapaneseNoun("ナット"),
+    "trunk-tree": JapaneseNoun("幹", "本"),
+    "trunk-chest": JapaneseNoun("トランク"),
 }
 COLOURS = {
-    "red": Colour("赤", "赤い", "赤い"),
-    "blue": Colour("青", "青い", "青い"),
-    "green": Colour("緑", "緑の", "緑"),
-    "yellow": Colour("黄色", "黄色い", "黄色い"),
-    "black": Colour("黒", "黒い", "黒い"),
-    "white": Colour("白", "白い", "白い"),
+    "red": JapaneseColour("赤", "赤い", "赤い"),
+    "blue": JapaneseColour("青", "青い", "青い"),
+    "green": JapaneseColour("緑", "緑の", "緑"),
+    "yellow": JapaneseColour("黄色", "黄色い", "黄色い"),
+    "black": JapaneseColour("黒", "黒い", "黒い"),
+    "white": JapaneseColour("白", "白い", "白い"),
 }
 SIDES = {"left": "左", "right": "右", "up": "上", "down": "下"}
 KANJI = "一二三四"

@@ -8,14 +8,14 @@ from tvbench.mini.grammars.base import Grammar
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class KoreanNoun(NamedTuple):
     """The noun and its counter."""
 
     word: str
     counter: str = "개"
 
 
-class Colour(NamedTuple):
+class KoreanColour(NamedTuple):
     """As a name, and before a noun."""
 
     name: str
@@ -23,32 +23,32 @@ class Colour(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("원"),
-    "square": Noun("정사각형"),
-    "triangle": Noun("삼각형"),
-    "star": Noun("별"),
-    "heart": Noun("하트"),
-    "house": Noun("집", "채"),
-    "moon": Noun("달"),
-    "fish": Noun("물고기", "마리"),
-    "flower": Noun("꽃", "송이"),
-    "key": Noun("열쇠"),
-    "bat-animal": Noun("박쥐", "마리"),
-    "bat-club": Noun("방망이"),
-    "bow-ribbon": Noun("리본"),
-    "bow-weapon": Noun("활"),
-    "nut-food": Noun("견과"),
-    "nut-metal": Noun("너트"),
-    "trunk-tree": Noun("나무줄기"),
-    "trunk-chest": Noun("트렁크"),
+    "circle": KoreanNoun("원"),
+    "square": KoreanNoun("정사각형"),
+    "triangle": KoreanNoun("삼각형"),
+    "star": KoreanNoun("별"),
+    "heart": KoreanNoun("하트"),
+    "house": KoreanNoun("집", "채"),
+    "moon": KoreanNoun("달"),
+    "fish": KoreanNoun("물고기", "마리"),
+    "flower": KoreanNoun("꽃", "송이"),
+    "key": KoreanNoun("열쇠"),
+    "bat-animal": KoreanNoun("박쥐", "마리"),
+    "bat-club": KoreanNoun("방망이"),
+    "bow-ribbon": KoreanNoun("리본"),
+    "bow-weapon": KoreanNoun("활"),
+    "nut-food": KoreanNoun("견과"),
+    "nut-metal": KoreanNoun("너트"),
+    "trunk-tree": KoreanNoun("나무줄기"),
+    "trunk-chest": KoreanNoun("트렁크"),
 }
 COLOURS = {
-    "red": Colour("빨간색", "빨간"),
-    "blue": Colour("파란색", "파란"),
-    "green": Colour("초록색", "초록색"),
-    "yellow": Colour("노란색", "노란"),
-    "black": Colour("검은색", "검은"),
-    "white": Colour("하얀색", "하얀"),
+    "red": KoreanColour("빨간색", "빨간"),
+    "blue": KoreanColour("파란색", "파란"),
+    "green": KoreanColour("초록색", "초록색"),
+    "yellow": KoreanColour("노란색", "노란"),
+    "black": KoreanColour("검은색", "검은"),
+    "white": KoreanColour("하얀색", "하얀"),
 }
 OTHER_NAMES = {
     "red": ("빨강",),

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from tvbench.mini.grammars.romance import Colour, Noun, Romance
+from tvbench.mini.grammars.romance import Romance, RomanceColour, RomanceNoun
 from tvbench.mini.world import Thing
 
 NOUNS = {
-    "circle": Noun("m", "círculo", "círculos"),
-    "square": Noun("m", "quadrado", "quadrados"),
-    "triangle": Noun("m", "triângulo", "triângulos"),
-    "star": Noun("f", "estrela", "estrelas"),
-    "heart": Noun("m", "coração", "corações"),
-    "house": Noun("f", "casa", "casas"),
-    "moon": Noun("f", "lua", "luas"),
-    "fish": Noun("m", "peixe", "peixes"),
-    "flower": Noun("f", "flor", "flores"),
-    "key": Noun("f", "chave", "chaves"),
-    "bat-animal": Noun("m", "morcego", "morcegos"),
-    "bat-club": Noun("m", "taco", "tacos"),
-    "bow-ribbon": Noun("m", "laço", "laços"),
-    "bow-weapon": Noun("m", "arco", "arcos"),
-    "nut-food": Noun("f", "noz", "nozes"),
-    "nut-metal": Noun("f", "porca", "porcas"),
-    "trunk-tree": Noun("m", "tronco", "troncos"),
-    "trunk-chest": Noun("m", "baú", "baús"),
+    "circle": RomanceNoun("m", "círculo", "círculos"),
+    "square": RomanceNoun("m", "quadrado", "quadrados"),
+    "triangle": RomanceNoun("m", "triângulo", "triângulos"),
+    "star": RomanceNoun("f", "estrela", "estrelas"),
+    "heart": RomanceNoun("m", "coração", "corações"),
+    "house": RomanceNoun("f", "casa", "casas"),
+    "moon": RomanceNoun("f", "lua", "luas"),
+    "fish": RomanceNoun("m", "peixe", "peixes"),
+    "flower": RomanceNoun("f", "flor", "flores"),
+    "key": RomanceNoun("f", "chave", "chaves"),
+    "bat-animal": RomanceNoun("m", "morcego", "morcegos"),
+    "bat-club": RomanceNoun("m", "taco", "tacos"),
+    "bow-ribbon": RomanceNoun("m", "laço", "laços"),
+    "bow-weapon": RomanceNoun("m", "arco", "arcos"),
+    "nut-food": RomanceNoun("f", "noz", "nozes"),
+    "nut-metal": RomanceNoun("f", "porca", "porcas"),
+    "trunk-tree": RomanceNoun("m", "tronco", "troncos"),
+    "trunk-chest": RomanceNoun("m", "baú", "baús"),
 }
 COLOURS = {
-    "red": Colour("vermelho", "vermelha", "vermelhos", "vermelhas"),
-    "blue": Colour("azul", "azul", "azuis", "azuis"),
-    "green": Colour("verde", "verde", "verdes", "verdes"),
-    "yellow": Colour("amarelo", "amarela", "amarelos", "amarelas"),
-    "black": Colour("preto", "preta", "pretos", "pretas"),
-    "white": Colour("branco", "branca", "brancos", "brancas"),
+    "red": RomanceColour("vermelho", "vermelha", "vermelhos", "vermelhas"),
+    "blue": RomanceColour("azul", "azul", "azuis", "azuis"),
+    "green": RomanceColour("verde", "verde", "verdes", "verdes"),
+    "yellow": RomanceColour("amarelo", "amarela", "amarelos", "amarelas"),
+    "black": RomanceColour("preto", "preta", "pretos", "pretas"),
+    "white": RomanceColour("branco", "branca", "brancos", "brancas"),
 }
 
 
@@ -72,7 +72,7 @@ class Portuguese(Romance):
     def of(self, thing: Thing) -> str:
         return f"d{self.the(thing)}"
 
-    def number(self, count: int, noun: Noun) -> str:
+    def number(self, count: int, noun: RomanceNoun) -> str:
         return "duas" if count == 2 and noun.feminine else self.number_words[count - 1]
 
     def ask_colour(self, noun: str) -> str:

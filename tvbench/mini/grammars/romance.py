@@ -9,7 +9,7 @@ from tvbench.mini.grammars.base import Grammar, sentence, unique
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class RomanceNoun(NamedTuple):
     """Gender (m, f), singular, plural."""
 
     gender: str
@@ -21,7 +21,7 @@ class Noun(NamedTuple):
         return self.gender == "f"
 
 
-class Colour(NamedTuple):
+class RomanceColour(NamedTuple):
     """Masculine and feminine singular, masculine and feminine plural."""
 
     m: str
@@ -33,8 +33,8 @@ class Colour(NamedTuple):
 class Romance(Grammar):
     """The class variables are the language's words; `article` and `of` join with what follows in ways of its own."""
 
-    nouns: ClassVar[Mapping[str, Noun]]
-    colours: ClassVar[Mapping[str, Colour]]
+    nouns: ClassVar[Mapping[str, RomanceNoun]]
+    colours: ClassVar[Mapping[str, RomanceColour]]
     sides: ClassVar[Mapping[str, str]]
     """`a la izquierda`, for each of world.SIDES."""
     indefinite: ClassVar[tuple[str, str]]
@@ -57,7 +57,7 @@ class Romance(Grammar):
         """`del círculo azul`."""
         raise NotImplementedError
 
-    def number(self, count: int, noun: Noun) -> str:
+    def number(self, count: int, noun: RomanceNoun) -> str:
         """`dos`, in the noun's gender where the language has one."""
         return self.number_words[count - 1]
 

@@ -8,7 +8,7 @@ from tvbench.mini.grammars.base import Grammar, sentence, unique
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class RussianNoun(NamedTuple):
     """Gender (m, f, n), nominative, genitive singular and plural; the form after two to four where it differs from
     the genitive singular."""
 
@@ -20,28 +20,28 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("m", "круг", "круга", "кругов"),
-    "square": Noun("m", "квадрат", "квадрата", "квадратов"),
-    "triangle": Noun("m", "треугольник", "треугольника", "треугольников"),
-    "star": Noun("f", "звезда", "звезды", "звёзд"),
-    "heart": Noun("n", "сердце", "сердца", "сердец"),
-    "house": Noun("m", "дом", "дома", "домов"),
-    "moon": Noun("f", "луна", "луны", "лун"),
-    "fish": Noun("f", "рыба", "рыбы", "рыб"),
-    "flower": Noun("m", "цветок", "цветка", "цветков"),
-    "key": Noun("m", "ключ", "ключа", "ключей"),
-    "bat-animal": Noun("f", "летучая мышь", "летучей мыши", "летучих мышей", "летучие мыши"),
-    "bat-club": Noun("f", "бита", "биты", "бит"),
-    "bow-ribbon": Noun("m", "бант", "банта", "бантов"),
-    "bow-weapon": Noun("m", "лук", "лука", "луков"),
-    "nut-food": Noun("m", "орех", "ореха", "орехов"),
-    "nut-metal": Noun("f", "гайка", "гайки", "гаек"),
-    "trunk-tree": Noun("m", "ствол", "ствола", "стволов"),
-    "trunk-chest": Noun("m", "сундук", "сундука", "сундуков"),
+    "circle": RussianNoun("m", "круг", "круга", "кругов"),
+    "square": RussianNoun("m", "квадрат", "квадрата", "квадратов"),
+    "triangle": RussianNoun("m", "треугольник", "треугольника", "треугольников"),
+    "star": RussianNoun("f", "звезда", "звезды", "звёзд"),
+    "heart": RussianNoun("n", "сердце", "сердца", "сердец"),
+    "house": RussianNoun("m", "дом", "дома", "домов"),
+    "moon": RussianNoun("f", "луна", "луны", "лун"),
+    "fish": RussianNoun("f", "рыба", "рыбы", "рыб"),
+    "flower": RussianNoun("m", "цветок", "цветка", "цветков"),
+    "key": RussianNoun("m", "ключ", "ключа", "ключей"),
+    "bat-animal": RussianNoun("f", "летучая мышь", "летучей мыши", "летучих мышей", "летучие мыши"),
+    "bat-club": RussianNoun("f", "бита", "биты", "бит"),
+    "bow-ribbon": RussianNoun("m", "бант", "банта", "бантов"),
+    "bow-weapon": RussianNoun("m", "лук", "лука", "луков"),
+    "nut-food": RussianNoun("m", "орех", "ореха", "орехов"),
+    "nut-metal": RussianNoun("f", "гайка", "гайки", "гаек"),
+    "trunk-tree": RussianNoun("m", "ствол", "ствола", "стволов"),
+    "trunk-chest": RussianNoun("m", "сундук", "сундука", "сундуков"),
 }
 
 
-class Colour(NamedTuple):
+class RussianColour(NamedTuple):
     """Nominative m, f, n; genitive m and n, f; nominative and genitive plural."""
 
     m: str
@@ -54,12 +54,12 @@ class Colour(NamedTuple):
 
 
 COLOURS = {
-    "red": Colour("красный", "красная", "красное", "красного", "красной", "красные", "красных"),
-    "blue": Colour("синий", "синяя", "синее", "синего", "синей", "синие", "синих"),
-    "green": Colour("зелёный", "зелёная", "зелёное", "зелёного", "зелёной", "зелёные", "зелёных"),
-    "yellow": Colour("жёлтый", "жёлтая", "жёлтое", "жёлтого", "жёлтой", "жёлтые", "жёлтых"),
-    "black": Colour("чёрный", "чёрная", "чёрное", "чёрного", "чёрной", "чёрные", "чёрных"),
-    "white": Colour("белый", "белая", "белое", "белого", "белой", "белые", "белых"),
+    "red": RussianColour("красный", "красная", "красное", "красного", "красной", "красные", "красных"),
+    "blue": RussianColour("синий", "синяя", "синее", "синего", "синей", "синие", "синих"),
+    "green": RussianColour("зелёный", "зелёная", "зелёное", "зелёного", "зелёной", "зелёные", "зелёных"),
+    "yellow": RussianColour("жёлтый", "жёлтая", "жёлтое", "жёлтого", "жёлтой", "жёлтые", "жёлтых"),
+    "black": RussianColour("чёрный", "чёрная", "чёрное", "чёрного", "чёрной", "чёрные", "чёрных"),
+    "white": RussianColour("белый", "белая", "белое", "белого", "белой", "белые", "белых"),
 }
 SIDES = {"left": "слева от", "right": "справа от", "up": "выше", "down": "ниже"}
 

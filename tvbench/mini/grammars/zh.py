@@ -8,7 +8,7 @@ from tvbench.mini.grammars.base import Grammar
 from tvbench.mini.world import Thing
 
 
-class Noun(NamedTuple):
+class ChineseNoun(NamedTuple):
     """The noun and its measure word."""
 
     word: str
@@ -16,24 +16,24 @@ class Noun(NamedTuple):
 
 
 NOUNS = {
-    "circle": Noun("圆形", "个"),
-    "square": Noun("正方形", "个"),
-    "triangle": Noun("三角形", "个"),
-    "star": Noun("星星", "颗"),
-    "heart": Noun("爱心", "颗"),
-    "house": Noun("房子", "座"),
-    "moon": Noun("月亮", "个"),
-    "fish": Noun("鱼", "条"),
-    "flower": Noun("花", "朵"),
-    "key": Noun("钥匙", "把"),
-    "bat-animal": Noun("蝙蝠", "只"),
-    "bat-club": Noun("球棒", "根"),
-    "bow-ribbon": Noun("蝴蝶结", "个"),
-    "bow-weapon": Noun("弓", "把"),
-    "nut-food": Noun("坚果", "颗"),
-    "nut-metal": Noun("螺母", "个"),
-    "trunk-tree": Noun("树干", "根"),
-    "trunk-chest": Noun("箱子", "个"),
+    "circle": ChineseNoun("圆形", "个"),
+    "square": ChineseNoun("正方形", "个"),
+    "triangle": ChineseNoun("三角形", "个"),
+    "star": ChineseNoun("星星", "颗"),
+    "heart": ChineseNoun("爱心", "颗"),
+    "house": ChineseNoun("房子", "座"),
+    "moon": ChineseNoun("月亮", "个"),
+    "fish": ChineseNoun("鱼", "条"),
+    "flower": ChineseNoun("花", "朵"),
+    "key": ChineseNoun("钥匙", "把"),
+    "bat-animal": ChineseNoun("蝙蝠", "只"),
+    "bat-club": ChineseNoun("球棒", "根"),
+    "bow-ribbon": ChineseNoun("蝴蝶结", "个"),
+    "bow-weapon": ChineseNoun("弓", "把"),
+    "nut-food": ChineseNoun("坚果", "颗"),
+    "nut-metal": ChineseNoun("螺母", "个"),
+    "trunk-tree": ChineseNoun("树干", "根"),
+    "trunk-chest": ChineseNoun("箱子", "个"),
 }
 COLOURS = {"red": "红色", "blue": "蓝色", "green": "绿色", "yellow": "黄色", "black": "黑色", "white": "白色"}
 SIDES = {"left": "左边", "right": "右边", "up": "上面", "down": "下面"}

@@ -135,7 +135,7 @@ def patch_feed(stage: Stage, tile: int, patch: int, level: int, start: int, step
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownThing:
     """Something on a picture: where it covers it (0..255), its ink, and its noun and named colour where it has them."""
 
     cover: Image
@@ -145,27 +145,27 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class TowerPicture:
     """A picture for the tower: a grey ground, width and height in pixels, and what is on it."""
 
     width: int
     height: int
     ground: int
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownThing, ...]
 
     def paint(self) -> Image:
         """As a PIL picture, RGB."""
         return painted(self.width, self.height, self.ground, [(one.cover, one.ink) for one in self.shown])
 
 
-def draw(seed: int, number: int, level: int) -> Sight:
+def draw(seed: int, number: int, level: int) -> TowerPicture:
     """The picture of that number: of things, or of figures that are no thing."""
     rng = random.Random(f"tvbench patches/{seed}/{number}")
     known = level_of(level)
     return _figures(rng, known) if rng.random() < FIGURES else _things(rng, known)
 
 
-def _things(rng: random.Random, level: Level) -> Sight:
+def _things(rng: random.Random, level: Level) -> TowerPicture:
     """One to four things, ambiguous ones too, in compositions of the split `train`, most of them in a free ink."""
     nouns = (*NOUNS[: level.nouns], *NAMES[len(NOUNS) :])
     noun = rng.choice(nouns)
@@ -179,11 +179,11 @@ def _things(rng: random.Random, level: Level) -> Sight:
         cover, thing = mask(placed, scene.width, scene.height), placed.thing
         named = rng.random() >= FREE_INKS
         ink = PALETTE[thing.colour] if named else free_ink(rng)
-        shown.append(Shown(cover, ink, thing.noun, thing.colour if named else None))
-    return Sight(scene.width, scene.height, scene.ground, tuple(shown))
+        shown.append(ShownThing(cover, ink, thing.noun, thing.colour if named else None))
+    return TowerPicture(scene.width, scene.height, scene.ground, tuple(shown))
 
 
-def _figures(rng: random.Random, level: Level) -> Sight:
+def _figures(rng: random.Random, level: Level) -> TowerPicture:
     """One to three figures of three to nine corners, each in any named colour."""
     width, height = rng.choice(level.canvases)
     shown = []
@@ -192,8 +192,8 @@ def _figures(rng: random.Random, level: Level) -> Sight:
         x, y, extent = rng.uniform(0, width), rng.uniform(0, height), min(width, height) * rng.uniform(0.15, 0.5)
         rays = [(extent * rng.uniform(0.2, 1), math.tau * corner / corners) for corner in range(corners)]
         points = tuple((x + ray * math.cos(angle), y + ray * math.sin(angle)) for ray, angle in rays)
-        shown.append(Shown(covered((("ink", points),), width, height), PALETTE[colour], None, colour))
-    return Sight(width, height, rng.randint(*GROUNDS), tuple(shown))
+        shown.append(ShownThing(covered((("ink", points),), width, height), PALETTE[colour], None, colour))
+    return TowerPicture(width, height, rng.randint(*GROUNDS), tuple(shown))
 
 
 def free_ink(rng: random.Random) -> Ink:
@@ -205,7 +205,7 @@ def free_ink(rng: random.Random) -> Ink:
             return ink
 
 
-def patch_batch(sights: Sequence[Sight], tile: int, patch: int) -> PatchBatch:
+def patch_batch(sights: Sequence[TowerPicture], tile: int, patch: int) -> PatchBatch:
     """Pictures squashed to one tile each, with the labels of their patches."""
     labels = [patch_labels(sight, tile // patch) for sight in sights]
     pictures = np.stack([np.asarray(sight.paint().resize((tile, tile))) for sight in sights])
@@ -214,7 +214,7 @@ def patch_batch(sights: Sequence[Sight], tile: int, patch: int) -> PatchBatch:
     return PatchBatch(pixels, nouns, colours)
 
 
-def patch_labels(sight: Sight, side: int) -> tuple[np.ndarray, np.ndarray]:
+def patch_labels(sight: TowerPicture, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The noun and the colour of each patch, int64 [side * side]; IGNORED for what has no name."""
     shares = np.stack([np.full(side * side, COVERED), *(_share(one.cover, side) for one in sight.shown)])
     winner = shares.argmax(0)

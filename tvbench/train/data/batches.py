@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tvbench.train.data.encode import Encoded, Visual
+from tvbench.train.data.encode import EncodedSample, Visual
 from tvbench.train.data.sample import BrokenSample
 from tvbench.train.loss import IGNORED, supervised
 from tvbench.train.stages import Norm
@@ -62,19 +62,23 @@ class Batch:
         return replace(self, **moved)
 
 
-def pad(samples: Sequence[Encoded], pad_id: int, group: int = 0, skipped: Sequence[BrokenSample] = ()) -> Batch:
+def pad(samples: Sequence[EncodedSample], pad_id: int, group: int = 0, skipped: Sequence[BrokenSample] = ()) -> Batch:
     """One sample a row, padded on the right. No sample at all is a row of padding."""
     return _laid_out([[(sample, group)] for sample in samples], pad_id, skipped)
 
 
 def pack(
-    groups: Sequence[Sequence[Encoded]], pad_id: int, max_length: int, passes: int, skipped: Sequence[BrokenSample] = ()
+    groups: Sequence[Sequence[EncodedSample]],
+    pad_id: int,
+    max_length: int,
+    passes: int,
+    skipped: Sequence[BrokenSample] = (),
 ) -> list[Batch]:
     """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first; the rows in
     exactly `passes` batches, because all processes make as many."""
     listed = [(sample, number) for number, group in enumerate(groups) for sample in group]
     listed.sort(key=lambda one: -len(one[0].input_ids))
-    rows: list[list[tuple[Encoded, int]]] = []
+    rows: list[list[tuple[EncodedSample, int]]] = []
     room: list[int] = []
     for sample, number in listed:
         length = len(sample.input_ids)
@@ -132,7 +136,9 @@ def token_weights(labels: torch.Tensor, norm: Norm) -> torch.Tensor:
     return lengths.float().rsqrt()[number].view(labels.shape)
 
 
-def _laid_out(rows: Sequence[Sequence[tuple[Encoded, int]]], pad_id: int, skipped: Sequence[BrokenSample]) -> Batch:
+def _laid_out(
+    rows: Sequence[Sequence[tuple[EncodedSample, int]]], pad_id: int, skipped: Sequence[BrokenSample]
+) -> Batch:
     count = max(1, len(rows))
     longest = max((sum(len(sample.input_ids) for sample, _ in row) for row in rows), default=1)
     ids = torch.full((count, longest), pad_id)

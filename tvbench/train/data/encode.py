@@ -52,7 +52,7 @@ class Visual:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedSample:
     """One sample. `input_ids` and `labels` are int64 [n], not shifted; labels are IGNORED where nothing is trained.
     Each visual's placeholder is repeated `rows` times. `branches` [n] numbers the conversations of a sample that has
     several from 1; 0 is what they share, and all there is in other samples. `positions` [n] go on from what is shared.
@@ -100,7 +100,7 @@ class Encoder:
         self.marks = {self._single(mark) for mark in MARKS}
         self._decoder: Decoder | None = None
 
-    def encode(self, sample: TrainSample) -> Encoded:
+    def encode(self, sample: TrainSample) -> EncodedSample:
         """Raises BrokenSample: see `placed`; media that cannot be read; longer than the context; nothing trained."""
         conversations = [placed(one) for one in alone(sample)]
         visuals = tuple(self._visual(sample, medium) for medium in sample.media)
@@ -110,7 +110,7 @@ class Encoder:
         wide = self._expanded(sample, tokens, visuals)
         kept = self._within_context(sample, wide)
         branches = [token.branch for token in kept]
-        return Encoded(
+        return EncodedSample(
             id=sample.id,
             input_ids=torch.tensor([token.id for token in kept]),
             labels=torch.tensor([token.label for token in kept]),

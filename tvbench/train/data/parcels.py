@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tvbench.train.data.encode import Encoded
+from tvbench.train.data.encode import EncodedSample
 from tvbench.train.data.sample import BrokenSample
 
 COLUMNS = ("input_ids", "labels", "branches", "positions")
@@ -23,7 +23,7 @@ class Parcel:
     """`samples` without their tensors; `numbers` int64 [4, all tokens], `pixels` uint8 [all bytes]; `broken` could not
     be used."""
 
-    samples: tuple[Encoded, ...]
+    samples: tuple[EncodedSample, ...]
     lengths: tuple[int, ...]
     shapes: tuple[tuple[torch.Size, ...], ...]
     numbers: torch.Tensor
@@ -31,7 +31,7 @@ class Parcel:
     broken: tuple[BrokenSample, ...]
 
 
-def sealed(samples: Sequence[Encoded], broken: Sequence[BrokenSample]) -> Parcel:
+def sealed(samples: Sequence[EncodedSample], broken: Sequence[BrokenSample]) -> Parcel:
     """Samples, ready to be sent."""
     bare = tuple(
         replace(one, **dict.fromkeys(COLUMNS, _NONE), visuals=tuple(replace(v, pixels=_NONE) for v in one.visuals))
@@ -49,7 +49,7 @@ def sealed(samples: Sequence[Encoded], broken: Sequence[BrokenSample]) -> Parcel
     )
 
 
-def opened(parcel: Parcel) -> tuple[list[Encoded], list[BrokenSample]]:
+def opened(parcel: Parcel) -> tuple[list[EncodedSample], list[BrokenSample]]:
     """The samples that were sealed, and those that could not be used."""
     columns = parcel.numbers.clone().split(parcel.lengths, dim=1)
     sizes = [shape.numel() for shapes in parcel.shapes for shape in shapes]

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tvbench.train.data.corpus import Corpus
-from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.encode import EncodedSample, Encoder
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.sample import BrokenSample
 from tvbench.train.loss import IGNORED
@@ -88,7 +88,7 @@ def spread(number: int, total: int) -> int:
     return int(number * 0.6180339887 % 1 * total)
 
 
-def pieces(encoded: Encoded, encoder: Encoder) -> list[Piece]:
+def pieces(encoded: EncodedSample, encoder: Encoder) -> list[Piece]:
     """A sample's text in stretches; the rows of a picture are written as `<image x 36>`."""
     found: list[tuple[list[int], bool]] = []
     for token, label in zip(encoded.input_ids.tolist(), encoded.labels.tolist(), strict=True):

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from tvbench.errors import UsageError
 from tvbench.train.data.batches import Batch, pack, pad, total_weight, weighed
 from tvbench.train.data.corpus import Corpus
-from tvbench.train.data.encode import Encoded, Encoder
+from tvbench.train.data.encode import EncodedSample, Encoder
 from tvbench.train.data.loading import Loading, loaded, planned, shared_room
 from tvbench.train.data.order import Order
 from tvbench.train.data.parcels import Parcel, opened, sealed
@@ -22,7 +22,7 @@ from tvbench.train.data.sample import BrokenSample
 from tvbench.train.parallel import World, shares
 from tvbench.train.stages import Stage
 
-Group = tuple[list[Encoded], list[BrokenSample]]
+Group = tuple[list[EncodedSample], list[BrokenSample]]
 
 
 class Steps:
@@ -66,7 +66,7 @@ class Steps:
         return [*dealt, *([indices[:0]] * (rounds - len(dealt)))]
 
     def _encoded(self, indices: np.ndarray) -> Group:
-        good: list[Encoded] = []
+        good: list[EncodedSample] = []
         broken: list[BrokenSample] = []
         for index in indices.tolist():
             try:
@@ -124,7 +124,7 @@ def make_order(corpus: Corpus, stage: Stage) -> Order:
     )
 
 
-def _by_length(groups: list[list[Encoded]], micro: int) -> list[list[Encoded]]:
+def _by_length(groups: list[list[EncodedSample]], micro: int) -> list[list[EncodedSample]]:
     """The same samples in as many micro-batches, alike in length: less padding, and with `global_tokens` the same
     loss."""
     together = sorted((sample for group in groups for sample in group), key=lambda one: -len(one.input_ids))

@@ -1,0 +1,116 @@
+"""The house itself: nothing lies loose, nobody goes round in a circle, no name means two things, nothing is long."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from repository import ROOT
+
+PACKAGE = ROOT / "tvbench"
+LOOSE = {"types.py", "errors.py", "languages.py", "languages.csv", "api.py", "__init__.py", "__main__.py", "py.typed"}
+ROOMS = {
+    *("safety", "registry", "data", "runs", "engines", "checkpoints", "scoring", "graders", "analysis", "report"),
+    *("interop", "doctor", "train", "mini", "cli"),
+}
+TWICE = {
+    "Ask": "what a task is told of what was asked (types), and what names a run (runs/manifest)",
+    "Entry": "a task of a run (analysis/entries), and a dataset of a mixture (train/data/entries)",
+    "Row": "of a table of data (data/authoring), of a leaderboard (analysis/rows), of a published table",
+    "Scored": "a task with its scores (analysis/assess), and a printed metric (analysis/published)",
+}
+"""Class names that stand for more than one thing; every further one is refused."""
+STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
+"""Modules that may be called as one of the standard library."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its full name; a package by its own."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def imports(path: Path, known: Iterable[str]) -> set[str]:
+    """The modules of the package that a file imports, wherever in it; the package itself (its version) is nobody."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(name if name in known else node.module for name in full)
+    return {name for name in found if name.startswith("tvbench.")}
+
+
+def circle(arrows: Mapping[str, set[str]]) -> list[str]:
+    """One way round, first name to first name again; empty where there is none."""
+    done: set[str] = set()
+
+    def follow(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(arrows.get(name, ())):
+            if found := follow(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(arrows) if (found := follow(name, []))), [])
+
+
+def room_of(name: str) -> str:
+    return name.split(".")[1]
+
+
+def test_nothing_lies_loose() -> None:
+    files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+    assert files <= LOOSE
+    assert folders == ROOMS
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    for room in ROOMS:
+        said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")))
+        assert said and len(said) > 30, room
+
+
+def test_no_circle_of_modules_and_none_of_rooms() -> None:
+    known = modules()
+    arrows = {name: imports(path, known) - {name} for name, path in known.items() if name != "tvbench"}
+    assert not circle(arrows)
+    rooms: dict[str, set[str]] = {}
+    for name, others in arrows.items():
+        rooms.setdefault(room_of(name), set()).update({room_of(other) for other in others} - {room_of(name)})
+    assert not circle(rooms)
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"a"}}) == ["a", "b", "d", "a"]
+    assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_no_class_name_twice() -> None:
+    places: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert set(twice) == set(TWICE), {name: twice.get(name) for name in set(twice) ^ set(TWICE)}
+
+
+def test_no_module_is_called_as_one_of_the_standard_library() -> None:
+    called = {path.stem for path in PACKAGE.rglob("*.py")} & sys.stdlib_module_names
+    assert called == set(STANDARD_NAMES)
+
+
+def test_file_names_of_tests_are_unique() -> None:
+    """pytest finds them by their names alone, and what two need is imported from tests/support by its name."""
+    own = {ROOT / "tests" / folder for folder in ("vllm", "comet", "legacy")}  # each run by itself, elsewhere
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.parent not in own]
+    assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
