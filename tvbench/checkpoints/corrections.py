@@ -201,11 +201,7 @@ def corrected_config(folder: Path, config: dict[str, Any]) -> tuple[dict[str, An
     if overflows:
         needs.append("dtype")
     for part in (fixed, text, vision):
-        stored = part.pop("torch_dtype", None)  # the name before transformers 4.56
-        if overflows:
-            part["dtype"] = "bfloat16"
-        elif stored is not None:
-            part.setdefault("dtype", stored)
+        _name_dtype(part, overflows=overflows)
     return fixed | {"text_config": text, "vision_config": vision}, needs
 
 
@@ -233,6 +229,23 @@ def token_id(folder: Path, token: str) -> int:
 # ── The copy ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def _name_dtype(part: dict[str, Any], *, overflows: bool) -> None:
+    stored = part.pop("torch_dtype", None)  # the name before transformers 4.56
+    if overflows:
+        part["dtype"] = "bfloat16"
+    elif stored is not None:
+        part.setdefault("dtype", stored)
+
+
+def _put(work: Path, target: Path) -> None:
+    try:
+        work.rename(target)
+    except OSError:
+        # Another process may have made the same copy meanwhile; any other reason is a real one.
+        if not target.exists():
+            raise
+
+
 def _make(folder: Path, target: Path, needs: tuple[str, ...]) -> None:
     """Write the copy beside `target` and rename it there when it is whole."""
     from safetensors import SafetensorError
@@ -250,12 +263,7 @@ def _make(folder: Path, target: Path, needs: tuple[str, ...]) -> None:
             if HEAD in weights.original:
                 check_head(weights)
             rewrite(weights, work, fold=weights.hidden if "folded-image-scale" in needs else None)
-        try:
-            work.rename(target)
-        except OSError:
-            # Another process may have made the same copy meanwhile; any other reason is a real one.
-            if not target.exists():
-                raise
+        _put(work, target)
     except SafetensorError as error:
         raise OSError(errno.EIO, str(error)) from error
     finally:

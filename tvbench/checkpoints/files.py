@@ -80,20 +80,22 @@ def llava_config(
     return config
 
 
+PIXELS: Mapping[str, Any] = {
+    "do_convert_rgb": True,
+    "do_resize": True,
+    "do_rescale": True,
+    "do_normalize": True,
+    "rescale_factor": 1 / 255,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+    "resample": 3,
+}
+
+
 def write_processors(folder: Path, family: Family, *, tile: int, patch: int, most_tiles: int) -> None:
     """Image and video preprocessing: bicubic, 1/255, mean and deviation 0.5; the PIL code path on every machine."""
     square = {"height": tile, "width": tile}
-    common = {
-        "do_convert_rgb": True,
-        "do_resize": True,
-        "do_rescale": True,
-        "do_normalize": True,
-        "rescale_factor": 1 / 255,
-        "image_mean": [0.5, 0.5, 0.5],
-        "image_std": [0.5, 0.5, 0.5],
-        "resample": 3,
-    }
-    tiled = {**common, "do_pad": True, "image_grid_pinpoints": pinpoints(most_tiles, tile)}
+    tiled = {**PIXELS, "do_pad": True, "image_grid_pinpoints": pinpoints(most_tiles, tile)}
     if family == "llava_next":
         image = {
             **tiled,
@@ -109,7 +111,7 @@ def write_processors(folder: Path, family: Family, *, tile: int, patch: int, mos
         }
     else:
         image = {**tiled, "image_processor_type": "LlavaOnevisionImageProcessorPil", "size": square}
-        video = {**common, "video_processor_type": "LlavaOnevisionVideoProcessor", "size": square}
+        video = {**PIXELS, "video_processor_type": "LlavaOnevisionVideoProcessor", "size": square}
         write_json(folder / "video_preprocessor_config.json", video)
         processor = {
             "processor_class": "LlavaOnevisionProcessor",
@@ -120,6 +122,18 @@ def write_processors(folder: Path, family: Family, *, tile: int, patch: int, mos
     write_json(folder / "preprocessor_config.json", image)
     processor |= {"image_token": "<image>", "vision_feature_select_strategy": "full"}
     write_json(folder / "processor_config.json", processor)
+
+
+TOKENIZER: Mapping[str, Any] = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "bos_token": "<bos>",
+    "eos_token": "<eos>",
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "additional_special_tokens": ["<start_of_turn>", "<end_of_turn>", "<image>", "<video>"],
+    "clean_up_tokenization_spaces": False,
+    "padding_side": "left",
+}
 
 
 def train_tokenizer(folder: Path, lines: Iterable[str], *, vocabulary: int, context: int) -> int:
@@ -140,20 +154,7 @@ def train_tokenizer(folder: Path, lines: Iterable[str], *, vocabulary: int, cont
     )
     tokenizer.train_from_iterator(lines, trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
-    write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "bos_token": "<bos>",
-            "eos_token": "<eos>",
-            "pad_token": "<pad>",
-            "unk_token": "<unk>",
-            "additional_special_tokens": ["<start_of_turn>", "<end_of_turn>", "<image>", "<video>"],
-            "clean_up_tokenization_spaces": False,
-            "padding_side": "left",
-            "model_max_length": context,
-        },
-    )
+    write_json(folder / "tokenizer_config.json", {**TOKENIZER, "model_max_length": context})
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
     return int(tokenizer.get_vocab_size())
 

@@ -134,12 +134,24 @@ def _plan(source: Path, card: ModelCard, config: dict[str, Any], target: Target)
     return 1.0, needs
 
 
+def _write_weights(source: Path, work: Path, factor: float, copied_row: int | None, config: dict[str, Any]) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        with Weights(source) as weights:
+            if HEAD in weights.original:
+                check_head(weights)
+            if copied_row is not None:
+                _give_room(config, weights)
+            write_tensors(_tensors(weights, factor, copied_row, config), work)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
 def _write(
     source: Path, work: Path, factor: float, corrections: list[str], target: Target, *, onevision: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Everything into `work`; the model's type and all corrections."""
-    from safetensors import SafetensorError
-
     copy_small_files(source, work)
     config, _ = corrected_config(source, read_config(source))
     corrections = [*corrections, *correct_small_files(work)]
@@ -153,15 +165,7 @@ def _write(
         corrections.append("onevision")
     if target == "legacy" and readable_by_4(work):
         corrections.append("legacy-classes")
-    try:
-        with Weights(source) as weights:
-            if HEAD in weights.original:
-                check_head(weights)
-            if onevision:
-                _give_room(config, weights)
-            write_tensors(_tensors(weights, factor, copied_row, config), work)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+    _write_weights(source, work, factor, copied_row, config)
     _mark(config, corrections, target)
     write_json(work / "config.json", config)
     if found := misfit(work):

@@ -196,15 +196,8 @@ def _add_token(folder: Path, token: str) -> int:
     if token in known:
         return known[token]
     number = len(load_tokenizer(folder))
-    entry = {
-        "id": number,
-        "content": token,
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": True,
-    }
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    entry = {"id": number, "content": token, **plain, "special": True}
     tokenizer["added_tokens"] = [*(tokenizer.get("added_tokens") or []), entry]
     write_json(path, tokenizer)
     _list_token(folder, number, entry)

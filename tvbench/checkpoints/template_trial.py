@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 SECONDS = 3
 """Of a processor's time; a template takes a thousandth."""
@@ -62,6 +63,19 @@ def _conversations() -> list[list[dict[str, object]]]:
 
 def _render(template: str) -> None:
     """As transformers renders it. Raises what templates raise."""
+    tokens = {name: f"<{name}>" for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
+    compiled = _environment().from_string(template)
+    for messages in _conversations():
+        try:
+            compiled.render(messages=messages, add_generation_prompt=True, tools=None, documents=None, **tokens)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - any refusal is an end
+            continue
+
+
+def _environment() -> Any:
+    """A sandbox with what transformers gives templates."""
     from jinja2 import TemplateError, ext, nodes, parser
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -81,15 +95,7 @@ def _render(template: str) -> None:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     environment.filters["tojson"] = lambda value, **options: json.dumps(value)
     environment.globals |= {"raise_exception": refuse, "strftime_now": lambda form: "2026"}
-    tokens = {name: f"<{name}>" for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
-    compiled = environment.from_string(template)
-    for messages in _conversations():
-        try:
-            compiled.render(messages=messages, add_generation_prompt=True, tools=None, documents=None, **tokens)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - any refusal is an end
-            continue
+    return environment
 
 
 def _main() -> int:

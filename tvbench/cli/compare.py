@@ -42,15 +42,8 @@ def main(args: argparse.Namespace) -> int:
     chosen = Selection(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)
     found = compare_runs(first, second, chosen, resamples=args.resamples, seed=args.seed)
     if args.format == "json":
-        print_json(
-            {
-                "first": first.name,
-                "second": second.name,
-                "resamples": args.resamples,
-                "seed": args.seed,
-                "tasks": [asdict(one) for one in found],
-            }
-        )
+        asked = {"first": first.name, "second": second.name, "resamples": args.resamples, "seed": args.seed}
+        print_json({**asked, "tasks": [asdict(one) for one in found]})
     else:
         show([comparison_table(found, first.name, second.name, args.resamples)], args.format)
     return EXIT_GOOD

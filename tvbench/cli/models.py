@@ -188,43 +188,23 @@ def _settings(settings: Any) -> str:
 def _print_table(found: list[Record]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
-    columns = (
-        Column("model", "model", "left"),
-        Column("size", "size"),
-        Column("takes", "takes", "left"),
-        Column("languages", "languages"),
-        Column("engines", "engines", "left"),
-        Column("licence", "licence", "left"),
-        Column("location", "location", "left"),
-    )
-    rows = tuple(
-        tuple(
-            map(
-                Cell,
-                (
-                    card["name"],
-                    size(card["parameters"]) if card["parameters"] else "",
-                    ", ".join(card["modalities"]),
-                    str(len(card["languages"]) or ""),
-                    _engines(card),
-                    card["licence"],
-                    card["location"],
-                ),
-            )
-        )
-        for card in found
-    )
-    show(
-        [
-            Table(
-                columns,
-                rows,
-                notes=(
-                    "`tvbench models show NAME` says more; --model also takes a folder, org/name and openai:NAME@URL",
-                ),
-            )
-        ],
-        "table",
+    numbers = ("size", "languages")
+    names = ("model", "size", "takes", "languages", "engines", "licence", "location")
+    columns = tuple(Column(name, name, "right" if name in numbers else "left") for name in names)
+    rows = tuple(tuple(map(Cell, _line(card))) for card in found)
+    said = "`tvbench models show NAME` says more; --model also takes a folder, org/name and openai:NAME@URL"
+    show([Table(columns, rows, notes=(said,))], "table")
+
+
+def _line(card: Record) -> tuple[str, ...]:
+    return (
+        card["name"],
+        size(card["parameters"]) if card["parameters"] else "",
+        ", ".join(card["modalities"]),
+        str(len(card["languages"]) or ""),
+        _engines(card),
+        card["licence"],
+        card["location"],
     )
 
 

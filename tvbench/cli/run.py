@@ -65,7 +65,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="a card's name, a folder, a hub id, or openai:NAME@URL")
     add_naming(parser)
     parser.add_argument("--tasks", required=True, help="such as alm,multi30k:de+fr,mini (`tvbench tasks` lists them)")
-    what = parser.add_argument_group("what is asked")
+    _add_asked(parser.add_argument_group("what is asked"))
+    _add_answering(parser.add_argument_group("how it is answered"))
+    _add_before(parser.add_argument_group("what was answered before"))
+    judge.add_judging(parser)
+    parser.add_argument(
+        "--comet",
+        metavar="NAME|PATH",
+        help="score translations by this COMET checkpoint too, such as xcomet-xl (see `tvbench comet --help`)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_results(parser)
+    add_format(parser)
+
+
+def _add_asked(what: argparse._ArgumentGroup) -> None:
     what.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
     what.add_argument("--limit", type=positive, metavar="N", help="only the first N items of each language")
     what.add_argument("--split", help="another split than the task's own")
@@ -80,7 +95,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how a prompt begins where template and tokenizer each add "
         "<bos>: two is what lmms-eval's llava_hf does (default: two in protocol paper, else one)",
     )
-    how = parser.add_argument_group("how it is answered")
+
+
+def _add_answering(how: argparse._ArgumentGroup) -> None:
     add_engine(how)
     how.add_argument("--max-new-tokens", type=positive, metavar="N")
     how.add_argument("--temperature", type=temperature, metavar="T")
@@ -92,7 +109,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_image_scale(how)
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
-    before = parser.add_argument_group("what was answered before")
+
+
+def _add_before(before: argparse._ArgumentGroup) -> None:
     before.add_argument(
         "--fresh",
         action="store_true",
@@ -104,16 +123,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on without asking some stored questions again to see that the model is the same",
     )
-    judge.add_judging(parser)
-    parser.add_argument(
-        "--comet",
-        metavar="NAME|PATH",
-        help="score translations by this COMET checkpoint too, such as xcomet-xl (see `tvbench comet --help`)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
-    add_results(parser)
-    add_format(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -33,6 +33,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "action", nargs="?", metavar="data", default="run", help="show what a recipe is trained on, and examples of it"
     )
     parser.add_argument("named", nargs="?", metavar="RECIPE", help="with `data`: the same as --recipe")
+    _add_recipe(parser)
+    _add_output(parser)
+    _add_plan(parser.add_argument_group("the plan"))
+    parser.add_argument(
+        "--examples", type=not_negative, default=3, metavar="N", help="with `data`: so many of each dataset"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_format(parser)
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="NAME|FILE", help="mini, paper, paper-packed, or a YAML file")
     parser.add_argument("--size", help="where the recipe has several: 2b, 9b")
     parser.add_argument(
@@ -61,6 +72,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="the same as --set seed=N")
     parser.add_argument("--stage", type=int, metavar="N", help="this stage only")
     parser.add_argument("--until", type=int, metavar="N", help="leave out the stages after this one")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reuse",
         type=Path,
@@ -77,7 +91,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with what is in the output folder")
     parser.add_argument("--wandb", metavar="PROJECT", help="send the curves to Weights & Biases as well")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads for torch (default: all cores)")
-    plan = parser.add_argument_group("the plan")
+
+
+def _add_plan(plan: argparse._ArgumentGroup) -> None:
     plan.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes, and stop")
     plan.add_argument("--gpus", type=int, metavar="N", help="default 8, or as many as share the batches evenly")
     plan.add_argument(
@@ -91,11 +107,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mfu", type=float, default=0.40, metavar="PART", help="utilisation, 0 to 1; default %(default)s"
     )
     plan.add_argument("--price", type=float, metavar="DOLLARS", help="of one GPU for an hour")
-    parser.add_argument(
-        "--examples", type=not_negative, default=3, metavar="N", help="with `data`: so many of each dataset"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
-    add_format(parser)
 
 
 def main(args: argparse.Namespace) -> int:

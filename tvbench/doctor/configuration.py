@@ -87,6 +87,7 @@ def check_tensors(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
     """Findings in the names and shapes of the tensors. Raises EngineError for files that cannot be read."""
     with Weights(folder) as weights:
         yield from _names(folder, weights)
+        yield from _dropped(folder, weights)
         yield from _head(folder, config, weights)
     if found := misfit(folder):
         yield Finding(
@@ -132,6 +133,21 @@ def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
     """Findings in numbers that every Gemma2 and SigLIP shares, or that follow from others: with another one the same
     weights are another model, and nothing fails."""
     text = config["text_config"]
+    yield from _soft_caps(text)
+    yield from _query_scalar(text)
+    yield from _turns(text)
+    yield from _published(config)
+    theta = (text.get("rope_parameters") or {}).get("rope_theta", text.get("rope_theta", ROPE_THETA))
+    if theta != ROPE_THETA:
+        yield Finding(
+            "error",
+            "constant",
+            f"rope_theta is {theta}; Gemma2 is trained with {ROPE_THETA:g}: every place in the prompt would be another",
+            f"set it to {ROPE_THETA:g} in text_config in config.json",
+        )
+
+
+def _soft_caps(text: dict[str, Any]) -> Iterator[Finding]:
     for name, wanted, moved in SOFT_CAPS:
         if text.get(name, wanted) is None:
             yield Finding(
@@ -147,8 +163,9 @@ def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
                 f"{name} is {text[name]}; Gemma2 is trained with {wanted:g}, and {moved} would be others",
                 f"set it to {wanted:g} in text_config in config.json",
             )
-    yield from _query_scalar(text)
-    yield from _turns(text)
+
+
+def _published(config: dict[str, Any]) -> Iterator[Finding]:
     for part, constants in (("text_config", GEMMA2), ("vision_config", SIGLIP)):
         given = config.get(part) or {}
         for name, value in {**constants, **PUBLISHED[part].get(given.get("hidden_size", 0), {})}.items():
@@ -159,14 +176,6 @@ def check_constants(config: dict[str, Any]) -> Iterator[Finding]:
                     f"{name} of {part} is {given[name]}; the model is trained with {value}",
                     f"set it to {value} in config.json",
                 )
-    theta = (text.get("rope_parameters") or {}).get("rope_theta", text.get("rope_theta", ROPE_THETA))
-    if theta != ROPE_THETA:
-        yield Finding(
-            "error",
-            "constant",
-            f"rope_theta is {theta}; Gemma2 is trained with {ROPE_THETA:g}: every place in the prompt would be another",
-            f"set it to {ROPE_THETA:g} in text_config in config.json",
-        )
 
 
 def _turns(text: dict[str, Any]) -> Iterator[Finding]:
@@ -220,6 +229,18 @@ def _vision_part(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
             "and transformers reports its weights as missing",
             importing(folder),
         )
+    yield from _vision_layer(config, vision)
+    strategy = config.get("vision_feature_select_strategy", "default")
+    if strategy != "full":
+        yield Finding(
+            "error",
+            "vision-patches",
+            f"vision_feature_select_strategy is '{strategy}', which drops the first patch; SigLIP has no class token",
+            "set it to `full` in config.json",
+        )
+
+
+def _vision_layer(config: dict[str, Any], vision: dict[str, Any]) -> Iterator[Finding]:
     layer, count = config.get("vision_feature_layer", -2), vision.get("num_hidden_layers")
     # The training tower has its last layer removed and gives what the layer before it says.
     if layer != (-2 if count == LAYERS_OF_SO400M else -1):
@@ -229,14 +250,6 @@ def _vision_part(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
             f"pictures are taken from layer {layer} of {count}; training took the "
             "last but one of SigLIP, the last of those that TowerVision keeps",
             "set vision_feature_layer to -1 in config.json",
-        )
-    strategy = config.get("vision_feature_select_strategy", "default")
-    if strategy != "full":
-        yield Finding(
-            "error",
-            "vision-patches",
-            f"vision_feature_select_strategy is '{strategy}', which drops the first patch; SigLIP has no class token",
-            "set it to `full` in config.json",
         )
 
 
@@ -309,6 +322,9 @@ def _names(folder: Path, weights: Weights) -> Iterator[Finding]:
             "tensors are named as in memory (model.language_model...): transformers before 4.52 does not find them",
             importing(folder),
         )
+
+
+def _dropped(folder: Path, weights: Weights) -> Iterator[Finding]:
     if weights.dropped:
         yield Finding(
             "warning",

@@ -60,21 +60,17 @@ def examine_copy(folder: Path, card: ModelCard, *, skip: str = "") -> Examinatio
     return _examine(folder, card, skip or Whole(compared=False))
 
 
+OTHER_KIND = (
+    "a {kind} model: the doctor knows LLaVA-type models around Gemma2 (TowerVision) only, and has checked nothing"
+)
+
+
 def _examine(folder: Path, card: ModelCard, whole: Whole | str) -> Examination:
     config = read_config(folder)
     check_files(folder)
     check_readable(folder)
     if not is_gemma2_llava(config):
-        kind = config.get("model_type")
-        return Examination(
-            card.name,
-            folder,
-            (),
-            (
-                f"a {kind} model: the doctor knows LLaVA-type models around Gemma2 "
-                "(TowerVision) only, and has checked nothing",
-            ),
-        )
+        return Examination(card.name, folder, (), (OTHER_KIND.format(kind=config.get("model_type")),))
     remarks: list[str] = []
     with one_sentence(folder):
         findings = [

@@ -87,15 +87,8 @@ def measure(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Measu
         model = model or load_model(folder, config, engine.dtype, "eager")
         capped, raw = _plain(model, asked, given, wanted, engine.cap)
     except (EngineError, ValueError, RuntimeError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        result.findings.append(
-            Finding(
-                "error",
-                "plain-transformers",
-                f"transformers alone cannot use the checkpoint: {reason}",
-                importing(folder),
-            )
-        )
+        message = f"transformers alone cannot use the checkpoint: {str(error).splitlines()[0]}"
+        result.findings.append(Finding("error", "plain-transformers", message, importing(folder)))
         return result
     fix = importing(folder) if engine.folder != folder else "please report this checkpoint: tvbench may be wrong"
     result.findings += _compared(result.ours, capped, TOLERANCE[engine.dtype], fix)
@@ -118,14 +111,9 @@ def measure_vllm(folder: Path, card: ModelCard, ours: Scores, *, dtype: str) -> 
         apart = _apart(values, ours[key])
         result.remarks.append(f"{key}: vLLM {engine.info.version} and transformers differ by up to {apart:.2g}")
         if not apart <= TOLERANCE[dtype]:
-            result.findings.append(
-                Finding(
-                    "error",
-                    f"vllm-{key}",
-                    f"vLLM's log-probabilities of the {key} prompt differ from transformers' by up to {apart:.3g}",
-                    "use one engine for all runs that are compared, and report the versions",
-                )
-            )
+            message = f"vLLM's log-probabilities of the {key} prompt differ from transformers' by up to {apart:.3g}"
+            fix = "use one engine for all runs that are compared, and report the versions"
+            result.findings.append(Finding("error", f"vllm-{key}", message, fix))
     return result
 
 

@@ -125,11 +125,9 @@ def check_scale(
         return _unknown(folder, measured, told), []
     if measured is None or measured == declared:
         return None, told
-    fix = (
-        f"tvbench models import {shlex.quote(str(folder))} --output DIR --image-scale {measured}"
-        if measured != "folded twice"
-        else "import the checkpoint again from where it was not yet scaled, once"
-    )
+    fix = f"tvbench models import {shlex.quote(str(folder))} --output DIR --image-scale {measured}"
+    if measured == "folded twice":
+        fix = "import the checkpoint again from where it was not yet scaled, once"
     message = f"image rows are said to be {declared}, and measured to be {measured}: {'; '.join(told)}"
     return Finding("error", "image-scale-measured", message, fix), []
 

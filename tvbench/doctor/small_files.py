@@ -52,7 +52,11 @@ def check_pictures(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
     path, settings = found
     yield from _resampling(folder, settings)
     yield from _grids(path, settings, config)
-    tile, _ = tower_sides(config)
+    yield from _normalisation(path, settings)
+    yield from _tile_size(path, settings, tower_sides(config)[0])
+
+
+def _normalisation(path: Path, settings: dict[str, Any]) -> Iterator[Finding]:
     # Both classes default to CLIP's numbers where the file is silent.
     for name, wanted in (("image_mean", [0.5] * 3), ("image_std", [0.5] * 3)):
         if settings.get(name) != wanted:
@@ -62,6 +66,9 @@ def check_pictures(folder: Path, config: dict[str, Any]) -> Iterator[Finding]:
                 f"{name} is {settings.get(name)}; SigLIP is trained with 0.5",
                 f"set it to {wanted} in {path.name}",
             )
+
+
+def _tile_size(path: Path, settings: dict[str, Any], tile: int) -> Iterator[Finding]:
     sides = {value for name in ("size", "crop_size") for value in (settings.get(name) or {}).values()}
     if sides and sides != {tile}:
         shown = ", ".join(map(str, sorted(sides)))
@@ -132,7 +139,10 @@ def _template(folder: Path, tokenizer: Any, template: str) -> Iterator[Finding]:
             "the chat template writes other text for a list of parts, as servers send it, than for a string",
             importing(folder),
         )
-    first = next((text for text in strings if text is not None), None)
+    yield from _beginning(tokenizer, next((text for text in strings if text is not None), None))
+
+
+def _beginning(tokenizer: Any, first: str | None) -> Iterator[Finding]:
     if first is not None and tokenizer.bos_token_id is not None:
         count = tokenizer(first, add_special_tokens=False)["input_ids"].count(tokenizer.bos_token_id)
         if count != 1:
@@ -178,6 +188,10 @@ def _grids(path: Path, settings: dict[str, Any], config: dict[str, Any]) -> Iter
             "number of image tokens does not fit",
             "give both the same image_grid_pinpoints",
         )
+    yield from _tiled(path, grids, tile)
+
+
+def _tiled(path: Path, grids: list[list[int]], tile: int) -> Iterator[Finding]:
     if not grids:
         yield Finding(
             "error",

@@ -73,8 +73,11 @@ def check_numbers(numbers: Numbers) -> Iterator[Finding]:
         yield Finding("error", "zeros", f"{_listed(numbers.empty)} nothing but one number: what goes in is lost", AGAIN)
     if numbers.copies:
         yield Finding("error", "copies", f"{_listed(numbers.copies)}: no training makes two matrices equal", AGAIN)
-    if numbers.untrained:
-        return
+    if not numbers.untrained:
+        yield from _random_parts(numbers)
+
+
+def _random_parts(numbers: Numbers) -> Iterator[Finding]:
     for part, code, what in (
         (TOWER, "random-tower", "the vision tower"),
         (TEXT, "random-text", "the text model"),
@@ -82,11 +85,8 @@ def check_numbers(numbers: Numbers) -> Iterator[Finding]:
     ):
         layers = numbers.random(part)
         if layers:
-            count = (
-                f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold"
-                if part != PROJECTOR
-                else f"{what} holds"
-            )
+            some = f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold"
+            count = some if part != PROJECTOR else f"{what} holds"
             yield Finding(
                 "error",
                 code,

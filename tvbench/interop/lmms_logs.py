@@ -145,10 +145,7 @@ def read_logs(folder: Path) -> Logs:
             if log.samples is not None:
                 used.add(log.samples)
             _keep_latest(model, log, troubles)
-    orphans = sorted({path for path in folder.rglob("*_samples_*.jsonl") if path.is_file()} - used)
-    troubles += [
-        LogTrouble(str(path), "belongs to no readable results file, and was left out", lost=True) for path in orphans
-    ]
+    troubles += _orphans(folder, used)
     return Logs(tuple(models.values()), tuple(troubles))
 
 
@@ -213,16 +210,22 @@ def _keep_latest(model: ModelLogs, log: TaskLog, troubles: list[LogTrouble]) -> 
     troubles.append(LogTrouble(str(dropped.results), what, lost=False))
 
 
+def _orphans(folder: Path, used: set[Path]) -> list[LogTrouble]:
+    said = "belongs to no readable results file, and was left out"
+    orphans = sorted({path for path in folder.rglob("*_samples_*.jsonl") if path.is_file()} - used)
+    return [LogTrouble(str(path), said, lost=True) for path in orphans]
+
+
+def _groups(members: Mapping[str, Any]) -> dict[str, str]:
+    """The group of each task."""
+    listed = ((group, tasks) for group, tasks in members.items() if isinstance(tasks, list))
+    return {task: group for group, tasks in listed for task in tasks if isinstance(task, str)}
+
+
 def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[LogTrouble]) -> Iterable[TaskLog]:
     stamp = path.name.removesuffix(RESULTS_SUFFIX)
     members = _mapping(data.get("group_subtasks"))
-    group_of = {
-        task: group
-        for group, tasks in members.items()
-        if isinstance(tasks, list)
-        for task in tasks
-        if isinstance(task, str)
-    }
+    group_of = _groups(members)
     for name, entry in data["results"].items():
         if isinstance(members.get(name), list) and members[name]:
             continue  # a group's own line: the mean of its members, or blank

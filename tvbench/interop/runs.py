@@ -163,9 +163,8 @@ def _import_model(
         entries.append(_join_task(tasks[task_name], some, model, shown, joiner, contents))
     for group, some in unread.items():
         entries.append(_logged_entry(group, some, shown, model))
-        contents.troubles.append(
-            LogTrouble(shown, f"no task here reads {group}: its logged figures are kept", lost=False)
-        )
+        said = f"no task here reads {group}: its logged figures are kept"
+        contents.troubles.append(LogTrouble(shown, said, lost=False))
     folder = results / f"{shown}--lmms-eval-{_short(model.identity, shown, *sorted(model.tasks))}"
     _write(folder, model, shown, entries, contents)
     return ImportedRun(shown, folder, tuple(assess(RunFolder(folder)))), contents.troubles
@@ -207,6 +206,13 @@ def _join_task(
     )
 
 
+NOT_JOINED = (
+    *(TvbenchError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(MemoryError, RecursionError),
+)
+"""What a row of strangers may raise on its way to an item."""
+
+
 def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joiner, contents: _Contents) -> list[str]:
     """Add a log's rows. What is lost is added as failed items, and reported. Returns remarks for the result."""
     notes: list[str] = []
@@ -216,16 +222,7 @@ def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joi
         try:
             item, note = joiner.item(task, log, row)
             item = replace(item, second_bos=backend in SECOND_BOS)
-        except (
-            TvbenchError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            MemoryError,
-            RecursionError,
-        ) as error:
+        except NOT_JOINED as error:
             reason = f"doc_id {row.doc_id} could not be joined ({_reason(error)})"
             contents.troubles.append(LogTrouble(_where(log, row), reason, lost=True))
             lost.append((str(row.doc_id), reason))
@@ -237,6 +234,14 @@ def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joi
             contents.troubles.append(LogTrouble(_where(log, row), f"doc_id {row.doc_id} has no answer", lost=True))
         error_text = "no answer was logged" if row.text is None else None
         contents.add(log, identity, str(row.doc_id), item, Response("", text=row.text, error=error_text, extra=extra))
+    lost += _missing(log, contents)
+    for number, reason in lost:
+        contents.add(log, identity, number, _lost_item(task, log, number, reason), Response("", error=reason))
+    return notes
+
+
+def _missing(log: TaskLog, contents: _Contents) -> list[tuple[str, str]]:
+    """Samples that the harness counted and did not write, as (id, reason); they are reported."""
     missing = max(0, (log.expected or 0) - len(log.rows) - len(log.bad_lines))
     if missing:
         file = str(log.samples or log.results)
@@ -244,10 +249,7 @@ def _join_log(task: Task, log: TaskLog, identity: str, backend: str, joiner: Joi
         contents.troubles.append(
             LogTrouble(file, f"no samples file for {log.name}: {what}" if log.samples is None else what, lost=True)
         )
-        lost += [(f"missing {number}", "not in the samples file") for number in range(1, missing + 1)]
-    for number, reason in lost:
-        contents.add(log, identity, number, _lost_item(task, log, number, reason), Response("", error=reason))
-    return notes
+    return [(f"missing {number}", "not in the samples file") for number in range(1, missing + 1)]
 
 
 def _lost_item(task: Task, log: TaskLog, number: str, reason: str) -> Item:

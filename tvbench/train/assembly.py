@@ -168,6 +168,12 @@ def _text_tensors(folder: Path, more: int) -> Named:
         yield f"language_model.{name}", tensor.float()
 
 
+KEPT_OF_SIGLIP = (
+    *("hidden_size", "intermediate_size", "num_attention_heads", "image_size", "patch_size", "hidden_act"),
+    *("layer_norm_eps", "num_channels", "attention_dropout"),
+)
+
+
 def _vision_part(plan: ModelPlan, files: Sequence[str]) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a SigLIP tower, without its pooling head and with `vision_layers` layers."""
     folder = part_folder(plan.vision, plan.vision_revision, files)
@@ -188,18 +194,7 @@ def _vision_part(plan: ModelPlan, files: Sequence[str]) -> tuple[dict[str, Any],
                 f"{plan.vision} has {name} {given[name]}, the recipe says {value}",
                 f"--set model.{name}={given[name]}, or another tower",
             )
-    keep = (
-        "hidden_size",
-        "intermediate_size",
-        "num_attention_heads",
-        "image_size",
-        "patch_size",
-        "hidden_act",
-        "layer_norm_eps",
-        "num_channels",
-        "attention_dropout",
-    )
-    vision = {name: given[name] for name in keep if name in given}
+    vision = {name: given[name] for name in KEPT_OF_SIGLIP if name in given}
     vision |= {"model_type": "siglip_vision_model", "num_hidden_layers": layers, "vision_use_head": False}
     return vision, _vision_tensors(folder, layers)
 

@@ -139,22 +139,9 @@ class Loop:
         mfu = operations / seconds / self.peak if self.peak else None
         if self.record is not None:
             self.record.skipped(step, [(broken.sample, broken.reason) for broken in skipped])
-            self.record.step(
-                step,
-                {
-                    "loss": loss,
-                    "gradient_norm": norm,
-                    "rates": rates,
-                    "samples": samples,
-                    "tokens": int(tokens),
-                    "data_seconds": waited,
-                    "step_seconds": learned,
-                    "tokens_per_second": tokens / seconds,
-                    "operations": operations,
-                    "mfu": mfu,
-                    "skipped": lost,
-                },
-            )
+            counts = {"samples": samples, "tokens": int(tokens), "data_seconds": waited, "step_seconds": learned}
+            speed = {"tokens_per_second": tokens / seconds, "operations": operations, "mfu": mfu, "skipped": lost}
+            self.record.step(step, {"loss": loss, "gradient_norm": norm, "rates": rates, **counts, **speed})
         left = (time.perf_counter() - began) / (step - first) * (self.steps - step)
         self.on_step(
             StepDone(step, self.steps, loss, tokens / seconds, left, mfu, self.progress.skipped, waited, learned)

@@ -100,11 +100,9 @@ class Output:
             stages.pop()
         differs = _difference(before, self._said, stages)
         if differs:
-            raise UsageError(
-                f"{self.path} was begun with another recipe: {differs}",
-                "use the same --recipe, --size, --variant and --set, or another --output; --reuse "
-                f"{self.path} with a new --output keeps the stages that are the same",
-            )
+            hint = "use the same --recipe, --size, --variant and --set, or another --output; --reuse "
+            hint += f"{self.path} with a new --output keeps the stages that are the same"
+            raise UsageError(f"{self.path} was begun with another recipe: {differs}", hint)
         return stages
 
 

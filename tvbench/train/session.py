@@ -206,35 +206,9 @@ class _StageRun:
         opening = open_model if here.size == 1 else bare_model
         model = opening(self.source, attention=attention.text, tower=attention.tower)
         torch.manual_seed(stage.seed)
-        trainee = self._trainee(model)
-        if here.size == 1:
-            trainee.to(here.device)
-        if stage.recompute == "full":
-            model.gradient_checkpointing_enable({"use_reentrant": False})
-        freeze_all_but(trainee, stage.rates)
-        shard(trainee, here, bfloat16=stage.precision == "bfloat16")
-        if here.size > 1:
-            fill(model, self.source, here.device)
-        trained = freeze_all_but(trainee, stage.rates)
+        trainee, optimizer = self._placed(model)
         make_feed, steps, samples = self._feed()
-        loop = Loop(
-            stage,
-            steps,
-            trainee,
-            make_optimizer(stage, trained),
-            make_feed,
-            self.folder,
-            self._digest(),
-            here,
-            on_step=self.on_event,
-            stopping=self.stopping,
-            peak=self.peak,
-            operations=partial(batch_operations, as_built(self.recipe.model, model.config), stage),
-        )
-        if newest(self.folder / "checkpoints") is not None:
-            loop.resume()
-            if loop.progress.digest != loop.digest:
-                raise UsageError(f"{self.folder} holds checkpoints of other settings", "start over in another --output")
+        loop = self._loop(model, trainee, optimizer, make_feed, steps)
         counts = [
             sum(one.numel() for one in trainee.parameters() if one.requires_grad or not kept) for kept in (True, False)
         ]
@@ -249,6 +223,42 @@ class _StageRun:
             picture = plot(self.folder, f"{stage.number} {stage.name}") if here.first else None
         self.on_event(Ended(stage, self.folder, done, loop.progress.samples, loop.progress.skipped, picture))
         return done
+
+    def _placed(self, model: Any) -> tuple[Any, torch.optim.Optimizer]:
+        """What is trained, on its devices, and what moves the parts of it that learn."""
+        stage, here = self.stage, self.world
+        trainee = self._trainee(model)
+        if here.size == 1:
+            trainee.to(here.device)
+        if stage.recompute == "full":
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        freeze_all_but(trainee, stage.rates)
+        shard(trainee, here, bfloat16=stage.precision == "bfloat16")
+        if here.size > 1:
+            fill(model, self.source, here.device)
+        return trainee, make_optimizer(stage, freeze_all_but(trainee, stage.rates))
+
+    def _loop(self, model: Any, trainee: Any, optimizer: torch.optim.Optimizer, feed: Feed, steps: int) -> Loop:
+        """The loop at its beginning, or where it was left."""
+        loop = Loop(
+            self.stage,
+            steps,
+            trainee,
+            optimizer,
+            feed,
+            self.folder,
+            self._digest(),
+            self.world,
+            on_step=self.on_event,
+            stopping=self.stopping,
+            peak=self.peak,
+            operations=partial(batch_operations, as_built(self.recipe.model, model.config), self.stage),
+        )
+        if newest(self.folder / "checkpoints") is not None:
+            loop.resume()
+            if loop.progress.digest != loop.digest:
+                raise UsageError(f"{self.folder} holds checkpoints of other settings", "start over in another --output")
+        return loop
 
     def _trainee(self, model: Any) -> Any:
         if self.stage.objective == "patches":

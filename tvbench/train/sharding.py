@@ -36,11 +36,8 @@ def fill(model: nn.Module, folder: Path, device: torch.device) -> None:
     with Weights(folder) as weights, torch.no_grad():
         differ = {name for name in places.values() if name != HEAD} ^ (weights.original.keys() - {HEAD})
         if differ:
-            first = min(map(str, differ))
-            raise EngineError(
-                f"{folder}: {len(differ)} tensors are missing or left over, first {first}",
-                "`tvbench doctor` says what is wrong with it",
-            )
+            said = f"{folder}: {len(differ)} tensors are missing or left over, first {min(map(str, differ))}"
+            raise EngineError(said, "`tvbench doctor` says what is wrong with it")
         filled: dict[int, nn.Parameter] = {}
         state = {}
         for name, parameter in model.named_parameters(remove_duplicate=False):

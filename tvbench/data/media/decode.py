@@ -67,14 +67,19 @@ def decode_clip(data: bytes, name: str, frames: int, size: int | None) -> tuple[
         tuple(times[int(index)] for index in reachable),
         max(times.values()),
     )
-    missing = int((wanted > found.present - 1).sum())
+    notes += _remarks(name, found, frames, int((wanted > found.present - 1).sum()))
+    return clip, tuple(notes)
+
+
+def _remarks(name: str, found: FirstPass, frames: int, missing: int) -> list[str]:
+    notes = []
     if missing:
         notes.append(f"{name}: {frames - missing} of {frames} frames decoded; the last was repeated")
     elif found.broken:
         notes.append(f"{name}: damaged ({found.broken}); {found.present} frames decoded")
-    if total < frames:
+    if (total := max(found.present, found.expected)) < frames:
         notes.append(f"{name}: only {total} frames for {frames} asked; some were repeated")
-    return clip, tuple(notes)
+    return notes
 
 
 def _shown_size(found: FirstPass, frames: int, size: int | None, name: str) -> tuple[tuple[int, int] | None, list[str]]:

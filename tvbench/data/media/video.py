@@ -68,6 +68,17 @@ class Decoder:
         if folder is not None:
             folder.cleanup()
 
+    def _begun(self, folder: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=folder,
+            env=environment(),
+        )
+
     def _running(self, process: subprocess.Popen[bytes] | None) -> subprocess.Popen[bytes]:
         """`process` if it lives, or a new one. Raises MediaError when there can be none."""
         with self._lock:
@@ -81,15 +92,7 @@ class Decoder:
             try:
                 if self._folder is None:
                     self._folder = tempfile.TemporaryDirectory(prefix="tvbench-", ignore_cleanup_errors=True)
-                process = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd=self._folder.name,
-                    env=environment(),
-                )
+                process = self._begun(self._folder.name)
             except OSError as error:
                 raise MediaError(f"the decoder of clips cannot be started: {error}") from error
             self._started.add(process)
@@ -123,10 +126,10 @@ class Decoder:
             process.wait()
             if self._closed:
                 raise MediaError(CLOSED) from error
-            reason = f"took longer than {self.timeout_s:g} s" if late.is_set() else "crashed the decoder"
-            raise MediaError(
-                f"{name} {reason}", "--video-timeout SECONDS changes the limit" if late.is_set() else ""
-            ) from error
+            if late.is_set():
+                said = f"{name} took longer than {self.timeout_s:g} s"
+                raise MediaError(said, "--video-timeout SECONDS changes the limit") from error
+            raise MediaError(f"{name} crashed the decoder") from error
         finally:
             timer.cancel()
 

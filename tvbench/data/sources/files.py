@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,12 @@ def _split_name(path: Path) -> str:
     return SHARD.sub("", path.stem)
 
 
+def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix in ENDINGS and path.is_file())
+    names = ((path, path.relative_to(folder).as_posix()) for path in files)
+    return [path for path, name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+
+
 def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
     """What the `configs:` of README.md's front matter say; {} where they say nothing that is here."""
     readme = folder / "README.md"
@@ -86,14 +92,7 @@ def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
         if not isinstance(entry, Mapping) or (config is not None and entry.get("config_name") != config):
             continue
         for split, patterns in _declared_files(entry.get("data_files")):
-            matching = [
-                path
-                for path in sorted(folder.rglob("*"))
-                if path.suffix in ENDINGS
-                and path.is_file()
-                and any(fnmatch(path.relative_to(folder).as_posix(), pattern) for pattern in patterns)
-            ]
-            if matching:
+            if matching := _matching(folder, patterns):
                 found.setdefault(split, []).extend(matching)
     return found
 
