@@ -1,7 +1,7 @@
 # make setup   the environment (.venv), pinned versions
 # make demo    the main job on the embedded model: run the mini tasks with and without the pictures, show the tables
-# make check   lint, types, spelling and the quick tests of the core (under two minutes): for the inner loop
-# make test    lint, types, spelling and every test; vLLM, COMET and transformers 4 in environments of their own
+# make check   lint, layout, types, spelling and the quick tests of the core (under two minutes): for the inner loop
+# make test    lint, layout, types, spelling and every test; vLLM, COMET and transformers 4 in environments of their own
 # make release-check   is this checkout fit to be released? wheel and source archive, tried on every Python found
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -45,6 +45,7 @@ test: lint test-core test-vllm test-comet test-legacy
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/typos
 

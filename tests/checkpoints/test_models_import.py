@@ -53,7 +53,7 @@ def stored(folder: Path) -> Tensors:
     return dict(load_file(folder / "model.safetensors"))
 
 
-def imported(source: Path, output: Path, **options: Any) -> importing.Imported:
+def imported(source: Path, output: Path, **options: Any) -> importing.ImportedCheckpoint:
     return import_checkpoint(source, card_for(source), output, **options)
 
 

@@ -258,7 +258,7 @@ WRONG = (
 @pytest.mark.parametrize("wrong", WRONG.split(","))
 def test_every_broken_contract_is_found(wrong: str) -> None:
     def open_it() -> Engine:
-        made: Any = Broken(wrong)
+        made: Engine = Broken(wrong)
         return made
 
     assert broken_contracts(open_it), wrong

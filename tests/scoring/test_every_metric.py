@@ -251,10 +251,10 @@ def test_one_of_evaluates(better: Any, capsys: Said, tmp_path: Path) -> None:
         "made",
         "1",
         "Made",
-        print,
+        print,  # type: ignore[arg-type]
         {"p": "asks"},
         name,
-        (name,),  # type: ignore[arg-type]
+        (name,),
         scorers={name: scorer(better=better)} if better else {},
     )
     entry = {"declared": declared_facts(task)}

@@ -266,7 +266,7 @@ def test_what_cannot_be_is_refused_when_the_file_is_loaded(task: Task, said: str
     [
         task_of({}, primary="judge", metrics=("judge", "judge:second", "xcomet_xl", "comet:mine-1234")),
         task_of({}, primary="ter", metrics=("ter", "evaluate:rouge#rougeL")),
-        task_of({"mine": scorer(len, better="lower", unit="letters")}),
+        task_of({"mine": scorer(lambda item, text: len(text), better="lower", unit="letters")}),
         task_of({"evaluate:own": scorer(better="lower")}),
     ],
 )
