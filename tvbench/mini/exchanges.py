@@ -167,7 +167,7 @@ def colour_choice(asking: Material) -> Exchange | None:
     thing, say = asking.thing, asking.say
     wrong = asking.rng.sample(seen_colours(thing.noun, {thing.colour}), OPTIONS - 1)
     return asking.choice(
-        say.ask_colour(thing.noun), [say.colour_names[one] for one in wrong], say.colour_names[thing.colour]
+        say.ask_colour(thing.noun), [say.colour_names[colour] for colour in wrong], say.colour_names[thing.colour]
     )
 
 
@@ -213,13 +213,13 @@ def relation_truth(asking: Material) -> Exchange | None:
     sight, rng = asking.sight, asking.rng
     if len(sight.distinct) != 2 or len(sight.things) != 2:
         return None
-    one, other = rng.sample((0, 1), 2)
-    sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
+    first, other = rng.sample((0, 1), 2)
+    sides = [side for side in SIDES if (sight.cells[first], sight.cells[other]) in CELLS[side]]
     if not sides:
         return None
     right = rng.random() < 0.5
     side = sides[0] if right else OPPOSITE[sides[0]]
-    return asking.truth(asking.say.relates(sight.things[one], side, sight.things[other]), right)
+    return asking.truth(asking.say.relates(sight.things[first], side, sight.things[other]), right)
 
 
 def count_short(asking: Material) -> Exchange | None:
@@ -268,9 +268,9 @@ def _sentence(asking: Material) -> Callable[[Grammar], str] | None:
         return lambda say: say.shows_many(first, len(sight.things))
     if len(sight.things) != 2:
         return None
-    one, other = rng.sample((0, 1), 2)
-    sides = [side for side in SIDES if (sight.cells[one], sight.cells[other]) in CELLS[side]]
-    here, there = sight.things[one], sight.things[other]
+    place, other = rng.sample((0, 1), 2)
+    sides = [side for side in SIDES if (sight.cells[place], sight.cells[other]) in CELLS[side]]
+    here, there = sight.things[place], sight.things[other]
     if sides and rng.random() < 0.5:
         return lambda say: say.relates(here, sides[0], there)
     return lambda say: say.joins(here, there)

@@ -30,7 +30,7 @@ def direction(draw: Draw) -> Puzzle:
         in_a_lane(draw.rng, [thing, *beside], side, lane, draw.level),
         (thing,),
         lambda say: say.ask_direction(thing),
-        tuple(_movement(one) for one in order),
+        tuple(_movement(side) for side in order),
         draw.turn(),
     )
 
@@ -50,7 +50,7 @@ def order(draw: Draw) -> Puzzle:
         tuple(replace(scene, placed=scene.placed[: 1 + frame * SHOWN // FRAMES]) for frame in range(FRAMES)),
         tuple(offered),
         lambda say: say.ask_first if first else say.ask_last,
-        tuple(_a(one) for one in offered),
+        tuple(_a(thing) for thing in offered),
         draw.turn(),
     )
 
@@ -66,7 +66,7 @@ def count(draw: Draw) -> Puzzle:
         one_by_one(draw.rng, coming, draw.level),
         (),
         lambda say: say.ask_how_many,
-        tuple(_digit(one) for one in range(1, OPTIONS + 1)),
+        tuple(_digit(digit) for digit in range(1, OPTIONS + 1)),
         draw.turn(),
     )
 

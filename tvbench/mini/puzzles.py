@@ -195,7 +195,7 @@ def picture_choice(draw: Draw) -> Puzzle:
     return Puzzle(
         "picture",
         "multiple-choice",
-        tuple(arrange(draw.rng, [one], draw.level) for one in shown),
+        tuple(arrange(draw.rng, [thing], draw.level) for thing in shown),
         (thing,),
         lambda say: say.ask_picture(thing),
         tuple(_picture_name(number) for number in range(1, PICTURES + 1)),

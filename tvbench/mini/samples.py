@@ -75,8 +75,8 @@ def samples(
     """
     for language in languages:
         for maker in makers(task, level):
-            each = 2 if maker == "ambiguous" else 1
-            for number in range(start * each, (start + count) * each):
+            copies = 2 if maker == "ambiguous" else 1
+            for number in range(start * copies, (start + count) * copies):
                 if task != "mini-multi30k" or language != "en":
                     yield one(task, maker, language, number, split=split, seed=seed, level=level)
 

@@ -225,16 +225,16 @@ def statements(scene: Scene, say: Grammar, rng: random.Random) -> Iterator[tuple
             wrong = Thing(thing.noun, rng.choice(seen_colours(thing.noun, {thing.colour})))
             yield say.ask_whether(say.tells_colour(wrong)), say.false
     if len(set(nouns)) == 2 == len(nouns):
-        one, other = scene.placed
-        for side in side_of(one, other, scene):
-            yield say.ask_whether(say.relates(one.thing, side, other.thing)), say.true
-            yield say.ask_whether(say.relates(one.thing, OPPOSITE[side], other.thing)), say.false
+        first, other = scene.placed
+        for side in side_of(first, other, scene):
+            yield say.ask_whether(say.relates(first.thing, side, other.thing)), say.true
+            yield say.ask_whether(say.relates(first.thing, OPPOSITE[side], other.thing)), say.false
 
 
-def side_of(one: Placed, other: Placed, scene: Scene) -> tuple[str, ...]:
+def side_of(first: Placed, other: Placed, scene: Scene) -> tuple[str, ...]:
     """On which sides of `other` the first thing is: none for cells of the same row and column, one where they share a
     row or a column, as relations are asked for; else none."""
-    here, there = (PLACES.index(place_of(placed, scene)) for placed in (one, other))
+    here, there = (PLACES.index(place_of(placed, scene)) for placed in (first, other))
     across, down = here % 2 - there % 2, here // 2 - there // 2
     if across and not down:
         return ("right",) if across > 0 else ("left",)

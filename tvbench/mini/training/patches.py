@@ -155,7 +155,7 @@ class TowerPicture:
 
     def paint(self) -> Image:
         """As a PIL picture, RGB."""
-        return painted(self.width, self.height, self.ground, [(one.cover, one.ink) for one in self.shown])
+        return painted(self.width, self.height, self.ground, [(shape.cover, shape.ink) for shape in self.shown])
 
 
 def draw(seed: int, number: int, level: int) -> TowerPicture:
@@ -210,16 +210,19 @@ def patch_batch(sights: Sequence[TowerPicture], tile: int, patch: int) -> PatchB
     labels = [patch_labels(sight, tile // patch) for sight in sights]
     pictures = np.stack([np.asarray(sight.paint().resize((tile, tile))) for sight in sights])
     pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2))  # colours stay innermost: the tower's sums depend on it
-    nouns, colours = (torch.from_numpy(np.stack(one)) for one in zip(*labels, strict=True))
+    nouns, colours = (torch.from_numpy(np.stack(column)) for column in zip(*labels, strict=True))
     return PatchBatch(pixels, nouns, colours)
 
 
 def patch_labels(sight: TowerPicture, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The noun and the colour of each patch, int64 [side * side]; IGNORED for what has no name."""
-    shares = np.stack([np.full(side * side, COVERED), *(_share(one.cover, side) for one in sight.shown)])
+    shares = np.stack([np.full(side * side, COVERED), *(_share(shape.cover, side) for shape in sight.shown)])
     winner = shares.argmax(0)
-    nouns = [NOTHING, *(IGNORED if one.noun is None else 1 + NAMES.index(one.noun) for one in sight.shown)]
-    colours = [NOTHING, *(IGNORED if one.colour is None else 1 + COLOURS.index(one.colour) for one in sight.shown)]
+    nouns = [NOTHING, *(IGNORED if shape.noun is None else 1 + NAMES.index(shape.noun) for shape in sight.shown)]
+    colours = [
+        NOTHING,
+        *(IGNORED if shape.colour is None else 1 + COLOURS.index(shape.colour) for shape in sight.shown),
+    ]
     return np.asarray(nouns)[winner], np.asarray(colours)[winner]
 
 

@@ -133,7 +133,7 @@ def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
     for layer in range(config["num_hidden_layers"]):
         prefix = f"{base}.encoder.layers.{layer}"
         for name, out, fan_in in (
-            *((f"self_attn.{one}", hidden, hidden) for one in ("q_proj", "k_proj", "v_proj", "out_proj")),
+            *((f"self_attn.{name}", hidden, hidden) for name in ("q_proj", "k_proj", "v_proj", "out_proj")),
             ("mlp.fc1", inner, hidden),
             ("mlp.fc2", hidden, inner),
         ):
