@@ -15,7 +15,7 @@ Scores = dict[str, tuple[float, ...]]
 
 def prepared_prompt(key: str, question: str, answer: str, *media: Decoded) -> Prepared:
     """Media and a question, and the answer that is scored."""
-    shown = tuple(Media("video" if isinstance(one, Clip) else "image", key, lambda: b"") for one in media)
+    shown = tuple(Media("video" if isinstance(medium, Clip) else "image", key, lambda: b"") for medium in media)
     messages = (Message("user", (*shown, question)),)
     return Prepared(Request(key, messages, Sampling(max_new_tokens=1), answer), tuple(media))
 

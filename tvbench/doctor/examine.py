@@ -112,7 +112,10 @@ def _check_weights(
     unknown = [finding for finding in findings if finding.code == "image-scale-unknown"]
     scale, told = check_scale(folder, config, card, sizes, None if numbers.untrained else sight)
     if unknown or scale is not None:
-        findings[:] = [*([scale] if scale is not None else []), *(one for one in findings if one not in unknown)]
+        findings[:] = [
+            *([scale] if scale is not None else []),
+            *(finding for finding in findings if finding not in unknown),
+        ]
     remarks[:0] = told
 
 

@@ -102,7 +102,7 @@ def measure_vllm(folder: Path, card: ModelCard, ours: Scores, *, dtype: str) -> 
 
     engine = VllmEngine(folder, card, dtype=dtype)
     try:
-        theirs = scores(engine, [one for one in prompts(read_config(folder)) if one.request.key in ours])
+        theirs = scores(engine, [prompt for prompt in prompts(read_config(folder)) if prompt.request.key in ours])
     finally:
         engine.close()
         gc.collect()
@@ -210,7 +210,7 @@ def _known(
     )
 
 
-def _apart(one: Sequence[float], other: Sequence[float]) -> float:
+def _apart(first: Sequence[float], other: Sequence[float]) -> float:
     """The largest difference; a NaN on either side is larger than anything."""
-    distances = [abs(a - b) for a, b in zip(one, other, strict=True)]
+    distances = [abs(a - b) for a, b in zip(first, other, strict=True)]
     return max(distance if distance == distance else float("inf") for distance in distances)

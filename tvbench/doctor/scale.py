@@ -186,8 +186,8 @@ def _picture_rows(weights: Weights, config: dict[str, Any]) -> float | None:
 
 def _pixels(side: int) -> torch.Tensor:
     """Pictures as SigLIP takes them: from -1 to 1."""
-    pictures = [one.picture.convert("RGB") for one in captioned(PICTURES, side)]
-    stacked = torch.stack([torch.frombuffer(bytearray(one.tobytes()), dtype=torch.uint8) for one in pictures])
+    pictures = [caption.picture.convert("RGB") for caption in captioned(PICTURES, side)]
+    stacked = torch.stack([torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8) for picture in pictures])
     return stacked.view(len(pictures), side, side, 3).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

@@ -76,7 +76,7 @@ class PictureLosses:
 
 def clearly_lower(losses: Sequence[float], others: Sequence[float]) -> bool:
     """Whether `losses` are lower than `others`, pair by pair, by more than accident."""
-    apart = [other - one for one, other in zip(losses, others, strict=True)]
+    apart = [other - loss for loss, other in zip(losses, others, strict=True)]
     error = stdev(apart) / math.sqrt(len(apart))
     return mean(apart) > max(LEAST, SHARE * mean(others), CLEAR * error)
 
@@ -87,7 +87,8 @@ def measure_sight(engine: TransformersEngine, tile: int) -> PictureLosses:
     root = math.sqrt(engine.model.config.text_config.hidden_size)
     own = _losses(engine, pictures)
     shifted = [
-        Captioned(after.picture, one.caption) for one, after in zip(pictures, pictures[1:] + pictures[:1], strict=True)
+        Captioned(after.picture, picture.caption)
+        for picture, after in zip(pictures, pictures[1:] + pictures[:1], strict=True)
     ]
     with scaled(engine.model, root):
         larger = _losses(engine, pictures)
@@ -138,7 +139,10 @@ def scaled(model: Any, factor: float) -> Iterator[None]:
 
 
 def _losses(engine: TransformersEngine, pictures: Sequence[Captioned]) -> tuple[float, ...]:
-    asked = [prepared_prompt(str(number), QUESTION, one.caption, one.picture) for number, one in enumerate(pictures)]
+    asked = [
+        prepared_prompt(str(number), QUESTION, picture.caption, picture.picture)
+        for number, picture in enumerate(pictures)
+    ]
     found = scores(engine, asked)
     losses = [-mean(found[str(number)]) for number in range(len(pictures))]
     return tuple(loss if math.isfinite(loss) else math.inf for loss in losses)
