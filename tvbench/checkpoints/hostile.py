@@ -140,7 +140,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_list(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
+    return isinstance(value, list) and all(isinstance(element, kind) for element in value)
 
 
 def _parameters(part: Mapping[str, Any]) -> float:
