@@ -69,5 +69,5 @@ def options_of(answered: AnsweredQuestion, words: Words) -> tuple[tuple[str, str
     value = polarity(answered)
     if value is None:
         raise ValueError(f"the answer is neither true nor false: {answered.answer.strip()[:60]!r}")
-    local = {one: words.get((answered.code, one), ENGLISH_WORDS[one]) for one in (True, False)}
+    local = {value: words.get((answered.code, value), ENGLISH_WORDS[value]) for value in (True, False)}
     return (local[True], local[False]), 0 if value else 1

@@ -99,10 +99,10 @@ def _declared(folder: Path, config: str | None) -> dict[str, list[Path]]:
 
 def _declared_files(files: Any) -> Iterator[tuple[str, list[str]]]:
     """(split, patterns) of a `data_files:`: a pattern or a list of them (split `train`), or a list of both."""
-    for one in files if isinstance(files, list) else [files]:
-        path = one.get("path") if isinstance(one, Mapping) else one
+    for entry in files if isinstance(files, list) else [files]:
+        path = entry.get("path") if isinstance(entry, Mapping) else entry
         patterns = [text for text in (path if isinstance(path, list) else [path]) if isinstance(text, str)]
-        yield str(one.get("split", "train")) if isinstance(one, Mapping) else "train", patterns
+        yield str(entry.get("split", "train")) if isinstance(entry, Mapping) else "train", patterns
 
 
 def commit_of(folder: Path, revision: str | None) -> str:

@@ -48,14 +48,14 @@ def safe_path(
 def is_inside(root: Path, path: Path) -> bool:
     """Whether `path` lies below `root` when every link is followed, or in the blobs of the hub's cache around it."""
     real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(one) for one in _homes(Path(os.path.realpath(root))))
+    return any(real.is_relative_to(home) for home in _homes(Path(os.path.realpath(root))))
 
 
 def _homes(root: Path) -> Iterator[Path]:
     yield root
-    for one in (root, *root.parents):
-        if one.parent.name == "snapshots" and "--" in one.parents[1].name:
-            yield one.parents[1] / "blobs"
+    for folder in (root, *root.parents):
+        if folder.parent.name == "snapshots" and "--" in folder.parents[1].name:
+            yield folder.parents[1] / "blobs"
 
 
 def check_data_file(folder: Path, path: Path) -> None:
