@@ -226,10 +226,10 @@ def is_copy(text: str, source: str, references: tuple[str, ...]) -> bool:
     return bool(references) and not any(_alike(words(reference), plain) for reference in references)
 
 
-def _alike(one: str, other: str) -> bool:
-    if one == other:
+def _alike(text: str, other: str) -> bool:
+    if text == other:
         return True
-    first, second = one.split(), other.split()
+    first, second = text.split(), other.split()
     return len(first) > 2 and SequenceMatcher(None, first, second, autojunk=False).ratio() >= _COPY
 
 
