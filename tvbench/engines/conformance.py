@@ -184,7 +184,7 @@ def _served(engine: Engine, asked: Sequence[Prepared], feed: _Slow | None = None
 
 
 def _once_each(asked: Sequence[Prepared], came: Sequence[Response]) -> Iterator[str]:
-    wanted, got = sorted(one.request.key for one in asked), sorted(one.key for one in came)
+    wanted, got = sorted(prepared.request.key for prepared in asked), sorted(response.key for response in came)
     if wanted != got:
         yield f"asked were {', '.join(wanted)}; answered were {', '.join(got) or 'none'}"
 

@@ -92,7 +92,7 @@ def _from_path(path: Path) -> EngineSpec:
     found = _in_file(file)
     if len(found) != 1:
         raise UsageError(
-            f"{path} declares several engines: {', '.join(one.name for one in found)}",
+            f"{path} declares several engines: {', '.join(spec.name for spec in found)}",
             f"put it into {Path('engines')}/ and choose one by its name",
         )
     if found[0].name in BUILT_IN:
@@ -139,8 +139,8 @@ def _specs_in(value: object) -> Iterator[EngineSpec]:
         if not declared:
             raise ValueError(f"a {type(value).__name__} is neither an EngineSpec nor a list of them")
         value = declared
-    for one in value:
-        yield from _specs_in(one)
+    for element in value:
+        yield from _specs_in(element)
 
 
 def _words(error: BaseException) -> str:

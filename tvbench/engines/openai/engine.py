@@ -114,7 +114,7 @@ class OpenAIEngine:
                     continue
                 yield from self._judge(outcome, held)
             # The server is there (each was checked), and nothing came after them: it was these requests.
-            yield from (one.failed for one in held if not self._closed)
+            yield from (item.failed for item in held if not self._closed)
         finally:
             self._drop_all()
 
@@ -160,7 +160,7 @@ class OpenAIEngine:
         gone: then nothing that is held becomes a failure."""
         if isinstance(outcome, Response):
             yield outcome
-            yield from (one.failed for one in held)
+            yield from (item.failed for item in held)
             held.clear()
         elif outcome.answers_before < self._caller.answers:
             yield outcome.failed

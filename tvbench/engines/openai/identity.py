@@ -71,7 +71,7 @@ def _picked(value: Any, names: Iterable[str], clean: Callable[[str], str]) -> Fa
     if not isinstance(value, Mapping):
         return {}
     found = {name: _plain(value[name], clean) for name in names if name in value}
-    return {name: one for name, one in found.items() if one is not None}
+    return {name: fact for name, fact in found.items() if fact is not None}
 
 
 def _plain(value: Any, clean: Callable[[str], str]) -> str | int | float | None:
@@ -87,9 +87,9 @@ def _plain(value: Any, clean: Callable[[str], str]) -> str | int | float | None:
 def _ollama_digest(name: Any, tags: Json) -> str | None:
     """Ollama lists the digests of its models on a page of its own."""
     models = tags.get("models")
-    for one in models if isinstance(models, list) else []:
-        if isinstance(one, Mapping) and one.get("name") == name and isinstance(one.get("digest"), str):
-            return str(one["digest"])
+    for model in models if isinstance(models, list) else []:
+        if isinstance(model, Mapping) and model.get("name") == name and isinstance(model.get("digest"), str):
+            return str(model["digest"])
     return None
 
 

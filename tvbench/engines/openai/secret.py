@@ -78,9 +78,9 @@ def _bare(text: str) -> Iterator[tuple[str, int, int]]:
         char = _meant(found)
         if not char.isascii():
             char = unicodedata.normalize("NFKC", char)
-        for one in char.lower():
-            if one.isalnum():
-                yield one, found.start(), found.end()
+        for letter in char.lower():
+            if letter.isalnum():
+                yield letter, found.start(), found.end()
 
 
 def _meant(found: re.Match[str]) -> str:

@@ -99,7 +99,7 @@ def look_at(url: str, secret: Secret, *, pause_s: float = 0.5, timeout_s: float 
         )
     listed = {secret.message(name)[:LONGEST_NAME]: model for model in _listed(reply) if (name := _text(model, "id"))}
     kinds = {OWNERS.get(owner, owner) for model in listed.values() if (owner := _text(model, "owned_by").lower())}
-    kind = next((one for one in sorted(kinds) if one in PAGES), "")
+    kind = next((known for known in sorted(kinds) if known in PAGES), "")
     pages = {path: _object(get(root_url(url) + path)) for path in PAGES.get(kind, ())}
     try:
         told = {name: told_of(model, pages, secret.hide) for name, model in listed.items()}
