@@ -52,7 +52,7 @@ def read_contents(run: RunFolder) -> Contents:
     ]
     broken: list[Damage] = []
     responses = run.responses(broken)
-    tasks = {name: _checked(entries[name], some, responses, len(faults), again) for name, some in by_task.items()}
+    tasks = {name: _checked(entries[name], pairs, responses, len(faults), again) for name, pairs in by_task.items()}
     if not told and not any(asked.warnings for asked in tasks.values()):
         keys = {key for asked in tasks.values() for key in asked.keys.values()}
         unknown = sum(key not in keys for key in responses)
@@ -86,8 +86,8 @@ def _as_signed(signature: str, items: Sequence[Item]) -> bool:
 
 
 def _answers_told(faults: Sequence[Damage], again: str) -> list[str]:
-    lost = in_words(one for one in faults if one.lost)
-    twice = in_words(one for one in faults if not one.lost)
+    lost = in_words(fault for fault in faults if fault.lost)
+    twice = in_words(fault for fault in faults if not fault.lost)
     return [f"{text}: counted as missing; {again}" for text in lost] + [f"{text}: the later counts" for text in twice]
 
 

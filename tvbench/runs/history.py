@@ -48,20 +48,22 @@ def begun(card: ModelCard, engine: EngineInfo, facts: Mapping[str, Any], command
 
 def settled(sessions: Sequence[Session], stored: int) -> list[Session]:
     """`sessions`, with the count of one that was killed: of the `stored` answers those that no other session counts."""
-    known = sum(one.count for one in sessions)
-    missing = [one for one in sessions if one.answered is None]
+    known = sum(session.count for session in sessions)
+    missing = [session for session in sessions if session.answered is None]
     return [
-        one if one is not (missing[-1] if missing else None) else replace(one, answered=max(0, stored - known))
-        for one in sessions
+        session
+        if session is not (missing[-1] if missing else None)
+        else replace(session, answered=max(0, stored - known))
+        for session in sessions
     ]
 
 
 def who_answered(sessions: Sequence[Session]) -> str:
     """`2026-11-26 10:03, http://127.0.0.1:8000, SmolLM2-135M`; of several sessions the last. "" where none is known."""
-    some = [one for one in sessions if one.answered]
-    if not some:
+    answering = [session for session in sessions if session.answered]
+    if not answering:
         return ""
-    last = some[-1]
+    last = answering[-1]
     when = (last.began or "")[:16].replace("T", " ")
     text = ", ".join(filter(None, (when, last.where, last.model)))
-    return text if len(some) == 1 else f"in {len(some)} sessions, the last {text}"
+    return text if len(answering) == 1 else f"in {len(answering)} sessions, the last {text}"

@@ -75,12 +75,12 @@ def in_words(faults: Iterable[Damage]) -> list[str]:
     for fault in faults:
         by_file.setdefault(fault.path, []).append(fault)
     told: list[str] = []
-    for path, some in by_file.items():
-        if len(some) == 1:
-            told.append(str(some[0]))
+    for path, damages in by_file.items():
+        if len(damages) == 1:
+            told.append(str(damages[0]))
             continue
-        numbers = ", ".join(str(one.line) for one in some[:SHOWN_LINES]) + (", ..." if some[SHOWN_LINES:] else "")
-        told.append(f"{path}: {len(some)} lines are damaged ({numbers})")
+        numbers = [str(damage.line) for damage in damages[:SHOWN_LINES]] + ["..."] * (len(damages) > SHOWN_LINES)
+        told.append(f"{path}: {len(damages)} lines are damaged ({', '.join(numbers)})")
     return told
 
 

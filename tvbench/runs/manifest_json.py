@@ -95,7 +95,7 @@ def session_to_json(session: Session) -> Json:
 def _sessions_from_json(data: Any) -> tuple[Session, ...] | None:
     if not isinstance(data, list):
         return None
-    return tuple(_session_from_json(one) for one in data if isinstance(one, dict))
+    return tuple(_session_from_json(entry) for entry in data if isinstance(entry, dict))
 
 
 def _session_from_json(data: Mapping[str, Any]) -> Session:

@@ -116,5 +116,5 @@ def _wrong_entries(
 def _wrong(data: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]], place: str) -> str | None:
     for name, types in fields.items():
         if name in data and type(data[name]) not in types:
-            return f"{place}{name} is not {' or '.join(NAMES[one] for one in types)}"
+            return f"{place}{name} is not {' or '.join(NAMES[kind] for kind in types)}"
     return None

@@ -120,35 +120,37 @@ def choose(items: Iterable[PlannedItem], kept: Mapping[str, Response], seed: int
     def order(text: str) -> str:
         return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
 
-    rows = [sorted(groups[name].values(), key=lambda one: order(one.key)) for name in sorted(groups, key=repr)]
+    rows = [sorted(groups[name].values(), key=lambda planned: order(planned.key)) for name in sorted(groups, key=repr)]
     rows.sort(key=lambda row: order(row[0].key))
-    turns = [one for turn in zip_longest(*rows) for one in turn if one is not None]
-    return list({one.key: one for one in turns}.values())
+    turns = [planned for turn in zip_longest(*rows) for planned in turn if planned is not None]
+    return list({planned.key: planned for planned in turns}.values())
 
 
 def _round(engine: Engine, chosen: Sequence[PlannedItem], kept: Mapping[str, Response], prepare: Prepare) -> Probe:
     first = _ask(engine, chosen, prepare)
     found = Probe(asked=len(first))
-    differing = [one for one in chosen if one.key in first and not _alike(first[one.key], kept[one.key])]
+    differing = [
+        planned for planned in chosen if planned.key in first and not _alike(first[planned.key], kept[planned.key])
+    ]
     found = replace(found, same=len(first) - len(differing))
     if not differing:
         return found
     # Among the others in another order, each alone, and among each other: what is computed beside is never the same.
     again = [
         _ask(engine, chosen[::-1], prepare),
-        {key: answer for one in differing for key, answer in _ask(engine, [one], prepare).items()},
+        {key: answer for planned in differing for key, answer in _ask(engine, [planned], prepare).items()},
         *(_ask(engine, differing, prepare) for _ in range(REPEATS - 2)),
     ]
-    for one in differing:
-        draws = [first[one.key], *(answers[one.key] for answers in again if one.key in answers)]
-        found += _judged(one, kept[one.key], draws)
+    for planned in differing:
+        draws = [first[planned.key], *(answers[planned.key] for answers in again if planned.key in answers)]
+        found += _judged(planned, kept[planned.key], draws)
     return found
 
 
 def _judged(planned: PlannedItem, stored: Response, draws: Sequence[Response]) -> Probe:
     """One question whose first new answer is not the stored one."""
     first, again = draws[0], draws[1:]
-    old_came, new_came = (any(_alike(draw, one) for draw in again) for one in (stored, first))
+    old_came, new_came = (any(_alike(draw, answer) for draw in again) for answer in (stored, first))
     unsteady = int(not all(_alike(draw, first) for draw in again))
     if new_came and not old_came:
         texts = [part for message in planned.item.messages for part in message.parts if isinstance(part, str)]
@@ -165,12 +167,12 @@ def _ask(engine: Engine, items: Sequence[PlannedItem], prepare: Prepare) -> dict
         feed.close()
 
 
-def _alike(one: Response, other: Response) -> bool:
-    if one.logprobs is None or other.logprobs is None:
-        return one.text == other.text
-    pairs = list(zip(one.logprobs, other.logprobs, strict=False))
+def _alike(answer: Response, other: Response) -> bool:
+    if answer.logprobs is None or other.logprobs is None:
+        return answer.text == other.text
+    pairs = list(zip(answer.logprobs, other.logprobs, strict=False))
     apart = sum(abs(a - b) for a, b in pairs) / max(1, len(pairs))
-    return len(one.logprobs) == len(other.logprobs) and apart <= CLOSE
+    return len(answer.logprobs) == len(other.logprobs) and apart <= CLOSE
 
 
 def _shown(answer: Response) -> str:

@@ -76,11 +76,15 @@ def _answers(run: RunFolder, damaged: list[str]) -> dict[str, Response]:
     except (TvbenchError, OSError, ValueError, TypeError, RecursionError):
         damaged.append(run.name)
         return {}
-    return {key: replace(one, reused_from=one.reused_from or run.name) for key, one in answers.items() if _whole(one)}
+    return {
+        key: replace(answer, reused_from=answer.reused_from or run.name)
+        for key, answer in answers.items()
+        if _whole(answer)
+    }
 
 
 def _whole(answer: Response) -> bool:
     """Whether it is an answer, and not a failure or something that was edited by hand."""
-    numbers = isinstance(answer.logprobs, tuple) and all(isinstance(one, int | float) for one in answer.logprobs)
+    numbers = isinstance(answer.logprobs, tuple) and all(isinstance(number, int | float) for number in answer.logprobs)
     told = isinstance(answer.text, str) or (answer.text is None and numbers)
     return told and answer.error is None and isinstance(answer.reused_from, str | None)

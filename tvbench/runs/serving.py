@@ -83,7 +83,7 @@ def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Pat
                 continue
             if manifest.ask.without_model != wanted:
                 continue
-            told = next((one.server for one in reversed(manifest.sessions or ())), {})
+            told = next((session.server for session in reversed(manifest.sessions or ())), {})
             answers, asked = len(run.answered_keys()), sum(entry.items or 0 for entry in manifest.tasks)
         except (TvbenchError, LookupError, TypeError, ValueError, AttributeError):
             continue

@@ -90,7 +90,7 @@ class RunSession:
         """Ask what is missing. See runner.Asking for what it raises; and UsageError where another model seems to
         answer than before."""
         self._kept = self._writer.start()
-        for text in in_words(one for one in self._writer.damaged if one.lost):
+        for text in in_words(fault for fault in self._writer.damaged if fault.lost):
             self.say(f"{text}: asked again")
         self._sessions = settled(self._sessions, len(self._kept))
         items = list(self.plan.planned_items())
@@ -199,8 +199,8 @@ class RunSession:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
         behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
         known = {**self._kept, **self._reused.answers}
-        before = [one.engine for one in self._sessions if one.answered] + [*self._reused.engines]
-        changed = any(one is None or plain(asdict(one)) != plain(asdict(engine.info)) for one in before)
+        before = [session.engine for session in self._sessions if session.answered] + [*self._reused.engines]
+        changed = any(info is None or plain(asdict(info)) != plain(asdict(engine.info)) for info in before)
         if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
             return {}
         found = probe(engine, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
