@@ -131,18 +131,18 @@ def _count(key: str, value: Any) -> int:
 def _names(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise UsageError(f"{key}: must be a list, not {_shown(value)}", f"for example {key}: [en, de]")
-    for one in value:
-        if not isinstance(one, str):
+    for name in value:
+        if not isinstance(name, str):
             raise UsageError(
-                f"{key}: {_shown(one)} is not text", "YAML reads the unquoted word no as false: write 'no'"
+                f"{key}: {_shown(name)} is not text", "YAML reads the unquoted word no as false: write 'no'"
             )
     return tuple(value)
 
 
 def _modalities(key: str, value: Any) -> tuple[str, ...]:
-    for one in _names(key, value):
-        if one not in MODALITIES:
-            raise unknown_name(key, one, MODALITIES)
+    for name in _names(key, value):
+        if name not in MODALITIES:
+            raise unknown_name(key, name, MODALITIES)
     return tuple(value)
 
 
@@ -164,7 +164,8 @@ def _shown(value: Any) -> str:
 def _prices(key: str, value: Any) -> dict[str, float]:
     amounts = _mapping(key, value)
     numbers = all(
-        isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1e9 for one in amounts.values()
+        isinstance(price, int | float) and not isinstance(price, bool) and 0 <= price <= 1e9
+        for price in amounts.values()
     )
     if set(amounts) != {"input", "output"} or not numbers:
         raise UsageError(

@@ -58,7 +58,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint. Raises UsageError, naming checkpoints below `folder` where there are some."""
     path = folder / "config.json"
     if not path.is_file():
-        below = sorted(one.parent.name for one in folder.glob("*/config.json"))
+        below = sorted(config.parent.name for config in folder.glob("*/config.json"))
         raise UsageError(
             f"{folder} is not a checkpoint: it has no config.json",
             f"it holds {', '.join(below[:5])}: name one of them"
