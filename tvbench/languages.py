@@ -102,17 +102,17 @@ def _index() -> dict[str, Language]:
     """Folded spelling to language. A code wins over a name, and a name over an alias."""
     index: dict[str, Language] = {}
     for spelling in ("code", "name", "own_name"):
-        for one in all_languages():
-            index.setdefault(_folded(getattr(one, spelling)), one)
-    for one in all_languages():
-        for alias in one.aliases:
-            index.setdefault(_folded(alias), one)
+        for known in all_languages():
+            index.setdefault(_folded(getattr(known, spelling)), known)
+    for known in all_languages():
+        for alias in known.aliases:
+            index.setdefault(_folded(alias), known)
     return index
 
 
 def _spellings() -> Iterator[str]:
-    for one in all_languages():
-        yield from (one.code, one.name, one.own_name, *one.aliases)
+    for known in all_languages():
+        yield from (known.code, known.name, known.own_name, *known.aliases)
 
 
 def _folded(text: str) -> str:
