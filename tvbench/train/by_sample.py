@@ -54,7 +54,7 @@ def eager_by_sample(
     """
     rows, heads, count, width = query.shape
     index = places.clamp_min(0)
-    own = [one.transpose(1, 2).flatten(0, 1)[index].transpose(1, 2) for one in (query, key, value)]
+    own = [tensor.transpose(1, 2).flatten(0, 1)[index].transpose(1, 2) for tensor in (query, key, value)]
     found, _ = eager_attention_forward(module, *own, attention_mask, **others)
     inside = places >= 0
     back = found.new_zeros(rows * count, heads, width).index_put((places[inside],), found[inside])

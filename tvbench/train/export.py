@@ -192,7 +192,7 @@ def verify(expected: Sequence[torch.Tensor], folder: Path, *, tolerance: float) 
     Raises EngineError above `tolerance`, and for any key that is missing, left over or of another shape.
     """
     found = logits(open_model(folder), vision_scale(folder))
-    worst = max(float((one - other).abs().max()) for one, other in zip(expected, found, strict=True))
+    worst = max(float((before - now).abs().max()) for before, now in zip(expected, found, strict=True))
     if not worst <= tolerance:
         raise EngineError(
             f"the written checkpoint's logits differ from the model's by {worst:.3g}",

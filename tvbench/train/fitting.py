@@ -56,7 +56,7 @@ def fitted(value: Any, hint: Any, place: str) -> Any:
     if origin in (Union, types.UnionType):
         if value is None:
             return None
-        return fitted(value, next(one for one in inner if one is not type(None)), place)
+        return fitted(value, next(inner_kind for inner_kind in inner if inner_kind is not type(None)), place)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise UsageError(
@@ -66,13 +66,13 @@ def fitted(value: Any, hint: Any, place: str) -> Any:
         kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
         if len(kinds) != len(value):
             raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}", "a list is [a, b]")
-        return tuple(fitted(one, kind, place) for one, kind in zip(value, kinds, strict=True))
+        return tuple(fitted(element, kind, place) for element, kind in zip(value, kinds, strict=True))
     if hint in (int, float, bool, str):
         return _scalar(value, hint, place)
     if origin is not None and not isinstance(value, Mapping):
         raise UsageError(f"{place}: must be a mapping, not {_shortly(value)}", "for example {KEY: VALUE}")
     if origin is not None and inner and inner[-1] is float:
-        return {name: _scalar(one, float, f"{place}.{name}") for name, one in value.items()}
+        return {name: _scalar(number, float, f"{place}.{name}") for name, number in value.items()}
     return value
 
 

@@ -165,7 +165,7 @@ class Loop:
     def _update(self) -> float:
         """Clip and step; the norm of the gradient before clipping."""
         fill_gradients(self.optimizer)
-        parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         norm = whole(nn.utils.clip_grad_norm_(parameters, self.stage.clip))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -152,13 +152,15 @@ def _amounts(
     return rows, samples, stage.steps if samples is None else steps_of(stage, samples)
 
 
-def _over_all(stage: Stage, steps: int | None, counts: Sequence[int | None], each: Sequence[float]) -> float | None:
+def _over_all(stage: Stage, steps: int | None, counts: Sequence[int | None], lengths: Sequence[float]) -> float | None:
     """What the samples of all steps come to, when one of each dataset comes to `each`. A single dataset need not be
     counted for that, nor one beside others that are."""
     shares = [1] if len(counts) == 1 else [count or 0 for count in counts]
     if steps is None or not any(shares):
         return None
-    return steps * stage.batch * sum(share * one for share, one in zip(shares, each, strict=True)) / sum(shares)
+    return (
+        steps * stage.batch * sum(share * length for share, length in zip(shares, lengths, strict=True)) / sum(shares)
+    )
 
 
 def _unknown(stage: Stage, entries: Sequence[Entry], counts: Sequence[int | None]) -> tuple[str, ...]:

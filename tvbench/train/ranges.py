@@ -152,7 +152,7 @@ def _numbers(place: str, value: Any) -> list[tuple[str, float]]:
     if isinstance(value, int | float):
         return [(place, value)]
     if isinstance(value, Mapping):
-        return [one for name, inner in value.items() for one in _numbers(f"{place}.{name}", inner)]
+        return [found for name, inner in value.items() for found in _numbers(f"{place}.{name}", inner)]
     if isinstance(value, list | tuple):
-        return [one for inner in value for one in _numbers(place, inner)]
+        return [found for inner in value for found in _numbers(place, inner)]
     return []

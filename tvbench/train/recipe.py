@@ -125,7 +125,7 @@ def _shaped(raw: Raw, where: str) -> Raw:
     }
     if "stages" in raw:
         stages = raw["stages"] or []
-        if not (isinstance(stages, list) and all(isinstance(one, dict) for one in stages)):
+        if not (isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages)):
             raise UsageError(
                 f"{where}: stages must be a list of mappings", "- {name: vision, number: 2, data: [...], ...}"
             )
@@ -143,7 +143,9 @@ def _mapping(value: Any, depth: int, place: str) -> Raw:
             raise UsageError(
                 f"{place}: the key {name!r} is no text", QUOTE if isinstance(name, bool) else f"quote it: '{name}'"
             )
-    return value if depth == 1 else {name: _mapping(one, depth - 1, f"{place}.{name}") for name, one in value.items()}
+    return (
+        value if depth == 1 else {name: _mapping(inner, depth - 1, f"{place}.{name}") for name, inner in value.items()}
+    )
 
 
 def _merged(base: Raw, over: Raw) -> Raw:
@@ -248,7 +250,11 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
 def _kept(stages: list[Raw], numbers: Any, where: str) -> list[Raw]:
     """The stages of these numbers. Raises UsageError for what is no list of them."""
     known = [stage.get("number") for stage in stages]
-    if not isinstance(numbers, list) or not numbers or any(type(one) is not int or one not in known for one in numbers):
+    if (
+        not isinstance(numbers, list)
+        or not numbers
+        or any(type(number) is not int or number not in known for number in numbers)
+    ):
         raise UsageError(
             f"recipe {where}: stages: must be a list of stage numbers, not {numbers!r}",
             f"for example stages=[{known[-1] if known else 1}]; there are {', '.join(map(str, known))}",
@@ -287,7 +293,7 @@ def _recipe(raw: Raw, size: str, variants: tuple[str, ...], where: str) -> Recip
     if not stages:
         raise UsageError(f"recipe {where} has no stages", "stages: [{name: vision, number: 2, data: [...], ...}]")
     folders = [f"{stage.number}-{stage.name}" for stage in stages]
-    if twice := next((one for one in folders if folders.count(one) > 1), None):
+    if twice := next((folder for folder in folders if folders.count(folder) > 1), None):
         raise UsageError(f"recipe {where} has two stages {twice}", "give one of them another name or number")
     model = build(ModelPlan, raw.get("model", {}), f"{where}: model")
     check_model(model, f"{where}: model")

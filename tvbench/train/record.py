@@ -84,7 +84,7 @@ def plot(folder: Path, title: str) -> Path | None:
         return None
     from matplotlib.figure import Figure
 
-    steps, losses = [one["step"] for one in metrics], [one["loss"] for one in metrics]
+    steps, losses = [row["step"] for row in metrics], [row["loss"] for row in metrics]
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot(steps, losses, linewidth=0.6, alpha=0.4, label="each step")
@@ -92,7 +92,7 @@ def plot(folder: Path, title: str) -> Path | None:
     above.set(title=title, ylabel="loss (nats a token)")
     above.legend()
     for part in metrics[0]["rates"]:
-        below.plot(steps, [one["rates"].get(part, 0.0) for one in metrics], linewidth=1, label=part)
+        below.plot(steps, [row["rates"].get(part, 0.0) for row in metrics], linewidth=1, label=part)
     below.set(xlabel="step", ylabel="learning rate")
     below.legend(fontsize="small")
     path = folder / PLOT

@@ -210,7 +210,8 @@ class _StageRun:
         make_feed, steps, samples = self._feed()
         loop = self._loop(model, trainee, optimizer, make_feed, steps)
         counts = [
-            sum(one.numel() for one in trainee.parameters() if one.requires_grad or not kept) for kept in (True, False)
+            sum(parameter.numel() for parameter in trainee.parameters() if parameter.requires_grad or not kept)
+            for kept in (True, False)
         ]
         self.on_event(Begun(stage, loop.progress.step, steps, samples, *counts))
         with self._record(loop.progress.step) as loop.record:

@@ -55,8 +55,8 @@ def fill(model: nn.Module, folder: Path, device: torch.device) -> None:
 def _own_rows(parameter: Any, name: str, weights: Weights, device: torch.device) -> torch.Tensor:
     """What this process has of a sharded parameter, from the file."""
     mesh, local = parameter.device_mesh, parameter.to_local()
-    each = -(-parameter.shape[0] // mesh.size())
-    first = min(mesh.get_local_rank() * each, parameter.shape[0])
+    share = -(-parameter.shape[0] // mesh.size())
+    first = min(mesh.get_local_rank() * share, parameter.shape[0])
     rows = weights.span(name, first, first + local.shape[0]).float().to(device)
     if rows.shape != local.shape:
         raise EngineError(f"tensor {name} is of another shape than the model's", "is it the recipe's checkpoint?")

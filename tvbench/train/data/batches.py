@@ -77,7 +77,7 @@ def pack(
     """The samples of all `groups` end to end in rows of at most `max_length`, by first fit, longest first; the rows in
     exactly `passes` batches, because all processes make as many."""
     listed = [(sample, number) for number, group in enumerate(groups) for sample in group]
-    listed.sort(key=lambda one: -len(one[0].input_ids))
+    listed.sort(key=lambda item: -len(item[0].input_ids))
     rows: list[list[tuple[EncodedSample, int]]] = []
     room: list[int] = []
     for sample, number in listed:
@@ -100,11 +100,11 @@ def weighed(batches: Sequence[Batch], norm: Norm, *, everyone: float, processes:
     that, but an answer of n tokens weighs sqrt(n) and not n, so that captions do not drown one-word answers
     (InternVL 2.5's square averaging, arXiv 2412.05271). `everyone`: the `total_weight` of all processes' batches.
     """
-    each = processes / max(1.0, everyone)
+    weight = processes / max(1.0, everyone)
     if norm == "microbatch":
-        share = each / _trained(batches).clamp(min=1).double()
+        share = weight / _trained(batches).clamp(min=1).double()
         return [replace(batch, weights=share[batch.groups].float()) for batch in batches]
-    return [replace(batch, weights=token_weights(batch.labels, norm) * each) for batch in batches]
+    return [replace(batch, weights=token_weights(batch.labels, norm) * weight) for batch in batches]
 
 
 def total_weight(batches: Sequence[Batch], norm: Norm) -> float:

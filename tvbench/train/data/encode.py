@@ -102,7 +102,7 @@ class Encoder:
 
     def encode(self, sample: TrainSample) -> EncodedSample:
         """Raises BrokenSample: see `placed`; media that cannot be read; longer than the context; nothing trained."""
-        conversations = [placed(one) for one in alone(sample)]
+        conversations = [placed(conversation) for conversation in alone(sample)]
         visuals = tuple(self._visual(sample, medium) for medium in sample.media)
         if self.stage.time_prompt and sample.modality == "video":
             conversations = [with_time(turns, self.stage.frames) for turns in conversations]
@@ -166,12 +166,12 @@ class Encoder:
         if len(rendered) == 1:
             return [bos, *self._learned(rendered[0], 0, 0)]
         head = len(self._head(sample))
-        if any(one.text[:head] != rendered[0].text[:head] for one in rendered):
+        if any(conversation.text[:head] != rendered[0].text[:head] for conversation in rendered):
             raise BrokenSample(sample.id, "its conversations do not begin with what they share")
         common = Rendered(rendered[0].text[:head], (), rendered[0].marks_too)
         found = [bos, *self._learned(common, 0, 0)]
-        for number, one in enumerate(rendered, 1):
-            first, *rest = self._learned(one, head, number)
+        for number, conversation in enumerate(rendered, 1):
+            first, *rest = self._learned(conversation, head, number)
             # What stands before a branch is another branch: its first token cannot be predicted from there.
             found += [Token(first.id, IGNORED, number), *rest]
         return found

@@ -73,11 +73,11 @@ def files_of(pattern: str) -> list[Path]:
     Raises UsageError where there is none.
     """
     found: list[Path] = []
-    for one in braces(pattern):
-        path = Path(one).expanduser()
+    for expanded in braces(pattern):
+        path = Path(expanded).expanduser()
         if path.is_dir():
             found += _files_in(path)
-        elif any(sign in one for sign in "*?["):
+        elif any(sign in expanded for sign in "*?["):
             found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
         elif path.is_file():
             found.append(path)
@@ -100,9 +100,9 @@ def braces(pattern: str) -> list[str]:
     if match is None:
         return [pattern]
     return [
-        one
+        expanded
         for choice in match[1].split(",")
-        for one in braces(pattern[: match.start()] + choice.strip() + pattern[match.end() :])
+        for expanded in braces(pattern[: match.start()] + choice.strip() + pattern[match.end() :])
     ]
 
 
@@ -159,7 +159,7 @@ class _File:
                 columns = columns_of(self._outlines(data, spans))
         if not spans:
             raise UsageError(f"{self.path} holds no sample")
-        starts, lengths = (np.asarray(one, dtype=np.int64) for one in zip(*spans, strict=True))
+        starts, lengths = (np.asarray(column, dtype=np.int64) for column in zip(*spans, strict=True))
         _write_index(cached, starts, lengths, columns)
         return starts, lengths, columns
 

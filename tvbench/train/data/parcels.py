@@ -34,15 +34,17 @@ class Parcel:
 def sealed(samples: Sequence[EncodedSample], broken: Sequence[BrokenSample]) -> Parcel:
     """Samples, ready to be sent."""
     bare = tuple(
-        replace(one, **dict.fromkeys(COLUMNS, _NONE), visuals=tuple(replace(v, pixels=_NONE) for v in one.visuals))
-        for one in samples
+        replace(
+            sample, **dict.fromkeys(COLUMNS, _NONE), visuals=tuple(replace(v, pixels=_NONE) for v in sample.visuals)
+        )
+        for sample in samples
     )
-    numbers = [torch.cat([getattr(one, name) for one in samples]) for name in COLUMNS] if samples else [_NONE] * 4
-    pixels = [visual.pixels.flatten() for one in samples for visual in one.visuals]
+    numbers = [torch.cat([getattr(sample, name) for sample in samples]) for name in COLUMNS] if samples else [_NONE] * 4
+    pixels = [visual.pixels.flatten() for sample in samples for visual in sample.visuals]
     return Parcel(
         bare,
-        tuple(len(one.input_ids) for one in samples),
-        tuple(tuple(visual.pixels.shape for visual in one.visuals) for one in samples),
+        tuple(len(sample.input_ids) for sample in samples),
+        tuple(tuple(visual.pixels.shape for visual in sample.visuals) for sample in samples),
         torch.stack(numbers),
         torch.cat(pixels) if pixels else torch.zeros(0, dtype=torch.uint8),
         tuple(broken),
@@ -55,9 +57,10 @@ def opened(parcel: Parcel) -> tuple[list[EncodedSample], list[BrokenSample]]:
     sizes = [shape.numel() for shapes in parcel.shapes for shape in shapes]
     pixels = iter(parcel.pixels.clone().split(sizes))
     found = []
-    for one, numbers, shapes in zip(parcel.samples, columns, parcel.shapes, strict=True):
+    for sample, numbers, shapes in zip(parcel.samples, columns, parcel.shapes, strict=True):
         visuals = tuple(
-            replace(visual, pixels=next(pixels).view(shape)) for visual, shape in zip(one.visuals, shapes, strict=True)
+            replace(visual, pixels=next(pixels).view(shape))
+            for visual, shape in zip(sample.visuals, shapes, strict=True)
         )
-        found.append(replace(one, **dict(zip(COLUMNS, numbers, strict=True)), visuals=visuals))
+        found.append(replace(sample, **dict(zip(COLUMNS, numbers, strict=True)), visuals=visuals))
     return found, list(parcel.broken)

@@ -30,7 +30,7 @@ class Levels:
 
     def of(self, pixels: torch.Tensor) -> torch.Tensor:
         """Bytes [..., 3, h, w] as float32, where they are."""
-        gain, shift = (torch.tensor(one, device=pixels.device).view(-1, 1, 1) for one in (self.gain, self.shift))
+        gain, shift = (torch.tensor(values, device=pixels.device).view(-1, 1, 1) for values in (self.gain, self.shift))
         return pixels.float() * gain - shift
 
 

@@ -89,7 +89,7 @@ def media_values(row: Mapping[str, Any], renamed: Mapping[str, str]) -> list[tup
     for kind in kinds:
         value = value_of(row, kind, renamed)
         listed = value if isinstance(value, list | tuple) else [value] if value is not None else []
-        found += [(kind, one) for one in listed if one is not None]
+        found += [(kind, medium) for medium in listed if medium is not None]
     return found or _media_in_turns(value_of(row, "turns", renamed))
 
 

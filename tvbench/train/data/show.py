@@ -57,12 +57,12 @@ def facts(entry: Entry, corpus: Corpus, encoder: Encoder | None, *, probed: int 
         except BrokenSample as error:
             reasons.append(str(error))
     count = max(1, len(good))
-    languages = Counter(one.language for one in good)
+    languages = Counter(sample.language for sample in good)
     return EntryFacts(
         entry.name,
         len(corpus),
-        sum(len(one.input_ids) for one in good) / count,
-        sum(int((one.labels != IGNORED).sum()) for one in good) / count,
+        sum(len(sample.input_ids) for sample in good) / count,
+        sum(int((sample.labels != IGNORED).sum()) for sample in good) / count,
         {code: number / count for code, number in languages.most_common()},
         len(reasons),
         len(places),

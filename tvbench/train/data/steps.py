@@ -48,7 +48,7 @@ class Steps:
         samples, skipped = [good for good, _ in groups], [lost for _, lost in groups]
         pad_id = int(self.encoder.tokenizer.pad_token_id)
         if self.stage.packing:
-            broken = [one for group in skipped for one in group]
+            broken = [skip for group in skipped for skip in group]
             return pack(samples, pad_id, self.stage.max_length, len(samples), broken)
         if self.stage.grouping == "within_step":
             samples = _by_length(samples, self.stage.micro_batch)
@@ -127,6 +127,6 @@ def make_order(corpus: Corpus, stage: Stage) -> Order:
 def _by_length(groups: list[list[EncodedSample]], micro: int) -> list[list[EncodedSample]]:
     """The same samples in as many micro-batches, alike in length: less padding, and with `global_tokens` the same
     loss."""
-    together = sorted((sample for group in groups for sample in group), key=lambda one: -len(one.input_ids))
+    together = sorted((sample for group in groups for sample in group), key=lambda sample: -len(sample.input_ids))
     cut = [together[start : start + micro] for start in range(0, len(together), micro)]
     return [*cut, *([] for _ in range(len(groups) - len(cut)))]
