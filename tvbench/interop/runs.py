@@ -126,8 +126,8 @@ def identical_outputs(models: Sequence[ModelLogs]) -> list[LogTrouble]:
         for model in models
     ]
     found: list[LogTrouble] = []
-    for (first, one), (second, other) in combinations(zip(models, digests, strict=True), 2):
-        equal = [f"{task} ({one[task][1]} rows)" for task in one if one[task] == other.get(task)]
+    for (first, own), (second, other) in combinations(zip(models, digests, strict=True), 2):
+        equal = [f"{task} ({own[task][1]} rows)" for task in own if own[task] == other.get(task)]
         if equal:
             what = (
                 f"byte-identical answers under the name {second.identity} in {', '.join(equal)}: "
@@ -159,10 +159,10 @@ def _import_model(
         else:
             by_task.setdefault(task.name, []).append(log)
     entries: list[TaskEntry] = []
-    for task_name, some in by_task.items():
-        entries.append(_join_task(tasks[task_name], some, model, shown, joiner, contents))
-    for group, some in unread.items():
-        entries.append(_logged_entry(group, some, shown, model))
+    for task_name, records in by_task.items():
+        entries.append(_join_task(tasks[task_name], records, model, shown, joiner, contents))
+    for group, rows in unread.items():
+        entries.append(_logged_entry(group, rows, shown, model))
         said = f"no task here reads {group}: its logged figures are kept"
         contents.troubles.append(LogTrouble(shown, said, lost=False))
     folder = results / f"{shown}--lmms-eval-{_short(model.identity, shown, *sorted(model.tasks))}"
@@ -306,7 +306,9 @@ def _write(folder: Path, model: ModelLogs, shown: str, entries: list[TaskEntry],
             )
         )
         writer.write_requests(contents.pairs)
-        write_atomically(folder / RESPONSES, (json_line(codec.response_to_json(one)) for one in contents.responses))
+        write_atomically(
+            folder / RESPONSES, (json_line(codec.response_to_json(response)) for response in contents.responses)
+        )
 
 
 def _card(model: ModelLogs, shown: str) -> ModelCard:
