@@ -48,7 +48,7 @@ class Model:
     def definition(self) -> str:
         """The metric's signature. A build's suffix (`+cpu`) is left out of the versions."""
         versions = {
-            package: ",".join(dict.fromkeys(one.partition("+")[0] for one in found))
+            package: ",".join(dict.fromkeys(version.partition("+")[0] for version in found))
             for package, found in self.versions.items()
         }
         return write_signature({"comet": f"{self.name}@{self.revision}", **versions, "precision": self.precision})
@@ -93,7 +93,7 @@ class CometRecord:
             data = read_json(self.about)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}")
-            models = [Model(**one) for one in data["models"]]
+            models = [Model(**model) for model in data["models"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             hint = "delete it and score again with `tvbench comet`: the scores next to it are kept"
             raise UsageError(f"{self.about} cannot be read ({error})", hint) from error
@@ -109,7 +109,7 @@ class CometRecord:
             for package in packages
         }
         entries = [*models.values(), replace(model, versions=versions)]
-        data = {"format": FORMAT, "models": [asdict(one) for one in entries]}
+        data = {"format": FORMAT, "models": [asdict(entry) for entry in entries]}
         write_atomically(self.about, [json.dumps(data, ensure_ascii=False, indent=1), "\n"])
 
 

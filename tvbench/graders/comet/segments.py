@@ -62,7 +62,7 @@ def _asked(item: Item, target: Translation, text: str, reads_reference: bool) ->
     reference = target.references[0] if reads_reference else None
     # A damaged or hand-made row may hold null or a number, at which COMET would break off.
     texts = (target.source, text) if reference is None and not reads_reference else (target.source, text, reference)
-    if not all(isinstance(one, str) for one in texts):
+    if not all(isinstance(text, str) for text in texts):
         return Asked(item, None, NOT_TEXT)
     return Asked(item, Segment(target.source, text, reference), references=references)
 

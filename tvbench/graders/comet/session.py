@@ -137,11 +137,17 @@ def score_run(
             f"{run.name} has no answered translations: COMET scores nothing else",
             "`tvbench tasks` names the translation tasks",
         )
-    segments = {one.segment.key(model.identity, precision): one.segment for one in asked if one.segment is not None}
+    segments = {
+        translation.segment.key(model.identity, precision): translation.segment
+        for translation in asked
+        if translation.segment is not None
+    }
     record = CometRecord(run, model.metric)
     with RunWriter(record.folder):
         results = record.results()
-        missing = {key: one for key, one in segments.items() if key not in results or results[key].score is None}
+        missing = {
+            key: segment for key, segment in segments.items() if key not in results or results[key].score is None
+        }
         work = _Work(segments, missing)
         watch.begin(len(segments), len(segments) - len(work.missing))
         if work.missing:
@@ -197,7 +203,7 @@ def _talk(worker: WorkerProcess, work: _Work, sinks: _Sinks) -> None:
                 worker.send(
                     {
                         "tvbench": "score",
-                        "segments": [one.message(key) for key, one in work.segments.items()],
+                        "segments": [segment.message(key) for key, segment in work.segments.items()],
                         "done": [key for key in work.segments if key not in work.missing],
                     }
                 )
@@ -239,18 +245,25 @@ def _with_versions(model: Model, ready: Mapping[str, Any]) -> Model:
 def _summary(record: CometRecord, model: Model, asked: Sequence[Asked], segments: int, work: _Work) -> CometSummary:
     results = record.results()
     scores: dict[tuple[str, str], float] = {}
-    for one in asked:
-        result = results.get(one.segment.key(model.identity, model.precision)) if one.segment is not None else None
+    for translation in asked:
+        result = (
+            results.get(translation.segment.key(model.identity, model.precision))
+            if translation.segment is not None
+            else None
+        )
         if result is not None and result.score is not None:
-            scores[one.item.task, one.item.id] = result.score
+            scores[translation.item.task, translation.item.id] = result.score
     definition = record.models()[model.identity, model.precision].definition
     return CometSummary(model.metric, definition, segments, work.new, scores, work.failures, _notes(asked))
 
 
 def _notes(asked: Sequence[Asked]) -> tuple[str, ...]:
-    several = sum(one.references > 1 and one.segment is not None and one.segment.reference is not None for one in asked)
-    without = sum(one.flag == NO_REFERENCE for one in asked)
-    wrong = sum(one.flag == NOT_TEXT for one in asked)
+    several = sum(
+        translation.references > 1 and translation.segment is not None and translation.segment.reference is not None
+        for translation in asked
+    )
+    without = sum(translation.flag == NO_REFERENCE for translation in asked)
+    wrong = sum(translation.flag == NOT_TEXT for translation in asked)
     found = (
         (several, "items have several references: COMET reads the first"),
         (without, "items have no reference, which this model needs: unscored"),

@@ -64,20 +64,21 @@ class Corrected:
 def check(verdicts: Sequence[JudgeVerdict]) -> Agreement | None:
     """Judge against truth, over the verdicts that have both; None without any."""
     pairs = [
-        (one.reading.score, one.case.truth, _cluster(one))
-        for one in verdicts
-        if one.reading.score is not None and one.case.truth is not None
+        (verdict.reading.score, verdict.case.truth, _cluster(verdict))
+        for verdict in verdicts
+        if verdict.reading.score is not None and verdict.case.truth is not None
     ]
     return _agreement(pairs)
 
 
 def agree(first: Sequence[JudgeVerdict], second: Sequence[JudgeVerdict]) -> Agreement | None:
     """Two judges on the answers that both have scored; bias: first minus second."""
-    others = {(one.case.item.task, one.case.item.id): one.reading.score for one in second}
+    others = {(verdict.case.item.task, verdict.case.item.id): verdict.reading.score for verdict in second}
     pairs = [
-        (one.reading.score, other, _cluster(one))
-        for one in first
-        if one.reading.score is not None and (other := others.get((one.case.item.task, one.case.item.id))) is not None
+        (verdict.reading.score, other, _cluster(verdict))
+        for verdict in first
+        if verdict.reading.score is not None
+        and (other := others.get((verdict.case.item.task, verdict.case.item.id))) is not None
     ]
     return _agreement(pairs)
 
@@ -111,11 +112,15 @@ def corrected(open_verdicts: Sequence[JudgeVerdict], exact_verdicts: Sequence[Ju
 
     None without open scores, with fewer than FEWEST exact ones, or where a standard error is not defined.
     """
-    scores = [Observation(one.reading.score, _cluster(one)) for one in open_verdicts if one.reading.score is not None]
+    scores = [
+        Observation(verdict.reading.score, _cluster(verdict))
+        for verdict in open_verdicts
+        if verdict.reading.score is not None
+    ]
     errors = [
-        Observation(one.reading.score - one.case.truth, _cluster(one))
-        for one in exact_verdicts
-        if one.reading.score is not None and one.case.truth is not None
+        Observation(verdict.reading.score - verdict.case.truth, _cluster(verdict))
+        for verdict in exact_verdicts
+        if verdict.reading.score is not None and verdict.case.truth is not None
     ]
     if not scores or len(errors) < FEWEST:
         return None

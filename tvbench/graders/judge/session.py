@@ -103,8 +103,8 @@ class Judging:
         self.tasks = tuple(answers)
         self.cases: list[Case] = [
             case
-            for some in answers.values()
-            for case in gather(some, rubric, checked=options.checked, seed=options.seed)
+            for answers_of_task in answers.values()
+            for case in gather(answers_of_task, rubric, checked=options.checked, seed=options.seed)
         ]
 
     def missing(self) -> list[PlannedItem]:
@@ -209,12 +209,8 @@ class Judging:
         if info.version == "not started":
             info = earlier_engine(before) or info
         replies = RunFolder(self.folder).responses()
-        writer.write_requests(
-            (one.key, one.item, ())
-            for one in _once(
-                request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1]
-            )
-        )
+        sent = _once(request for case in self.cases for request in settle(case, self.rubric, self.card, replies)[1])
+        writer.write_requests((request.key, request.item, ()) for request in sent)
         writer.write_manifest(
             Manifest(
                 run=self.folder.name,

@@ -88,10 +88,10 @@ def most(item: Item, prices: Prices) -> float:
 
 def estimate(items: Iterable[Item], prices: Prices | None) -> Spend:
     """What a first round over `items` will use, at about three bytes a token and half of each reply's limit."""
-    some = list(items)
-    tokens_in = sum(_guess(_request_bytes(item)) + MESSAGE_OVERHEAD // 2 for item in some)
-    tokens_out = sum(item.sampling.max_new_tokens // 2 for item in some)
-    return Spend(len(some), len(some), tokens_in, tokens_out, len(some), cost(tokens_in, tokens_out, prices))
+    rest = list(items)
+    tokens_in = sum(_guess(_request_bytes(item)) + MESSAGE_OVERHEAD // 2 for item in rest)
+    tokens_out = sum(item.sampling.max_new_tokens // 2 for item in rest)
+    return Spend(len(rest), len(rest), tokens_in, tokens_out, len(rest), cost(tokens_in, tokens_out, prices))
 
 
 def _request_bytes(item: Item) -> int:
