@@ -74,7 +74,7 @@ class Loaded:
 
 
 class Session(RunSession):
-    """A run's sitting whose engine is open already."""
+    """A run's session whose engine is open already."""
 
     def __init__(self, folder: Path, plan: Plan, name: str, engine: Engine) -> None:
         super().__init__(folder, plan, name, SessionOptions(EngineOptions()))

@@ -22,7 +22,7 @@ class Media:
 
     Reading is lazy so that 20,000 pictures never sit in memory together. `name` is how a person finds
     the file again (a file name, or `data.parquet#17`). `frames` is the number of frames that a clip is
-    sampled to, uniformly over its length; `size` squashes frames to that many pixels square (None: as is).
+    sampled to, uniformly over its length; `size` resizes frames to that many pixels square (None: as is).
     """
 
     kind: Literal["image", "video"]

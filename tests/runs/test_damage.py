@@ -1,4 +1,4 @@
-"""Folders that were shortened, mixed up or damaged: seen, said and mended, and never taken for what was measured."""
+"""Folders that were shortened, mixed up or damaged: seen, said and corrected, and never taken for what was measured."""
 
 from __future__ import annotations
 

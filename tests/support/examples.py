@@ -1,4 +1,4 @@
-"""How property tests look for examples: the same ones each time, so that what is red stays red until it is mended; with
+"""How property tests look for examples: the same ones each time, so that what is red stays red until it is fixed; with
 `TVBENCH_SEARCH=20` in the environment, new ones, and twenty times as many."""
 
 from __future__ import annotations

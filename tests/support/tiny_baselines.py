@@ -111,7 +111,7 @@ def qwen(folder: Path) -> Path:
 
 
 def gemma3(folder: Path) -> Path:
-    """Gemma 3: every picture squashed to one size and a fixed number of tokens."""
+    """Gemma 3: every picture resized to one size and a fixed number of tokens."""
     import torch
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3ImageProcessor, Gemma3Processor
 

@@ -84,7 +84,7 @@ def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.Argumen
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Errors that a person can mend are printed without a traceback."""
+    """Run one command. Errors that a person can fix are printed without a traceback."""
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)

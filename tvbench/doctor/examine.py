@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FATAL = frozenset(
     {"image-token", "video-token", "tensors", "own-head", "no-processor", "no-grids", "template-refuses", "not-finite"}
 )
-"""Errors after which a model cannot be asked, unless a corrected copy mends them."""
+"""Errors after which a model cannot be asked, unless a corrected copy fixes them."""
 VLLM_HINT = "pip install 'tvbench[vllm]' (on a GPU machine)"
 
 
@@ -99,7 +99,7 @@ def _check_weights(
     numbers = look_through(folder)
     findings += check_numbers(numbers)
     errors = {finding.code for finding in findings if finding.severity == "error"}
-    hopeless = sorted(errors & FATAL - _mended(folder, config))
+    hopeless = sorted(errors & FATAL - _fixed_by_a_copy(folder, config))
     if hopeless:
         remarks.append(f"no numbers were measured: first fix {', '.join(hopeless)}")
         return
@@ -119,7 +119,7 @@ def _check_weights(
     remarks[:0] = told
 
 
-def _mended(folder: Path, config: dict[str, Any]) -> set[str]:
+def _fixed_by_a_copy(folder: Path, config: dict[str, Any]) -> set[str]:
     """Fatal codes that the corrected copy of our engines has put right."""
     from tvbench.checkpoints.corrections import corrected_config
 

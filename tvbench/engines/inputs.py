@@ -223,7 +223,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def fit_frames(frames: np.ndarray, size: int) -> np.ndarray:
-    """Frames squashed to `size` pixels square, bicubic. Both engines are given the same resized frames."""
+    """Frames resized to `size` pixels square, bicubic. Both engines are given the same resized frames."""
     if frames.shape[1:3] == (size, size):
         return frames
     resized = [np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC)) for frame in frames]

@@ -1,7 +1,7 @@
 """Whether a run folder still holds what was asked and answered: what is missing from it, stands in it twice, is damaged
 or came from elsewhere, in words for whoever scores it.
 
-Reads; mends nothing. The manifest is believed: it says how many items there are, and its signature which prompts.
+Reads; corrects nothing. The manifest is believed: it says how many items there are, and its signature which prompts.
 """
 
 from __future__ import annotations

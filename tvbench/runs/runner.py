@@ -23,7 +23,7 @@ DECODE_WINDOW = 128
 
 
 class Watch(Protocol):
-    """Someone who wants to know how a run goes."""
+    """A progress listener: is told how a run goes."""
 
     def begin(self, total: int, kept: int) -> None:
         """`total` keys in all, of which `kept` were answered before."""

