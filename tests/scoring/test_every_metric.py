@@ -107,6 +107,7 @@ TASK = Task(name="mine", version="1", title="Mine", build=nothing, protocols={"p
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of its own to work in, with a plug-in on the path."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")  # no column is left out, however narrow the terminal
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     add_plugin(tmp_path / "site", "theirs", PLUGIN, {"misses": "Misses", "edits": "Edits"})

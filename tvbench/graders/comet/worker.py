@@ -67,7 +67,7 @@ def protocol_channel() -> Channel:
     return Channel(file)
 
 
-class Scorer:
+class CometScorer:
     """One loaded checkpoint. `precision` fp32 is what the library's `predict` does, fp16 what `comet-score` does."""
 
     def __init__(self, checkpoint: str, precision: str, batch_size: int, channel: Channel) -> None:
@@ -173,7 +173,7 @@ def failure(identifier: str, error: str) -> dict[str, Any]:
     return {"tvbench": "error", "id": identifier, "error": error}
 
 
-def serve(scorer: Scorer, channel: Channel) -> None:
+def serve(scorer: CometScorer, channel: Channel) -> None:
     """Answer until the input ends."""
     channel.doing = "waiting"
     for line in sys.stdin:
@@ -200,7 +200,7 @@ def main() -> int:
     channel = protocol_channel()
     threading.Thread(target=channel.beat, daemon=True).start()
     try:
-        scorer = Scorer(args.checkpoint, args.precision, args.batch_size, channel)
+        scorer = CometScorer(args.checkpoint, args.precision, args.batch_size, channel)
     except Exception as error:  # noqa: BLE001  the other side of the pipe tells the person
         channel.send("fatal", error=f"{type(error).__name__}: {error}")
         return 1

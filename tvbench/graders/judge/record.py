@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
-from tvbench.graders.judge.reply import Reading, read_reply
+from tvbench.graders.judge.reply import ReadReply, read_reply
 from tvbench.graders.judge.rubric import Rubric, rubric_from
 from tvbench.registry.influence import prompt_label, score_arguments
 from tvbench.runs.plan import PlannedItem
@@ -31,7 +31,7 @@ class JudgeVerdict:
     """What became of one case: its reading, the replies that it took, or why there is none yet."""
 
     case: Case
-    reading: Reading
+    reading: ReadReply
     replies: int
     failure: str | None = None
 
@@ -86,7 +86,7 @@ def settle(
 ) -> tuple[JudgeVerdict, list[PlannedItem]]:
     """The first readable reply to `case`, and the requests that led to it, the next one to be sent included."""
     requests: list[PlannedItem] = []
-    last = Reading(None)
+    last = ReadReply(None)
     for attempt in range(MOST_ATTEMPTS):
         planned = judge_request(case, rubric, card, attempt)
         requests.append(planned)

@@ -43,7 +43,7 @@ DECORATION = "*_`#> \t\r\n\"'“”«»()[]"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadReply:
     """`score` is a fraction of the scale, 0..1; where it is None, `problem` is refusal, unparsable or empty."""
 
     score: float | None
@@ -52,18 +52,18 @@ class Reading:
     right_language: bool | None = None
 
 
-def read_reply(text: str, rubric: Rubric, nonce: str = "") -> Reading:
+def read_reply(text: str, rubric: Rubric, nonce: str = "") -> ReadReply:
     """The score in `text`; with `nonce` the one that carries it. Never raises."""
     plain = _plain(text[: LONGEST + 1])
     if not plain:
-        return Reading(None, EMPTY)
+        return ReadReply(None, EMPTY)
     reading = None
     if len(plain) <= LONGEST:
         reading = _signed(plain, rubric, nonce) if nonce else _unsigned(plain, rubric)
-    return reading or Reading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+    return reading or ReadReply(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
 
 
-def _signed(text: str, rubric: Rubric, nonce: str) -> Reading | None:
+def _signed(text: str, rubric: Rubric, nonce: str) -> ReadReply | None:
     """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
     return _from_objects(
         [
@@ -75,7 +75,7 @@ def _signed(text: str, rubric: Rubric, nonce: str) -> Reading | None:
     )
 
 
-def _unsigned(text: str, rubric: Rubric) -> Reading | None:
+def _unsigned(text: str, rubric: Rubric) -> ReadReply | None:
     """The reading of a reply that nothing tells from what it quotes: all that it says must agree."""
     found = list(_objects(text))
     outside = _without(text, found)
@@ -84,7 +84,7 @@ def _unsigned(text: str, rubric: Rubric) -> Reading | None:
     numbers = _numbers(outside, rubric)
     if not found:
         score = _only(numbers, rubric)
-        return None if score is None else Reading(score)
+        return None if score is None else ReadReply(score)
     if rubric.reply == "number" and FENCE.sub("", outside).strip(DECORATION):
         return None
     return _from_objects([value for value, _, _ in found], rubric, numbers)
@@ -128,7 +128,7 @@ def _without(text: str, found: list[tuple[dict[str, Any], int, int]]) -> str:
     return "\n".join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> Reading | None:
+def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> ReadReply | None:
     """The reading of the one object with a score, None where there is none or they, or `others`, disagree."""
     scored = [(value, score) for value in objects if (score := _number(value.get("score"))) is not None]
     value = _only([*(score for _, score in scored), *others], rubric) if scored else None
@@ -136,7 +136,7 @@ def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequenc
         return None
     first = scored[0][0]
     reason, language = first.get("reason"), first.get("right_language")
-    return Reading(
+    return ReadReply(
         value,
         reason=reason[:1000] if isinstance(reason, str) else "",
         right_language=language if isinstance(language, bool) else None,
