@@ -155,6 +155,8 @@ MAY_KNOW = {
     "types": "",
     "errors": "",
     "safety": "",
+    "safety.fitting": "",
+    "safety.schema": "safety.fitting",
     "languages": "",
     # What a number is: no file, no engine, no task, no command.
     "scoring": "",
@@ -203,8 +205,7 @@ MAY_KNOW = {
     # Training: the vocabulary and the arithmetic need no torch; the rest is imported when a stage begins.
     "train": "checkpoints data registry",
     "train.stages": "train.data.entries",
-    "train.recipe": "train.data.entries train.data.mixture train.fitting train.ranges train.stages",
-    "train.fitting": "train.data.entries train.ranges train.stages",
+    "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
     "train.ranges": "train.data.entries train.generated train.stages",
     "train.data.mixture": "",
     "train.plan": "train.data.entries train.estimates train.memory train.operations train.schedule train.shapes"

@@ -1,13 +1,13 @@
-"""Which values a recipe's fields may have, beside being of the right kind. Tables; no file, no tensor."""
+"""What must hold of a recipe's fields together, beside what each declares of itself. No file, no tensor."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from tvbench.errors import UsageError, unknown_name
+from tvbench.safety.fitting import AT_LEAST_0, AT_LEAST_1, Rule, fitted
 from tvbench.train.data.entries import Entry
 from tvbench.train.generated import generated_world
 from tvbench.train.stages import ModelPlan
@@ -16,72 +16,16 @@ FOLDER_NAME = re.compile(r"\w[\w.-]*")
 SAMPLING = re.compile(r"all|(first|end|random):\d+(\.\d+)?%?")
 
 
-class Range(NamedTuple):
-    """What holds of a value, and how that is said."""
-
-    holds: Callable[[float], bool]
-    said: str
-
-
-ABOVE_0 = Range(lambda value: value > 0, "above 0")
-AT_LEAST_0 = Range(lambda value: value >= 0, "0 or more")
-AT_LEAST_1 = Range(lambda value: value >= 1, "1 or more")
-PART = Range(lambda value: 0 <= value <= 1, "0 to 1")
-PART_BELOW_1 = Range(lambda value: 0 <= value < 1, "from 0 to below 1")
-
-RANGES: Mapping[str, Range] = {
-    # a stage
-    "number": AT_LEAST_0,
-    "batch": AT_LEAST_1,
-    "micro_batch": AT_LEAST_1,
-    "epochs": ABOVE_0,
-    "steps": AT_LEAST_1,
-    "stated_samples": AT_LEAST_1,
-    "warmup": PART_BELOW_1,
-    "final_rate": PART,
-    "betas": PART_BELOW_1,
-    "eps": ABOVE_0,
-    "weight_decay": AT_LEAST_0,
-    "clip": ABOVE_0,
-    "max_length": Range(lambda value: value >= 2, "2 or more"),
-    "frames": AT_LEAST_1,
-    "save_every": ABOVE_0,
-    "log_every": AT_LEAST_1,
-    "workers": AT_LEAST_0,
-    "seed": Range(lambda value: 0 <= value < 2**63, "from 0 to 2**63 - 1"),
-    "rates": AT_LEAST_0,
-    # a dataset
-    "weight": AT_LEAST_0,
-    "most_per_language": AT_LEAST_1,
-    "samples": AT_LEAST_1,
-    "tokens": AT_LEAST_1,
-    # a model
-    "image_size": AT_LEAST_1,
-    "patch_size": AT_LEAST_1,
-    "vision_layers": AT_LEAST_1,
-    "max_tiles": AT_LEAST_1,
-}
-"""By field; of a list or a mapping, every value. Every number is finite besides."""
-
 GENERATED_SIZES = generated_world().SIZES
-SIZES: Mapping[str, Range] = {
+SIZES: Mapping[str, Rule] = {
     **dict.fromkeys(GENERATED_SIZES, AT_LEAST_1),
-    "head_dim": Range(lambda value: value >= 2 and value % 2 == 0, "an even number of 2 or more"),
-    "tokenizer_level": Range(lambda value: 1 <= value <= 4, "a level of the mini world, 1 to 4"),
+    "head_dim": Rule(lambda value: value >= 2 and value % 2 == 0, "an even number of 2 or more", {"multipleOf": 2}),
+    "tokenizer_level": Rule(
+        lambda value: 1 <= value <= 4, "a level of the mini world, 1 to 4", {"minimum": 1, "maximum": 4}
+    ),
 }
-OPTIONS: Mapping[str, Range] = {"level": SIZES["tokenizer_level"], "branches": AT_LEAST_1, "more": AT_LEAST_0}
+OPTIONS: Mapping[str, Rule] = {"level": SIZES["tokenizer_level"], "branches": AT_LEAST_1, "more": AT_LEAST_0}
 """Of generated data. Those of files are their readers' matter."""
-
-
-def check_ranges(values: Mapping[str, Any], place: str) -> None:
-    """Raises UsageError for the first number that cannot be."""
-    for name, value in values.items():
-        for where, number in _numbers(f"{place}.{name}", value):
-            if not math.isfinite(number):
-                raise UsageError(f"{where}: {number} is not possible", "it is a finite number")
-            known = RANGES.get(name)
-            if known is not None and not known.holds(number):
-                raise UsageError(f"{where}: {number:g} is not possible", f"it is {known.said}")
 
 
 def check_entry(entry: Entry, place: str) -> None:
@@ -137,22 +81,6 @@ def _check_languages(languages: Sequence[Any], place: str) -> None:
             raise unknown_name(f"language in {place}", str(language), GENERATED_SIZES["languages"])
 
 
-def _check_counts(values: Mapping[str, Any], ranges: Mapping[str, Range], place: str) -> None:
+def _check_counts(values: Mapping[str, Any], rules: Mapping[str, Rule], place: str) -> None:
     for name, value in values.items():
-        if type(value) is not int:
-            raise UsageError(f"{place}.{name}: must be a whole number, not {value!r}", f"it is {ranges[name].said}")
-        if not ranges[name].holds(value):
-            raise UsageError(f"{place}.{name}: {value} is not possible", f"it is {ranges[name].said}")
-
-
-def _numbers(place: str, value: Any) -> list[tuple[str, float]]:
-    """Every number of a value with its place."""
-    if isinstance(value, bool) or value is None:
-        return []
-    if isinstance(value, int | float):
-        return [(place, value)]
-    if isinstance(value, Mapping):
-        return [found for name, inner in value.items() for found in _numbers(f"{place}.{name}", inner)]
-    if isinstance(value, list | tuple):
-        return [found for inner in value for found in _numbers(place, inner)]
-    return []
+        fitted(value, Annotated[int, rules[name]], f"{place}.{name}")

@@ -23,11 +23,11 @@ from typing import Any
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.safety.bounded import read_yaml, yaml_value
+from tvbench.safety.fitting import QUOTE, build, declared, fitted
 from tvbench.train.data.entries import Entry
 from tvbench.train.data.mixture import read_mixture
-from tvbench.train.fitting import QUOTE, build, fitted, names_of
 from tvbench.train.ranges import FOLDER_NAME, check_entry, check_model
-from tvbench.train.stages import PARTS, ModelPlan, Recipe, Stage
+from tvbench.train.stages import ModelPlan, Recipe, Stage
 
 FOLDER = Path(__file__).resolve().parent / "recipes"
 MAPPINGS = {"sizes": 2, "model": 1, "datasets": 2, "defaults": 1, "variants": 3}
@@ -235,14 +235,14 @@ def _apply(raw: Raw, path: list[str], value: Any, where: str) -> None:
             _put(stage, rest, copy.deepcopy(value))
     elif head == "stages" and not rest:
         raw["stages"] = _kept(raw.get("stages", []), value, where)
-    elif head in names_of(Stage):
+    elif head in declared(Stage):
         for stage in raw.get("stages", []):
             _put(stage, path, value)
     else:
         raise unknown_name(
             "setting",
             ".".join(path),
-            [*names_of(Stage), "model.max_tiles", "stage1.batch", "datasets"],
+            [*declared(Stage), "model.max_tiles", "stage1.batch", "datasets"],
             "`stageN.KEY`, `model.KEY`, `datasets.NAME.KEY`, or a field of every stage",
         )
 
@@ -309,9 +309,6 @@ def _dataset(name: str, given: Any, where: str) -> Entry:
 
 def _checked(stage: Stage, place: str) -> Stage:
     """Raises UsageError for a stage that has nothing to train, or nothing to train it on."""
-    for part in stage.rates:
-        if part not in PARTS:
-            raise unknown_name(f"part in {place}: rates", part, PARTS)
     if not stage.rates:
         raise UsageError(f"{place} trains nothing", "rates: {text: 1e-5, ...} says what is trained")
     if not stage.data and stage.objective == "language":

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from tvbench.train.data.entries import Entry
+from tvbench.safety.fitting import ABOVE_0, AT_LEAST_0, AT_LEAST_1, PART, PART_BELOW_1, Rule
+from tvbench.train.data.entries import SEED, Entry
 
 Part = Literal["text", "vision", "projector", "newline"]
 """What can be trained at a rate of its own. The embedding, tied to the head, belongs to `text`."""
@@ -20,6 +21,9 @@ Norm = Literal["microbatch", "global_tokens", "square_root"]
 """What the loss is a mean of: see `weighed` in data/batches.py."""
 Objective = Literal["language", "patches"]
 """`language`: next token. `patches`: what each patch of a generated picture shows (mini's stand-in for SigLIP2)."""
+
+
+AT_LEAST_2 = Rule(lambda value: value >= 2, "2 or more", {"minimum": 2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,10 @@ class ModelPlan:
     family: Family = "llava_next"
     text_revision: str | None = None
     vision_revision: str | None = None
-    image_size: int = 384
-    patch_size: int = 14
-    vision_layers: int | None = None
-    max_tiles: int = 6
+    image_size: Annotated[int, AT_LEAST_1] = 384
+    patch_size: Annotated[int, AT_LEAST_1] = 14
+    vision_layers: Annotated[int, AT_LEAST_1] | None = None
+    max_tiles: Annotated[int, AT_LEAST_1] = 6
     vision_scale: Literal["sqrt_hidden", "none"] = "sqrt_hidden"
     sizes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -63,28 +67,28 @@ class Stage:
     """
 
     name: str
-    number: int
+    number: Annotated[int, AT_LEAST_0]
     data: tuple[Entry, ...]
-    rates: Mapping[Part, float]
-    batch: int
-    micro_batch: int
+    rates: Mapping[Part, Annotated[float, AT_LEAST_0]]
+    batch: Annotated[int, AT_LEAST_1]
+    micro_batch: Annotated[int, AT_LEAST_1]
     objective: Objective = "language"
-    epochs: float = 1.0
-    steps: int | None = None
-    stated_samples: int | None = None
-    warmup: float = 0.05
-    final_rate: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    epochs: Annotated[float, ABOVE_0] = 1.0
+    steps: Annotated[int, AT_LEAST_1] | None = None
+    stated_samples: Annotated[int, AT_LEAST_1] | None = None
+    warmup: Annotated[float, PART_BELOW_1] = 0.05
+    final_rate: Annotated[float, PART] = 0.0
+    betas: tuple[Annotated[float, PART_BELOW_1], Annotated[float, PART_BELOW_1]] = (0.9, 0.999)
+    eps: Annotated[float, ABOVE_0] = 1e-8
+    weight_decay: Annotated[float, AT_LEAST_0] = 0.0
     keep_source: Literal["all", "english", "multilingual"] = "all"
     keep_languages: tuple[str, ...] = ()
     equal_size_as: tuple[str, ...] = ()
-    clip: float = 1.0
-    max_length: int = 8192
+    clip: Annotated[float, ABOVE_0] = 1.0
+    max_length: Annotated[int, AT_LEAST_2] = 8192
     too_long: Literal["skip", "cut"] = "skip"
     images: Literal["square", "anyres"] = "anyres"
-    frames: int = 32
+    frames: Annotated[int, AT_LEAST_1] = 32
     newline: Literal["one_token", "no_token"] = "one_token"
     time_prompt: bool = False
     template: Literal["plain", "gemma2_instruct"] = "gemma2_instruct"
@@ -96,10 +100,10 @@ class Stage:
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     recompute: Literal["none", "full"] = "full"
     attention: Literal["auto", "eager", "eager_by_sample", "flash_attention_2", "flex_attention"] = "auto"
-    save_every: float = 1.0
-    log_every: int = 10
-    workers: int = 8
-    seed: int = 42
+    save_every: Annotated[float, ABOVE_0] = 1.0
+    log_every: Annotated[int, AT_LEAST_1] = 10
+    workers: Annotated[int, AT_LEAST_0] = 8
+    seed: Annotated[int, SEED] = 42
     ours: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from tvbench.safety.fitting import AT_LEAST_0, AT_LEAST_1, Rule
+
+SEED = Rule(lambda value: 0 <= value < 2**63, "from 0 to 2**63 - 1", {"minimum": 0, "exclusiveMaximum": 2**63})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,11 @@ class Entry:
     modality: Literal["image", "video", "text", "mixed"] = "image"
     sampling: str = "all"
     source_language: Literal["english", "multilingual"] = "english"
-    weight: float = 1.0
-    seed: int = 0
+    weight: Annotated[float, AT_LEAST_0] = 1.0
+    seed: Annotated[int, SEED] = 0
     languages: tuple[str, ...] = ()
     min_score: float | None = None
-    most_per_language: int | None = None
-    samples: int | None = None
-    tokens: int | None = None
+    most_per_language: Annotated[int, AT_LEAST_1] | None = None
+    samples: Annotated[int, AT_LEAST_1] | None = None
+    tokens: Annotated[int, AT_LEAST_1] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
