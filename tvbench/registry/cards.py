@@ -18,24 +18,22 @@ all are tried. What is said about the prompt is part of every key, and arguments
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.engine_names import BUILT_IN, engine_names
-from tvbench.safety.bounded import MOST_YAML, is_plain, read_text, yaml_value
+from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
+from tvbench.safety.fitting import Rule, fitted_fields, shown
 from tvbench.types import ModelCard
 
 Kind = Literal["hub", "folder", "server", "builtin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-MODALITIES = ("image", "multi-image", "video")
 MOST_PARAMETERS = 10**15
 LONGEST = 20_000
 """Characters of a text."""
-SHOWN = 80
-"""Characters of a wrong value in a message."""
 RUNS_CODE = (
     "worker_cls",
     "worker_extension_cls",
@@ -44,6 +42,49 @@ RUNS_CODE = (
     "allowed_local_media_path",
 )
 """Arguments of vLLM that name code to be imported, or open folders of this machine to what is asked."""
+
+
+TEXT = Rule(
+    lambda text: bool(text.strip()) and "\0" not in text and len(text) <= LONGEST,
+    f"text that is not empty, of at most {LONGEST:,} characters",
+    {"pattern": r"\S", "maxLength": LONGEST},
+)
+COUNT = Rule(
+    lambda count: 1 <= count <= MOST_PARAMETERS, "a whole number above 0", {"minimum": 1, "maximum": MOST_PARAMETERS}
+)
+PRICE = Rule(lambda price: 0 <= price <= 1e9, "dollars for a million tokens", {"minimum": 0, "maximum": 10**9})
+BOTH = Rule(
+    lambda prices: len(prices) == 2,
+    "dollars for a million tokens, both ways: {input: 2.5, output: 10}",
+    {"required": ["input", "output"]},
+)
+Text = Annotated[str, TEXT]
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CardFields:
+    """A model card of tvbench: one of hub, folder, server and builtin says where the model lies."""
+
+    hub: Text = ""
+    folder: Text = ""
+    server: Text = ""
+    builtin: Text = ""
+    name: Text = ""
+    url: Text = ""
+    revision: Text = "main"
+    title: Text = ""
+    licence: Text = ""
+    paper: Text = ""
+    notes: Text = ""
+    parameters: Annotated[int, COUNT] = 1
+    languages: tuple[str, ...] = ()
+    modalities: tuple[Literal["image", "multi-image", "video"], ...] = ()
+    aliases: tuple[str, ...] = ()
+    chat: Json = field(default_factory=dict)
+    numerics: Json = field(default_factory=dict)
+    engine: Mapping[str, Json] = field(default_factory=dict)
+    prices: Annotated[Mapping[Literal["input", "output"], Annotated[float, PRICE]], BOTH] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +127,9 @@ def read_card_file(path: Path) -> CardFile | None:
 
 def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> ModelCard:
     """A card from parsed YAML; a `folder:` is relative to `folder`. Raises UsageError naming the key at fault."""
-    for key in value:
-        if key not in READERS:
-            raise unknown_name("key", str(key), READERS)
-    given = {key: READERS[key](key, entry) for key, entry in value.items()}
+    fitted = fitted_fields(CardFields, value, "")
+    given: dict[str, Any] = {key: entry.strip() if isinstance(entry, str) else entry for key, entry in fitted.items()}
+    _check_engines(given.get("engine", {}))
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) != 1:
         raise UsageError(f"give one of {', '.join(KINDS)}, not {' and '.join(kinds)}")
@@ -99,106 +139,22 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
         try:
             location = str((folder / Path(location).expanduser()).resolve())
         except (OSError, RuntimeError) as error:  # no such user, a loop of links
-            raise UsageError(f"folder: {location[:SHOWN]} is no path ({error})") from error
+            raise UsageError(f"folder: {shown(location)} is no path ({error})") from error
     if kind == "server" and not given.get("url"):
         raise UsageError("url: a model on a server needs one", "for example url: http://127.0.0.1:8000/v1")
     return ModelCard(name=given.pop("name", default_name), kind=kind, location=location, **given)
 
 
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise UsageError(f"{key}: must be text, not {_shown(value)}")
-    if len(value) > LONGEST:
-        raise UsageError(f"{key}: has {len(value):,} characters, more than {LONGEST:,}")
-    return value.strip()
-
-
-def _revision(key: str, value: Any) -> str:
-    """YAML reads a revision such as 1234567 or 1e10 as a number."""
-    if not isinstance(value, str):
-        raise UsageError(
-            f"{key}: must be text, not {_shown(value)}", f'put it in quotes: {key}: "{str(value)[:SHOWN]}"'
-        )
-    return _text(key, value)
-
-
-def _count(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PARAMETERS:
-        raise UsageError(f"{key}: must be a whole number above 0, not {_shown(value)}")
-    return value
-
-
-def _names(key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise UsageError(f"{key}: must be a list, not {_shown(value)}", f"for example {key}: [en, de]")
-    for name in value:
-        if not isinstance(name, str):
-            raise UsageError(
-                f"{key}: {_shown(name)} is not text", "YAML reads the unquoted word no as false: write 'no'"
-            )
-    return tuple(value)
-
-
-def _modalities(key: str, value: Any) -> tuple[str, ...]:
-    for name in _names(key, value):
-        if name not in MODALITIES:
-            raise unknown_name(key, name, MODALITIES)
-    return tuple(value)
-
-
-def _mapping(key: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"{key}: must be a mapping, not {_shown(value)}")
-    for name, inner in value.items():
-        if not is_plain(inner):
-            raise UsageError(f"{key}.{name}: must be text, a number, a list or a mapping, not {_shown(inner)}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    """A value as a message repeats it: its beginning."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-def _prices(key: str, value: Any) -> dict[str, float]:
-    amounts = _mapping(key, value)
-    numbers = all(
-        isinstance(price, int | float) and not isinstance(price, bool) and 0 <= price <= 1e9
-        for price in amounts.values()
-    )
-    if set(amounts) != {"input", "output"} or not numbers:
-        raise UsageError(
-            f"{key}: must be dollars for a million tokens, not {_shown(value)}",
-            f"for example {key}: {{input: 2.5, output: 10}}",
-        )
-    return {name: float(amount) for name, amount in amounts.items()}
-
-
-def _engines(key: str, value: Any) -> dict[str, dict[str, Any]]:
-    for name, arguments in _mapping(key, value).items():
+def _check_engines(engines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises UsageError for an engine that is not known, and for arguments that a card must not decide."""
+    for name, arguments in engines.items():
         if name not in BUILT_IN and name not in (known := engine_names()):
-            raise unknown_name(key, name, known)
-        for argument in _mapping(f"{key}.{name}", arguments):
+            raise unknown_name("engine", name, known)
+        for argument in arguments:
             if argument in RUNS_CODE:
-                raise UsageError(f"{key}.{name}.{argument}: a card cannot name code to be run or folders to be opened")
+                raise UsageError(f"engine.{name}.{argument}: a card cannot name code to be run or folders to be opened")
             if argument == "trust_remote_code":
                 raise UsageError(
-                    f"{key}.{name}.{argument}: a card cannot allow a model to run code of its own",
+                    f"engine.{name}.{argument}: a card cannot allow a model to run code of its own",
                     "say `chat: {needs_remote_code: true}`; whoever runs it decides with --trust-remote-code",
                 )
-    return value  # type: ignore[no-any-return]
-
-
-READERS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys((*KINDS, "name", "url", "title", "licence", "paper", "notes"), _text),
-    "revision": _revision,
-    "parameters": _count,
-    "languages": _names,
-    "aliases": _names,
-    "modalities": _modalities,
-    "chat": _mapping,
-    "numerics": _mapping,
-    "engine": _engines,
-    "prices": _prices,
-}

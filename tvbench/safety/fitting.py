@@ -35,7 +35,7 @@ class Rule:
     def check(self, value: Any, place: str) -> None:
         """Raises UsageError where it does not hold."""
         if not self.holds(value):
-            text = f"{value:g}" if isinstance(value, int | float) else shown(value)
+            text = f"{value:g}" if isinstance(value, float) else shown(value)
             raise UsageError(f"{place}: {text} is not possible", f"it is {self.said}")
 
 
