@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tvbench.data.options import parse_options
-from tvbench.graders.judge.reply import read_reply
+from tvbench.graders.judge.reply import ReplyReading, read_reply
 from tvbench.graders.judge.rubric import known_rubrics
 from tvbench.scoring import score_item
 from tvbench.scoring.choice import judge
@@ -120,7 +120,7 @@ REPLIES = TEXT | JSON_VALUES.map(json.dumps) | st.builds("{} {} {}".format, TEXT
 @example("²", known_rubrics()["alm-official"])
 def test_any_reply_can_be_read(reply: str, rubric: object) -> None:
     reading = read_reply(reply, rubric)  # type: ignore[arg-type]
-    assert isinstance(reading, ReadReply)
+    assert isinstance(reading, ReplyReading)
     assert (reading.score is None) == (reading.problem is not None)
     assert reading.score is None or 0 <= reading.score <= 1
 

@@ -15,12 +15,7 @@ ROOMS = {
     *("safety", "registry", "data", "runs", "engines", "checkpoints", "scoring", "graders", "analysis", "report"),
     *("interop", "doctor", "train", "mini", "cli"),
 }
-TWICE = {
-    "Ask": "what a task is told of what was asked (types), and what names a run (runs/manifest)",
-    "Entry": "a task of a run (analysis/entries), and a dataset of a mixture (train/data/entries)",
-    "Row": "of a table of data (data/authoring), of a leaderboard (analysis/rows), of a published table",
-    "Scored": "a task with its scores (analysis/assess), and a printed metric (analysis/published)",
-}
+TWICE = {"Ask": "what a task is told of what was asked (types), and what names a run (runs/manifest)"}
 """Class names that stand for more than one thing; every further one is refused."""
 STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
 """Modules that may be called as one of the standard library."""

@@ -25,7 +25,7 @@ LOGGED_FAMILIES = {name: one.family for one in BUILTIN.values() for name in one.
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunEntry:
     """One task of one run. `date` is when the run was last touched (ISO, sortable)."""
 
     model: str
@@ -47,9 +47,9 @@ class Shown:
     logged: bool = False
 
 
-def load_entries(results: Path) -> tuple[list[Entry], list[str]]:
+def load_entries(results: Path) -> tuple[list[RunEntry], list[str]]:
     """Every scored task below `results`, and warnings for the runs that cannot be shown."""
-    entries: list[Entry] = []
+    entries: list[RunEntry] = []
     warnings: list[str] = []
     for run in find_runs(results):
         try:
@@ -65,7 +65,7 @@ class NotScored(Exception):
     """The run has no result.json yet."""
 
 
-def _entries_of(run: RunFolder) -> list[Entry]:
+def _entries_of(run: RunFolder) -> list[RunEntry]:
     manifest = run.manifest()
     found = run.result()
     if found is None:
@@ -76,7 +76,7 @@ def _entries_of(run: RunFolder) -> list[Entry]:
     for result in results:
         _check(result)
     return [
-        Entry(
+        RunEntry(
             model=manifest.label,
             revision=manifest.model.revision,
             engine=manifest.engine.name,

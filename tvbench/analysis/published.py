@@ -45,7 +45,7 @@ class PublishedFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PublishedRow:
     """Which models (names of cards and of log folders) a row of a table is about; `note`: how sure that is."""
 
     models: tuple[str, ...]
@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class PrintedMetric:
     """What a printed metric is of ours: `metric`, asked by `protocol`; `others` are scorers that it may have been
     instead, `logged` the family of a foreign log's figure that stands for it."""
 
@@ -77,8 +77,8 @@ class Guide:
     some tasks cannot be compared at all. `second_bos`: what to say of runs whose prompts begin with one `<bos>`, where
     those of the paper began with two."""
 
-    rows: Mapping[str, Row]
-    scored: Mapping[str, Scored]
+    rows: Mapping[str, PublishedRow]
+    scored: Mapping[str, PrintedMetric]
     coverage: Mapping[str, Coverage]
     not_comparable: Mapping[str, str]
     second_bos: str = ""
@@ -148,11 +148,11 @@ def read_guide(path: Path) -> Guide:
     try:
         return Guide(
             {
-                str(name): Row(tuple(map(str, row["models"])), str(row.get("note", "")))
+                str(name): PublishedRow(tuple(map(str, row["models"])), str(row.get("note", "")))
                 for name, row in (data.get("rows") or {}).items()
             },
             {
-                str(name): Scored(
+                str(name): PrintedMetric(
                     str(one["metric"]),
                     str(one["protocol"]),
                     tuple(map(str, one.get("others", ()))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tvbench.analysis.entries import ALL, Entry, Shown, family, shown_figure
+from tvbench.analysis.entries import ALL, RunEntry, Shown, family, shown_figure
 from tvbench.analysis.published import PublishedFigure
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import of_family
@@ -41,12 +41,12 @@ class Place:
 
 
 @dataclass(slots=True)
-class Row:
+class ModelRow:
     """A model: the runs that fill its cells, or published figures."""
 
     model: str
     source: str
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, RunEntry] = field(default_factory=dict)
     figures: dict[Place, PublishedFigure] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
 
@@ -55,10 +55,10 @@ class Row:
         return not self.entries
 
 
-def own_rows(entries: Sequence[Entry]) -> list[Row]:
+def own_rows(entries: Sequence[RunEntry]) -> list[ModelRow]:
     """A row a model and engine. A run that would overwrite a cell opens a further row; the newest stands first."""
-    rows: list[Row] = []
-    runs: dict[str, list[Entry]] = {}
+    rows: list[ModelRow] = []
+    runs: dict[str, list[RunEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.date, reverse=True):
         runs.setdefault(entry.run, []).append(entry)
     for some in runs.values():
@@ -66,7 +66,7 @@ def own_rows(entries: Sequence[Entry]) -> list[Row]:
         tasks = {entry.result.task for entry in some}
         row = next((row for row in rows if _same_model(row, first) and not tasks & row.entries.keys()), None)
         if row is None:
-            row = Row(first.model, "run")
+            row = ModelRow(first.model, "run")
             rows.append(row)
         row.entries |= {entry.result.task: entry for entry in some}
     for row in rows:
@@ -74,7 +74,7 @@ def own_rows(entries: Sequence[Entry]) -> list[Row]:
     return rows
 
 
-def _source(row: Row, twins: Sequence[Row]) -> str:
+def _source(row: ModelRow, twins: Sequence[ModelRow]) -> str:
     """What tells a row from others of its name: engine and revision where they differ, else the run itself."""
     first, others = _first(row), [_first(twin) for twin in twins]
     words = ["run"]
@@ -93,21 +93,21 @@ def short_revision(revision: str) -> str:
     return text if len(text) <= 24 else f"{text[:12]}…"
 
 
-def _first(row: Row) -> Entry:
+def _first(row: ModelRow) -> RunEntry:
     return next(iter(row.entries.values()))
 
 
-def _same_model(row: Row, entry: Entry) -> bool:
+def _same_model(row: ModelRow, entry: RunEntry) -> bool:
     other = _first(row)
     return (other.model, other.revision, other.engine) == (entry.model, entry.revision, entry.engine)
 
 
-def published_rows(figures: Iterable[PublishedFigure], *, apart: bool = False) -> list[Row]:
+def published_rows(figures: Iterable[PublishedFigure], *, apart: bool = False) -> list[ModelRow]:
     """A row a model, over the tables of a paper (with `apart`: a row a model and table)."""
-    rows: dict[tuple[str, ...], Row] = {}
+    rows: dict[tuple[str, ...], ModelRow] = {}
     for figure in figures:
         key = (figure.table.source, figure.model, figure.table.id if apart else "")
-        row = rows.setdefault(key, Row(figure.model, "published"))
+        row = rows.setdefault(key, ModelRow(figure.model, "published"))
         row.figures[Place(figure.task, figure.part, family(figure.metric))] = figure
         row.tables.add(figure.table.number)
     for row in rows.values():
@@ -115,7 +115,7 @@ def published_rows(figures: Iterable[PublishedFigure], *, apart: bool = False) -
     return list(rows.values())
 
 
-def value_of(row: Row, place: Place, metric: str | None) -> float | None:
+def value_of(row: ModelRow, place: Place, metric: str | None) -> float | None:
     """The figure in the unit that people read; what is not there sorts last."""
     if row.published:
         return row.figures[place].value if place in row.figures else None
@@ -123,7 +123,7 @@ def value_of(row: Row, place: Place, metric: str | None) -> float | None:
     return None if shown is None else shown.metric.shown(shown.value.value)
 
 
-def order_of(row: Row, place: Place, metric: str | None) -> tuple[bool, float]:
+def order_of(row: ModelRow, place: Place, metric: str | None) -> tuple[bool, float]:
     """A sort key of the row by one column: the best first, what is not there last."""
     value = value_of(row, place, metric)
     if value is None:
@@ -132,7 +132,7 @@ def order_of(row: Row, place: Place, metric: str | None) -> tuple[bool, float]:
     return False, (shown.metric if shown is not None else place.metric).order(value)
 
 
-def shown_in(row: Row, place: Place, metric: str | None) -> Shown | None:
+def shown_in(row: ModelRow, place: Place, metric: str | None) -> Shown | None:
     """Our figure for a cell; None where there is none, and in published rows."""
     entry = row.entries.get(place.task)
     return None if entry is None else shown_figure(entry.result, place.part, place.kind, metric)

@@ -11,7 +11,7 @@ from tvbench.cli.output import remark
 from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from tvbench.analysis.entries import Entry
+    from tvbench.analysis.entries import RunEntry
     from tvbench.analysis.published import PublishedFigure
 
 EXAMPLES = """examples:
@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def show_groups(
-    args: argparse.Namespace, entries: Sequence[Entry], figures: Sequence[PublishedFigure], tasks: Sequence[str]
+    args: argparse.Namespace, entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], tasks: Sequence[str]
 ) -> int:
     """The tables of `--by`. Raises UsageError for what goes with the other tables only, or is unknown."""
     from tvbench.report.group_table import group_records, group_sheets, group_table

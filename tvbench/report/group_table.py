@@ -21,7 +21,7 @@ from tvbench.analysis.by_language import (
     share_pictures,
 )
 from tvbench.analysis.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
-from tvbench.analysis.entries import Entry, family, metric_of
+from tvbench.analysis.entries import RunEntry, family, metric_of
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import own_rows, published_rows
 from tvbench.errors import unknown_name
@@ -53,7 +53,7 @@ class Line:
     shown: Metric
     groups: Mapping[str, Group]
     whole: Figure | None
-    entry: Entry | None = None
+    entry: RunEntry | None = None
     shared: bool = False
 
 
@@ -69,7 +69,7 @@ class Sheet:
 
 
 def group_sheets(
-    entries: Sequence[Entry],
+    entries: Sequence[RunEntry],
     figures: Sequence[PublishedFigure],
     by: str,
     *,
@@ -96,7 +96,7 @@ def group_sheets(
     return [_sorted(sheet, sort) for sheet in sheets]
 
 
-def _own_lines(entries: Sequence[Entry], by: str, metric: str | None) -> list[Line]:
+def _own_lines(entries: Sequence[RunEntry], by: str, metric: str | None) -> list[Line]:
     lines: list[Line] = []
     for row in own_rows(entries):
         (entry,) = row.entries.values()

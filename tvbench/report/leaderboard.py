@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tvbench.analysis.entries import ALL, MULTI, Entry, family, logged_families
+from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, logged_families
 from tvbench.analysis.published import PublishedFigure
-from tvbench.analysis.rows import Place, Row, order_of, own_rows, published_rows, value_of
+from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
 from tvbench.report.matrix import Matrix
 from tvbench.report.table import Table
@@ -30,7 +30,7 @@ class View:
     languages: bool = False
 
 
-def leaderboard(entries: Sequence[Entry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
+def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
     """The tables of `view`. Raises UsageError for an unknown metric or sort column."""
     view = replace(view, metric=_known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
@@ -47,9 +47,9 @@ def leaderboard(entries: Sequence[Entry], figures: Sequence[PublishedFigure], vi
     return [Matrix(places, rows, view.metric).table()]
 
 
-def _language_tables(entries: Sequence[Entry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
+def _language_tables(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
     """One table a task and kind of metric: languages down where they are more than the models, else across."""
-    sheets: list[tuple[list[Place], list[Row]]] = []
+    sheets: list[tuple[list[Place], list[ModelRow]]] = []
     for task in dict.fromkeys([*sorted(entry.result.task for entry in entries), *(figure.task for figure in figures)]):
         own = [entry for entry in entries if entry.result.task == task]
         printed = _printed_by_language(figure for figure in figures if figure.task == task)
@@ -74,7 +74,7 @@ def _language_tables(entries: Sequence[Entry], figures: Sequence[PublishedFigure
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _main_places(entries: Sequence[Entry], figures: Sequence[PublishedFigure], metric: str | None) -> list[Place]:
+def _main_places(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[Place]:
     """Our tasks by name, each with the parts that papers print of it; then what only papers have."""
     own: list[Place] = []
     for entry in sorted(entries, key=lambda entry: entry.result.task):
@@ -96,7 +96,7 @@ def _main_places(entries: Sequence[Entry], figures: Sequence[PublishedFigure], m
     return sorted(dict.fromkeys([*own, *printed]), key=lambda place: tasks.index(place.task))
 
 
-def _kinds(entries: Sequence[Entry], figures: Sequence[PublishedFigure], metric: str | None) -> list[str]:
+def _kinds(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[str]:
     """The families of metrics that a task has figures of, ours first."""
     if metric is not None:
         return list(dict.fromkeys([family(metric, entry.result.declared) for entry in entries] or [family(metric)]))
@@ -105,7 +105,9 @@ def _kinds(entries: Sequence[Entry], figures: Sequence[PublishedFigure], metric:
     return list(dict.fromkeys([*ours, *logged, *(family(figure.metric) for figure in figures)]))
 
 
-def _language_places(task: str, kind: str, entries: Sequence[Entry], figures: Sequence[PublishedFigure]) -> list[Place]:
+def _language_places(
+    task: str, kind: str, entries: Sequence[RunEntry], figures: Sequence[PublishedFigure]
+) -> list[Place]:
     parts = {part for entry in entries for part in entry.result.breakdowns.get("language", {})}
     parts |= {str(log["language"]) for entry in entries for log in entry.result.logged.values() if "language" in log}
     parts |= {figure.part for figure in figures if family(figure.metric) == kind}
@@ -140,7 +142,7 @@ def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
 # ── Order and names ───────────────────────────────────────────────────────────────────────────────
 
 
-def _sort_key(sheets: Sequence[tuple[list[Place], list[Row]]], sort: str | None) -> tuple[str | None, bool]:
+def _sort_key(sheets: Sequence[tuple[list[Place], list[ModelRow]]], sort: str | None) -> tuple[str | None, bool]:
     if sort is None:
         return None, False
     keys = {"model"} | {name for places, _ in sheets for place in places for name in (place.key, place.long_key)}
@@ -151,19 +153,21 @@ def _sort_key(sheets: Sequence[tuple[list[Place], list[Row]]], sort: str | None)
     return sort, sort == "model"
 
 
-def _sorted(rows: list[Row], by: str, places: Sequence[Place], metric: str | None, *, ascending: bool) -> list[Row]:
+def _sorted(
+    rows: list[ModelRow], by: str, places: Sequence[Place], metric: str | None, *, ascending: bool
+) -> list[ModelRow]:
     """Ours first, then published; each by figure, best first, or by the model's name."""
     if ascending:
         return sorted(rows, key=lambda row: (row.published, row.model.casefold()))
     place = next(place for place in places if by in place.names)
 
-    def order(row: Row) -> tuple[bool, bool, float, str]:
+    def order(row: ModelRow) -> tuple[bool, bool, float, str]:
         return row.published, *order_of(row, place, metric), row.model.casefold()
 
     return sorted(rows, key=order)
 
 
-def _known_metric(entries: Iterable[Entry], figures: Iterable[PublishedFigure], name: str | None) -> str | None:
+def _known_metric(entries: Iterable[RunEntry], figures: Iterable[PublishedFigure], name: str | None) -> str | None:
     """The id of a metric that is in the results, in a paper, or known to the scorers. Raises UsageError."""
     if name is None:
         return None

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tvbench.analysis.entries import ALL, MULTI, Shown
-from tvbench.analysis.rows import Place, Row, shown_in, value_of
+from tvbench.analysis.rows import ModelRow, Place, shown_in, value_of
 from tvbench.report.run_table import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import read_signature
@@ -29,7 +29,7 @@ PUBLISHED_GROUP = "published"
 class Matrix:
     """Rows x places, marked. Ours stand first, published rows after them."""
 
-    def __init__(self, places: Sequence[Place], rows: Sequence[Row], metric: str | None) -> None:
+    def __init__(self, places: Sequence[Place], rows: Sequence[ModelRow], metric: str | None) -> None:
         self.places = tuple(places)
         self.rows = tuple(rows)
         self.metric = metric
@@ -112,7 +112,7 @@ class Matrix:
                 best |= {number for value, number in some if value == top}
         return best
 
-    def _marks(self, row: Row, place: Place, shown: Shown, common: str | None) -> str:
+    def _marks(self, row: ModelRow, place: Place, shown: Shown, common: str | None) -> str:
         counts = row.entries[place.task].result.counts
         if untrained(row.entries[place.task].revision):
             self._notes[f"{row.model} has random weights: its scores are at chance or below"] = None
@@ -204,7 +204,7 @@ def _most_common(figures: Sequence[Shown | None]) -> str | None:
     return groups.most_common(1)[0][0] if groups else None
 
 
-def _may_be_best(row: Row, place: Place, shown: Shown) -> bool:
+def _may_be_best(row: ModelRow, place: Place, shown: Shown) -> bool:
     """Not what was copied, what lacks answers, or what describes the data instead of the model."""
     counts = row.entries[place.task].result.counts
     return not shown.logged and counts.all_answered and not shown.metric.baseline
@@ -235,6 +235,6 @@ def _part_name(part: str) -> str:
         return part
 
 
-def _wrapped(row: Row) -> str:
+def _wrapped(row: ModelRow) -> str:
     lines = textwrap.wrap(row.model, TITLE_WIDTH, break_long_words=True, break_on_hyphens=True)
     return "\n".join([*lines, *textwrap.wrap(row.source, TITLE_WIDTH)])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tvbench.analysis.entries import Entry
+from tvbench.analysis.entries import RunEntry
 from tvbench.analysis.published import PublishedFigure
 from tvbench.runs import codec
 
 
 def leaderboard_records(
-    entries: Iterable[Entry], figures: Iterable[PublishedFigure], tasks: tuple[str, ...]
+    entries: Iterable[RunEntry], figures: Iterable[PublishedFigure], tasks: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Every figure of every metric, whole and by language, with standard error, n, counts and signature.
 
@@ -21,7 +21,7 @@ def leaderboard_records(
     return ours + [_published(figure) for figure in figures if not tasks or figure.task in tasks]
 
 
-def _own(entry: Entry) -> dict[str, Any]:
+def _own(entry: RunEntry) -> dict[str, Any]:
     data = codec.result_to_json(entry.result)
     breakdowns = dict(data.pop("breakdowns"))
     languages = breakdowns.pop("language", {})

@@ -13,8 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tvbench.analysis.entries import ALL, MULTI, Entry, metric_of, metrics_of, shown_figure
-from tvbench.analysis.published import Guide, PublishedFigure, Row, Scored, published_files, read_guide, read_published
+from tvbench.analysis.entries import ALL, MULTI, RunEntry, metric_of, metrics_of, shown_figure
+from tvbench.analysis.published import (
+    Guide,
+    PrintedMetric,
+    PublishedFigure,
+    PublishedRow,
+    published_files,
+    read_guide,
+    read_published,
+)
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import TWO_BOS, read_signature
 from tvbench.scoring.intervals import half_width
@@ -76,7 +84,7 @@ class Reproduced:
 
 
 def reproduce(
-    entries: Sequence[Entry], results: Path, *, named: Mapping[str, str] | None = None, everything: bool = False
+    entries: Sequence[RunEntry], results: Path, *, named: Mapping[str, str] | None = None, everything: bool = False
 ) -> list[Reproduced]:
     """Every published cell that some run has a figure for, in the order of print; with `everything` the others too.
 
@@ -92,8 +100,8 @@ def reproduce(
     return found
 
 
-def _cell(figure: PublishedFigure, guide: Guide, entries: Sequence[Entry], named: Mapping[str, str]) -> Reproduced:
-    row = guide.rows.get(figure.model, Row(()))
+def _cell(figure: PublishedFigure, guide: Guide, entries: Sequence[RunEntry], named: Mapping[str, str]) -> Reproduced:
+    row = guide.rows.get(figure.model, PublishedRow(()))
     models = {*row.models, *(model for model, meant in named.items() if meant == figure.model)}
     mine = [entry for entry in entries if entry.model in models]
     scored = guide.scored.get(f"{figure.task}/{figure.metric}")
@@ -107,7 +115,9 @@ def _cell(figure: PublishedFigure, guide: Guide, entries: Sequence[Entry], named
     return _compared(figure, row, scored, guide, entry)
 
 
-def _compared(figure: PublishedFigure, row: Row, scored: Scored, guide: Guide, entry: Entry) -> Reproduced:
+def _compared(
+    figure: PublishedFigure, row: PublishedRow, scored: PrintedMetric, guide: Guide, entry: RunEntry
+) -> Reproduced:
     result = entry.result
     metrics = metrics_of(result, figure.part)
     metric, name, logged = metrics.get(scored.metric), scored.metric, False
@@ -148,7 +158,7 @@ def _compared(figure: PublishedFigure, row: Row, scored: Scored, guide: Guide, e
 
 
 def _against(
-    figure: PublishedFigure, scored: Scored, guide: Guide, result: TaskResult, metric: Figure, logged: bool
+    figure: PublishedFigure, scored: PrintedMetric, guide: Guide, result: TaskResult, metric: Figure, logged: bool
 ) -> Iterable[str]:
     if figure.task in guide.not_comparable:
         yield guide.not_comparable[figure.task]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
-from tvbench.graders.judge.reply import ReadReply, read_reply
+from tvbench.graders.judge.reply import ReplyReading, read_reply
 from tvbench.graders.judge.rubric import Rubric, rubric_from
 from tvbench.registry.influence import prompt_label, score_arguments
 from tvbench.runs.plan import PlannedItem
@@ -31,7 +31,7 @@ class JudgeVerdict:
     """What became of one case: its reading, the replies that it took, or why there is none yet."""
 
     case: Case
-    reading: ReadReply
+    reading: ReplyReading
     replies: int
     failure: str | None = None
 
@@ -86,7 +86,7 @@ def settle(
 ) -> tuple[JudgeVerdict, list[PlannedItem]]:
     """The first readable reply to `case`, and the requests that led to it, the next one to be sent included."""
     requests: list[PlannedItem] = []
-    last = ReadReply(None)
+    last = ReplyReading(None)
     for attempt in range(MOST_ATTEMPTS):
         planned = judge_request(case, rubric, card, attempt)
         requests.append(planned)
@@ -147,17 +147,17 @@ def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Respons
     for judge in find_judges(run):
         if task not in judge.tasks:
             continue
-        verdicts = [verdict for verdict in judge.verdicts(answers, judge.store.responses()) if verdict.case.counts]
+        verdicts = [one for one in judge.verdicts(answers, judge.store.responses()) if one.case.counts]
         if not verdicts:
             continue
         metric = METRIC if not found else f"{METRIC}:{judge.name}"
-        values = {verdict.case.item.id: verdict.reading.score for verdict in verdicts}
+        values = {one.case.item.id: one.reading.score for one in verdicts}
         found.append(
             SideScores(
                 metric,
                 judge.definition,
                 values,
-                {verdict.case.item.id: flags for verdict in verdicts if (flags := _flags(verdict))},
+                {one.case.item.id: flags for one in verdicts if (flags := _flags(one))},
             )
         )
     return found

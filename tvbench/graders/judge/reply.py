@@ -43,7 +43,7 @@ DECORATION = "*_`#> \t\r\n\"'“”«»()[]"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadReply:
+class ReplyReading:
     """`score` is a fraction of the scale, 0..1; where it is None, `problem` is refusal, unparsable or empty."""
 
     score: float | None
@@ -52,30 +52,30 @@ class ReadReply:
     right_language: bool | None = None
 
 
-def read_reply(text: str, rubric: Rubric, nonce: str = "") -> ReadReply:
+def read_reply(text: str, rubric: Rubric, nonce: str = "") -> ReplyReading:
     """The score in `text`; with `nonce` the one that carries it. Never raises."""
     plain = _plain(text[: LONGEST + 1])
     if not plain:
-        return ReadReply(None, EMPTY)
+        return ReplyReading(None, EMPTY)
     reading = None
     if len(plain) <= LONGEST:
         reading = _signed(plain, rubric, nonce) if nonce else _unsigned(plain, rubric)
-    return reading or ReadReply(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+    return reading or ReplyReading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
 
 
-def _signed(text: str, rubric: Rubric, nonce: str) -> ReadReply | None:
+def _signed(text: str, rubric: Rubric, nonce: str) -> ReplyReading | None:
     """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
     return _from_objects(
         [
-            value
-            for value, _, _ in _objects(text, inner=True)
-            if isinstance(said := value.get("nonce"), str) and said.strip().casefold() == nonce
+            one
+            for one, _, _ in _objects(text, inner=True)
+            if isinstance(said := one.get("nonce"), str) and said.strip().casefold() == nonce
         ],
         rubric,
     )
 
 
-def _unsigned(text: str, rubric: Rubric) -> ReadReply | None:
+def _unsigned(text: str, rubric: Rubric) -> ReplyReading | None:
     """The reading of a reply that nothing tells from what it quotes: all that it says must agree."""
     found = list(_objects(text))
     outside = _without(text, found)
@@ -84,10 +84,10 @@ def _unsigned(text: str, rubric: Rubric) -> ReadReply | None:
     numbers = _numbers(outside, rubric)
     if not found:
         score = _only(numbers, rubric)
-        return None if score is None else ReadReply(score)
+        return None if score is None else ReplyReading(score)
     if rubric.reply == "number" and FENCE.sub("", outside).strip(DECORATION):
         return None
-    return _from_objects([value for value, _, _ in found], rubric, numbers)
+    return _from_objects([one for one, _, _ in found], rubric, numbers)
 
 
 def _plain(text: str) -> str:
@@ -128,15 +128,15 @@ def _without(text: str, found: list[tuple[dict[str, Any], int, int]]) -> str:
     return "\n".join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> ReadReply | None:
+def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> ReplyReading | None:
     """The reading of the one object with a score, None where there is none or they, or `others`, disagree."""
-    scored = [(value, score) for value in objects if (score := _number(value.get("score"))) is not None]
+    scored = [(one, score) for one in objects if (score := _number(one.get("score"))) is not None]
     value = _only([*(score for _, score in scored), *others], rubric) if scored else None
     if value is None:
         return None
     first = scored[0][0]
     reason, language = first.get("reason"), first.get("right_language")
-    return ReadReply(
+    return ReplyReading(
         value,
         reason=reason[:1000] if isinstance(reason, str) else "",
         right_language=language if isinstance(language, bool) else None,
