@@ -102,14 +102,18 @@ def compare_runs(
     for problem in problems:
         log.warning("warning: %s", problem)
     if not found:
-        metrics = {chosen.metric} if chosen.metric else {one[task].entry.primary for task in shared}
-        what = f" that has {' or '.join(sorted(metrics))} in both" if shared else ""
-        what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
-        raise UsageError(
-            f"{first.name} and {second.name} have no item in common{what}",
-            "both must have asked the same task, and judges must have been asked; --metric names another",
-        )
+        raise _nothing_shared(first, second, chosen, {one[task].entry.primary for task in shared})
     return found
+
+
+def _nothing_shared(first: RunFolder, second: RunFolder, chosen: Selection, primaries: set[str]) -> UsageError:
+    metrics = {chosen.metric} if chosen.metric and primaries else primaries
+    what = f" that has {' or '.join(sorted(metrics))} in both" if metrics else ""
+    what += f", in {', '.join(chosen.languages)}" if chosen.languages else ""
+    return UsageError(
+        f"{first.name} and {second.name} have no item in common{what}",
+        "both must have asked the same task, and judges must have been asked; --metric names another",
+    )
 
 
 def _compare_task(

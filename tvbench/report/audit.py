@@ -38,23 +38,25 @@ def audit_records(found: Sequence[TaskAudit]) -> list[dict[str, Any]]:
     return records
 
 
+LANGUAGE_COLUMNS = (
+    Column("language", "language", "left"),
+    Column("items", "items"),
+    Column("pictures", "pictures"),
+    Column("items_per_picture", "items a\npicture"),
+    Column("media", "pictures\nan item"),
+)
+CHOICE_COLUMNS = (
+    Column("gold", "right option\nis 1/2/3/.."),
+    Column("always_first", "always\noption 1"),
+    Column("strict_ceiling", "strict\nceiling"),
+    Column("chance", "chance"),
+)
+
+
 def _languages_table(task: TaskAudit) -> Table:
     choice = any(part.gold for part in task.languages)
     kinds = [kind for kind in KINDS if any(part.count(kind) for part in task.languages)]
-    columns = [
-        Column("language", "language", "left"),
-        Column("items", "items"),
-        Column("pictures", "pictures"),
-        Column("items_per_picture", "items a\npicture"),
-        Column("media", "pictures\nan item"),
-    ]
-    if choice:
-        columns += [
-            Column("gold", "right option\nis 1/2/3/.."),
-            Column("always_first", "always\noption 1"),
-            Column("strict_ceiling", "strict\nceiling"),
-            Column("chance", "chance"),
-        ]
+    columns = [*LANGUAGE_COLUMNS, *(CHOICE_COLUMNS if choice else ())]
     columns += [Column(kind, KINDS[kind][0]) for kind in kinds]
     rows = [_row(part, kinds, choice) for part in task.languages]
     rules: tuple[int, ...] = ()
@@ -125,6 +127,14 @@ def _notes(task: TaskAudit, kinds: Sequence[str]) -> Iterator[str]:
     yield from task.warnings
 
 
+FINDINGS_COLUMNS = (
+    Column("language", "language", "left"),
+    Column("kind", "what", "left"),
+    Column("item", "item", "left"),
+    Column("detail", "seen", "left"),
+)
+
+
 def _findings_table(task: TaskAudit, examples: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
     rules: list[int] = []
@@ -139,14 +149,8 @@ def _findings_table(task: TaskAudit, examples: int) -> Table:
             if len(some) > examples:
                 more = Cell(f"and {len(some) - examples} more")
                 rows.append((Cell(part.language), Cell(KINDS[kind][0]), more, Cell()))
-    columns = (
-        Column("language", "language", "left"),
-        Column("kind", "what", "left"),
-        Column("item", "item", "left"),
-        Column("detail", "seen", "left"),
-    )
     return Table(
-        columns,
+        FINDINGS_COLUMNS,
         tuple(rows),
         f"{task.task}: what was found",
         labels=3,

@@ -80,16 +80,18 @@ def print_estimate(plan: Plan, results: Path, *, as_json: bool, fresh: bool = Fa
     return 0
 
 
+COLUMNS = (
+    Column("task", "task", "left"),
+    Column("protocol", "protocol", "left"),
+    Column("items", "items"),
+    Column("media", "pictures\nand clips"),
+    Column("tokens_in", "tokens in\n(guess)"),
+    Column("tokens_out", "tokens out\n(guess)"),
+)
+
+
 def estimate_table(found: Estimate) -> Table:
     """The estimate for people."""
-    columns = (
-        Column("task", "task", "left"),
-        Column("protocol", "protocol", "left"),
-        Column("items", "items"),
-        Column("media", "pictures\nand clips"),
-        Column("tokens_in", "tokens in\n(guess)"),
-        Column("tokens_out", "tokens out\n(guess)"),
-    )
     rows = tuple(
         (
             Cell(task.task),
@@ -107,7 +109,7 @@ def estimate_table(found: Estimate) -> Table:
         f"disk: about {found.bytes / 1e6:.1f} MB for requests and answers; no picture is copied",
         "nothing was asked: this was --dry-run",
     )
-    return Table(columns, rows, notes=notes)
+    return Table(COLUMNS, rows, notes=notes)
 
 
 def _task(planned: PlannedTask, card: ModelCard) -> TaskEstimate:

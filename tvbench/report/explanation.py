@@ -11,6 +11,7 @@ from typing import Any
 
 from tvbench.analysis.diagnosis.causes import CAUSES, WRONG, label
 from tvbench.analysis.diagnosis.language_id import MISSING
+from tvbench.analysis.diagnosis.position import Position
 from tvbench.analysis.explain import LanguageExplanation, TaskExplanation
 from tvbench.languages import is_language, language
 from tvbench.report.table import Cell, Column, Table
@@ -171,15 +172,9 @@ def _loss_table(task: TaskExplanation) -> Table:
         *findings(task),
     ]
     if not causes:
-        some = any(part.losses.items for part in task.languages)
-        notes = [
-            "no loss to share out: "
-            + (
-                "nothing was lost"
-                if some
-                else task.no_loss or f"no answer has the metric {task.counted_in} (open answers need a judge)"
-            )
-        ]
+        why = task.no_loss or f"no answer has the metric {task.counted_in} (open answers need a judge)"
+        lost_nothing = any(part.losses.items for part in task.languages)
+        notes = ["no loss to share out: " + ("nothing was lost" if lost_nothing else why)]
     return Table(columns, rows, f"{task.task}: where the points went (shares of the loss)", tuple(notes))
 
 
@@ -215,6 +210,10 @@ def findings(task: TaskExplanation) -> Iterator[str]:
         yield f"{label(cause)} ({CAUSES[cause].meaning}): {CAUSES[cause].advice}"
     if not weighed and any(part.losses.total for part in task.languages):
         yield "nearly all of the loss: answered in the form that was asked for, and wrong"
+    yield from _biases(task)
+
+
+def _biases(task: TaskExplanation) -> Iterator[str]:
     for part in task.languages:
         if (place := part.position) is None or place.one_sided or place.excess_first is None:
             continue
@@ -233,41 +232,24 @@ def _named(code: str) -> str:
 # ── Positions ─────────────────────────────────────────────────────────────────────────────────────
 
 
+POSITION_COLUMNS = (
+    Column("language", "language", "left"),
+    Column("gold", "right option\nis 1/2/3/.."),
+    Column("chosen", "chosen\n1/2/3/.."),
+    Column("unread", "unread"),
+    Column("score_by_place", "score where right\noption is 1/2/3/.."),
+    Column("always_first", "always\noption 1"),
+    Column("strict", "strict"),
+    Column("aligned", "aligned"),
+    Column("gap", "strict to\naligned"),
+    Column("fragment", "fragment"),
+    Column("ceiling", "strict\nceiling"),
+    Column("chance", "chance"),
+)
+
+
 def _position_table(task: TaskExplanation) -> Table:
-    columns = (
-        Column("language", "language", "left"),
-        Column("gold", "right option\nis 1/2/3/.."),
-        Column("chosen", "chosen\n1/2/3/.."),
-        Column("unread", "unread"),
-        Column("score_by_place", "score where right\noption is 1/2/3/.."),
-        Column("always_first", "always\noption 1"),
-        Column("strict", "strict"),
-        Column("aligned", "aligned"),
-        Column("gap", "strict to\naligned"),
-        Column("fragment", "fragment"),
-        Column("ceiling", "strict\nceiling"),
-        Column("chance", "chance"),
-    )
-    rows = tuple(
-        (
-            Cell(part.language),
-            Cell("/".join(map(str, place.gold))),
-            Cell("/".join(map(str, place.chosen))),
-            _number(place.unread),
-            Cell("/".join("–" if score is None else percent(score, decimals=0) for score in place.score)),
-            _percent(place.always_first),
-            _percent(place.strict),
-            _percent(place.aligned),
-            _percent(
-                None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign=True
-            ),
-            _percent(place.fragment),
-            _percent(place.strict_ceiling),
-            _percent(place.chance),
-        )
-        for part in task.languages
-        if (place := part.position) is not None
-    )
+    rows = tuple(_position_row(part, part.position) for part in task.languages if part.position is not None)
     held = [part.position for part in task.languages if part.position is not None]
     first = sum(place.gold[0] for place in held)
     total = sum(sum(place.gold) for place in held)
@@ -281,7 +263,24 @@ def _position_table(task: TaskExplanation) -> Table:
             "where nearly all right options stand in one place, position bias cannot be told from knowledge: "
             "ask with shuffled options (protocol tvbench)"
         )
-    return Table(columns, rows, f"{task.task}: positions and ceilings", tuple(notes))
+    return Table(POSITION_COLUMNS, rows, f"{task.task}: positions and ceilings", tuple(notes))
+
+
+def _position_row(part: LanguageExplanation, place: Position) -> tuple[Cell, ...]:
+    return (
+        Cell(part.language),
+        Cell("/".join(map(str, place.gold))),
+        Cell("/".join(map(str, place.chosen))),
+        _number(place.unread),
+        Cell("/".join("–" if score is None else percent(score, decimals=0) for score in place.score)),
+        _percent(place.always_first),
+        _percent(place.strict),
+        _percent(place.aligned),
+        _percent(None if place.strict is None or place.aligned is None else place.aligned - place.strict, sign=True),
+        _percent(place.fragment),
+        _percent(place.strict_ceiling),
+        _percent(place.chance),
+    )
 
 
 def _percent(value: float | None, *, sign: bool = False) -> Cell:
