@@ -1,8 +1,29 @@
 """tvbench: how good is a multilingual vision-language model, in your language, and how sure can one be."""
 
+from __future__ import annotations
+
 import time as _time
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 _LOADED = _time.time_ns()
 """When this process began to read tvbench: what is younger on the disk is not what runs here
 (registry/remembered.py)."""
+
+if TYPE_CHECKING:
+    from tvbench.api import Listener, Run, RunComparison, compare, explain, leaderboard, load, run, score
+
+__all__ = ["RunComparison", "Listener", "Run", "compare", "explain", "leaderboard", "load", "run", "score"]
+
+
+def __getattr__(name: str) -> object:
+    """The names of `__all__` live in tvbench.api, which is imported when the first of them is used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'tvbench' has no attribute {name!r}")
+    from tvbench import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

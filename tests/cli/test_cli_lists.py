@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from repository import ROOT
 from run_folders import task_result, write_run
 
 from tvbench import __version__
+from tvbench.analysis.tidy import FigureRow
 from tvbench.cli.main import COMMANDS, main
 from tvbench.registry.catalog import groups, models, tasks
+from tvbench.scoring.intervals import interval
 
 Said = pytest.CaptureFixture[str]
 
@@ -227,18 +230,45 @@ def board(capsys: Said, *words: str) -> str:
     return said(capsys, "leaderboard", "--no-published", *words)[0]
 
 
-def cells(text: str) -> dict[str, dict[str, str]]:
-    """CSV as {first cell of a row: {column: cell}}."""
-    rows = list(csv.DictReader(io.StringIO(text)))
-    return {next(iter(row.values())): row for row in rows}
+def tidy(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def figures(text: str, metric: str = "aligned", task: str = "alm") -> dict[tuple[str, str], float]:
+    """The figures of CSV by model and language."""
+    return {
+        (row["model"], row["language"]): float(row["value"])
+        for row in tidy(text)
+        if (row["metric"], row["task"]) == (metric, task)
+    }
 
 
 def test_by_language_every_figure_stands_at_its_place(capsys: Said, runs: Path) -> None:
-    table = cells(board(capsys, "--languages", "--tasks", "alm", "--format", "csv"))
-    assert list(table) == ["all", "multi", "de", "en"]
-    assert [float(table["de"][f"{model} (run)"]) for model in ("alpha", "beta")] == [40.0, 70.0]
-    assert [float(table["multi"][f"{model} (run)"]) for model in ("alpha", "beta")] == [40.0, 70.0]
-    assert float(table["en"]["gamma (run)"]) == 20.0, "aligned is not there, so a paper run is shown by its own metric"
+    out = board(capsys, "--tasks", "alm", "--format", "csv")
+    found = figures(out)
+    assert [found[model, "de"] for model in ("alpha", "beta")] == [0.4, 0.7]
+    assert [found[model, "multi"] for model in ("alpha", "beta")] == [0.4, 0.7]
+    assert figures(out, "strict")["gamma", "en"] == 0.2
+    assert board(capsys, "--tasks", "alm", "--languages", "--format", "csv").count("\n") == out.count("\n")
+
+
+def test_csv_has_one_figure_a_row_with_its_interval(capsys: Said, runs: Path) -> None:
+    rows = tidy(board(capsys, "--format", "csv"))
+    assert list(rows[0]) == [one.name for one in fields(FigureRow)]
+    (row,) = (one for one in rows if (one["model"], one["language"], one["metric"]) == ("beta", "all", "aligned"))
+    low, high = interval(0.6, 0.0123, 8) or (0.0, 0.0)
+    assert (row["run"], row["protocol"], row["n"], row["unit"], row["better"]) == (
+        "run-beta",
+        "tvbench",
+        "10",
+        "fraction",
+        "higher",
+    )
+    assert [float(row[name]) for name in ("value", "low", "high")] == [0.6, low, high]
+    assert row["signature"].startswith("task:alm@1|") and not any(None in one.values() for one in rows)
+    printed = tidy(said(capsys, "leaderboard", "--tasks", "alm", "--format", "csv")[0])
+    assert {row["unit"] for row in printed if not row["run"]} == {"percent"}
+    assert all(row["signature"].startswith("published: TowerVision") for row in printed if not row["run"])
 
 
 @pytest.mark.parametrize(
@@ -246,7 +276,6 @@ def test_by_language_every_figure_stands_at_its_place(capsys: Said, runs: Path) 
     [
         ("table", r"^de German +70\.0 ±2\.0★ +40\.0 ±2\.0"),
         ("markdown", r"^\| de German \| \*\*70\.0 ±2\.0★\*\* \| 40\.0 ±2\.0 \|"),
-        ("csv", r"^alm by language: aligned,de,70\.0,40\.0"),
     ],
 )
 def test_by_language_in_every_format(capsys: Said, runs: Path, form: str, german: str) -> None:
@@ -278,14 +307,14 @@ def test_a_known_protocol_without_runs_says_so(capsys: Said, runs: Path) -> None
 
 @pytest.mark.parametrize("spelling", ["strict", "exact_match", "Exact", "STRICT"])
 def test_a_metric_may_be_called_by_its_other_names(capsys: Said, runs: Path, spelling: str) -> None:
-    table = cells(board(capsys, "--metric", spelling, "--tasks", "alm", "--format", "csv"))
-    assert {name: float(row["alm"]) for name, row in table.items()} == {"alpha": 25.0, "beta": 30.0, "gamma": 15.0}
+    found = figures(board(capsys, "--metric", spelling, "--tasks", "alm", "--format", "csv"), "strict")
+    assert {name: found[name, "all"] for name, _ in found} == {"alpha": 0.25, "beta": 0.3, "gamma": 0.15}
 
 
 def test_a_metric_by_language(capsys: Said, runs: Path) -> None:
-    out = board(capsys, "--languages", "--metric", "strict", "--tasks", "alm", "--format", "csv")
-    assert float(cells(out)["de"]["beta (run)"]) == 35.0
-    assert cells(out)["multi"]["beta (run)"] == "", "the mean without English was not computed for this metric"
+    out = board(capsys, "--metric", "strict", "--tasks", "alm", "--format", "csv")
+    assert figures(out, "strict")["beta", "de"] == 0.35 and not figures(out)
+    assert ("beta", "multi") not in figures(out, "strict"), "the mean without English was not computed for this metric"
 
 
 def test_a_metric_that_no_result_has(capsys: Said, runs: Path) -> None:
@@ -308,7 +337,7 @@ def test_sort(capsys: Said, runs: Path, words: list[str], order: list[str]) -> N
     apart = [] if "--published" in words else ["--no-published"]
     words = [word for word in words if word != "--published"]
     out, _ = said(capsys, "leaderboard", *apart, *words, "--format", "csv")
-    assert [row["model"] for row in csv.DictReader(io.StringIO(out)) if row["source"] == "run"] == order
+    assert list(dict.fromkeys(row["model"] for row in tidy(out) if row["run"])) == order
 
 
 @pytest.mark.parametrize(
@@ -316,7 +345,7 @@ def test_sort(capsys: Said, runs: Path, words: list[str], order: list[str]) -> N
 )
 def test_sort_by_language(capsys: Said, runs: Path, column: str, first: str) -> None:
     out = board(capsys, "--languages", "--tasks", "alm", "--protocol", "tvbench", "--sort", column, "--format", "csv")
-    assert out.splitlines()[0].split(",")[1] == f"{first} (run)"
+    assert tidy(out)[0]["model"] == first
 
 
 def test_a_language_column_is_only_there_by_language(capsys: Said, runs: Path) -> None:
@@ -326,8 +355,8 @@ def test_a_language_column_is_only_there_by_language(capsys: Said, runs: Path) -
 
 def test_a_group_of_tasks(capsys: Said, runs: Path) -> None:
     write_run(runs, "run-mini", "delta", task_result("mini-alm"), task_result("mini-vimul"))
-    table = cells(board(capsys, "--tasks", "mini", "--format", "csv"))
-    assert set(table) == {"delta"} and set(table["delta"]) == {"model", "source", "mini-alm", "mini-vimul"}
+    rows = tidy(board(capsys, "--tasks", "mini", "--format", "csv"))
+    assert {row["model"] for row in rows} == {"delta"} and {row["task"] for row in rows} == {"mini-alm", "mini-vimul"}
 
 
 def test_the_results_folder_may_come_from_the_environment(

@@ -180,12 +180,16 @@ MAY_KNOW = {
     "runs.lines": "",
     "runs.signature": "__version__ registry.influence",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
+    "runs.run_options": "registry.catalog runs.plan",
+    "runs.asking": "checkpoints.image_scale doctor.before_runs engines.open engines.registry languages registry runs",
+    "runs.listening": "",
     "runs.session": "__version__ data.media engines.open engines.protocol runs",
     "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
     # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
     # of its own, knows nothing of tvbench, and its near side nothing of its work.
     "graders": "languages registry runs scoring",
     "graders.judge.session": "engines.protocol graders.judge registry.influence runs",
+    "graders.judge.asking": "engines.open engines.registry graders.judge languages registry runs",
     "graders.comet.process": "",
     "graders.comet.worker": "",
     # What a person asks of runs.
@@ -195,6 +199,8 @@ MAY_KNOW = {
     "analysis.audit": "scoring",
     "report": "analysis graders languages runs scoring",
     "report.table": "",
+    "report.tidy": "",
+    "report.board": "analysis registry.catalog report scoring",
     "interop": "analysis.assess languages runs scoring",
     # The mini world, and what of it is there to be learned from.
     "mini": "data.authoring languages",
@@ -215,10 +221,11 @@ MAY_KNOW = {
     "train.estimates": "data.media.anyres train.data train.generated train.stages",
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
-    "cli": "__version__ analysis checkpoints doctor engines.open engines.registry engines.spec graders"
+    "api": "__version__ analysis checkpoints data engines graders interop languages registry report runs scoring",
+    "cli": "__version__ analysis api checkpoints doctor engines.open engines.registry engines.spec graders"
     " interop languages registry report runs scoring train",
     "__main__": "cli.main",
-    "__version__": "",
+    "__version__": "api",
     # Task files, outside of the package.
     "tasks": "data languages mini scoring",
 }
@@ -239,13 +246,15 @@ MAY_IMPORT = {
     "datasets": "",
     "evaluate": "scoring",
     "huggingface_hub": "registry.hub",
-    "pyarrow": "data.sources train.data.blocks",
+    "pyarrow": "data.sources report.tidy train.data.blocks",
     "sacrebleu": "scoring",
     "av": "data.media mini",
     "PIL": "data.media doctor.numerics doctor.pictures engines mini runs.preparing train",
     "numpy": "checkpoints data.media doctor.numerics engines graders.comet.worker mini report.estimate runs.preparing"
     " scoring train",
     "rich": "cli report",
+    "pandas": "report.tidy",
+    "polars": "report.tidy",
     "pycld2": "analysis.diagnosis.language_id",
     "py3langid": "analysis.diagnosis.language_id",
 }

@@ -143,15 +143,19 @@ def test_imported_runs_can_be_scored_again_without_the_logs(published: Path, cap
 @needs_logs
 def test_the_leaderboard_shows_both_beside_the_paper(published: Path, capsys: Said) -> None:
     assert main(["leaderboard", "--results", str(published), "--format", "csv"]) == 0
-    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
-    assert {row["source"] for name, row in rows.items() if name in MODELS} == {"run"}
-    assert rows["TowerVision-9B"]["source"].startswith("published")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {bool(row["run"]) for row in rows if row["model"] in MODELS} == {True}
     for model in MODELS:
         ours = results_of(published, model)
         for task in ("alm", "cc-ocr", "ocrbench"):
-            (shown,) = (row[key] for name, row in rows.items() if name == model for key in row if key == task)
-            assert float(shown) == pytest.approx(100 * ours[task].metrics[ours[task].primary].value)
-    assert float(rows["TowerVision-9B"]["ocrbench"]) == 69.7
+            metric = ours[task].primary
+            wanted = (model, task, metric, "all")
+            (shown,) = (
+                row for row in rows if tuple(row[key] for key in ("model", "task", "metric", "language")) == wanted
+            )
+            assert float(shown["value"]) == pytest.approx(ours[task].metrics[metric].value)
+    (paper,) = (row for row in rows if row["model"] == "TowerVision-9B" and row["task"] == "ocrbench")
+    assert not paper["run"] and float(paper["value"]) == 69.7 and paper["signature"].startswith("published: ")
     assert main(["leaderboard", "--results", str(published), "--languages", "--tasks", "alm"]) == 0
     out = capsys.readouterr().out
     german = next(line for line in out.splitlines() if line.startswith("de German"))

@@ -177,7 +177,7 @@ def test_sort_by_model_and_by_column(capsys: Said) -> None:
         _, out, _ = board(capsys, "--sort", sort)
         assert out.splitlines()[3].startswith(first), sort
     _, out, _ = board(capsys, "--languages", "--sort", "de", "--format", "csv")
-    assert out.splitlines()[0].index("alpha") < out.splitlines()[0].index("beta")
+    assert next(csv.DictReader(io.StringIO(out)))["model"] == "alpha"
 
 
 # ── Choices ───────────────────────────────────────────────────────────────────────────────────────
@@ -270,8 +270,9 @@ def test_csv_has_raw_numbers_and_markdown_equal_columns(capsys: Said) -> None:
     translated = result("multi30k", primary="bleu", value=31.234567)
     write_run(Path("results"), "a", "alpha|beta", result(value=0.5), translated)
     _, out, _ = board(capsys, "--format", "csv")
-    (row,) = csv.DictReader(io.StringIO(out))
-    assert float(row["multi30k"]) == 31.234567 and float(row["alm"]) == 50.0
+    rows = {(row["task"], row["metric"]): row for row in csv.DictReader(io.StringIO(out)) if row["language"] == "all"}
+    assert float(rows["multi30k", "bleu"]["value"]) == 31.234567 and float(rows["alm", "aligned"]["value"]) == 0.5
+    assert {row["model"] for row in rows.values()} == {"alpha|beta"}
     _, out, _ = board(capsys, "--format", "markdown")
     table = [re.sub(r"\\\|", "", line) for line in out.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1 and len(table) == 3
@@ -281,7 +282,7 @@ def test_several_tables_are_one_csv(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result("alm"), result("vimul", languages={"hi": 0.3, "en": 0.4}))
     _, out, _ = board(capsys, "--languages", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert {row["table"].split()[0] for row in rows} == {"alm", "vimul"}
+    assert {row["task"] for row in rows} == {"alm", "vimul"}
     assert {row["language"] for row in rows} == {"all", "multi", "de", "en", "hi"}
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tvbench.errors import UsageError
+from tvbench.registry.places import DEFAULT_RESULTS, results_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEFAULT_RESULTS = "./results"
 YEAR = 365 * 24 * 3600
 
 
@@ -22,7 +20,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results",
         type=path,
-        default=os.environ.get("TVBENCH_RESULTS", DEFAULT_RESULTS),
+        default=results_name(),
         metavar="DIR",
         help=f"where runs are kept (default {DEFAULT_RESULTS}, or $TVBENCH_RESULTS)",
     )
@@ -37,12 +35,6 @@ def add_naming(parser: argparse.ArgumentParser) -> None:
         help="which version of the model it is: a hub revision; for a "
         "server your own word, which then stands in for its software's version",
     )
-
-
-def check_results(results: Path) -> None:
-    """Before anything is read or asked: raises UsageError where runs cannot lie."""
-    if results.exists() and not results.is_dir():
-        raise UsageError(f"{results} is not a folder", "choose another folder with --results DIR")
 
 
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table", "json")) -> None:
@@ -63,27 +55,6 @@ def add_image_scale(parser: argparse._ActionsContainer) -> None:
 def names(text: str | None) -> tuple[str, ...]:
     """`a,b, c` as a tuple; nothing as an empty one."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def settings_of(pairs: Sequence[str], tasks: Sequence[str]) -> dict[str, dict[str, str]]:
-    """`["alm.variant=x"]` as {"alm": {"variant": "x"}}; the name of a group sets all its tasks in `tasks`.
-
-    Raises UsageError for what is not `task.key=value`.
-    """
-    from tvbench.registry.catalog import groups
-
-    settings: dict[str, dict[str, str]] = {task: {} for task in tasks}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        task, dot, key = name.partition(".")
-        if not equals or not dot or not key:
-            raise UsageError(f"--set {pair} is not of the form task.key=value", "for example --set vimul.frames=16")
-        meant = [member for member in groups().get(task, (task,)) if member in settings]
-        if not meant:
-            raise UsageError(f"--set {pair}: task {task} is not in this run", f"tasks here: {', '.join(tasks)}")
-        for member in meant:
-            settings[member][key] = value
-    return settings
 
 
 def path(text: str) -> Path:

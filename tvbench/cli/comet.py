@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
-import time
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import add_format, add_results, positive, seconds
 from tvbench.cli.output import print_json, remark
+from tvbench.cli.progress import Scoring
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
-from tvbench.safety.visible import visible_lines
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from tvbench.graders.comet.session import CometSummary
 
 DEFAULT_CHECKPOINT = "xcomet-xl"
-SECONDS_BETWEEN_LINES = 15.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +50,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.assess import assess
-    from tvbench.graders.comet.session import score_run
+    from tvbench.graders.comet.session import score_run, summary_lines
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
     from tvbench.runs import codec
     from tvbench.runs.store import find_run
+    from tvbench.scoring.metrics import label
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     run = find_run(args.results, args.run)
@@ -74,7 +70,9 @@ def main(args: argparse.Namespace) -> int:
             watch=watch,
         )
     results = assess(run)
-    say(summary, quiet=args.quiet)
+    for line, detail in summary_lines(summary, label(summary.metric)):
+        if not (detail and args.quiet):
+            remark(line)
     if args.format == "json":
         print_json(
             {
@@ -87,22 +85,6 @@ def main(args: argparse.Namespace) -> int:
     else:
         show([run_table(results, run.manifest().model.revision)], "table")
     return EXIT_GOOD if summary.complete else EXIT_INCOMPLETE
-
-
-def say(summary: CometSummary, *, quiet: bool) -> None:
-    """The session in a few lines on stderr; failures and unscored items even when `quiet`."""
-    from tvbench.scoring.metrics import label
-
-    if not quiet:
-        kept = summary.segments - summary.new - len(summary.failures)
-        remark(f"{label(summary.metric)}: {summary.new} segments scored, {kept} scored before")
-        if summary.system is not None:
-            remark(f"  system score {summary.system:.4f} (the mean of {len(summary.scores)} items)")
-    for note in summary.notes:
-        remark(f"  {note}")
-    if summary.failures:
-        first = next(iter(summary.failures.values())).splitlines()[0]
-        remark(f"  {len(summary.failures)} segments could not be scored, the first: {first}")
 
 
 def as_json(summary: CometSummary) -> dict[str, Any]:
@@ -121,68 +103,3 @@ def as_json(summary: CometSummary) -> dict[str, Any]:
 def _stop_cleanly(signum: int, frame: FrameType | None) -> None:
     """A job scheduler's SIGTERM ends the scoring as Ctrl-C does: the worker gone, what was scored stored."""
     raise KeyboardInterrupt
-
-
-class Scoring:
-    """A Watch (graders/comet/session.py) on stderr: a live line on a terminal, a plain line now and then in a log."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self._total = self._done = self._kept = 0
-        self._doing = "starting"
-        self._started = self._last_line = time.monotonic()
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-
-    def begin(self, total: int, kept: int) -> None:
-        """See Watch."""
-        self._total, self._kept = total, kept
-        self._started = self._last_line = time.monotonic()
-        if self.quiet:
-            return
-        remark(f"{total} segments" + (f", {kept} scored before" if kept else ""))
-        if sys.stderr.isatty() and kept < total:
-            self._start_bar()
-
-    def scored(self) -> None:
-        """See Watch."""
-        self._done += 1
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, completed=self._kept + self._done)
-
-    def doing(self, text: str) -> None:
-        """See Watch."""
-        self._doing = text
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, doing=text)
-        elif not self.quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            remark(f"{self._kept + self._done}/{self._total}, {self._last_line - self._started:.0f} s, {text}")
-
-    def note(self, text: str) -> None:
-        """See Watch. Said even when quiet: something went wrong."""
-        if self._progress is not None:
-            self._progress.console.print(visible_lines(text), highlight=False, markup=False)
-        else:
-            remark(text)
-
-    def __enter__(self) -> Scoring:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def _start_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[doing]}", markup=False),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._bar = self._progress.add_task("", total=self._total, completed=self._kept, doing=self._doing)
-        self._progress.start()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from tvbench.cli.arguments import add_results, names, not_negative, positive
-from tvbench.cli.output import print_json
+from tvbench.cli.arguments import add_results, not_negative, positive
+from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD
 
 EPILOG = """\
@@ -32,18 +32,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.analysis.compare import Selection, compare_runs
-    from tvbench.languages import code_of
+    from tvbench import api
     from tvbench.report.comparison import comparison_table
     from tvbench.report.table import show
-    from tvbench.runs.store import find_run
 
-    first, second = find_run(args.results, args.first), find_run(args.results, args.second)
-    chosen = Selection(names(args.tasks), tuple(code_of(name) for name in names(args.languages)), args.metric)
-    found = compare_runs(first, second, chosen, resamples=args.resamples, seed=args.seed)
+    found = api.compare(
+        args.first,
+        args.second,
+        results=args.results,
+        tasks=args.tasks or (),
+        languages=args.languages or (),
+        metric=args.metric,
+        resamples=args.resamples,
+        seed=args.seed,
+    )
     if args.format == "json":
-        asked = {"first": first.name, "second": second.name, "resamples": args.resamples, "seed": args.seed}
-        print_json({**asked, "tasks": [asdict(one) for one in found]})
+        print_json(
+            {
+                "first": found.first,
+                "second": found.second,
+                "resamples": found.resamples,
+                "seed": found.seed,
+                "tasks": [asdict(one) for one in found.tasks],
+            }
+        )
+    elif args.format == "csv":
+        print_csv(found.table().csv())
     else:
-        show([comparison_table(found, first.name, second.name, args.resamples)], args.format)
+        show([comparison_table(found.tasks, found.first, found.second, found.resamples)], args.format)
     return EXIT_GOOD

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_results, check_results
+from tvbench.cli.arguments import add_format, add_results
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -37,6 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.interop.runs import import_logs
     from tvbench.registry.catalog import tasks
     from tvbench.report.table import show
+    from tvbench.runs.store import check_results
 
     check_results(args.results)
     if args.data is not None and not args.data.is_dir():

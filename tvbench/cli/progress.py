@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tvbench.cli.output import remark
+from tvbench.runs.listening import Listener, Phase
+from tvbench.safety.visible import visible_lines
 from tvbench.types import Response
 
 if TYPE_CHECKING:
@@ -97,3 +99,114 @@ class Progressing:
         done = self._kept + self._done
         left = (self._total - done) * (time.monotonic() - self._started) / max(self._done, 1)
         return f"{done}/{self._total}, {self._rate()}, about {left:.0f} s left"
+
+
+class Scoring:
+    """A Watch (graders/comet/session.py) on stderr: a live line on a terminal, a plain line now and then in a log."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._total = self._done = self._kept = 0
+        self._doing = "starting"
+        self._started = self._last_line = time.monotonic()
+        self._progress: Progress | None = None
+        self._bar: TaskID | None = None
+
+    def begin(self, total: int, kept: int) -> None:
+        """See Watch."""
+        self._total, self._kept = total, kept
+        self._started = self._last_line = time.monotonic()
+        if self.quiet:
+            return
+        remark(f"{total} segments" + (f", {kept} scored before" if kept else ""))
+        if sys.stderr.isatty() and kept < total:
+            self._start_bar()
+
+    def scored(self) -> None:
+        """See Watch."""
+        self._done += 1
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, completed=self._kept + self._done)
+
+    def doing(self, text: str) -> None:
+        """See Watch."""
+        self._doing = text
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, doing=text)
+        elif not self.quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            remark(f"{self._kept + self._done}/{self._total}, {self._last_line - self._started:.0f} s, {text}")
+
+    def note(self, text: str) -> None:
+        """See Watch. Said even when quiet: something went wrong."""
+        if self._progress is not None:
+            self._progress.console.print(visible_lines(text), highlight=False, markup=False)
+        else:
+            remark(text)
+
+    def __enter__(self) -> Scoring:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _start_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[doing]}", markup=False),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._bar = self._progress.add_task("", total=self._total, completed=self._kept, doing=self._doing)
+        self._progress.start()
+
+
+class Showing(Listener):
+    """Shows a whole run on stderr, phase by phase. `asked` counts what the model was asked."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.asked = Progressing(quiet=quiet)
+        self._watch: Progressing | Scoring | None = None
+
+    def say(self, text: str, *, detail: bool = False) -> None:
+        """See Listener."""
+        if isinstance(self._watch, Scoring):
+            self._watch.note(text)
+        elif not (detail and self.quiet):
+            remark(text)
+
+    def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
+        """See Listener."""
+        watch = Scoring(quiet=self.quiet) if phase == "comet" else Progressing(quiet=self.quiet)
+        if isinstance(watch, Progressing):
+            watch.answered_before = lambda: before
+            self.asked = watch if phase == "run" else self.asked
+        self._watch = watch
+        watch.begin(total, kept)
+
+    def answered(self, response: Response) -> None:
+        """See Listener."""
+        if isinstance(self._watch, Progressing):
+            self._watch.answered(response)
+
+    def scored(self) -> None:
+        """See Listener."""
+        if isinstance(self._watch, Scoring):
+            self._watch.scored()
+
+    def doing(self, text: str) -> None:
+        """See Listener."""
+        if isinstance(self._watch, Scoring):
+            self._watch.doing(text)
+
+    def end(self, phase: Phase) -> None:
+        """See Listener."""
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+        self._watch = None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+DEFAULT_RESULTS = "./results"
+
 
 def search_folders(kind: str) -> tuple[Path, ...]:
     """The existing folders named `kind` (`tasks`, `models`), nearest first.
@@ -69,6 +71,16 @@ def cache_root() -> Path:
 def cache_name() -> str:
     """The name of the same."""
     return os.environ.get("TVBENCH_CACHE") or join(expanduser("~"), ".cache", "tvbench")
+
+
+def default_results() -> Path:
+    """Where runs are kept unless somebody says otherwise: $TVBENCH_RESULTS, or ./results."""
+    return _path(results_name())
+
+
+def results_name() -> str:
+    """The name of the same."""
+    return os.environ.get("TVBENCH_RESULTS", DEFAULT_RESULTS)
 
 
 def _path(name: str) -> Path:

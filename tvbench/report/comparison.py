@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tvbench.analysis.compare import Plain, TaskComparison
+from tvbench.analysis.differences import verdict
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.metric import Metric, from_facts
-from tvbench.scoring.paired import Comparison, is_certain
+from tvbench.scoring.metric import from_facts
+from tvbench.scoring.paired import Comparison
 
 COLUMNS = (
     Column("task", "task", "left"),
@@ -70,14 +71,3 @@ def _row(
         nothing if detectable is None else Cell(shown.text(detectable), value=detectable),
         Cell(verdict(comparison, p, shown)),
     )
-
-
-def verdict(comparison: Comparison | Plain, p: float | None, shown: Metric) -> str:
-    """`second better`, `first better`, `equal`, or `cannot tell`; by the metric's own direction."""
-    if isinstance(comparison, Plain) or p is None:
-        return "equal" if comparison.difference == 0 else "cannot tell (not resampled)"
-    if comparison.difference == comparison.low == comparison.high == 0:
-        return "equal"
-    if not is_certain(comparison, p):
-        return "cannot tell"
-    return "second better" if shown.improves(comparison.difference) else "first better"

@@ -47,8 +47,30 @@ def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure],
     return [Matrix(places, rows, view.metric).table()]
 
 
-def _language_tables(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
-    """One table a task and kind of metric: languages down where they are more than the models, else across."""
+def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[str]:
+    """The runs in the order in which the (first) table of `view` has them. Raises UsageError as `leaderboard` does."""
+    view = replace(view, metric=_known_metric(entries, figures, view.metric))
+    entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
+    figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
+    if view.languages:
+        sheets = _language_sheets(entries, figures, view)
+    else:
+        figures = _headline(figures)
+        places = _main_places(entries, figures, view.metric)
+        sheets = [(places, own_rows(entries))] if places else []
+    by, ascending = _sort_key(sheets, view.sort) if sheets else (None, False)
+    found: dict[str, None] = {}
+    for places, rows in sheets:
+        chosen = by if any(by in place.names for place in places) or ascending else places[0].key
+        for row in _sorted(rows, chosen or places[0].key, places, view.metric, ascending=ascending):
+            found |= dict.fromkeys(entry.run for entry in row.entries.values())
+    return list(found)
+
+
+def _language_sheets(
+    entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View
+) -> list[tuple[list[Place], list[ModelRow]]]:
+    """What stands in each table by language."""
     sheets: list[tuple[list[Place], list[ModelRow]]] = []
     for task in dict.fromkeys([*sorted(entry.result.task for entry in entries), *(figure.task for figure in figures)]):
         own = [entry for entry in entries if entry.result.task == task]
@@ -62,6 +84,12 @@ def _language_tables(entries: Sequence[RunEntry], figures: Sequence[PublishedFig
             ]
             if rows and any(place.part not in GROUPS for place in places):
                 sheets.append((places, rows))
+    return sheets
+
+
+def _language_tables(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
+    """One table a task and kind of metric: languages down where they are more than the models, else across."""
+    sheets = _language_sheets(entries, figures, view)
     by, ascending = _sort_key(sheets, view.sort)
     tables: list[Table] = []
     for places, rows in sheets:

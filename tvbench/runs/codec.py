@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
-from tvbench.scoring.intervals import half_width
+from tvbench.scoring.intervals import interval
 from tvbench.types import (
     Choice,
     Contains,
@@ -142,10 +142,8 @@ def _metric_tables(data: Json) -> Iterator[Json]:
 
 def _interval(metric: Json) -> list[float] | None:
     """The 95 % interval of a figure that has a standard error, for readers of the file."""
-    if metric["stderr"] is None or (metric["clusters"] or 0) < 2:
-        return None
-    half = half_width(metric["stderr"], metric["clusters"])
-    return [metric["value"] - half, metric["value"] + half]
+    found = interval(metric["value"], metric["stderr"], metric["clusters"])
+    return None if found is None else list(found)
 
 
 def result_from_json(data: Json) -> TaskResult:

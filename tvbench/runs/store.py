@@ -320,6 +320,12 @@ class RunWriter:
             self._lock.flush()
 
 
+def check_results(results: Path) -> None:
+    """Before anything is read or asked: raises UsageError where runs cannot lie."""
+    if results.exists() and not results.is_dir():
+        raise UsageError(f"{results} is not a folder", "choose another folder with --results DIR")
+
+
 def find_runs(results: Path) -> list[RunFolder]:
     """Every run directly below `results`, by name. A missing folder has none."""
     if not results.is_dir():

@@ -122,3 +122,13 @@ def _t_series(z: float, df: int) -> float:
 def half_width(stderr: float, clusters: int, level: float = LEVEL) -> float:
     """Half of the two-sided interval of a mean with that standard error, from `clusters` (2 or more) clusters."""
     return t_quantile((1 + level) / 2, clusters - 1) * stderr
+
+
+def interval(
+    value: float, stderr: float | None, clusters: int | None, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """The two-sided interval of a figure; None where it has no standard error, or fewer than two clusters."""
+    if stderr is None or clusters is None or clusters < 2:
+        return None
+    half = half_width(stderr, clusters, level)
+    return value - half, value + half

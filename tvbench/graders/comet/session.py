@@ -270,3 +270,16 @@ def _notes(asked: Sequence[Asked]) -> tuple[str, ...]:
         (wrong, "items hold something else than text: unscored"),
     )
     return tuple(f"{count} {text}" for count, text in found if count)
+
+
+def summary_lines(summary: CometSummary, label: str) -> list[tuple[str, bool]]:
+    """The session in a few lines, and of each whether it is a detail; failures and unscored items are none."""
+    kept = summary.segments - summary.new - len(summary.failures)
+    lines = [(f"{label}: {summary.new} segments scored, {kept} scored before", True)]
+    if summary.system is not None:
+        lines.append((f"  system score {summary.system:.4f} (the mean of {len(summary.scores)} items)", True))
+    lines += [(f"  {note}", False) for note in summary.notes]
+    if summary.failures:
+        first = next(iter(summary.failures.values())).splitlines()[0]
+        lines.append((f"  {len(summary.failures)} segments could not be scored, the first: {first}", False))
+    return lines

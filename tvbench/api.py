@@ -1,0 +1,380 @@
+"""tvbench from Python: run, score, compare, leaderboard, load, explain. The command line is a skin over this module.
+
+    run = tvbench.run("tower-mini", "mini", languages=["de"], limit=5, results="results")
+    run.results["mini-alm"].metrics["aligned"].value
+    print(run.table())
+
+Raises tvbench.errors.TvbenchError with the command line's messages, prints nothing, changes no signal handler, and may
+be called from a thread or a notebook. What is heavy is imported when it is needed. Only the command line knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Unpack
+
+from tvbench.registry.places import default_results
+from tvbench.runs.listening import Listener, Noting, PhaseWatch
+from tvbench.runs.manifest import Manifest
+from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, listed, shows_options
+from tvbench.runs.store import RunFolder, find_run
+from tvbench.types import ModelCard, Task, TaskResult
+
+if TYPE_CHECKING:
+    from tvbench.analysis.compare import TaskComparison
+    from tvbench.analysis.differences import DifferenceRow
+    from tvbench.analysis.explain import TaskExplanation
+    from tvbench.analysis.tidy import FigureRow
+    from tvbench.graders.judge.asking import JudgeAsk
+    from tvbench.report.board import Board
+    from tvbench.report.tidy import TidyTable
+    from tvbench.runs.answered import Answered
+    from tvbench.runs.asking import Ready
+
+__all__ = ["RunComparison", "Listener", "Run", "compare", "explain", "leaderboard", "load", "run", "score"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its figures. `results` by task; `complete`: everything was answered, and graded where that was asked
+    for; `remarks` are what a person should know, as the command line says it."""
+
+    path: Path
+    results: Mapping[str, TaskResult]
+    manifest: Manifest = field(repr=False)
+    complete: bool
+    remarks: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def model(self) -> str:
+        """What runs and tables call the model."""
+        return self.manifest.label
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run as it lies on disk: its items, answers and figures."""
+        return RunFolder(self.path)
+
+    def table(self) -> TidyTable[FigureRow]:
+        """One row a figure: each task and metric, of the mean over languages and of each of them."""
+        from tvbench.analysis.tidy import FigureRow, figure_rows
+        from tvbench.report.tidy import TidyTable
+
+        return TidyTable(
+            FigureRow, (row for result in self.results.values() for row in figure_rows(result, self.name, self.model))
+        )
+
+    def answered(self, tasks: Sequence[str] | str = (), languages: Sequence[str] | str = ()) -> dict[str, Answered]:
+        """Items with their answers, by task. Raises UsageError for a damaged folder, and for names that it has not."""
+        from tvbench.runs.answered import answered
+
+        return answered(self.folder, listed(tasks), _codes(languages))
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs on the same items; `tasks` hold the differences, second less first."""
+
+    first: str
+    second: str
+    resamples: int
+    seed: int
+    tasks: tuple[TaskComparison, ...]
+
+    def table(self) -> TidyTable[DifferenceRow]:
+        """One row a difference: of the mean over languages and of each of them."""
+        from tvbench.analysis.differences import DifferenceRow, difference_rows
+        from tvbench.report.tidy import TidyTable
+
+        return TidyTable(DifferenceRow, difference_rows(self.tasks, self.first, self.second))
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+Rescore: TypeAlias = Callable[[RunFolder], list[TaskResult]]
+RunLike: TypeAlias = Run | RunFolder | Path | str
+"""A run, its folder, or its name (or the beginning of that) below the results."""
+
+# ── Asking ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@shows_options
+def run(
+    model: str | ModelCard,
+    tasks: Tasks,
+    *,
+    results: Path | str | None = None,
+    progress: Listener | None = None,
+    **options: Unpack[Keywords],
+) -> Run:
+    """Ask `model` the `tasks` and score the answers. The same call, made again, asks only what is missing or failed.
+
+    `model` is a card's name, a folder, a hub id, `openai:NAME@URL` or a ModelCard; `tasks` are names as `--tasks` takes
+    them ("alm,multi30k:de"), Task objects, or a list of both; `results` is where runs are kept ($TVBENCH_RESULTS, else
+    ./results). `progress` hears how it goes. The other keywords are the options of `tvbench run`, with _ for -:
+    `tvbench run --help` explains each. `settings={"mini": {"level": 2}}` is `--set`, `reuse=False` is `--no-reuse`.
+
+    Raises TvbenchError. What was answered by then is stored, after Ctrl-C too.
+    """
+    given = ", ".join(
+        [
+            repr(str(model) if isinstance(model, str) else model.name),
+            repr(_named(tasks)),
+            *(f"{name}={value!r}" for name, value in options.items()),
+        ]
+    )
+    return ask(model, tasks, _results(results), Options(**options), progress, (f"tvbench.run({given})",))
+
+
+def ask(
+    model: str | ModelCard,
+    tasks: Tasks,
+    results: Path,
+    options: Options,
+    progress: Listener | None = None,
+    command: tuple[str, ...] = (),
+) -> Run:
+    """The same with the options in one object; `command` is what the manifest says was typed."""
+    listener = Noting(progress)
+    ready = plan(model, tasks, results, options, listener, command=command)
+    return _ask(ready, listener)
+
+
+def plan(
+    model: str | ModelCard,
+    tasks: Tasks,
+    results: Path,
+    options: Options,
+    listener: Listener,
+    *,
+    dry: bool = False,
+    command: tuple[str, ...] = (),
+) -> Ready:
+    """What `ask` would ask of whom; see asking.prepare."""
+    from tvbench.runs.asking import Checks, prepare
+
+    checks = Checks(partial(_check_scorers, options), partial(_require_scorers, options))
+    return prepare(model, tasks, results, options, say=listener.say, checks=checks, dry=dry, command=command)
+
+
+def _ask(ready: Ready, listener: Noting) -> Run:
+    from tvbench.analysis.assess import assess
+    from tvbench.runs.asking import answer
+
+    options, folder = ready.options, RunFolder(ready.folder)
+    rescore = partial(assess, tasks=[planned.task for planned in ready.plan.tasks])
+    outcome, results = answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say)
+    graded = True
+    if options.judge is not None:
+        graded, results = _judge(folder, _judge_ask(options, options.judge), results, listener, rescore)
+    if options.comet is not None:
+        scored, results = _comet(folder, options, results, listener, rescore)
+        graded = graded and scored
+    sound = bool(results) and all(result.counts.all_answered for result in results)
+    return _run_of(folder, results, graded and outcome.complete and sound, tuple(listener.said))
+
+
+def _check_scorers(options: Options) -> None:
+    """A judge or a rubric that is not known is found before anything is read. Raises UsageError."""
+    from tvbench.graders.judge.asking import check_judge
+
+    if options.judge is not None:
+        check_judge(_judge_ask(options, options.judge))
+
+
+def _require_scorers(options: Options) -> None:
+    """A judge's engine or a COMET that is not installed is found before the first answer, not after the last."""
+    from tvbench.graders.judge.asking import require_judge
+
+    if options.judge is not None:
+        require_judge(_judge_ask(options, options.judge))
+    if options.comet is not None:
+        from tvbench.registry.environments import comet_python
+
+        comet_python()
+
+
+def _judge_ask(options: Options, judge: str | ModelCard) -> JudgeAsk:
+    """The engine's settings are the judged model's; its judge gets its own defaults, and what both share."""
+    from tvbench.graders.judge.asking import JudgeAsk
+
+    shared = {name: value for name, value in options.engine_arguments.items() if name in SHARED}
+    return JudgeAsk(
+        judge,
+        options.rubric,
+        options.check,
+        options.asks,
+        options.price,
+        options.budget,
+        arguments=shared,
+        shared=True,
+        offline=options.offline,
+    )
+
+
+def _judge(
+    folder: RunFolder, asked: JudgeAsk, results: list[TaskResult], listener: Listener, rescore: Rescore
+) -> tuple[bool, list[TaskResult]]:
+    """Have the open answers graded, where there are any."""
+    from tvbench.graders.judge.asking import ask_judge, plan_judging
+
+    sessions = [one for one in plan_judging(folder, asked) if any(case.counts for case in one.cases)]
+    if not sessions:
+        listener.say("no open answers, so nothing needs a judge (`tvbench judge RUN` checks one on exact items)")
+        return True, results
+    try:
+        outcomes = ask_judge(sessions, asked, listener)
+    finally:
+        results = rescore(folder)
+    return all(one.complete for one in outcomes), results
+
+
+def _comet(
+    folder: RunFolder, options: Options, results: list[TaskResult], listener: Listener, rescore: Rescore
+) -> tuple[bool, list[TaskResult]]:
+    """Have the translations scored by COMET, where the run has any."""
+    from tvbench.graders.comet.session import score_run, summary_lines
+    from tvbench.scoring.metrics import label
+    from tvbench.types import Translation
+
+    if not any(isinstance(item.target, Translation) for _, item in folder.requests()):
+        listener.say("no translations: nothing for COMET to score")
+        return True, results
+    with PhaseWatch(listener, "comet") as watch:
+        summary = score_run(folder, options.comet or "", offline=options.offline, watch=watch)
+    for line, detail in summary_lines(summary, label(summary.metric)):
+        listener.say(line, detail=detail)
+    return summary.complete, rescore(folder)
+
+
+# ── Reading ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def load(run: RunLike, *, results: Path | str | None = None) -> Run:
+    """A run with its figures as they were last computed. Raises UsageError where there is none, or no figures yet."""
+    from tvbench.errors import UsageError
+
+    folder = _folder(run, results)
+    manifest, found = folder.manifest(), folder.result()
+    if found is None:
+        raise UsageError(f"{folder.name} is not scored yet", f"`tvbench score {folder.path}`, or tvbench.score(...)")
+    return _run_of(folder, found, _sound(found), manifest=manifest)
+
+
+def score(run: RunLike, *, results: Path | str | None = None, tasks: Sequence[Task] = ()) -> Run:
+    """Score the stored answers of a run again. Needs no model and no data; of tasks with metrics of their own, `tasks`
+    are those that no task file has. Raises UsageError, StoreError."""
+    from tvbench.analysis.assess import assess
+
+    folder = _folder(run, results)
+    found = assess(folder, tasks)
+    return _run_of(folder, found, _sound(found))
+
+
+def compare(
+    first: RunLike,
+    second: RunLike,
+    *,
+    results: Path | str | None = None,
+    tasks: Sequence[str] | str = (),
+    languages: Sequence[str] | str = (),
+    metric: str | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> RunComparison:
+    """Is the second run better than the first, where, and is that certain? Raises UsageError where they share
+    nothing."""
+    from tvbench.analysis.compare import Selection, compare_runs
+    from tvbench.languages import code_of
+    from tvbench.runs.run_options import check_number
+
+    check_number("resamples", resamples, whole=True, least=1)
+    check_number("seed", seed, whole=True, least=0)
+    one, other = _folder(first, results), _folder(second, results)
+    chosen = Selection(listed(tasks), tuple(code_of(name) for name in listed(languages)), metric)
+    found = compare_runs(one, other, chosen, resamples=resamples, seed=seed)
+    return RunComparison(one.name, other.name, resamples, seed, tuple(found))
+
+
+def explain(
+    run: RunLike,
+    *,
+    results: Path | str | None = None,
+    tasks: Sequence[str] | str = (),
+    languages: Sequence[str] | str = (),
+    examples: int = 10,
+) -> list[TaskExplanation]:
+    """Why the scores of a run are what they are, by task and language, with examples. Raises UsageError."""
+    from tvbench.analysis.diagnosis import language_id
+    from tvbench.analysis.explain import explain_run
+
+    return explain_run(
+        _folder(run, results), language_id.load(), tasks=listed(tasks), languages=_codes(languages), examples=examples
+    )
+
+
+def leaderboard(
+    results: Path | str | None = None,
+    *,
+    tasks: Sequence[str] | str = (),
+    protocol: str | None = None,
+    metric: str | None = None,
+    published: bool = True,
+) -> Board:
+    """Every scored run below `results`, with the figures printed in papers unless `published` is False.
+
+    Damaged and unscored runs are left out, and named in its `warnings`. Raises UsageError for unknown names.
+    """
+    from tvbench.report.board import board
+
+    return board(_results(results), tasks=listed(tasks), protocol=protocol, metric=metric, published=published)
+
+
+def _run_of(
+    folder: RunFolder,
+    results: Sequence[TaskResult],
+    complete: bool,
+    remarks: tuple[str, ...] = (),
+    manifest: Manifest | None = None,
+) -> Run:
+    return Run(
+        folder.path, {result.task: result for result in results}, manifest or folder.manifest(), complete, remarks
+    )
+
+
+def _sound(results: Sequence[TaskResult]) -> bool:
+    """Whether nothing failed or is missing; figures that were copied from a log are as they are."""
+    return bool(results) and all(result.counts.all_answered or result.copied for result in results)
+
+
+def _folder(run: RunLike, results: Path | str | None) -> RunFolder:
+    if isinstance(run, Run):
+        return run.folder
+    return run if isinstance(run, RunFolder) else find_run(_results(results), str(run))
+
+
+def _results(given: Path | str | None) -> Path:
+    return default_results() if given is None else Path(given)
+
+
+def _codes(languages: Sequence[str] | str) -> tuple[str, ...]:
+    """Codes; a name that no list of languages has may be one of the run's own."""
+    from tvbench.languages import code_of, is_language
+
+    return tuple(code_of(name) if is_language(name) else name for name in listed(languages))
+
+
+def _named(tasks: Tasks) -> str:
+    some = [tasks] if not isinstance(tasks, Sequence) or isinstance(tasks, str) else tasks
+    return ",".join(one if isinstance(one, str) else one.name for one in some)

@@ -1,0 +1,145 @@
+"""A leaderboard as one object: what stands in it, and the ways to show that. Knows runs' entries, papers and tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tvbench.analysis.entries import RunEntry, family, load_entries
+from tvbench.analysis.published import PublishedFigure, published_figures
+from tvbench.analysis.tidy import FigureRow, figure_rows
+from tvbench.errors import unknown_name
+from tvbench.report.group_table import group_records, group_sheets, group_table
+from tvbench.report.leaderboard import View, leaderboard, order_of_runs
+from tvbench.report.records import leaderboard_records
+from tvbench.report.table import Table, show
+from tvbench.report.tidy import TidyTable
+from tvbench.scoring.metrics import metric_id
+
+PROTOCOLS = ("tvbench", "paper", "official")
+
+
+@dataclass(frozen=True)
+class Board:
+    """`entries` are the results of runs, `figures` those printed in papers; `warnings` name runs and files that are
+    left out. `tasks` and `metric` are the ones asked for (none: all of them); `found` results lie there, of any
+    protocol."""
+
+    entries: tuple[RunEntry, ...]
+    figures: tuple[PublishedFigure, ...]
+    warnings: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    metric: str | None = None
+    found: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether no run is scored there."""
+        return not self.found
+
+    def table(self, *, sort: str | None = None, languages: bool = False) -> TidyTable[FigureRow]:
+        """One row a figure: every metric (or the one asked for) of every task, of the mean and of each language. Runs
+        stand in the order of the leaderboard (of that by `languages`), the papers' figures last."""
+        view = View(self.tasks, self.metric, sort, languages)
+        order = order_of_runs(self.entries, self.figures, view)
+        return TidyTable(FigureRow, [*self._own_rows(order), *self._printed_rows()])
+
+    def tables(self, *, languages: bool = False, sort: str | None = None) -> list[Table]:
+        """Models by tasks, or a table a task by language; none where there is nothing to show. Raises UsageError."""
+        return leaderboard(self.entries, self.figures, View(self.tasks, self.metric, sort, languages))
+
+    def grouped(self, by: str, *, sort: str | None = None) -> tuple[list[Table], Any]:
+        """A table a task by groups of languages or categories, and the same as plain records. Raises UsageError."""
+        metric = self.metric
+        if metric is not None and not any(metric in entry.result.metrics for entry in self.entries):
+            metric = metric_id(metric)
+        sheets = group_sheets(self.entries, self.figures, by, tasks=self.tasks, metric=metric, sort=sort)
+        return [group_table(sheet) for sheet in sheets], group_records(sheets)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Everything that is known of every result, and every printed figure, as plain JSON."""
+        return leaderboard_records(self.entries, self.figures, self.tasks)
+
+    def __str__(self) -> str:
+        text = io.StringIO()
+        show(self.tables(), "table", file=text)
+        return text.getvalue()
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _own_rows(self, order: Sequence[str]) -> Iterator[FigureRow]:
+        place = {name: number for number, name in enumerate(order)}
+        metric = None if self.metric is None else self._known_metric(self.metric)
+        for entry in sorted(self.entries, key=lambda entry: place.get(entry.run, len(place))):
+            if not self.tasks or entry.result.task in self.tasks:
+                rows = figure_rows(entry.result, entry.run, entry.model)
+                yield from (row for row in rows if metric in (None, row.metric))
+
+    def _printed_rows(self) -> Iterator[FigureRow]:
+        for one in self.figures:
+            wanted = self.metric is None or family(one.metric) == family(self._known_metric(self.metric))
+            if wanted and (not self.tasks or one.task in self.tasks):
+                yield FigureRow(
+                    "",
+                    one.model,
+                    one.task,
+                    "",
+                    one.part,
+                    one.metric,
+                    one.value,
+                    None,
+                    None,
+                    None,
+                    one.unit,
+                    "higher",
+                    f"published: {one.table.source}, table {one.table.number}",
+                )
+
+    def _known_metric(self, name: str) -> str:
+        present = {metric for entry in self.entries for metric in entry.result.metrics}
+        present |= {figure.metric for figure in self.figures}
+        return name if name in present else metric_id(name)
+
+
+def board(
+    results: Path,
+    *,
+    tasks: Iterable[str] = (),
+    protocol: str | None = None,
+    metric: str | None = None,
+    published: bool = True,
+) -> Board:
+    """What stands below `results`, less what was not asked for. Raises UsageError for an unknown task or protocol."""
+    entries, warnings = load_entries(results)
+    found = len(entries)
+    figures, more = published_figures(results) if published else ([], [])
+    if protocol is not None:
+        protocols = {entry.result.protocol for entry in entries}
+        if protocol not in protocols | set(PROTOCOLS):
+            raise unknown_name("protocol", protocol, protocols | set(PROTOCOLS))
+        entries = [entry for entry in entries if entry.result.protocol == protocol]
+    known = [entry.result.task for entry in entries] + [figure.task for figure in figures]
+    return Board(tuple(entries), tuple(figures), (*warnings, *more), chosen_tasks(tasks, known), metric, found)
+
+
+def chosen_tasks(wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Task names, groups spelled out. The catalog is only asked for names that no result has."""
+    present = set(known)
+    chosen: dict[str, None] = {}
+    for name in wanted:
+        if name in present:
+            chosen[name] = None
+            continue
+        from tvbench.registry.catalog import groups, tasks
+
+        if name in groups():
+            chosen |= dict.fromkeys(groups()[name])
+        elif name in tasks():
+            chosen[name] = None
+        else:
+            raise unknown_name("task", name, present | set(tasks()) | set(groups()), "`tvbench tasks` lists them")
+    return tuple(chosen)

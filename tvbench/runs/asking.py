@@ -1,0 +1,247 @@
+"""From what a person asks for to answers in a run folder: every decision of `tvbench run`, from the shell or from
+Python.
+
+`prepare` finds the model, its engine and the tasks, and says what would be asked; `answer` asks it. Both tell what a
+person should know to `say`. Knows the catalog, plans and sessions; prints nothing, and scores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from tvbench.errors import UsageError, unknown_name
+from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
+from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
+from tvbench.runs.store import RunFolder, check_results, find_runs
+from tvbench.types import BuildOptions, ModelCard, Task
+
+if TYPE_CHECKING:
+    from tvbench.engines.open import Chosen
+    from tvbench.runs.runner import Outcome, Watch
+    from tvbench.runs.serving import Identified
+    from tvbench.runs.session import SessionOptions
+
+Say: TypeAlias = Callable[[str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A run that is ready to be asked: who answers by which engine, what is asked, and where it is kept."""
+
+    plan: Plan
+    chosen: Chosen
+    who: Identified
+    results: Path
+    options: Options
+    command: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return self.results / self.plan.run_name
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What else a run needs is looked at: `known` before anything is fetched, `installed` before the first question."""
+
+    known: Callable[[], None] = lambda: None
+    installed: Callable[[], None] = lambda: None
+
+
+def prepare(
+    model: str | ModelCard,
+    tasks: Tasks,
+    results: Path,
+    options: Options,
+    *,
+    say: Say,
+    checks: Checks = Checks(),
+    dry: bool = False,
+    command: tuple[str, ...] = (),
+) -> Ready:
+    """Find model and engine, and plan every task. `dry`: nothing will be asked, so nothing is fetched, nothing needs to
+    be installed, and a server may be away. Raises UsageError, EngineError."""
+    from tvbench.engines.open import choose
+    from tvbench.registry.catalog import resolve_model
+    from tvbench.registry.hub import pinned, pinned_if_here
+    from tvbench.runs.serving import identified, named
+
+    check_results(results)
+    check_asked(tasks, options)
+    card = named(model if isinstance(model, ModelCard) else resolve_model(model), options.label, options.revision)
+    chosen = choose(card, options.engine, _of_the_model(card, options))
+    checks.known()
+    card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)
+    if options.image_scale:
+        from tvbench.checkpoints.image_scale import with_image_scale
+
+        card = with_image_scale(card, options.image_scale)
+    who = identified(card, (run.path for run in find_runs(results)))
+    plan = make_plan(who.card, chosen.name, tasks, options, say)
+    for planned in plan.tasks:
+        for warning in planned.warnings:
+            say(f"warning: {planned.task.name}: {warning}")
+    if not dry:
+        _require(chosen, card, checks)
+    elif who.problem is not None:
+        say(f"warning: {who.problem.message}: taken for the model that was met there last")
+    return Ready(plan, chosen, who, results, options, command)
+
+
+def check_asked(tasks: Tasks, options: Options) -> None:
+    """Tasks, languages, protocol and settings, before a model is looked for. Raises UsageError."""
+    selection = [task for task, _ in selected(tasks)]
+    settings_of(options.settings, [task.name for task in selection])
+    _languages(options.languages, selection)
+    for task in selection:
+        if options.protocol is not None and options.protocol not in task.protocols:
+            hint = f"`tvbench tasks show {task.name}` explains"
+            raise unknown_name("protocol", options.protocol, task.protocols, hint)
+
+
+def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:
+    """What is not installed, and a checkpoint that no engine would load, is found before the first answer, not after
+    the last. Raises UsageError."""
+    from tvbench.doctor.before_runs import check_folder
+    from tvbench.engines.open import require_engine
+
+    require_engine(chosen.name)
+    checks.installed()
+    check_folder(card, trusted=bool(chosen.arguments.get("trust_remote_code")))
+
+
+def _of_the_model(card: ModelCard, options: Options) -> dict[str, Any]:
+    """What was given for the model's engine: of what a judge shares with it, what the engine has, or both lack."""
+    from tvbench.engines.open import choose_engine
+    from tvbench.engines.registry import engine
+    from tvbench.registry.catalog import resolve_model
+
+    given, judge = options.engine_arguments, options.judge
+    if judge is None:
+        return given
+    other_card = judge if isinstance(judge, ModelCard) else resolve_model(judge)
+    own, other = engine(choose_engine(card, options.engine)), engine(choose_engine(other_card))
+    return {
+        name: value for name, value in given.items() if name not in SHARED or own.option(name) or not other.option(name)
+    }
+
+
+def make_plan(card: ModelCard, engine: str, tasks: Tasks, options: Options, say: Say) -> Plan:
+    """Build every selected task. Raises UsageError for unknown tasks, languages, protocols or unusable data."""
+    selection = selected(tasks)
+    names = [task.name for task, _ in selection]
+    settings = settings_of(options.settings, names)
+    languages = _languages(options.languages, [task for task, _ in selection])
+    planned: list[PlannedTask] = []
+    for task, own in selection:
+        wanted = own or tuple(code for code in languages if not task.languages or code in task.languages)
+        if languages and not wanted:
+            say(f"warning: {task.name} has none of {', '.join(languages)}: left out")
+            continue
+        asked = BuildOptions(
+            protocol=options.protocol or task.default_protocol,
+            languages=wanted,
+            limit=options.limit,
+            split=options.split,
+            data=None if options.data is None else Path(options.data),
+            with_media=not options.no_image,
+            seed=options.seed,
+            offline=options.offline,
+            settings=settings[task.name],
+        )
+        planned.append(plan_task(task, asked, card, options.sampling, options.bos))
+    how = engine_ask(card, engine)
+    return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, how))
+
+
+def answer(
+    ready: Ready,
+    watch: Callable[[Callable[[], str]], AbstractContextManager[Watch]],
+    score: Callable[[RunFolder], T],
+    say: Say,
+) -> tuple[Outcome, T]:
+    """Ask what is missing, and `score` what is there, whatever ends the asking. `watch` is made when it begins, and is
+    told by whom the rest was answered before. See RunSession.answer for what is raised."""
+    from tvbench.doctor.before_runs import measured_refusals
+    from tvbench.runs.aside import set_aside
+    from tvbench.runs.manifest import now
+    from tvbench.runs.serving import refuse_another
+    from tvbench.runs.session import RunSession
+
+    plan, options, who = ready.plan, ready.options, ready.who
+    folder = RunFolder(ready.folder)
+    with measured_refusals():
+        answered = folder.answered_keys()
+        if options.fresh or plan.requests(without=answered):
+            who.require()
+        if not (answered or options.fresh or options.label or options.revision):
+            refuse_another(who, plan.ask, (run.path for run in find_runs(ready.results)))
+        if options.fresh and (place := set_aside(ready.folder, now())):
+            say(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
+        with RunSession(ready.folder, plan, ready.chosen.name, session_options(ready), say) as session:
+            try:
+                with watch(session.answered_before) as watching:
+                    outcome = session.answer(watching)
+            finally:
+                scored = score(folder)
+    return outcome, scored
+
+
+def session_options(ready: Ready) -> SessionOptions:
+    """The engine's and the session's options as they were given."""
+    from tvbench.engines.open import EngineOptions
+    from tvbench.runs.session import SessionOptions
+
+    options = ready.options
+    made = SessionOptions(
+        EngineOptions(ready.chosen.arguments, options.offline),
+        options.max_failures,
+        options.video_timeout,
+        reuse=options.reuse and not options.fresh,
+        same_model=options.same_model,
+        facts=ready.who.facts,
+    )
+    return replace(made, command=ready.command) if ready.command else made
+
+
+# ── What a person writes ──────────────────────────────────────────────────────────────────────────
+
+
+def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
+    """Each task with the languages that were named with it: texts as `--tasks` takes them, and tasks themselves.
+
+    Raises UsageError for unknown ones, and for two tasks of one name."""
+    from tvbench.registry import catalog
+
+    found: dict[str, tuple[Task, tuple[str, ...]]] = {}
+    for one in [tasks] if isinstance(tasks, str | Task) else list(tasks) or [""]:
+        some = (
+            [(one, ())]
+            if isinstance(one, Task)
+            else [(catalog.task(name), codes) for name, codes in catalog.parse_selection(one)]
+        )
+        for task, codes in some:
+            if task.name in found and found[task.name][0] is not task:
+                raise UsageError(f"two tasks are called {task.name}", "give one of them another name")
+            before = found.get(task.name, (task, codes))[1]
+            found[task.name] = task, tuple(dict.fromkeys((*before, *codes))) if before and codes else ()
+    return list(found.values())
+
+
+def _languages(given: Sequence[str] | str, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Codes of `--languages`; a language that no selected task has is an error, not silence."""
+    from tvbench import languages
+
+    codes = tuple(languages.code_of(name) for name in listed(given))
+    declared = [task.languages for task in tasks]
+    if all(declared):
+        known = {code for some in declared for code in some}
+        for code in codes:
+            if code not in known:
+                raise unknown_name("language", code, known, f"for the tasks {', '.join(task.name for task in tasks)}")
+    return codes

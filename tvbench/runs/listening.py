@@ -1,0 +1,79 @@
+"""Whoever wants to hear how a run goes, from its first question to its last score. Knows no run and no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, TypeAlias
+
+from tvbench.types import Response
+
+Phase: TypeAlias = Literal["run", "judge", "comet"]
+"""What is under way: the model is asked, a judge is, or COMET scores."""
+
+
+class Listener:
+    """A progress listener. Override what you want to hear; all of it may come from another thread than the caller's."""
+
+    def say(self, text: str, *, detail: bool = False) -> None:
+        """A line for a person. A `detail` may be left out where nobody wants to know much."""
+
+    def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
+        """`total` questions (or segments) in all, of which `kept` were answered `before`: when and by whom."""
+
+    def answered(self, response: Response) -> None:
+        """One more answer, or one more failure (`response.error`)."""
+
+    def scored(self) -> None:
+        """One more segment is scored by COMET."""
+
+    def doing(self, text: str) -> None:
+        """What COMET's worker does, every few seconds."""
+
+    def end(self, phase: Phase) -> None:
+        """It has ended, well or not."""
+
+
+class PhaseWatch:
+    """Hands on to a listener what a phase tells of itself (runner.Watch, comet.session.Watch). A context manager."""
+
+    def __init__(self, listener: Listener, phase: Phase, before: Callable[[], str] = str) -> None:
+        self.listener = listener
+        self.phase = phase
+        self.before = before
+
+    def begin(self, total: int, kept: int) -> None:
+        self.listener.begin(self.phase, total, kept, self.before() if kept else "")
+
+    def answered(self, response: Response) -> None:
+        self.listener.answered(response)
+
+    def scored(self) -> None:
+        self.listener.scored()
+
+    def doing(self, text: str) -> None:
+        self.listener.doing(text)
+
+    def note(self, text: str) -> None:
+        self.listener.say(text)
+
+    def __enter__(self) -> PhaseWatch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.listener.end(self.phase)
+
+
+class Noting(Listener):
+    """Tells another listener everything, and keeps what was said."""
+
+    def __init__(self, other: Listener | None) -> None:
+        self.other = other or Listener()
+        self.said: list[str] = []
+        for name in ("begin", "answered", "scored", "doing", "end"):
+            setattr(self, name, getattr(self.other, name))
+
+    def say(self, text: str, *, detail: bool = False) -> None:
+        if not detail:
+            self.said.append(text)
+        self.other.say(text, detail=detail)

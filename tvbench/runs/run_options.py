@@ -1,0 +1,255 @@
+"""The options of a run, as a person gives them from the shell or from Python, and how their texts become values.
+
+Knows tasks by name only; asks nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar
+
+from tvbench.errors import UsageError, unknown_name
+from tvbench.types import ModelCard, Task
+
+if TYPE_CHECKING:
+    from tvbench.runs.plan import Overrides
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Tasks: TypeAlias = str | Task | Sequence[str | Task]
+"""Texts as `--tasks` takes them (`alm,multi30k:de+fr`), and tasks themselves."""
+Settings: TypeAlias = Mapping[str, Any] | Sequence[str]
+"""By task: `{"mini": {"level": 2}}`; by task and key: `{"mini.level": 2}`; or as typed: `["mini.level=2"]`."""
+YEAR = 365 * 24 * 3600
+CHOICES = {
+    "bos": ("one", "two"),
+    "dtype": ("bfloat16", "float16", "float32"),
+    "send_video": ("frames", "video_url"),
+    "image_scale": ("folded", "unfolded"),
+}
+"""The options that take one of a few words."""
+ENGINE_FIELDS = ("dtype", "batch_size", "max_model_len", "concurrency", "timeout", "send_video", "trust_remote_code")
+"""Arguments of engines that have a name of their own."""
+ENGINE_OPTIONS = {"send_video": "video"}
+"""Those whose option has another name."""
+SHARED = ("concurrency", "timeout")
+"""Those that count for the model and for its judge, whichever of them has such an option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is asked for, one field for each option of `tvbench run`, and of the same name and meaning.
+
+    What is asked: `languages` to `bos`. How it is answered: `engine` to `max_failures`; None leaves it to the model's
+    card or the engine. What was answered before: `fresh` to `same_model`. Who grades: `judge` (with `rubric` to
+    `budget`) and `comet`.
+    """
+
+    languages: Sequence[str] | str = ()
+    limit: int | None = None
+    split: str | None = None
+    protocol: str | None = None
+    data: Path | str | None = None
+    no_image: bool = False
+    settings: Settings = ()
+    seed: int = 0
+    bos: Literal["one", "two"] | None = None
+    label: str | None = None
+    revision: str | None = None
+    engine: str | None = None
+    engine_args: Mapping[str, Any] | None = None
+    dtype: Literal["bfloat16", "float16", "float32"] | None = None
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    sampling_seed: int | None = None
+    repeats: int = 1
+    batch_size: int | None = None
+    max_model_len: int | None = None
+    concurrency: int | None = None
+    timeout: float | None = None
+    send_video: Literal["frames", "video_url"] | None = None
+    video_timeout: float = 60.0
+    image_scale: Literal["folded", "unfolded"] | None = None
+    trust_remote_code: bool | None = None
+    offline: bool = False
+    max_failures: int | None = None
+    fresh: bool = False
+    reuse: bool = True
+    same_model: bool = False
+    judge: str | ModelCard | None = None
+    rubric: str | None = None
+    check: int | str | None = None
+    asks: int = 5
+    price: str | tuple[float, float] | None = None
+    budget: float | None = None
+    comet: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a number that nothing could be done with."""
+        for name in ("limit", "max_new_tokens", "repeats", "batch_size", "max_model_len", "concurrency", "asks"):
+            check_number(name, getattr(self, name), whole=True, least=1)
+        for name in ("seed", "top_k", "sampling_seed", "max_failures"):
+            check_number(name, getattr(self, name), whole=True, least=0)
+        check_number("temperature", self.temperature, least=0)
+        check_number("budget", self.budget, above=0)
+        check_number("top_p", self.top_p, above=0, most=1)
+        for name in ("timeout", "video_timeout"):
+            check_number(name, getattr(self, name), above=0, most=YEAR)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in (None, *choices):
+                raise unknown_name(f"--{name.replace('_', '-')}", str(getattr(self, name)), choices)
+
+    @property
+    def engine_arguments(self) -> dict[str, Any]:
+        """What was given for the engine, by the names of its options. Raises UsageError for what is said twice."""
+        found = {
+            ENGINE_OPTIONS.get(name, name): value
+            for name in ENGINE_FIELDS
+            if (value := getattr(self, name)) is not None
+        }
+        for name, value in (self.engine_args or {}).items():
+            if name in found:
+                raise UsageError(f"{name} is given by its own flag and by --engine-arg", "say it once")
+            found[name] = value
+        return found
+
+    @property
+    def sampling(self) -> Overrides:
+        from tvbench.runs.plan import Overrides
+
+        return Overrides(
+            self.max_new_tokens, self.temperature, self.top_p, self.top_k, self.sampling_seed, self.repeats
+        )
+
+
+class Keywords(TypedDict, total=False):
+    """The fields of Options, as keywords of a function: what a type checker sees of `tvbench.run`."""
+
+    languages: Sequence[str] | str
+    limit: int | None
+    split: str | None
+    protocol: str | None
+    data: Path | str | None
+    no_image: bool
+    settings: Settings
+    seed: int
+    bos: Literal["one", "two"] | None
+    label: str | None
+    revision: str | None
+    engine: str | None
+    engine_args: Mapping[str, Any] | None
+    dtype: Literal["bfloat16", "float16", "float32"] | None
+    max_new_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    sampling_seed: int | None
+    repeats: int
+    batch_size: int | None
+    max_model_len: int | None
+    concurrency: int | None
+    timeout: float | None
+    send_video: Literal["frames", "video_url"] | None
+    video_timeout: float
+    image_scale: Literal["folded", "unfolded"] | None
+    trust_remote_code: bool | None
+    offline: bool
+    max_failures: int | None
+    fresh: bool
+    reuse: bool
+    same_model: bool
+    judge: str | ModelCard | None
+    rubric: str | None
+    check: int | str | None
+    asks: int
+    price: str | tuple[float, float] | None
+    budget: float | None
+    comet: str | None
+
+
+def shows_options(function: Callable[P, T]) -> Callable[P, T]:
+    """Let `help` and notebooks see the fields of Options, with their defaults, where the function has `**options`."""
+    signature = inspect.signature(function)
+    named = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=one.type,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+        )
+        for one in fields(Options)
+    ]
+    function.__signature__ = signature.replace(parameters=named + more)  # type: ignore[attr-defined]
+    return function
+
+
+# ── What a person writes ──────────────────────────────────────────────────────────────────────────
+
+
+def settings_of(given: Settings, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
+    """`["alm.variant=x"]` as {"alm": {"variant": "x"}}; the name of a group sets all its tasks in `tasks`.
+
+    Raises UsageError for what is not `task.key=value`.
+    """
+    from tvbench.registry.catalog import groups
+
+    settings: dict[str, dict[str, str]] = {task: {} for task in tasks}
+    for pair in _pairs(given):
+        name, equals, value = pair.partition("=")
+        task, dot, key = name.partition(".")
+        if not equals or not dot or not key:
+            raise UsageError(f"--set {pair} is not of the form task.key=value", "for example --set vimul.frames=16")
+        meant = [member for member in groups().get(task, (task,)) if member in settings]
+        if not meant:
+            raise UsageError(f"--set {pair}: task {task} is not in this run", f"tasks here: {', '.join(tasks)}")
+        for member in meant:
+            settings[member][key] = value
+    return settings
+
+
+def _pairs(given: Settings) -> list[str]:
+    if not isinstance(given, Mapping):
+        return [given] if isinstance(given, str) else list(given)
+    flat = {
+        f"{task}.{key}" if key else task: value
+        for task, some in given.items()
+        for key, value in (some.items() if isinstance(some, Mapping) else [("", some)])
+    }
+    return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in flat.items()]
+
+
+def listed(given: Sequence[str] | str | None) -> tuple[str, ...]:
+    """`a,b, c` as a tuple, or the names as they are; nothing as an empty one."""
+    if given is None or isinstance(given, str):
+        return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    return tuple(given)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    whole: bool = False,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+) -> None:
+    """Raises UsageError, in the words of the command line, where `value` is no number within the limits."""
+    if value is None:
+        return
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise UsageError(f"{flag}: {value!r} is not a {'whole ' if whole else ''}number")
+    if not math.isfinite(value):
+        raise UsageError(f"{flag}: {value!r} is not a finite number")
+    if least is not None and value < least:
+        raise UsageError(f"{flag} {value}: must be {least} or more")
+    if (above is not None and value <= above) or (most is not None and value > most):
+        raise UsageError(f"{flag} {value}: must be above {above} and at most {most:,}")
