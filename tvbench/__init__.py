@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time as _time
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 _LOADED = _time.time_ns()
 """When this process began to read tvbench: what is younger on the disk is not what runs here
 (registry/remembered.py)."""
 
+TYPE_CHECKING = False  # as typing's, which quick commands do without
 if TYPE_CHECKING:
     from tvbench.api import Listener, Run, RunComparison, compare, explain, leaderboard, load, run, score
 

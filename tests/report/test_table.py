@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -62,5 +63,7 @@ def test_a_pipe_needs_no_rich() -> None:
         "import sys; from tvbench.report.table import *; show([Table((Column('a', 'a'),), ((Cell('x'),),))], "
         "'table'); assert not {'rich', 'dataclasses'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    # Whoever asks for a width (as parallel test runs do) gets tables that are cut to it.
+    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
