@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.registry.declared import faults
-from tvbench.scoring.task_metrics import metric_faults
 from tvbench.types import Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})
@@ -78,6 +77,8 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
 def tasks_in(value: object) -> tuple[Task, ...]:
     """The tasks that a module, a task or a sequence of tasks holds. Raises ValueError for anything else."""
     if isinstance(value, Task):
+        from tvbench.scoring.task_metrics import metric_faults  # not needed where what tasks declare is remembered
+
         if found := [*faults(value), *metric_faults(value)]:
             raise ValueError(f"task {value.name}: {'; '.join(found)}")
         return (value,)

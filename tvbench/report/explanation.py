@@ -167,8 +167,8 @@ def _loss_table(task: TaskExplanation) -> Table:
         for part in task.languages
     )
     notes = [
-        f"the loss is the part of {task.counted_in} that is not reached; each item's goes to the first of its "
-        "causes, left to right",
+        f"the loss is {_loss_text(task.counted_in, counted)}; each item's goes to the first of its causes, left to "
+        "right",
         *findings(task),
     ]
     if not causes:
@@ -176,6 +176,10 @@ def _loss_table(task: TaskExplanation) -> Table:
         lost_nothing = any(part.losses.items for part in task.languages)
         notes = ["no loss to share out: " + ("nothing was lost" if lost_nothing else why)]
     return Table(columns, rows, f"{task.task}: where the points went (shares of the loss)", tuple(notes))
+
+
+def _loss_text(counted_in: str, counted: Metric) -> str:
+    return f"{counted_in} itself" if counted.better == "lower" else f"the part of {counted_in} that is not reached"
 
 
 def _score(part: LanguageExplanation, counted: Metric) -> Cell:
