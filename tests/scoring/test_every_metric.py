@@ -63,6 +63,46 @@ class Edits(Metric):
     def of_corpus(self, language, pairs):
         references = [[item.target.references[0] for item, _ in pairs]]
         return Figure(TER().corpus_score([text for _, text in pairs], references).score, len(pairs))
+
+
+class Letters(Metric):
+    """How many letters the answers have for each of the references', resampled by sums."""
+
+    id = "letters"
+    unit = "letters a letter"
+    better = "lower"
+    definition = "letters|version:1"
+
+    def of_corpus(self, language, pairs):
+        rows = self.statistics(language, pairs)
+        return sum(row[0] for row in rows) / sum(row[1] for row in rows)
+
+    def statistics(self, language, pairs):
+        return [(abs(len(item.target.references[0]) - len(text)), len(text)) for item, text in pairs]
+
+    def of_sums(self, sums):
+        return sums[..., 0] / sums[..., 1]
+
+
+class Odd(Letters):
+    """Statistics that are not those of its figure."""
+
+    id = "odd"
+
+    def of_sums(self, sums):
+        return sums[..., 0] / (1 + sums[..., 1])
+
+
+class Broken(Letters):
+    """Fails wherever it can."""
+
+    id = "broken"
+
+    def applies(self, item):
+        raise KeyError("no")
+
+    def of_corpus(self, language, pairs):
+        raise RuntimeError("out of paper")
 '''
 EVALUATE = """
 import datasets
@@ -110,7 +150,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("COLUMNS", "400")  # no column is left out, however narrow the terminal
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
-    add_plugin(tmp_path / "site", "theirs", PLUGIN, {"misses": "Misses", "edits": "Edits"})
+    add_plugin(
+        tmp_path / "site",
+        "theirs",
+        PLUGIN,
+        {name: name.title() for name in ("misses", "edits", "letters", "odd", "broken")},
+    )
     monkeypatch.syspath_prepend(tmp_path / "site")
     metrics.forget_plugins()
     yield tmp_path
@@ -235,12 +280,31 @@ def test_each_of_ours(metric: Metric, capsys: Said, monkeypatch: pytest.MonkeyPa
     check_everywhere(capsys, metric, "made")
 
 
-@pytest.mark.parametrize("name", ["misses", "edits"])
+@pytest.mark.parametrize("name", ["misses", "edits", "letters", "odd"])
 def test_another_packages(name: str, capsys: Said) -> None:
     write_runs(Path("results"), "made", name, items_of(Translation, "made"))
     theirs = metrics.computable(name)
     assert theirs is not None
     check_everywhere(capsys, theirs, "made")
+
+
+def test_statistics_that_are_not_the_figures_are_not_resampled(capsys: Said) -> None:
+    for name, said in (("odd", "add up to"), ("letters", "")):
+        write_runs(Path("results") / name, "made", name, items_of(Translation, "made"))
+        assert main(["compare", BAD, GOOD, "--results", f"results/{name}", "--format", "json"]) == 0
+        (task,) = json.loads(capsys.readouterr().out)["tasks"]
+        assert (said in task["not_resampled"]) and bool(task["not_resampled"]) == bool(said)
+        assert (task["overall"]["p"] is None) == bool(said)
+
+
+def test_a_metric_that_fails_is_a_reason_everywhere(capsys: Said) -> None:
+    write_runs(Path("results"), "made", "broken", items_of(Translation, "made"))
+    for run in (GOOD, BAD):
+        assert "out of paper" in shown(capsys, "score", run)
+    shown(capsys, "leaderboard", "--no-published")
+    assert "what the answers look like" in shown(capsys, "explain", GOOD)
+    assert main(["compare", GOOD, BAD, "--results", "results"]) == 2
+    assert "out of paper" in capsys.readouterr().err
 
 
 @needs_evaluate

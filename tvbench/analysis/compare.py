@@ -19,7 +19,8 @@ from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
-from tvbench.scoring.metric import Metric, Pair, figure_of
+from tvbench.scoring.guards import figure_of, is_for, statistics_of
+from tvbench.scoring.metric import Metric, Pair
 from tvbench.scoring.metrics import metric, metric_id
 from tvbench.scoring.paired import Comparison, Pairs, compare, holm, means
 from tvbench.types import Contrast, Item
@@ -134,11 +135,14 @@ def _compare_task(
     for item in shared:
         by_language[item.language].append(item)
     made: tuple[Comparison | Plain, tuple[LanguageComparison, ...]] | None
-    made = _resampled(measured, by_language, first, second, resamples, seed)
     why = ""
+    try:
+        made = _resampled(measured, by_language, first, second, resamples, seed)
+    except UsageError as error:
+        made, why = None, f"{measured.label} cannot be resampled: {error.message}"
     if made is None and measured.of_corpora:
         made = _plain(measured, by_language, first, second)
-        why = f"{measured.label} cannot be resampled: it gives figures of whole corpora, and no statistics of segments"
+        why = why or f"{measured.label} cannot be resampled: it gives figures of whole corpora, not of their segments"
     if made is None:
         return None
     overall, languages = made
@@ -213,7 +217,9 @@ def paired_items(measured: Metric, language: str, items: Sequence[Item], first: 
     """The two runs' statistics in one language; None where no item has the metric, or it cannot be resampled."""
     if measured.of_corpora:
         used = _both_answered(measured, items, first, second)
-        one, other = (measured.statistics(language, _pairs(used, side)) if used else None for side in (first, second))
+        one, other = (
+            statistics_of(measured, language, _pairs(used, side)) if used else None for side in (first, second)
+        )
         if one is None or other is None:
             return None
         return Pairs(one, other, [_cluster(item) for item in used], measured.of_sums)
@@ -228,7 +234,7 @@ def _both_answered(measured: Metric, items: Sequence[Item], first: Scored, secon
     return [
         item
         for item in items
-        if measured.applies(item) and first.text(item.id) is not None and second.text(item.id) is not None
+        if is_for(measured, item) and first.text(item.id) is not None and second.text(item.id) is not None
     ]
 
 
@@ -245,7 +251,7 @@ def _expected(measured: Metric, items: Sequence[Item], first: Scored, second: Sc
     """How many items the metric is for: those of the kinds that it has a value for in either run."""
     if measured.of_corpora:
         return sum(
-            isinstance(item.target, measured.targets) if measured.targets else measured.applies(item) for item in items
+            isinstance(item.target, measured.targets) if measured.targets else is_for(measured, item) for item in items
         )
     kinds = {_kind(item) for item in items for side in (first, second) if _value(measured, item, side) is not None}
     return sum(_kind(item) in kinds for item in items)

@@ -15,7 +15,7 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.signature import comparable, current, is_current
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring.metric import Metric
-from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric
+from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric, metric_id
 from tvbench.types import Figure, TaskResult
 
 ALL, MULTI = "all", "multi"
@@ -117,6 +117,14 @@ def _check(result: TaskResult) -> None:
 def family(name: str, declared: Declared = NOTHING) -> str:
     """Metrics of one family may share a column, with a footnote: all accuracies are one family."""
     return metric(name, declared).family
+
+
+def metric_meant(entries: Iterable[Entry], name: str) -> str:
+    """The id of the metric that a person calls `name`: one of the results' own, by id or label, or one that is known.
+    Raises UsageError with the nearest names."""
+    own = {one: metric_of(entry.result, one) for entry in entries for one in entry.result.metrics}
+    labels = {shown.label.casefold(): one for one, shown in own.items()}
+    return name if name in own else labels.get(name.strip().casefold()) or metric_id(name)
 
 
 def metric_of(result: TaskResult, name: str) -> Metric:

@@ -18,6 +18,7 @@ from tvbench.runs.answered import Answered
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.store import RunFolder
 from tvbench.scoring import answer_digest, score_items
+from tvbench.scoring.guards import is_for
 from tvbench.scoring.metric import CORPUS, Metric, Named, NotAtHand, from_facts
 from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared
 from tvbench.scoring.task_metrics import chosen, facts_of, own_metrics, to_compute
@@ -167,7 +168,7 @@ def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item]) ->
         metric = to_compute(name, entry.declared)
         if metric is None:
             yield f"no {name}: nothing here computes it; its package is not installed, or its task file not at hand"
-        elif not any(metric.applies(item) for item in items):
+        elif not any(is_for(metric, item) for item in items):
             yield f"no {metric.label}: no item of its kind"
         elif not metric.next_step:
             yield f"no {metric.label}: no scored answer has it"

@@ -85,7 +85,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "default_protocol": task.default_protocol,
         "primary": task.primary,
         "primaries": dict(task.primaries),
-        "metrics": list(task.metrics),
+        "metrics": list(dict.fromkeys((*task.metrics, *task.scorers))),
         "languages": list(task.languages),
         "splits": list(task.splits),
         "data": [

@@ -17,7 +17,6 @@ from tvbench.report.leaderboard import View, leaderboard, order_of_runs
 from tvbench.report.records import leaderboard_records
 from tvbench.report.table import Table, show
 from tvbench.report.tidy import TidyTable
-from tvbench.scoring.metrics import metric_id
 
 PROTOCOLS = ("tvbench", "paper", "official")
 
@@ -53,9 +52,7 @@ class Board:
 
     def grouped(self, by: str, *, sort: str | None = None) -> tuple[list[Table], Any]:
         """A table a task by groups of languages or categories, and the same as plain records. Raises UsageError."""
-        metric = self.metric
-        if metric is not None and not any(metric in entry.result.metrics for entry in self.entries):
-            metric = metric_id(metric)
+        metric = None if self.metric is None else metric_meant(self.entries, self.metric)
         sheets = group_sheets(self.entries, self.figures, by, tasks=self.tasks, metric=metric, sort=sort)
         return [group_table(sheet) for sheet in sheets], group_records(sheets)
 
@@ -100,9 +97,7 @@ class Board:
                 )
 
     def _known_metric(self, name: str) -> str:
-        present = {metric for entry in self.entries for metric in entry.result.metrics}
-        present |= {figure.metric for figure in self.figures}
-        return name if name in present else metric_id(name)
+        return name if any(name == figure.metric for figure in self.figures) else metric_meant(self.entries, name)
 
 
 def board(

@@ -14,7 +14,6 @@ from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published
 from tvbench.errors import unknown_name
 from tvbench.report.matrix import Matrix
 from tvbench.report.table import Table
-from tvbench.scoring.metrics import metric_id
 
 GROUPS = frozenset({ALL, MULTI, "core", "added", "unseen"})
 """Parts that are no single language."""
@@ -199,5 +198,4 @@ def _known_metric(entries: Iterable[RunEntry], figures: Iterable[PublishedFigure
     """The id of a metric that is in the results, in a paper, or known to the scorers. Raises UsageError."""
     if name is None:
         return None
-    present = {metric for entry in entries for metric in entry.result.metrics} | {figure.metric for figure in figures}
-    return name if name in present else metric_id(name)
+    return name if any(name == figure.metric for figure in figures) else metric_meant(entries, name)

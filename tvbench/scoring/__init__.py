@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 from tvbench.scoring.choice import choice_reading
 from tvbench.scoring.contrast import contrast_reading, settle_pairs
-from tvbench.scoring.metric import Metric, NotAtHand, problem_of
+from tvbench.scoring.guards import problem_of
+from tvbench.scoring.metric import Metric, NotAtHand
 from tvbench.scoring.metrics import BUILTIN, always
 from tvbench.scoring.reading import Reading, empty_flag
 from tvbench.scoring.sides import with_sides
@@ -60,18 +63,21 @@ def score_item(item: Item, response: Response, metrics: Sequence[Metric] | None 
         return Score(item.id, unscored=f"failed: {problem}")
     if response.text is None and not isinstance(item.target, Contrast):
         return Score(item.id, unscored="no text was generated")
-    used = always() if metrics is None else metrics
+    kind: Any = type(item.target)
+    ours, others = _of_items(always() if metrics is None else tuple(metrics), kind)
     reading = _reading(item, response)
     values: dict[str, float | None] = {}
     if reading.unscored is None:
-        values = {
-            one.id: one.of_response(item, response)
-            for one in used
-            if one.id in BUILTIN and not one.of_corpora and one.applies(item)
-        }
+        values = {one.id: one.of_response(item, response) for one in ours if one.applies(item)}
     score = Score(item.id, values, reading.flags, reading.unscored)
-    others = [one for one in used if one.id not in BUILTIN and not one.of_corpora]
     return _with_others(score, others, item, response, primary) if others else score
+
+
+@lru_cache(maxsize=64)
+def _of_items(metrics: tuple[Metric, ...], kind: type) -> tuple[list[Metric], list[Metric]]:
+    """Those that give values of single items with such a target: tvbench's own, and others."""
+    some = [one for one in metrics if not one.of_corpora and (not one.targets or issubclass(kind, one.targets))]
+    return [one for one in some if one.id in BUILTIN], [one for one in some if one.id not in BUILTIN]
 
 
 def _reading(item: Item, response: Response) -> Reading:

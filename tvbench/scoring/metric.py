@@ -7,14 +7,11 @@ metric by name. To write one, subclass `Metric` and set its facts; give it `of_i
 
 from __future__ import annotations
 
-import math
-import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from tvbench.errors import UsageError
 from tvbench.types import Figure, Item, Open, Response, Short, Translation
 
 if TYPE_CHECKING:
@@ -231,43 +228,6 @@ def checked(metric: object) -> Metric:
         raise ValueError(f"{metric.id}: unit is {FRACTION}, {POINTS}, {NATS} or a word of its own")
     metric.label, metric.family = metric.label or metric.id, metric.family or metric.id
     return metric
-
-
-def problem_of(metric: Metric, value: object) -> str | None:
-    """Why what a metric returned is no figure of it, as one sentence; None where it is one, or None."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
-        return f"{metric.id} returned {value}, not a number: return {float(bool(value))} (or float(...) of it)"
-    if not isinstance(value, numbers.Real):
-        return f"{metric.id} returned {value!r:.60}, a {type(value).__name__}: return a number, or None"
-    try:
-        number = float(value)
-    except (OverflowError, ValueError):
-        return f"{metric.id} returned a number that is too large"
-    if not math.isfinite(number):
-        return f"{metric.id} returned {number}, which is no figure: return a finite number, or None"
-    if metric.unit == FRACTION and not 0 <= number <= 1:
-        return f"{metric.id} returned {number:g}, but a fraction is 0 to 1: declare its unit, such as 'points'"
-    return None
-
-
-def figure_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> Figure | None:
-    """What `of_corpus` says of `pairs`, a plain number too. Raises UsageError with the reason where it fails in any
-    way, or gives what is no figure."""
-    if not pairs:
-        return None
-    try:
-        found: object = metric.of_corpus(language, pairs)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
-    if problem := problem_of(metric, found.value if isinstance(found, Figure) else found):
-        raise UsageError(problem)
-    if isinstance(found, numbers.Real):
-        return Figure(float(found), len(pairs))
-    return found if isinstance(found, Figure) else None
 
 
 def references_of(item: Item) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tvbench.errors import UsageError
+from tvbench.scoring.guards import figure_of, is_for
 from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, macro_stderr, mean
-from tvbench.scoring.metric import CorpusFigure, Metric, figure_of
+from tvbench.scoring.metric import CorpusFigure, Metric
 from tvbench.scoring.metrics import BUILTIN, always
 from tvbench.scoring.metrics.baselines import baselines_of
 from tvbench.types import Counts, Figure, Item, Response, Score, Slice, TaskResult
@@ -67,7 +68,7 @@ class _Corpora:
 
     def _figure(self, metric: Metric, language: str, records: Sequence[_Record]) -> Figure | None:
         """One metric's figure; what cannot be computed is a warning, not a zero."""
-        pairs = [(record.item, record.text or "") for record in records if metric.applies(record.item)]
+        pairs = [(record.item, record.text or "") for record in records if is_for(metric, record.item)]
         try:
             figure = figure_of(metric, language, pairs)
         except UsageError as error:

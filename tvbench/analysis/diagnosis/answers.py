@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tvbench.analysis.diagnosis import texts
 from tvbench.analysis.diagnosis.causes import CAUSES
 from tvbench.scoring.choice import Verdict, judge
+from tvbench.scoring.guards import loss_of
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import BUILTIN
 from tvbench.scoring.normalise import contains_words, is_blank, words, written_without_blanks
@@ -49,7 +50,7 @@ def loss_metric(primary: Metric) -> Metric:
 def lost(item: Item, text: str, score: Score, metric: Metric) -> float | None:
     """What the item lost of the most that can be lost, 0 to 1; None where that is not known (unscored, no
     reference)."""
-    return None if score.unscored is not None else metric.loss(item, text, score.values.get(metric.id))
+    return None if score.unscored is not None else loss_of(metric, item, text, score.values.get(metric.id))
 
 
 def diagnose(item: Item, response: Response, score: Score, metric: Metric) -> Answer:

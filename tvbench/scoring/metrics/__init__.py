@@ -124,6 +124,7 @@ def known() -> Iterator[Metric]:
     yield from plugins().metrics.values()
 
 
+@cache
 def always() -> tuple[Metric, ...]:
     """Those that are computed for every item of their kind."""
     return tuple(one for one in BUILTIN.values() if one.always)

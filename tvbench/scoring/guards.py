@@ -1,0 +1,101 @@
+"""What metrics return, held against what they may: other people's may fail in any way, and never end a run.
+
+A figure that cannot be computed is a UsageError with the reason. Knows metrics; no task and no file.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tvbench.errors import UsageError
+from tvbench.scoring.metric import FRACTION, Metric, Pair
+from tvbench.scoring.metrics import BUILTIN
+from tvbench.types import Figure, Item
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TINY = 1e-6
+
+
+def problem_of(metric: Metric, value: object) -> str | None:
+    """Why what a metric returned is no figure of it, as one sentence; None where it is one, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return f"{metric.id} returned {value}, not a number: return {float(bool(value))} (or float(...) of it)"
+    if not isinstance(value, numbers.Real):
+        return f"{metric.id} returned {value!r:.60}, a {type(value).__name__}: return a number, or None"
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        return f"{metric.id} returned a number that is too large"
+    if not math.isfinite(number):
+        return f"{metric.id} returned {number}, which is no figure: return a finite number, or None"
+    if metric.unit == FRACTION and not 0 <= number <= 1:
+        return f"{metric.id} returned {number:g}, but a fraction is 0 to 1: declare its unit, such as 'points'"
+    return None
+
+
+def is_for(metric: Metric, item: Item) -> bool:
+    """Whether the metric is for the item. One that cannot say so is: it fails, with its reason, where it is asked."""
+    try:
+        return bool(metric.applies(item))
+    except Exception:  # noqa: BLE001 - somebody's metric; see above
+        return True
+
+
+def figure_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> Figure | None:
+    """What `of_corpus` says of `pairs`, a plain number too; None for no pairs. Raises UsageError with the reason where
+    it fails in any way, or gives what is no figure."""
+    if not pairs:
+        return None
+    try:
+        found: object = metric.of_corpus(language, pairs)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
+    value = found.value if isinstance(found, Figure) else found
+    if problem := problem_of(metric, value):
+        raise UsageError(problem)
+    if isinstance(found, Figure):
+        return replace(found, value=float(found.value), n=int(found.n))
+    return Figure(float(value), len(pairs)) if isinstance(value, numbers.Real) else None
+
+
+def statistics_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> np.ndarray | None:
+    """Its statistics of the pairs, for resampling; None where it has none. Raises UsageError where they fail, or do not
+    add up to its figure."""
+    import numpy as np
+
+    try:
+        found = metric.statistics(language, pairs)
+        if found is None or metric.id in BUILTIN:
+            return found
+        rows = np.asarray(found, dtype=float)
+        if rows.ndim != 2 or len(rows) != len(pairs):
+            raise ValueError(f"they are of the shape {rows.shape}, not a row for each of {len(pairs)} pairs")
+        total = float(metric.of_sums(rows.sum(0)))
+    except Exception as error:
+        raise UsageError(f"the statistics of {metric.id} failed: {type(error).__name__}: {error}") from error
+    figure = figure_of(metric, language, pairs)
+    if figure is None or not abs(total - figure.value) <= TINY * max(1.0, abs(total)):
+        value = "nothing" if figure is None else f"{figure.value:g}"
+        raise UsageError(f"the statistics of {metric.id} add up to {total:g}, and its figure is {value}")
+    return rows
+
+
+def loss_of(metric: Metric, item: Item, text: str, value: float | None) -> float | None:
+    """How much of the worst one answer has lost, 0 to 1; None where that is not known, or somebody's metric fails."""
+    try:
+        lost = metric.loss(item, text, value)
+        return lost if lost is None else min(1.0, max(0.0, float(lost)))
+    except Exception:
+        if metric.id in BUILTIN:
+            raise
+        return None
