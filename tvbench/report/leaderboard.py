@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, logged_families
+from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, logged_families, metric_meant
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
