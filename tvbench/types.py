@@ -504,7 +504,7 @@ OWN_PROMPT: Mapping[str, str] = {"tvbench": "the task's own prompt"}
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
+class OwnScorer:
     """A function of one's own as a metric, with what is to be known of it: see `scorer`."""
 
     function: Callable[[Item, str], float | None] | None = None
@@ -521,13 +521,13 @@ def scorer(
     unit: str = "",
     label: str = "",
     meaning: str = "",
-) -> Scorer:
+) -> OwnScorer:
     """`function(item, text)` as a metric of a task: a number for each answer, or None where it has none.
 
     `unit` is "fraction" (0 to 1, shown in percent) unless it says "points" (0 to 100) or a word of its own; `better`
     is "higher" unless it says "lower". Without a function: the same said of a metric `evaluate:NAME`.
     """
-    return Scorer(function, better, unit, label, meaning)
+    return OwnScorer(function, better, unit, label, meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -577,7 +577,7 @@ class Task:
     split_shown: bool = False
     more_languages: bool = False
     code: str = ""
-    scorers: Mapping[str, Scorer | Callable[[Item, str], float | None]] = field(default_factory=dict)
+    scorers: Mapping[str, OwnScorer | Callable[[Item, str], float | None]] = field(default_factory=dict)
 
     @property
     def default_protocol(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tvbench.scoring import metrics, score_item
 from tvbench.scoring.metric import Metric, checked
 from tvbench.scoring.metrics.python import PythonScorer, source_digest
 from tvbench.scoring.task_metrics import declared_facts, metric_faults, own_metrics
-from tvbench.types import Item, Open, Response, Scorer, Short, Task, TaskResult, Translation, scorer
+from tvbench.types import Item, Open, OwnScorer, Response, Short, Task, TaskResult, Translation, scorer
 
 Said = pytest.CaptureFixture[str]
 TASK_FILE = """
@@ -60,7 +60,7 @@ def load(folder: Path, body: str = GOOD_BODY) -> Task:
     return catalog.task("mine")
 
 
-def task_of(scorers: Mapping[str, Any], **more: Any) -> Task:
+def task_of(scorers: Any, **more: Any) -> Task:
     name = next(iter(scorers), "aligned")
     made: dict[str, Any] = {"primary": name, "metrics": (name,), **more}
     return Task("t", "1", "T", languages=("de",), source=lambda ask: None, scorers=scorers, **made)  # type: ignore[arg-type,return-value]
@@ -250,13 +250,17 @@ def test_stored_results_of_before_read_as_they_did(tmp_path: Path) -> None:
         (task_of({"aligned": print}), "of its own"),
         (task_of({"my metric": print}), "without blanks"),
         (task_of({"mine": 3}), "is a function"),
-        (task_of({"mine": Scorer(print, better="up")}), "'higher' or 'lower'"),  # type: ignore[arg-type]
+        (task_of({"mine": OwnScorer(print, better="up")}), "'higher' or 'lower'"),  # type: ignore[arg-type]
         (task_of({"mine": scorer()}), "no function"),
         (task_of({"evaluate:ter": print}), "without function"),
+        (task_of([print], primary="aligned", metrics=()), "`scorers` maps names"),
+        (task_of({3: print}, primary="aligned", metrics=()), "are texts"),
+        (task_of({}, primary=["aligned"], metrics=()), "a metric's name is a text"),
+        (task_of({}, primary="aligned", metrics=(), primaries=[]), "`primaries` maps names"),
     ],
 )
 def test_what_cannot_be_is_refused_when_the_file_is_loaded(task: Task, said: str) -> None:
-    with pytest.raises(ValueError, match="metric|scorer|evaluate") as refusal:
+    with pytest.raises(ValueError, match="metric|scorer|evaluate|primaries") as refusal:
         tasks_in(task)
     assert said in str(refusal.value)
 
@@ -289,6 +293,7 @@ def test_a_declared_metric_that_no_item_has_is_said(tmp_path: Path) -> None:
     )
     result = result_of(RunFolder(tmp_path / "results" / GOOD))
     assert "no aligned: no item of its kind" in result.warnings
+    assert "no XCOMET-XL yet: tvbench comet RUN" in result.warnings
 
 
 @pytest.mark.parametrize(
@@ -361,7 +366,7 @@ def test_a_function_says_what_it_is() -> None:
         """
         return 1.0
 
-    assert PythonScorer("mine", Scorer(mine)).meaning == "Words of the answer."
+    assert PythonScorer("mine", OwnScorer(mine)).meaning == "Words of the answer."
 
 
 # ── One file and one line ─────────────────────────────────────────────────────────────────────────

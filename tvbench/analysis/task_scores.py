@@ -22,7 +22,7 @@ from tvbench.scoring.guards import is_for
 from tvbench.scoring.metric import CORPUS, Metric, Named, NotAtHand, from_facts
 from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared
 from tvbench.scoring.task_metrics import chosen, facts_of, own_metrics, to_compute
-from tvbench.types import Item, Response, Score, SideScores, Task, TaskResult
+from tvbench.types import Item, Open, Response, Score, SideScores, Task, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +172,5 @@ def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item]) ->
             yield f"no {metric.label}: no item of its kind"
         elif not metric.next_step:
             yield f"no {metric.label}: no scored answer has it"
+        elif name != entry.primary and Open not in metric.targets:  # of those the tables tell
+            yield f"no {metric.label} yet: {metric.next_step}"

@@ -79,7 +79,7 @@ def tasks_in(value: object) -> tuple[Task, ...]:
     if isinstance(value, Task):
         from tvbench.scoring.task_metrics import metric_faults  # not needed where what tasks declare is remembered
 
-        if found := [*faults(value), *metric_faults(value)]:
+        if found := list(faults(value)) or list(metric_faults(value)):
             raise ValueError(f"task {value.name}: {'; '.join(found)}")
         return (value,)
     if isinstance(value, list | tuple):

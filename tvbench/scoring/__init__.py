@@ -18,7 +18,7 @@ from tvbench.scoring.contrast import contrast_reading, settle_pairs
 from tvbench.scoring.guards import problem_of
 from tvbench.scoring.metric import Metric, NotAtHand
 from tvbench.scoring.metrics import BUILTIN, always
-from tvbench.scoring.reading import Reading, empty_flag
+from tvbench.scoring.reading import Seen, empty_flag
 from tvbench.scoring.sides import with_sides
 from tvbench.scoring.summary import summarise
 from tvbench.types import (
@@ -80,7 +80,7 @@ def _of_items(metrics: tuple[Metric, ...], kind: type) -> tuple[list[Metric], li
     return [one for one in some if one.id in BUILTIN], [one for one in some if one.id not in BUILTIN]
 
 
-def _reading(item: Item, response: Response) -> Reading:
+def _reading(item: Item, response: Response) -> Seen:
     text = response.text or ""
     match item.target:
         case Contrast():
@@ -88,11 +88,11 @@ def _reading(item: Item, response: Response) -> Reading:
         case Choice() as target:
             return choice_reading(target, text)
         case Open():
-            return Reading(empty_flag(text), NEEDS_JUDGE)
+            return Seen(empty_flag(text), NEEDS_JUDGE)
         case Short(answers=()) | Contains(answers=()) | Translation(references=()) | OcrText(text=None):
-            return Reading(empty_flag(text), NO_GOLD)
+            return Seen(empty_flag(text), NO_GOLD)
         case _:
-            return Reading(empty_flag(text))
+            return Seen(empty_flag(text))
 
 
 # ── Metrics that are not tvbench's own ────────────────────────────────────────────────────────────

@@ -25,7 +25,7 @@ from tvbench.scoring.normalise import (
     words,
     written_without_blanks,
 )
-from tvbench.scoring.reading import Reading, empty_flag
+from tvbench.scoring.reading import Seen, empty_flag
 from tvbench.types import NO_GOLD, Choice
 
 NO_TARGET = "None"
@@ -46,11 +46,11 @@ class Verdict:
     flags: tuple[str, ...] = ()
 
 
-def choice_reading(choice: Choice, text: str) -> Reading:
+def choice_reading(choice: Choice, text: str) -> Seen:
     """Without a right option the target alone decides; without either the reply is unscored."""
     if choice.gold is None and not usable_target(choice):
-        return Reading(empty_flag(text), NO_GOLD)
-    return Reading(verdict_of(choice, text).flags)
+        return Seen(empty_flag(text), NO_GOLD)
+    return Seen(verdict_of(choice, text).flags)
 
 
 @lru_cache(maxsize=4)

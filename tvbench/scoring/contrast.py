@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from tvbench.scoring.metrics.contrast import METRICS, Contrastive
-from tvbench.scoring.reading import Reading
+from tvbench.scoring.reading import Seen
 from tvbench.types import Contrast, Item, Response, Score
 
 BY_CONTRAST = {metric.id: metric.of_side for metric in METRICS if isinstance(metric, Contrastive)}
@@ -24,13 +24,13 @@ PairKey: TypeAlias = tuple[str, int]
 """A pair's name and the repeat: with `--repeats` each repeat is a comparison of its own."""
 
 
-def contrast_reading(response: Response) -> Reading:
+def contrast_reading(response: Response) -> Seen:
     """Unscored without log-probabilities, and where one is not a finite number."""
     if not response.logprobs:
-        return Reading(unscored="no log-probabilities came")
+        return Seen(unscored="no log-probabilities came")
     if not all(map(math.isfinite, response.logprobs)):
-        return Reading(unscored="a log-probability is not a finite number")
-    return Reading()
+        return Seen(unscored="a log-probability is not a finite number")
+    return Seen()
 
 
 def settle_pairs(items: Sequence[Item], scores: Sequence[Score]) -> list[Score]:

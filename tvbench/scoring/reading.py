@@ -8,7 +8,7 @@ from tvbench.scoring.normalise import is_blank
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Seen:
     """`flags` name what was seen (`empty`, `unparsed`); `unscored` says why no metric of the item's kind applies."""
 
     flags: tuple[str, ...] = ()

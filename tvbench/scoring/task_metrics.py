@@ -12,15 +12,15 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.scoring.metric import NAME, Metric, Named
 from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared, always, computable, known
 from tvbench.scoring.metrics.python import PythonScorer
-from tvbench.types import Scorer, Task
+from tvbench.types import OwnScorer, Task
 
 
-def as_scorer(value: object) -> Scorer:
+def as_scorer(value: object) -> OwnScorer:
     """A declared scorer: as it is, or around a plain function. Raises ValueError for anything else."""
-    if isinstance(value, Scorer):
+    if isinstance(value, OwnScorer):
         return value
     if callable(value) and not isinstance(value, type):
-        return Scorer(value)
+        return OwnScorer(value)
     raise ValueError(f"a scorer is a function of (item, text), not {value!r:.60}")
 
 
@@ -29,9 +29,11 @@ def own_metrics(scorers: Mapping[str, Any]) -> dict[str, Metric]:
     return {name: _made(name, as_scorer(value)) for name, value in scorers.items()}
 
 
-def _made(name: str, scorer: Scorer) -> Metric:
+def _made(name: str, scorer: OwnScorer) -> Metric:
     if scorer.better not in (None, "higher", "lower"):
         raise ValueError(f"scorer {name}: better is 'higher' or 'lower', not {scorer.better!r}")
+    if not isinstance(name, str) or not isinstance(scorer.unit, str):
+        raise ValueError(f"scorer {name!r:.60}: its name and its unit are texts")
     if name.startswith(EVALUATE):
         from tvbench.scoring.metrics.hugging_face import Evaluated
 
@@ -51,6 +53,10 @@ def _made(name: str, scorer: Scorer) -> Metric:
 def metric_faults(task: Task) -> Iterator[str]:
     """What is wrong with the metrics of a declaration: an unusable scorer, or a name that nobody can compute, with the
     nearest names."""
+    if not isinstance(task.scorers, Mapping) or not isinstance(task.primaries, Mapping):
+        field = "primaries" if isinstance(task.scorers, Mapping) else "scorers"
+        yield f'`{field}` maps names: write {{"name": ...}}'
+        return
     try:
         own = own_metrics(task.scorers)
     except ValueError as error:
@@ -62,7 +68,7 @@ def metric_faults(task: Task) -> Iterator[str]:
         *(("metrics", name) for name in task.metrics),
     ]
     for where, name in named:
-        if name not in own and (problem := _name_fault(name, own)):
+        if problem := _name_fault(name, own):
             yield f"`{where}`: {problem}"
 
 
@@ -70,6 +76,8 @@ def _name_fault(name: object, own: Iterable[str]) -> str | None:
     """Why a task may not name it. Other packages are asked last: that takes longer than a list may."""
     if not isinstance(name, str):
         return f"a metric's name is a text, not {name!r:.60}"
+    if name in own:
+        return None
     if name in BUILTIN and type(BUILTIN[name]) is not Named or name.removeprefix(EVALUATE) not in (name, ""):
         return None
     try:

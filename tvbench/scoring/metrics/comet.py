@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from tvbench.scoring.metric import Metric
+from tvbench.types import Translation
 
 
 class Comet(Metric):
     """`checkpoint` is what `--checkpoint` calls it, `repo` where it lies on the hub."""
 
     definition = "see COMET's own signature"
+    targets = (Translation,)
     next_step = "tvbench comet RUN"
     checkpoint = ""
     repo = ""

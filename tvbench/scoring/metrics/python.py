@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from tvbench.scoring.metric import FRACTION, Metric
-from tvbench.types import Item, Scorer
+from tvbench.types import Item, OwnScorer
 
 PREFIX = "python:"
 PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, list, dict, set, frozenset, re.Pattern)
@@ -25,7 +25,7 @@ PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, list, dict, s
 class PythonScorer(Metric):
     """A task's own function."""
 
-    def __init__(self, name: str, scorer: Scorer) -> None:
+    def __init__(self, name: str, scorer: OwnScorer) -> None:
         assert scorer.function is not None
         super().__init__(
             id=name,
