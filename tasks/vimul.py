@@ -114,7 +114,7 @@ def item(asked: tuple[Table, Row], ask: Ask) -> Item:
 def _asked(table: Table, row: Row, item_id: str, ask: Ask) -> tuple[str, Target, str | None]:
     """(prompt, target, what is wrong with the row or None)."""
     question, answer = row.text(table.columns.question), row.get(table.columns.answer)
-    first_option = ask.settings["first_option"]
+    first_option, shuffle = ask.settings["first_option"], ask.protocol != "unshuffled"
     nothing = Choice((), None, "") if table.kind == "mcq" else Open(question, "")
     if not question or not text_of(answer).strip():
         return question, nothing, "the row has no " + ("answer" if question else "question")
@@ -126,10 +126,10 @@ def _asked(table: Table, row: Row, item_id: str, ask: Ask) -> tuple[str, Target,
         gold = gold_in(ask.task, answer, texts, first_option)
     except ValueError as error:
         return question, nothing, str(error)
-    if ask.protocol == "unshuffled":
-        choice = Choice(texts, gold, target=chr(ord("A") + gold), letters=True)
-    else:
+    if shuffle:
         choice = shuffled_choice(texts, gold, item_id, ask.seed)
+    else:
+        choice = Choice(texts, gold, target=chr(ord("A") + gold), letters=True)
     return f"{stem}\n{lettered(choice.options)}\n{ANSWER_WITH_LETTER}", choice, None
 
 

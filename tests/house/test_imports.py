@@ -197,6 +197,7 @@ MAY_KNOW = {
     "analysis.task_scores": "graders registry.catalog runs scoring",
     "analysis.diagnosis": "languages scoring",
     "analysis.audit": "scoring",
+    "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis graders languages runs scoring",
     "report.table": "",
     "report.tidy": "",

@@ -119,7 +119,7 @@ def family(name: str, declared: Declared = NOTHING) -> str:
     return metric(name, declared).family
 
 
-def metric_meant(entries: Iterable[Entry], name: str) -> str:
+def metric_meant(entries: Iterable[RunEntry], name: str) -> str:
     """The id of the metric that a person calls `name`: one of the results' own, by id or label, or one that is known.
     Raises UsageError with the nearest names."""
     own = {one: metric_of(entry.result, one) for entry in entries for one in entry.result.metrics}

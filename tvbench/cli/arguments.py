@@ -37,6 +37,17 @@ def add_naming(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_include(parser: argparse.ArgumentParser) -> None:
+    """`--include-path DIR`: task files and model cards of one's own."""
+    parser.add_argument(
+        "--include-path",
+        type=path,
+        action="append",
+        metavar="DIR",
+        help="search this folder for task files and model cards first (more than once; also $TVBENCH_INCLUDE_PATH)",
+    )
+
+
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table", "json")) -> None:
     """`--format`: a table for people, or something for scripts."""
     parser.add_argument("--format", choices=formats, default=formats[0], help="how to print (default %(default)s)")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive
+from tvbench.cli.arguments import add_format, add_include, add_results, names, not_negative, positive
 from tvbench.errors import EXIT_GOOD, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("what", metavar="TASK|RUN", help="tasks as in `tvbench run --tasks`, or a run's folder or name")
+    add_include(parser)
     parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
     parser.add_argument("--protocol", help="of a task: tvbench (default), paper or official")
     parser.add_argument("--data", type=Path, metavar="DIR", help="of a task: a local copy of the data")
@@ -57,7 +58,7 @@ def _names_a_run(args: argparse.Namespace) -> bool:
 
     first = args.what.split(",")[0].partition(":")[0].strip()
     tasks = [*catalog.tasks(), *catalog.groups()]
-    if first in tasks:
+    if first in tasks or first.endswith(".py"):
         return False
     runs = [run.name for run in find_runs(args.results)]
     if (Path(args.what) / MANIFEST).is_file() or any(run.startswith(args.what) for run in runs if args.what):
@@ -103,13 +104,12 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
 
     nobody = ModelCard(name="audit", kind="builtin", location="audit")
     found = []
-    for name, own in catalog.parse_selection(args.what):
-        task = catalog.task(name)
+    for task, own in catalog.select(args.what):
         wanted = own or tuple(code_in(task, code) for code in names(args.languages))
         options = BuildOptions(
             args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data, offline=args.offline
         )
         planned = plan_task(task, options, nobody, Overrides())
         pairs = [(one.key, one.item) for one in planned.items]
-        found.append(audit(name, options.protocol, planned.dataset, pairs, planned.warnings))
+        found.append(audit(task.name, options.protocol, planned.dataset, pairs, planned.warnings))
     return found

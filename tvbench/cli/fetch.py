@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvbench.cli.arguments import add_format, names
+from tvbench.cli.arguments import add_format, add_include, names
 from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, TvbenchError, UsageError
 from tvbench.types import HubData, ModelCard, Task
@@ -29,6 +29,7 @@ class Want:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", help="tasks whose data are wanted, such as alm,multi30k")
+    add_include(parser)
     parser.add_argument("--model", metavar="MODELS", help="models, separated by commas (cards or hub ids)")
     parser.add_argument("--comet", metavar="NAMES", help="COMET checkpoints with their encoders, such as xcomet-xl")
     parser.add_argument("--data-only", action="store_true", help="leave the models out")
@@ -52,8 +53,8 @@ def wanted(args: argparse.Namespace) -> list[Want]:
 
     wants: list[Want] = []
     if args.tasks:
-        for name, _ in catalog.parse_selection(args.tasks):
-            wants.extend(_task_wants(catalog.task(name)))
+        for task, _ in catalog.select(args.tasks):
+            wants.extend(_task_wants(task))
     if not args.data_only:
         wants.extend(_model_want(catalog.resolve_model(name)) for name in names(args.model))
         wants.extend(_comet_want(name) for name in names(args.comet))
@@ -66,9 +67,9 @@ def wanted(args: argparse.Namespace) -> list[Want]:
 
 
 def _task_wants(task: Task) -> list[Want]:
-    if not task.data:
+    if not task.hub_data:
         return [Want("data", task.name, "generated here; nothing to fetch")]
-    return [_data_want(data) for data in task.data]
+    return [_data_want(data) for data in task.hub_data]
 
 
 def _data_want(data: HubData) -> Want:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
-from tvbench.cli.listing import task_called, task_records
+from tvbench.cli.listing import task_records, tasks_called
 from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, UsageError
 from tvbench.languages import Language, all_languages, language
@@ -89,7 +89,7 @@ def _tasks_with(code: str) -> list[str]:
 
 def _languages_of(name: str) -> list[Language]:
     """The languages that a task knows. Raises UsageError for an unknown task, and one that has no list of its own."""
-    codes = task_called(name)["languages"]
+    codes = list(dict.fromkeys(code for task in tasks_called(name) for code in task["languages"]))
     if not codes:
         raise UsageError(f"{name} has no list of languages: it takes those that its data has")
     return [language(code) for code in codes]

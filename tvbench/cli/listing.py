@@ -16,7 +16,7 @@ from tvbench.registry.plug_ins import may_have
 from tvbench.registry.remembered import remembered
 
 if TYPE_CHECKING:
-    from tvbench.types import ModelCard, Task
+    from tvbench.types import ModelCard, Setting, Task
 
 Record = dict[str, Any]
 
@@ -26,10 +26,13 @@ def task_records() -> list[Record]:
     return _listed("tasks", _task_records)
 
 
-def task_called(name: str) -> Record:
-    """The task of that name. Raises UsageError for an unknown one, and for one whose file is broken."""
-    found = next((task for task in task_records() if task["name"] == name), None)
-    return task_record(_catalog().task(name)) if found is None else found
+def tasks_called(name: str) -> list[Record]:
+    """The task of that name, those of the group, or those of the file at that path. Raises UsageError for what is
+    unknown, and for one whose file is broken."""
+    known = [] if name.endswith(".py") or "/" in name else task_records()
+    found = [task for task in known if name and task["group"] == name]
+    found = found or [task for task in known if task["name"] == name]
+    return found or [task_record(task) for task in _catalog().named_tasks(name)]
 
 
 def model_records() -> list[Record]:
@@ -88,6 +91,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "metrics": list(dict.fromkeys((*task.metrics, *task.scorers))),
         "languages": list(task.languages),
         "splits": list(task.splits),
+        "settings": {key: _setting_record(setting) for key, setting in task.settings.items()},
         "data": [
             {"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note}
             for one in task.hub_data
@@ -95,6 +99,21 @@ def task_record(task: Task) -> dict[str, Any]:
         "paper": task.paper,
         "notes": task.notes,
         "import_names": list(task.log_names),
+    }
+
+
+def _setting_record(setting: Setting) -> Record:
+    from tvbench.registry.declared import allowed, settings_text
+
+    default = "" if setting.default is None else f"; default {settings_text(setting.default)}"
+    return {
+        "help": setting.help,
+        "default": setting.default,
+        "choices": list(setting.choices),
+        "least": setting.least,
+        "most": setting.most,
+        "several": setting.several,
+        "takes": allowed(setting) + default,
     }
 
 

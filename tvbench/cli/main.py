@@ -92,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if chosen is not None and chosen not in COMMANDS:
             raise unknown_name("command", chosen, COMMANDS, "`tvbench --help` lists them")
         args = build_parser(chosen, alone=words[:1] == [chosen]).parse_args(words)
+        _include(args)
         if args.command not in LISTS:
             _prepare_logging()
         return int(importlib.import_module(COMMANDS[args.command][0]).main(args))
@@ -104,6 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_INCOMPLETE
+
+
+def _include(args: argparse.Namespace) -> None:
+    if hasattr(args, "include_path"):
+        from tvbench.registry.places import include
+
+        include(args.include_path or ())
 
 
 def _prepare_logging() -> None:

@@ -17,6 +17,7 @@ from tvbench.cli import judge
 from tvbench.cli.arguments import (
     add_format,
     add_image_scale,
+    add_include,
     add_naming,
     add_results,
     names,
@@ -47,7 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("--model", required=True, help="a card's name, a folder, a hub id, or openai:NAME@URL")
     add_naming(parser)
-    parser.add_argument("--tasks", required=True, help="such as alm,multi30k:de+fr,mini (`tvbench tasks` lists them)")
+    parser.add_argument(
+        "--tasks", required=True, help="such as alm,multi30k:de+fr,mini,./mine.py (`tvbench tasks` lists them)"
+    )
+    add_include(parser)
     _add_asked(parser.add_argument_group("what is asked"))
     _add_answering(parser.add_argument_group("how it is answered"))
     _add_before(parser.add_argument_group("what was answered before"))

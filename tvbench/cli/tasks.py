@@ -6,32 +6,36 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tvbench.cli.arguments import add_format
+from tvbench.cli import tasks_check
+from tvbench.cli.arguments import add_format, add_include
 from tvbench.cli.fields import field
-from tvbench.cli.listing import Record, task_called, task_records
+from tvbench.cli.listing import Record, task_records, tasks_called
 from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
+    add_include(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
     show = actions.add_parser("show", help="explain one task, or every task of a group")
-    show.add_argument("task", help="a task's or a group's name")
+    show.add_argument("task", help="a task's or a group's name, or the path of a task file")
     # No default here: it would overwrite a --format that was given before `show`.
     show.add_argument("--format", choices=("table", "json"), default=argparse.SUPPRESS, help="how to print")
+    tasks_check.configure(actions.add_parser("check", help="try everything that a task declares, one's own too"))
 
 
 def main(args: argparse.Namespace) -> int:
-    found = task_records()
+    if args.action == "check":
+        return tasks_check.main(args)
     if args.action == "show":
-        chosen = [task for task in found if args.task and task["group"] == args.task]
-        chosen = chosen or [task_called(args.task)]
+        chosen = tasks_called(args.task)
         if args.format == "json":
             print_json(chosen if len(chosen) > 1 else chosen[0])
         else:
             say(*(line for number, task in enumerate(chosen) for line in ([""] * bool(number) + list(explained(task)))))
         return EXIT_GOOD
+    found = task_records()
     if args.format == "json":
         print_json(found)
     else:
@@ -55,6 +59,8 @@ def explained(task: Record) -> Iterator[str]:
     yield from field(f"languages ({len(task['languages'])})", language_list(task["languages"]))
     if task["splits"]:
         yield from field("splits", ", ".join(task["splits"]))
+    for key, setting in task["settings"].items():
+        yield from field(f"setting {key}", f"{setting['help']} ({setting['takes']})")
     for one in task["data"]:
         yield from field("data", data_text(one))
     if not task["data"]:

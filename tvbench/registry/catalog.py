@@ -1,16 +1,18 @@
 """Finds tasks and model cards, and turns what a person typed into them.
 
-Searched in this order, the first of a name wins: `tasks/` and `models/` in the working directory, those of the user's
-own configuration, of the checkout beside the package, those inside the wheel, and entry points `tvbench.tasks` /
-`tvbench.models`. The working directory may be somebody else's: its Python files are named before they are executed,
-what it puts in another's place is named, and its cards get no key. One broken file never hides the others: it is warned
-of, and its error is raised when it is asked for. Reads no data and opens no engine.
+Searched in this order, the first of a name wins: the folders of `--include-path` and $TVBENCH_INCLUDE_PATH, `tasks/`
+and `models/` in the working directory, those of the user's own configuration, of the checkout beside the package, those
+inside the wheel, and entry points `tvbench.tasks` / `tvbench.models`. The working directory may be somebody else's: its
+Python files are named before they are executed, what it puts in another's place is named, and its cards get no key. One
+broken file never hides the others: it is warned of, and its error is raised when it is asked for. Reads no data and
+opens no engine.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,9 +24,9 @@ from tvbench.registry.addresses import server_address
 from tvbench.registry.cards import find_cards
 from tvbench.registry.declared import code_in
 from tvbench.registry.local_models import builtin_card, content_digest, folder_card
-from tvbench.registry.places import nearby_folder, search_folders
+from tvbench.registry.places import INCLUDE, included, is_shipped, nearby_folder, search_folders
 from tvbench.registry.plug_ins import plug_ins
-from tvbench.registry.task_files import TaskFile, find_task_files, load_tasks, tasks_in
+from tvbench.registry.task_files import TaskFile, file_digest, find_task_files, inspect_file, load_tasks, tasks_in
 from tvbench.types import ModelCard, Task
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,10 @@ HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?")
 SHOWN = 8
 """Names in a note."""
 SERVER = re.compile(r"openai:(?P<name>.+)@(?P<url>https?://.+)", re.IGNORECASE)
+
+
+class BrokenTask(UsageError):
+    """A task file is there, and cannot be used."""
 
 
 @dataclass(slots=True)
@@ -64,22 +70,22 @@ class Shelf(Generic[Entry]):
 
 def tasks() -> dict[str, Task]:
     """All tasks by name."""
-    return dict(_tasks(Path.cwd()).entries)
+    return dict(_tasks(Path.cwd(), included()).entries)
 
 
 def task(name: str) -> Task:
     """The task called `name`. Raises UsageError for an unknown one, and for one whose file is broken."""
-    shelf = _tasks(Path.cwd())
+    shelf = _tasks(Path.cwd(), included())
     if name in shelf.entries:
         return shelf.entries[name]
     if name in shelf.problems:
-        raise UsageError(shelf.problems[name])
+        raise BrokenTask(shelf.problems[name])
     raise unknown_name("task", name, [*shelf.entries, *groups()], "`tvbench tasks` lists them")
 
 
 def broken_tasks() -> Mapping[str, str]:
     """What is wrong with the files that hold no usable task, by the name that is asked for."""
-    return _tasks(Path.cwd()).problems
+    return _tasks(Path.cwd(), included()).problems
 
 
 def groups() -> dict[str, tuple[str, ...]]:
@@ -92,50 +98,94 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 
 def parse_selection(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """`alm,multi30k:de+fr,mini` as [(task, language codes)], in order, groups expanded; no codes means all.
+    """`select`, with the tasks' names in place of the tasks."""
+    return [(task.name, codes) for task, codes in select(text)]
 
-    A task that is named twice is asked once, for the languages of both. Of a group, a task without the wanted
-    languages is left out. Raises UsageError for an empty selection, an unknown task, and a language that the task, or
-    every task of the group, does not have.
+
+def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
+    """`alm,multi30k:de+fr,mini,./mine.py` as [(task, language codes)], in order; no codes means all. A group stands for
+    its tasks, the path of a task file for those that it declares.
+
+    A task that is named twice is asked once, for the languages of both. Of a group, a task without the wanted languages
+    is left out. Raises UsageError for an empty selection, an unknown task, a language that the task, or every task of
+    the group, does not have, and two tasks of one name.
     """
-    selected: dict[str, tuple[str, ...]] = {}
+    selected: dict[str, tuple[Task, tuple[str, ...]]] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, wanted = (piece.strip() for piece in part.partition(":"))
         if colon and not wanted:
             raise UsageError(f"'{part}' names no language", f"write {name} for all of them, or such as {name}:de+fr")
         for member, codes in _members(name, tuple(one.strip() for one in wanted.split("+")) if wanted else ()):
-            before = selected.get(member)
+            found, before = selected.get(member.name, (member, None))
+            if found is not member:
+                raise UsageError(f"two tasks are called {member.name}: one by name, or in another file", "rename one")
             everything = not codes or before == ()
-            selected[member] = () if everything else tuple(dict.fromkeys((*(before or ()), *codes)))
+            selected[member.name] = member, () if everything else tuple(dict.fromkeys((*(before or ()), *codes)))
     if not selected:
         raise UsageError("no task is selected", "for example --tasks alm,multi30k:de (`tvbench tasks` lists them)")
-    return list(selected.items())
+    return list(selected.values())
 
 
-def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
-    """The task, or the tasks of the group, called `name`, each with the codes of the wanted languages that it has."""
-    members = groups().get(name, (name,))
-    found: dict[str, list[str]] = {}
-    refusals: dict[str, list[UsageError]] = {}
-    for member in members:
-        chosen = task(member)
-        for one in wanted:
-            try:
-                code = code_in(chosen, one)
-            except UsageError as error:
-                refusals.setdefault(one, []).append(error)
-            else:
-                found.setdefault(member, []).append(code)
-    for errors in refusals.values():
-        if len(errors) == len(members):
-            raise errors[0]
-    return [(member, tuple(found.get(member, ()))) for member in members if member in found or not wanted]
+def named_tasks(name: str) -> tuple[Task, ...]:
+    """The task called `name`, those of the group, or those that the file at this path declares. Raises UsageError."""
+    if is_path(name):
+        return tasks_at(Path(name))
+    return tuple(task(member) for member in groups().get(name, (name,)))
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is the path of a task file rather than the name of a task."""
+    return name.endswith(".py") or "/" in name
+
+
+def tasks_at(path: Path) -> tuple[Task, ...]:
+    """The tasks of the file at `path`, which is executed. Raises UsageError where it declares none, or is broken."""
+    path = path.expanduser()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"name a task file in it, or search it with --include-path {path}")
+    if not path.is_file():
+        raise UsageError(f"there is no task file {path}", "`tvbench tasks` lists the tasks that are known by name")
+    found = inspect_file(path)
+    if found is None:
+        raise UsageError(f"{path} is no task file", "it has to import from tvbench, and to assign TASK or TASKS")
+    try:
+        if found.problem is not None:
+            raise ValueError(found.problem)
+        return _loaded(path.resolve(), file_digest(path))
+    except ValueError as error:
+        raise BrokenTask(f"task file {path} cannot be used: {error}") from error
 
 
 @cache
-def _tasks(working_directory: Path) -> Shelf[Task]:
+def _loaded(path: Path, digest: str) -> tuple[Task, ...]:
+    """Each state of a file once, so that a task that is named twice is one."""
+    return load_tasks(path, ours=is_shipped(path.parent, "tasks"))
+
+
+def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[Task, tuple[str, ...]]]:
+    """The tasks called `name`, each with the codes of the wanted languages that it has."""
+    members = named_tasks(name)
+    found: dict[str, list[str]] = {}
+    refusals: dict[str, list[UsageError]] = {}
+    for member in members:
+        for one in wanted:
+            try:
+                code = code_in(member, one)
+            except UsageError as error:
+                refusals.setdefault(one, []).append(error)
+            else:
+                found.setdefault(member.name, []).append(code)
+    for errors in refusals.values():
+        if len(errors) == len(members):
+            raise errors[0]
+    return [(one, tuple(found.get(one.name, ()))) for one in members if one.name in found or not wanted]
+
+
+@cache
+def _tasks(working_directory: Path, first: tuple[str, ...]) -> Shelf[Task]:
     shelf: Shelf[Task] = Shelf()
     nearby = nearby_folder("tasks")
+    _check_included(first)
     own: list[str] = []
     for folder in search_folders("tasks"):
         files = list(find_task_files(folder))
@@ -145,7 +195,7 @@ def _tasks(working_directory: Path) -> Shelf[Task]:
             try:
                 if file.problem is not None:
                     raise ValueError(file.problem)
-                for one in load_tasks(file.path):
+                for one in load_tasks(file.path, ours=is_shipped(folder, "tasks")):
                     shelf.add(one.name, one)
             except ValueError as error:
                 for name in file.names:
@@ -154,11 +204,23 @@ def _tasks(working_directory: Path) -> Shelf[Task]:
     for point in plug_ins("tvbench.tasks"):
         try:
             for one in tasks_in(point.load()):
-                shelf.add(one.name, one)
+                shelf.add(one.name, replace(one, code=_module_digest(point.value)))
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is reported
             shelf.add_problem(point.name, f"task plug-in {point.value} cannot be used: {error}")
     _say_hidden("task", nearby, [name for name in own if name in shelf.behind])
     return shelf
+
+
+def _check_included(folders: tuple[str, ...]) -> None:
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise UsageError(f"there is no folder {folder} to include", f"see --include-path and ${INCLUDE}")
+
+
+def _module_digest(value: str) -> str:
+    """A digest of the module of a plug-in (`package.module:name`)."""
+    file = getattr(sys.modules.get(value.partition(":")[0].strip()), "__file__", None)
+    return file_digest(Path(file)) if file else "unknown"
 
 
 def _say_executed(folder: Path, files: list[TaskFile]) -> None:
@@ -180,12 +242,12 @@ def _say_hidden(kind: str, folder: Path | None, names: list[str]) -> None:
 
 def models() -> dict[str, ModelCard]:
     """All model cards by name."""
-    return dict(_models(Path.cwd()).entries)
+    return dict(_models(Path.cwd(), included()).entries)
 
 
 def broken_models() -> Mapping[str, str]:
     """What is wrong with the files that hold no usable card, by the name that is asked for."""
-    return _models(Path.cwd()).problems
+    return _models(Path.cwd(), included()).problems
 
 
 def resolve_model(text: str) -> ModelCard:
@@ -209,7 +271,7 @@ def resolve_model(text: str) -> ModelCard:
     if text.startswith((".", "/", "~")) or folder.exists() or (hub is None and "/" in text):
         raise UsageError(f"there is no model folder {text}", "give a folder that holds a config.json")
     if hub is None:
-        shelf = _models(Path.cwd())
+        shelf = _models(Path.cwd(), included())
         known = [*shelf.entries, *(alias for card in shelf.entries.values() for alias in card.aliases)]
         raise unknown_name("model", text, known, "a card (`tvbench models`), a folder, org/name or openai:NAME@URL")
     return ModelCard(hub["id"].split("/")[1], "hub", hub["id"], revision=hub["revision"] or "main")
@@ -217,7 +279,7 @@ def resolve_model(text: str) -> ModelCard:
 
 def _known_card(text: str) -> ModelCard | None:
     """The card of a name, an alias or a hub id, with `@revision` taken over. Raises UsageError for a broken card."""
-    shelf = _models(Path.cwd())
+    shelf = _models(Path.cwd(), included())
     name, _, revision = text.partition("@")
     for broken, problem in shelf.problems.items():
         if broken.casefold() == name.casefold():
@@ -268,13 +330,15 @@ def _server_card(text: str) -> ModelCard:
 
 
 @cache
-def _models(working_directory: Path) -> Shelf[ModelCard]:
+def _models(working_directory: Path, first: tuple[str, ...]) -> Shelf[ModelCard]:
     shelf: Shelf[ModelCard] = Shelf()
     nearby = nearby_folder("models")
+    _check_included(first)
+    strange = {nearby, *(Path(folder) / part for folder in first for part in ("", "models"))}
     for folder in search_folders("models"):
         for file in find_cards(folder):
             if file.card is not None:
-                shelf.add(file.name, replace(file.card, nearby=folder == nearby))
+                shelf.add(file.name, replace(file.card, nearby=folder in strange))
             else:
                 shelf.add_problem(file.name, f"model card {file.path}: {file.problem}")
     for point in plug_ins("tvbench.models"):

@@ -113,7 +113,8 @@ def read_settings(task: Task, given: Mapping[str, str]) -> dict[str, Any]:
     for one that the task does not have, or a value that it cannot take."""
     for key in given:
         if key not in task.settings:
-            hint = f"as in --set {task.name}.KEY=VALUE" if task.settings else f"{task.name} has no settings"
+            none = f"{task.name} has no settings (a task file declares them, as settings={{'{key}': Setting(...)}})"
+            hint = f"as in --set {task.name}.KEY=VALUE" if task.settings else none
             raise unknown_name(f"setting of {task.name}", key, task.settings, hint)
     return {
         key: read_setting(f"{task.name}.{key}", setting, given[key]) if key in given else setting.default
@@ -131,7 +132,7 @@ def read_setting(name: str, setting: Setting, text: str) -> Any:
 
 def _chosen(name: str, setting: Setting, text: str, whole: str) -> Value:
     if setting.choices:
-        found = {_written(choice): choice for choice in setting.choices}
+        found = {settings_text(choice): choice for choice in setting.choices}
         if text not in found:
             raise unknown_name(f"value of {name}", text, found, f"in --set {name}={whole}")
         return found[text]
@@ -172,7 +173,7 @@ def kind_of(value: object) -> str:
 def allowed(setting: Setting) -> str:
     """`one of a, b`, `a whole number from 1 to 4`, ...: what a setting takes, in words."""
     if setting.choices:
-        return ("some of " if setting.several else "one of ") + ", ".join(map(_written, setting.choices))
+        return ("some of " if setting.several else "one of ") + ", ".join(map(settings_text, setting.choices))
     kind = setting.kind or kind_of(setting.default)
     words = {"whole": "a whole number", "number": "a number", "yes-no": "yes or no", "text": "a text"}[kind]
     if setting.least is not None and setting.most is not None:
@@ -185,13 +186,14 @@ def allowed(setting: Setting) -> str:
 def example(setting: Setting) -> str:
     """A value that can be typed."""
     if setting.default is not None:
-        return _written(setting.default)
-    return _written(setting.choices[0]) if setting.choices else "VALUE"
+        return settings_text(setting.default)
+    return settings_text(setting.choices[0]) if setting.choices else "VALUE"
 
 
-def _written(value: object) -> str:
+def settings_text(value: object) -> str:
+    """A value as it is typed."""
     if isinstance(value, tuple):
-        return "+".join(map(_written, value))
+        return "+".join(map(settings_text, value))
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
@@ -199,7 +201,7 @@ def settings_word(task: Task, values: Mapping[str, Any]) -> str:
     """Settings that are not at their defaults, for the signature: `first_option=1,frames=8`; "" for none. Those of
     which the prompts or the data's name tell are left out for our own tasks; a stranger's word on that is not taken."""
     told = (
-        f"{key}={_written(values[key])}"
+        f"{key}={settings_text(values[key])}"
         for key, setting in sorted(task.settings.items())
         if values[key] != setting.default and (task.code or not setting.shown)
     )

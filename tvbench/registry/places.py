@@ -11,24 +11,41 @@ from os.path import abspath, dirname, expanduser, isabs, isdir, isfile, join, re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 DEFAULT_RESULTS = "./results"
+INCLUDE = "TVBENCH_INCLUDE_PATH"
+"""Folders that are searched before all others, as PATH writes them; `--include-path` goes before it."""
+
+_included: list[str] = []
+
+
+def include(folders: Iterable[object]) -> None:
+    """Search these folders first, in place of those of the last call."""
+    _included[:] = map(str, folders)
+
+
+def included() -> tuple[str, ...]:
+    """The folders of `--include-path` and of $TVBENCH_INCLUDE_PATH, whether they exist or not."""
+    named = os.environ.get(INCLUDE, "").split(os.pathsep)
+    return tuple(dict.fromkeys(realpath(expanduser(folder)) for folder in (*_included, *named) if folder))
 
 
 def search_folders(kind: str) -> tuple[Path, ...]:
     """The existing folders named `kind` (`tasks`, `models`), nearest first.
 
-    The working directory, then the user's own configuration, then the checkout beside the package (an editable
-    install), then what travels inside the wheel. A folder beside an installed package is somebody else's unless a
-    pyproject.toml says that it is a checkout.
+    Those that were included, each itself and its folder `kind`; the working directory, then the user's own
+    configuration, then the checkout beside the package (an editable install), then what travels inside the wheel. A
+    folder beside an installed package is somebody else's unless a pyproject.toml says that it is a checkout.
     """
     return tuple(map(_path, folder_names(kind)))
 
 
 def folder_names(kind: str) -> tuple[str, ...]:
     """The names of the same."""
-    candidates = [abspath(kind), *_own_candidates(kind)]
+    first = [name for folder in included() for name in (folder, join(folder, kind))]
+    candidates = [*first, abspath(kind), *_own_candidates(kind)]
     return tuple(dict.fromkeys(realpath(folder) for folder in candidates if isdir(folder)))
 
 
@@ -41,7 +58,12 @@ def nearby_folder(kind: str) -> Path | None:
 
 def only_ours(kind: str) -> bool:
     """Whether nothing but what comes with tvbench is searched."""
-    return nearby_folder(kind) is None and not os.path.exists(join(_config_root(), kind))
+    return not included() and nearby_folder(kind) is None and not os.path.exists(join(_config_root(), kind))
+
+
+def is_shipped(folder: str | Path, kind: str) -> bool:
+    """Whether `folder` is the one named `kind` that belongs to tvbench itself."""
+    return realpath(folder) in map(realpath, _shipped(kind))
 
 
 def config_root() -> Path:
@@ -56,11 +78,13 @@ def _config_root() -> str:
 
 
 def _own_candidates(kind: str) -> list[str]:
+    return [*([join(_config_root(), kind)] if isabs(_config_root()) else []), *_shipped(kind)]
+
+
+def _shipped(kind: str) -> list[str]:
     package = dirname(dirname(realpath(__file__)))
-    candidates = [join(_config_root(), kind)] if isabs(_config_root()) else []
-    if isfile(join(dirname(package), "pyproject.toml")):
-        candidates.append(join(dirname(package), kind))
-    return [*candidates, join(package, "shipped", kind)]
+    beside = [join(dirname(package), kind)] if isfile(join(dirname(package), "pyproject.toml")) else []
+    return [*beside, join(package, "shipped", kind)]
 
 
 def cache_root() -> Path:

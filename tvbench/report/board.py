@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvbench.analysis.entries import RunEntry, family, load_entries
+from tvbench.analysis.entries import RunEntry, family, load_entries, metric_meant
 from tvbench.analysis.published import PublishedFigure, published_figures
 from tvbench.analysis.tidy import FigureRow, figure_rows
 from tvbench.errors import unknown_name

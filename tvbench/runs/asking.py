@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
+from tvbench.runs.gate import ask_of
+from tvbench.runs.plan import Plan, engine_ask, make_ask, plan_task
 from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
 from tvbench.runs.store import RunFolder, check_results, find_runs
 from tvbench.types import BuildOptions, ModelCard, Task
@@ -94,14 +95,35 @@ def prepare(
 
 
 def check_asked(tasks: Tasks, options: Options) -> None:
-    """Tasks, languages, protocol and settings, before a model is looked for. Raises UsageError."""
-    selection = [task for task, _ in selected(tasks)]
-    settings_of(options.settings, [task.name for task in selection])
-    _languages(options.languages, selection)
-    for task in selection:
-        if options.protocol is not None and options.protocol not in task.protocols:
-            hint = f"`tvbench tasks show {task.name}` explains"
-            raise unknown_name("protocol", options.protocol, task.protocols, hint)
+    """Tasks, splits, languages, protocol and settings, before a model is looked for. Raises UsageError."""
+    asked_tasks(tasks, options, lambda line: None)
+
+
+def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, BuildOptions]]:
+    """Every selected task, and what is asked of it; reads no data. Raises UsageError for what it does not declare."""
+    selection = selected(tasks)
+    settings = settings_of(options.settings, [task.name for task, _ in selection])
+    languages = _languages(options.languages, [task for task, _ in selection])
+    asked: list[tuple[Task, BuildOptions]] = []
+    for task, own in selection:
+        wanted = own or tuple(code for code in languages if not task.languages or code in task.languages)
+        if languages and not wanted:
+            say(f"warning: {task.name} has none of {', '.join(languages)}: left out")
+            continue
+        built = BuildOptions(
+            protocol=options.protocol or task.default_protocol,
+            languages=wanted,
+            limit=options.limit,
+            split=options.split,
+            data=None if options.data is None else Path(options.data),
+            with_media=not options.no_image,
+            seed=options.seed,
+            offline=options.offline,
+            settings=settings[task.name],
+        )
+        ask_of(task, built)
+        asked.append((task, built))
+    return asked
 
 
 def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:
@@ -133,30 +155,10 @@ def _of_the_model(card: ModelCard, options: Options) -> dict[str, Any]:
 
 def make_plan(card: ModelCard, engine: str, tasks: Tasks, options: Options, say: Say) -> Plan:
     """Build every selected task. Raises UsageError for unknown tasks, languages, protocols or unusable data."""
-    selection = selected(tasks)
-    names = [task.name for task, _ in selection]
-    settings = settings_of(options.settings, names)
-    languages = _languages(options.languages, [task for task, _ in selection])
-    planned: list[PlannedTask] = []
-    for task, own in selection:
-        wanted = own or tuple(code for code in languages if not task.languages or code in task.languages)
-        if languages and not wanted:
-            say(f"warning: {task.name} has none of {', '.join(languages)}: left out")
-            continue
-        asked = BuildOptions(
-            protocol=options.protocol or task.default_protocol,
-            languages=wanted,
-            limit=options.limit,
-            split=options.split,
-            data=None if options.data is None else Path(options.data),
-            with_media=not options.no_image,
-            seed=options.seed,
-            offline=options.offline,
-            settings=settings[task.name],
-        )
-        planned.append(plan_task(task, asked, card, options.sampling, options.bos))
-    how = engine_ask(card, engine)
-    return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, how))
+    planned = [
+        plan_task(task, asked, card, options.sampling, options.bos) for task, asked in asked_tasks(tasks, options, say)
+    ]
+    return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, engine_ask(card, engine)))
 
 
 def answer(
@@ -220,11 +222,7 @@ def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
 
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
     for one in [tasks] if isinstance(tasks, str | Task) else list(tasks) or [""]:
-        some = (
-            [(one, ())]
-            if isinstance(one, Task)
-            else [(catalog.task(name), codes) for name, codes in catalog.parse_selection(one)]
-        )
+        some = [(one, ())] if isinstance(one, Task) else catalog.select(one)
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")

@@ -9,10 +9,12 @@ Knows tasks and languages; no model, no key, no store.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +23,15 @@ from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
 from tvbench.registry.declared import code_in, read_settings, settings_word
 from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Sampling, Target, Task
 
+log = logging.getLogger(__name__)
+
+MANY = 50_000
+"""Items that are looked at to see whether a task looks at an option at all."""
 PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class TaskFault(UsageError):
+    """A task file does not do what it declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +77,19 @@ def chosen_split(task: Task, wanted: str | None) -> str | None:
     if wanted is None:
         return task.splits[0] if task.splits else None
     if not task.splits:
+        languages = f", or choose languages, as in --tasks {task.name}:{'+'.join(task.languages[:2])}"
         raise UsageError(
             f"task {task.name} has no splits to choose from, and cannot be asked for '{wanted}'",
-            f"leave --split out, or choose languages, as in --tasks {task.name}:de+fr",
+            "leave --split out" + (languages if task.languages else ""),
         )
     split = task.split_aliases.get(wanted, wanted)
     if split not in task.splits:
-        raise unknown_name(f"split of {task.name}", wanted, (*task.splits, *task.split_aliases))
+        raise unknown_name(
+            f"split of {task.name}",
+            wanted,
+            (*task.splits, *task.split_aliases),
+            f"`tvbench tasks show {task.name}` lists them",
+        )
     return split
 
 
@@ -113,7 +129,7 @@ def gated(task: Task, options: BuildOptions) -> Gated:
             f" and split {options.split or 'default'}",
             f"`tvbench tasks show {task.name}` lists what there is",
         )
-    _check_obeyed(task, ask)
+    _check_obeyed(task, options, ask)
     unique, repeated = unique_ids(items)
     empty = sorted(set(ask.languages) - {item.language for item in items}) if "languages" in ask.named else []
     said = [f"no items in {', '.join(empty)}"] if empty else []
@@ -371,34 +387,49 @@ def asked_words(task: Task, options: BuildOptions) -> dict[str, str]:
 # ── Whether the task has looked at what was asked ─────────────────────────────────────────────────
 
 
-def _check_obeyed(task: Task, ask: Ask) -> None:
-    """Raises UsageError for an option that was given and that the task's code never looked at: it has not obeyed it."""
-    read = set(ask.read)
-    split, protocol = ask.split, ask.protocol
-    if "split" not in read and "split" in ask.named and split != task.splits[0]:
-        raise _fault(
-            task,
-            f"it never looks at the split, and so cannot be asked for '{split}'",
-            f'open `ask.split` in the task file, or declare only splits=("{task.splits[0]}",)',
-        )
-    told_apart = protocol in (task.default_protocol, *task.second_bos, *task.primaries)
-    if "protocol" not in read and not told_apart:
-        raise _fault(
-            task,
-            f"it never looks at the protocol, and so cannot be asked by '{protocol}'",
-            "let `item` follow `ask.protocol`, or declare one protocol only",
-        )
-    for key, setting in task.settings.items():
-        name = f"settings.{key}"
-        if name in ask.named and name not in read and ask.settings[key] != setting.default:
-            raise UsageError(
-                f"--set {task.name}.{key}: changes nothing under protocol {protocol}, the task does not look at it",
-                "leave it out",
+def _check_obeyed(task: Task, options: BuildOptions, ask: Ask) -> None:
+    """Raises UsageError for an option that was given and that the task's code never looks at: it cannot have obeyed."""
+    if not (unread := _unread(task, ask, ask.read)):
+        return
+    # The rows that were asked may just not have needed it.
+    unread = unread & _unread(task, ask, _read_of_all(task, options))
+    for name in sorted(unread):
+        what, _, key = name.partition(".")
+        if what == "settings":
+            said = (
+                f"--set {task.name}.{key} changes nothing under protocol {options.protocol}: the task never looks at it"
             )
+            raise UsageError(said, "leave it out")
+        value = options.split if what == "split" else options.protocol
+        said = f"it never looks at the {what}, and so cannot be asked for '{value}'"
+        raise _fault(task, said, f"follow `ask.{what}` in the task file, or declare one {what} only")
 
 
-def _fault(task: Task, what: str, hint: str) -> UsageError:
-    return UsageError(f"task {task.name} cannot be asked as it is written: {what}", hint)
+def _unread(task: Task, ask: Ask, read: set[str]) -> set[str]:
+    """What was named, is not the default, and is not among what was `read`."""
+    read = set(read)
+    named = {f"settings.{key}" for key, setting in task.settings.items() if ask.settings[key] != setting.default}
+    if ask.split is not None and ask.split != task.splits[0]:
+        named.add("split")
+    named &= ask.named
+    if ask.protocol not in (task.default_protocol, *task.second_bos, *task.primaries):
+        named.add("protocol")
+    return named - read
+
+
+def _read_of_all(task: Task, options: BuildOptions) -> set[str]:
+    """What the task looks at when it is asked in all languages and without a limit."""
+    ask = ask_of(task, replace(options, limit=None, languages=()))
+    try:
+        for _ in islice(_asked_items(task, _open(task, ask).rows, ask), MANY):
+            continue
+    except UsageError:
+        log.debug("%s could not be built whole", task.name)
+    return set(ask.read)
+
+
+def _fault(task: Task, what: str, hint: str) -> TaskFault:
+    return TaskFault(f"task {task.name} cannot be asked as it is written: {what}", hint)
 
 
 def _named(error: BaseException) -> str:
