@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from repository import ROOT
@@ -19,6 +19,7 @@ TWICE = {"Ask": "what a task is told of what was asked (types), and what names a
 """Class names that stand for more than one thing; every further one is refused."""
 STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
 """Modules that may be called as one of the standard library."""
+MEDIAN, LONG, LONGEST = 6, 22, 45
 
 
 def modules() -> dict[str, Path]:
@@ -109,3 +110,24 @@ def test_file_names_of_tests_are_unique() -> None:
     own = {ROOT / "tests" / folder for folder in ("vllm", "comet", "legacy")}  # each run by itself, elsewhere
     names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.parent not in own]
     assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
+
+
+def lengths(source: str) -> Iterator[tuple[int, str]]:
+    """The lines of each function, from `def` to its last, docstring and all."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield (node.end_lineno or 0) - node.lineno + 1, node.name
+
+
+def test_functions_are_short() -> None:
+    """By the layout of `ruff format`: half of them at most 6 lines, one in twenty above 22, none above 45."""
+    found = [
+        (length, f"{name}.{function}")
+        for name, path in modules().items()
+        for length, function in lengths(path.read_text(encoding="utf-8"))
+    ]
+    assert not [one for one in found if one[0] > LONGEST]
+    by_length = sorted(found)
+    assert by_length[len(found) // 2][0] <= MEDIAN
+    long = [one for one in by_length if one[0] > LONG]
+    assert len(long) <= len(found) / 20, f"{len(long)} of {len(found)}, the shortest of them: {long[:20]}"

@@ -158,10 +158,9 @@ def _write(
     if target == "legacy":
         name_dtype_as_before(config)
     _complete(config, source)
-    copied_row = None
+    copied_row = int(config["image_token_index"]) if onevision else None
     if onevision:
         as_onevision(work, config)
-        copied_row = int(config["image_token_index"])
         corrections.append("onevision")
     if target == "legacy" and readable_by_4(work):
         corrections.append("legacy-classes")
@@ -169,10 +168,8 @@ def _write(
     _mark(config, corrections, target)
     write_json(work / "config.json", config)
     if found := misfit(work):
-        raise EngineError(
-            f"the tensors of {source} are not those of its configuration: {found}",
-            "compare config.json with the weights; the download may be incomplete",
-        )
+        said = f"the tensors of {source} are not those of its configuration: {found}"
+        raise EngineError(said, "compare config.json with the weights; the download may be incomplete")
     return str(config["model_type"]), tuple(sorted(corrections))
 
 

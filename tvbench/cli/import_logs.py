@@ -13,7 +13,8 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
     from tvbench.interop.runs import ImportedLogs
-    from tvbench.report.table import Table
+    from tvbench.report.table import Cell, Table
+    from tvbench.types import TaskResult
 
 SHOWN_TROUBLES = 20
 
@@ -67,10 +68,27 @@ def _remarks(imported: ImportedLogs, *, everything: bool) -> None:
         remark(f"wrote {run.folder}")
 
 
-def _table(imported: ImportedLogs) -> Table:
+def _row(model: str, result: TaskResult) -> tuple[Cell, ...]:
     from tvbench.analysis.entries import metric_of
     from tvbench.report.run_table import figure_cell
-    from tvbench.report.table import Cell, Column, Table
+    from tvbench.report.table import Cell
+
+    copied, expected = result.copied, result.counts.expected
+    lost = expected - result.counts.answered
+    primary = metric_of(result, result.primary)
+    return (
+        Cell(model),
+        Cell(result.task),
+        Cell("" if copied else str(expected), value=expected),
+        Cell("" if copied else str(lost), value=lost),
+        Cell("log only" if copied else primary.label, faint=copied),
+        figure_cell(primary, result.metrics.get(primary.id)),
+        Cell(_logged_text(primary.counterpart, result.logged)),
+    )
+
+
+def _table(imported: ImportedLogs) -> Table:
+    from tvbench.report.table import Column, Table
 
     columns = (
         Column("model", "model", "left"),
@@ -85,24 +103,7 @@ def _table(imported: ImportedLogs) -> Table:
     rules: list[int] = []
     for run in imported.runs:
         rules.append(len(rows))
-        for result in run.results:
-            counts = result.counts
-            copied = result.copied
-            primary = metric_of(result, result.primary)
-            rows.append(
-                (
-                    Cell(run.model),
-                    Cell(result.task),
-                    Cell("" if copied else str(counts.expected), value=counts.expected),
-                    Cell(
-                        "" if copied else str(counts.expected - counts.answered),
-                        value=counts.expected - counts.answered,
-                    ),
-                    Cell("log only" if copied else primary.label, faint=copied),
-                    figure_cell(primary, result.metrics.get(primary.id)),
-                    Cell(_logged_text(primary.counterpart, result.logged)),
-                )
-            )
+        rows += [_row(run.model, result) for result in run.results]
     return Table(columns, tuple(rows), labels=2, rules=tuple(rules[1:]))
 
 

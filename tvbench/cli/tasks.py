@@ -107,34 +107,15 @@ def _print_table(found: list[Record]) -> None:
     columns = tuple(
         Column(key, key, "left") for key in ("task", "group", "shows", "languages", "protocols", "metric", "title")
     )
-    rows = tuple(
-        tuple(
-            Cell(text)
-            for text in (
-                task["name"],
-                task["group"],
-                task["modality"],
-                _languages(task),
-                ", ".join(task["protocols"]),
-                task["primary"],
-                task["title"],
-            )
-        )
-        for task in found
-    )
-    show(
-        [
-            Table(
-                columns,
-                rows,
-                notes=(
-                    "`tvbench tasks show TASK` explains one; `tvbench run --model MODEL --tasks "
-                    "TASK:de+fr` asks two languages of it",
-                ),
-            )
-        ],
-        "table",
-    )
+    rows = tuple(tuple(map(Cell, _line(task))) for task in found)
+    explains = "`tvbench tasks show TASK` explains one"
+    asks = "`tvbench run --model MODEL --tasks TASK:de+fr` asks two languages of it"
+    show([Table(columns, rows, notes=(f"{explains}; {asks}",))], "table")
+
+
+def _line(task: Record) -> tuple[str, ...]:
+    protocols = ", ".join(task["protocols"])
+    return task["name"], task["group"], task["modality"], _languages(task), protocols, task["primary"], task["title"]
 
 
 def _languages(task: Record) -> str:

@@ -71,14 +71,16 @@ def see(folder: Path, card: ModelCard, *, dtype: str | None = None) -> PictureLo
     return sight
 
 
+OURS = "please report this checkpoint: tvbench may be wrong"
+
+
 def measure(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Measured:
     """Our transformers engine against plain transformers, and what it sees. Raises EngineError when our engine cannot
     load the model."""
     config = read_config(folder)
     engine = TransformersEngine(folder, card, dtype=dtype, batch_size=1)
     asked = prompts(config)
-    result = Measured(ours=scores(engine, asked))
-    result.sight = measure_sight(engine, tower_sides(config)[0])
+    result = Measured(ours=scores(engine, asked), sight=measure_sight(engine, tower_sides(config)[0]))
     given = [_tensors(engine, prepared) for prepared in asked]
     wanted = engine.prompter.continuation(ANSWER)
     model = engine.model if engine.folder == folder else None
@@ -90,7 +92,7 @@ def measure(folder: Path, card: ModelCard, *, dtype: str | None = None) -> Measu
         message = f"transformers alone cannot use the checkpoint: {str(error).splitlines()[0]}"
         result.findings.append(Finding("error", "plain-transformers", message, importing(folder)))
         return result
-    fix = importing(folder) if engine.folder != folder else "please report this checkpoint: tvbench may be wrong"
+    fix = importing(folder) if engine.folder != folder else OURS
     result.findings += _compared(result.ours, capped, TOLERANCE[engine.dtype], fix)
     result.remarks += _known(result.ours, raw, engine, model, asked, given, wanted)
     return result

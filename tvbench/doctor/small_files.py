@@ -121,9 +121,8 @@ def _template(folder: Path, tokenizer: Any, template: str) -> Iterator[Finding]:
     lists = rendered(tokenizer, template, as_parts=True)
     refused = {turns[0][0] for turns, text in zip(CONVERSATIONS, strings, strict=True) if text is None}
     if "user" in refused:
-        yield Finding(
-            "error", "template-refuses", "the chat template refuses a plain question", "correct chat_template.jinja"
-        )
+        said = "the chat template refuses a plain question"
+        yield Finding("error", "template-refuses", said, "correct chat_template.jinja")
         return
     if "system" in refused:
         yield Finding(
@@ -201,12 +200,8 @@ def _tiled(path: Path, grids: list[list[int]], tile: int) -> Iterator[Finding]:
         )
         return
     if any(side % tile for grid in grids for side in grid):
-        yield Finding(
-            "error",
-            "grids",
-            f"image_grid_pinpoints are not multiples of the tower's {tile} pixels",
-            f"write {pinpoints(6, tile)[:3]}, ... in {path.name} and config.json",
-        )
+        said = f"image_grid_pinpoints are not multiples of the tower's {tile} pixels"
+        yield Finding("error", "grids", said, f"write {pinpoints(6, tile)[:3]}, ... in {path.name} and config.json")
         return
     most = max(height * width for height, width in grids) // tile**2
     if sorted(grids) != sorted(pinpoints(most, tile)):

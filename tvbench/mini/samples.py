@@ -120,8 +120,7 @@ def _question(task: Task, maker: str, split: Split, seed: int, level: int, langu
     video = task == "mini-vimul"
     draw = _draw(task, maker, split, seed, level, language, number)
     puzzle: Puzzle = (films.MAKERS if video else puzzles.MAKERS)[maker](draw)
-    say = grammar(language)
-    name = f"{maker}-{number:04}"
+    say, name = grammar(language), f"{maker}-{number:04}"
     return Sample(
         id=f"{language}/{name}",
         task=task,

@@ -14,6 +14,8 @@ import torch
 from tvbench.errors import UsageError
 from tvbench.train import by_sample
 
+ABLE = "use eager or eager_by_sample (CPU), flex_attention, or flash_attention_2 for data without branches (GPU)"
+
 
 def attention_arguments(
     config: Any, segments: torch.Tensor, branches: torch.Tensor, positions: torch.Tensor, dtype: torch.dtype
@@ -35,10 +37,8 @@ def attention_arguments(
         return {"attention_mask": _masks(config, lambda window: _block_mask(*columns, window))}
     if implementation == "flash_attention_2" and not bool(branches.any()):
         return {"attention_mask": _masks(config, lambda window: None), **_lengths(segments, positions)}
-    raise UsageError(
-        f"attention '{implementation}' cannot train this: it ignores Gemma2's soft-cap, packed rows or branches",
-        "use eager or eager_by_sample (CPU), flex_attention, or flash_attention_2 for data without branches (GPU)",
-    )
+    said = f"attention '{implementation}' cannot train this: it ignores Gemma2's soft-cap, packed rows or branches"
+    raise UsageError(said, ABLE)
 
 
 def additive_mask(

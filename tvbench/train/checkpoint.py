@@ -72,6 +72,14 @@ def read_progress(path: Path) -> Progress:
         raise UsageError(f"{path} is not a whole checkpoint: {error}", "remove it; an older one is used") from error
 
 
+def _put(work: Path, target: Path, progress: Progress) -> None:
+    (work / PROGRESS).write_text(json.dumps(asdict(progress), indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    work.rename(target)
+    for old in checkpoints(target.parent)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def save(folder: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, world: World) -> Path:
     """Write a checkpoint, all processes together. Raises TvbenchError where there is no room; older ones stay."""
     target = folder / f"step-{progress.step:06}"
@@ -85,11 +93,7 @@ def save(folder: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer, pro
         with _quietly():
             dcp.save(_state(trainee, optimizer, world), storage_writer=writer, no_dist=world.size == 1)
         if world.first:
-            (work / PROGRESS).write_text(json.dumps(asdict(progress), indent=2) + "\n", encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
-            work.rename(target)
-            for old in checkpoints(folder)[:-KEPT]:
-                shutil.rmtree(old, ignore_errors=True)
+            _put(work, target, progress)
     except (OSError, RuntimeError, CheckpointException) as error:
         shutil.rmtree(work, ignore_errors=True)
         raise _not_saved(target, error) from error

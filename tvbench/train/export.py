@@ -74,6 +74,13 @@ def export_stage(
         return _export(named, expected, folder, source, scale, dtype, target, note or {})
 
 
+def _as_before(work: Path) -> None:
+    readable_by_4(work)
+    config = read_config(work)
+    name_dtype_as_before(config)
+    write_json(work / "config.json", config)
+
+
 def _export(
     named: Iterable[tuple[str, torch.Tensor]],
     expected: Sequence[torch.Tensor],
@@ -92,10 +99,7 @@ def _export(
         write_tensors(named, work)
         verify(expected, work, tolerance=TOLERANCE[dtype])
         if target == "legacy":
-            readable_by_4(work)
-            config = read_config(work)
-            name_dtype_as_before(config)
-            write_json(work / "config.json", config)
+            _as_before(work)
         _put_in_place(work, folder)
     return folder
 

@@ -32,10 +32,8 @@ def safe_path(
         try:
             path = Path(os.path.normpath(root / place / relative))
             if not path.is_relative_to(root) or not is_inside(root, path):
-                raise MediaError(
-                    f"{name}: {relative[:SHOWN]} lies outside the data folder {folder}, or is a link that "
-                    "leads out of it; name the folder that it leads to as the data's own"
-                )
+                said = f"{name}: {relative[:SHOWN]} lies outside the data folder {folder}, or is a link that leads out"
+                raise MediaError(f"{said} of it; name the folder that it leads to as the data's own")
             if path.is_file():
                 return path
             if not path.is_dir() and path.exists():

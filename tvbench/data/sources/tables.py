@@ -57,9 +57,8 @@ def parquet_rows(path: Path, folder: Path) -> Iterator[dict[str, Any]]:
         if not plain:
             rows = [{} for _ in range(file.metadata.row_group(group).num_rows)]
         for index, row in enumerate(rows):
-            blobs = {
-                name: Blob(f"{path.name}#{number}.{name}", cells.loader(group, name, index, number)) for name in media
-            }
+            names = {name: f"{path.name}#{number}.{name}" for name in media}
+            blobs = {name: Blob(at, cells.loader(group, name, index, number)) for name, at in names.items()}
             yield {name: blobs[name] if name in blobs else row[name] for name in schema.names}
             number += 1
 

@@ -62,19 +62,22 @@ class WorkerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
 
+    def _begun(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.env,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+
     def __enter__(self) -> WorkerProcess:
         try:
-            process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self.env,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
+            process = self._begun()
         except OSError as error:
             raise WorkerError(f"{self.name} cannot be started: {self.command[0]}: {error.strerror}") from error
         self._process = process

@@ -194,19 +194,13 @@ def _talk(worker: WorkerProcess, work: _Work, sinks: _Sinks) -> None:
     while (message := worker.receive())["tvbench"] != "done":
         match message["tvbench"]:
             case "fatal":
-                raise EngineError(
-                    f"the COMET checkpoint cannot be loaded: {message.get('error')}",
-                    "is it whole, and its encoder in the cache or the hub to be reached?",
-                )
+                said = f"the COMET checkpoint cannot be loaded: {message.get('error')}"
+                raise EngineError(said, "is it whole, and its encoder in the cache or the hub to be reached?")
             case "ready":
                 sinks.record.write_model(_with_versions(sinks.model, message))
-                worker.send(
-                    {
-                        "tvbench": "score",
-                        "segments": [segment.message(key) for key, segment in work.segments.items()],
-                        "done": [key for key in work.segments if key not in work.missing],
-                    }
-                )
+                segments = [segment.message(key) for key, segment in work.segments.items()]
+                done = [key for key in work.segments if key not in work.missing]
+                worker.send({"tvbench": "score", "segments": segments, "done": done})
             case "note":
                 sinks.watch.note(str(message.get("text")))
             case "result" | "error":

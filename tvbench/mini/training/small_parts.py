@@ -25,6 +25,20 @@ from tvbench.train.stages import ModelPlan
 Named = Iterator[tuple[str, torch.Tensor]]
 
 
+GEMMA2 = {
+    "hidden_size": "hidden",
+    "intermediate_size": "intermediate",
+    "num_hidden_layers": "layers",
+    "num_attention_heads": "heads",
+    "num_key_value_heads": "kv_heads",
+    "head_dim": "head_dim",
+    "query_pre_attn_scalar": "head_dim",
+    "sliding_window": "sliding_window",
+    "max_position_embeddings": "context",
+}
+"""What a configuration of Gemma2 calls the sizes of a recipe."""
+
+
 def text_part(plan: ModelPlan, folder: Path, seed: int) -> tuple[dict[str, Any], Named]:
     """Configuration and tensors of a random Gemma2; its tokenizer is written into `folder`."""
     sizes = {**DEFAULTS, **plan.sizes}
@@ -37,15 +51,7 @@ def text_part(plan: ModelPlan, folder: Path, seed: int) -> tuple[dict[str, Any],
         "architectures": ["Gemma2ForCausalLM"],
         "model_type": "gemma2",
         "vocab_size": vocabulary,
-        "hidden_size": int(sizes["hidden"]),
-        "intermediate_size": int(sizes["intermediate"]),
-        "num_hidden_layers": int(sizes["layers"]),
-        "num_attention_heads": int(sizes["heads"]),
-        "num_key_value_heads": int(sizes["kv_heads"]),
-        "head_dim": int(sizes["head_dim"]),
-        "query_pre_attn_scalar": int(sizes["head_dim"]),
-        "sliding_window": int(sizes["sliding_window"]),
-        "max_position_embeddings": int(sizes["context"]),
+        **{name: int(sizes[size]) for name, size in GEMMA2.items()},
         "attn_logit_softcapping": 50.0,
         "final_logit_softcapping": 30.0,
         "hidden_activation": "gelu_pytorch_tanh",
@@ -132,11 +138,8 @@ def _vision_tensors(config: Mapping[str, Any], seed: int) -> Named:
     yield f"{base}.embeddings.position_embedding.weight", _drawn(rng, patches, hidden, spread=0.3)
     for layer in range(config["num_hidden_layers"]):
         prefix = f"{base}.encoder.layers.{layer}"
-        for name, out, fan_in in (
-            *((f"self_attn.{name}", hidden, hidden) for name in ("q_proj", "k_proj", "v_proj", "out_proj")),
-            ("mlp.fc1", inner, hidden),
-            ("mlp.fc2", hidden, inner),
-        ):
+        square = [(f"self_attn.{name}", hidden, hidden) for name in ("q_proj", "k_proj", "v_proj", "out_proj")]
+        for name, out, fan_in in (*square, ("mlp.fc1", inner, hidden), ("mlp.fc2", hidden, inner)):
             yield f"{prefix}.{name}.weight", _drawn(rng, out, fan_in)
             yield f"{prefix}.{name}.bias", torch.zeros(out)
         for norm in ("layer_norm1", "layer_norm2"):
