@@ -137,18 +137,12 @@ def score_run(
             f"{run.name} has no answered translations: COMET scores nothing else",
             "`tvbench tasks` names the translation tasks",
         )
-    segments = {
-        translation.segment.key(model.identity, precision): translation.segment
-        for translation in asked
-        if translation.segment is not None
-    }
+    found_segments = [translation.segment for translation in asked if translation.segment is not None]
+    segments = {segment.key(model.identity, precision): segment for segment in found_segments}
     record = CometRecord(run, model.metric)
     with RunWriter(record.folder):
-        results = record.results()
-        missing = {
-            key: segment for key, segment in segments.items() if key not in results or results[key].score is None
-        }
-        work = _Work(segments, missing)
+        scored = {key for key, result in record.results().items() if result.score is not None}
+        work = _Work(segments, {key: segment for key, segment in segments.items() if key not in scored})
         watch.begin(len(segments), len(segments) - len(work.missing))
         if work.missing:
             command += [str(found.path), "--precision", precision, "--batch-size", str(batch_size)]
