@@ -26,10 +26,10 @@ from tvbench.analysis.by_language import (
     share_pictures,
 )
 from tvbench.analysis.categories import CATEGORIES, kind_of, kinds_of_category
+from tvbench.analysis.groups import WAYS
 from tvbench.cli import leaderboard
 from tvbench.cli.main import main
 from tvbench.data.alm_rows import CULTURAL
-from tvbench.report.group_table import WAYS
 from tvbench.types import Counts, Figure, Slice, TaskResult
 
 Said = pytest.CaptureFixture[str]

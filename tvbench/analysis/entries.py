@@ -16,7 +16,7 @@ from tvbench.runs.signature import comparable, current, is_current
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric, metric_id
-from tvbench.types import Figure, TaskResult
+from tvbench.types import RANDOM_WEIGHTS, Figure, TaskResult
 
 ALL, MULTI = "all", "multi"
 """The mean over all languages, and over all but English. Any other part is a language code or a paper's own group."""
@@ -45,6 +45,11 @@ class Shown:
     value: Figure
     group: str
     logged: bool = False
+
+
+def untrained(revision: str) -> bool:
+    """Whether a model's revision says that nobody trained it."""
+    return revision.startswith(RANDOM_WEIGHTS)
 
 
 def load_entries(results: Path) -> tuple[list[RunEntry], list[str]]:

@@ -38,6 +38,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _checked(name: str, args: argparse.Namespace) -> Iterator[Checked]:
     """What is found about each task called `name`. A file that cannot be used is a finding as well."""
+    from pathlib import Path
+
     from tvbench.analysis.conformance import Checked, CheckFinding, Circumstances, check
     from tvbench.registry import catalog
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.analysis.entries import RunEntry, family, load_entries, metric_meant
+from tvbench.analysis.groups import group_grids, group_sheets
+from tvbench.analysis.leaderboard import View, leaderboard, order_of_runs
 from tvbench.analysis.published import PublishedFigure, published_figures
 from tvbench.analysis.tidy import FigureRow, figure_rows
 from tvbench.errors import unknown_name
-from tvbench.report.group_table import group_records, group_sheets, group_table
-from tvbench.report.leaderboard import View, leaderboard, order_of_runs
-from tvbench.report.records import leaderboard_records
+from tvbench.report.painting import painted
+from tvbench.report.records import group_records, leaderboard_records
 from tvbench.report.table import Table, show
 from tvbench.report.tidy import TidyTable
 
@@ -48,13 +49,13 @@ class Board:
 
     def tables(self, *, languages: bool = False, sort: str | None = None) -> list[Table]:
         """Models by tasks, or a table a task by language; none where there is nothing to show. Raises UsageError."""
-        return leaderboard(self.entries, self.figures, View(self.tasks, self.metric, sort, languages))
+        return painted(leaderboard(self.entries, self.figures, View(self.tasks, self.metric, sort, languages)))
 
     def grouped(self, by: str, *, sort: str | None = None) -> tuple[list[Table], Any]:
         """A table a task by groups of languages or categories, and the same as plain records. Raises UsageError."""
         metric = None if self.metric is None else metric_meant(self.entries, self.metric)
         sheets = group_sheets(self.entries, self.figures, by, tasks=self.tasks, metric=metric, sort=sort)
-        return [group_table(sheet) for sheet in sheets], group_records(sheets)
+        return painted(group_grids(sheets)), group_records(sheets)
 
     def records(self) -> list[dict[str, Any]]:
         """Everything that is known of every result, and every printed figure, as plain JSON."""

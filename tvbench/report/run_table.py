@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tvbench.analysis.entries import untrained
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import metric
-from tvbench.types import NEEDS_JUDGE, RANDOM_WEIGHTS, Counts, Figure, TaskResult
+from tvbench.types import NEEDS_JUDGE, Counts, Figure, TaskResult
 
 COLUMNS = (
     Column("task", "task", "left"),
@@ -32,11 +33,6 @@ def run_table(results: Sequence[TaskResult], revision: str = "") -> Table:
     if untrained(revision):
         notes.append("the model has random weights: its scores are at chance or below and mean nothing")
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), rules=tuple(rules[1:]))
-
-
-def untrained(revision: str) -> bool:
-    """Whether a model's revision says that nobody trained it."""
-    return revision.startswith(RANDOM_WEIGHTS)
 
 
 def _task_rows(result: TaskResult) -> list[tuple[Cell, ...]]:

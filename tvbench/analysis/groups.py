@@ -6,9 +6,8 @@ says that a group's languages are not the same for every model. Knows results an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tvbench.analysis.by_language import (
     GROUPINGS,
@@ -21,14 +20,12 @@ from tvbench.analysis.by_language import (
     share_pictures,
 )
 from tvbench.analysis.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
-from tvbench.analysis.entries import RunEntry, family, metric_of
+from tvbench.analysis.entries import RunEntry, family, metric_of, untrained
+from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import own_rows, published_rows
 from tvbench.errors import unknown_name
 from tvbench.languages import is_language, language
-from tvbench.report.matrix import difference
-from tvbench.report.run_table import untrained
-from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.signature import comparable
 from tvbench.scoring.metric import POINTS, Metric, Named
 from tvbench.scoring.metrics import family_label, of_family
@@ -37,13 +34,12 @@ from tvbench.types import Figure
 ENGLISH_GAP, CATEGORY_KIND = "english", "category-kind"
 WAYS = (*GROUPINGS, ENGLISH_GAP, CATEGORY_KIND)
 ALL = "all"
-PARTIAL = "†"
 MOST_COLUMNS = 8
 SHOWN_MEMBERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Standing:
     """One model's groups of one task. `shown` is the metric as its figures are shown; `whole` is the mean over all
     languages, None where there is none. `entry` is None for a published line; `shared`: languages share pictures."""
 
@@ -65,7 +61,7 @@ class Sheet:
     title: str
     by: str
     columns: Mapping[str, frozenset[str]]
-    lines: tuple[Line, ...]
+    lines: tuple[Standing, ...]
 
 
 def group_sheets(
@@ -96,8 +92,8 @@ def group_sheets(
     return [_sorted(sheet, sort) for sheet in sheets]
 
 
-def _own_lines(entries: Sequence[RunEntry], by: str, metric: str | None) -> list[Line]:
-    lines: list[Line] = []
+def _own_lines(entries: Sequence[RunEntry], by: str, metric: str | None) -> list[Standing]:
+    lines: list[Standing] = []
     for row in own_rows(entries):
         (entry,) = row.entries.values()
         name = metric or entry.result.primary
@@ -107,15 +103,17 @@ def _own_lines(entries: Sequence[RunEntry], by: str, metric: str | None) -> list
         if groups:
             shown = metric_of(entry.result, name)
             named = {group.name: group for group in groups}
-            lines.append(Line(row.model, row.source, name, shown, named, entry.result.metrics.get(name), entry, shared))
+            lines.append(
+                Standing(row.model, row.source, name, shown, named, entry.result.metrics.get(name), entry, shared)
+            )
     return lines
 
 
-def _published_lines(figures: Sequence[PublishedFigure], by: str, metric: str | None) -> list[Line]:
+def _published_lines(figures: Sequence[PublishedFigure], by: str, metric: str | None) -> list[Standing]:
     """Rows of papers that have two languages or more; the figures have neither standard error nor number of items."""
     if by == CATEGORY_KIND:
         return []
-    lines: list[Line] = []
+    lines: list[Standing] = []
     for row in published_rows(figures, apart=True):
         for kind in dict.fromkeys(place.kind for place in row.figures):
             if metric is not None and kind != family(metric):
@@ -125,7 +123,7 @@ def _published_lines(figures: Sequence[PublishedFigure], by: str, metric: str | 
             if groups and len(printed) > 1:
                 named = {group.name: group for group in groups}
                 shown = Named(id=kind, unit=POINTS, better=of_family(kind).better)
-                lines.append(Line(row.model, row.source, kind, shown, named, mean_of(list(printed.values()))))
+                lines.append(Standing(row.model, row.source, kind, shown, named, mean_of(list(printed.values()))))
     return lines
 
 
@@ -133,7 +131,7 @@ def _groups(figures: Mapping[str, Figure], by: str, shared: bool) -> tuple[Group
     return english_gaps(figures) if by == ENGLISH_GAP else grouped(figures, by, shared=shared)
 
 
-def _sheet(task: str, by: str, lines: Sequence[Line]) -> Sheet:
+def _sheet(task: str, by: str, lines: Sequence[Standing]) -> Sheet:
     members: dict[str, frozenset[str]] = {}
     for line in lines:
         for name, group in line.groups.items():
@@ -153,7 +151,7 @@ def _sheet(task: str, by: str, lines: Sequence[Line]) -> Sheet:
 def _sorted(sheet: Sheet, sort: str | None) -> Sheet:
     """Ours first, then published; by the mean over all, best first, unless `sort` says otherwise."""
 
-    def order(line: Line) -> tuple[bool, bool, float, str]:
+    def order(line: Standing) -> tuple[bool, bool, float, str]:
         group = line.groups.get(sort) if sort is not None else None
         metric = group.metric if group is not None else line.whole if sort in (None, ALL) else None
         value = 0.0 if metric is None else line.shown.order(line.shown.shown(metric.value))
@@ -162,33 +160,29 @@ def _sorted(sheet: Sheet, sort: str | None) -> Sheet:
     return replace(sheet, lines=tuple(sorted(sheet.lines, key=order)))
 
 
-# ── As a table ────────────────────────────────────────────────────────────────────────────────────
+# ── As a grid ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def group_table(sheet: Sheet) -> Table:
-    """Models down; groups down instead where they are many, and more than the models."""
+def group_grids(sheets: Iterable[Sheet]) -> list[Grid]:
+    """Models against groups; groups down where they are many, and more than the models."""
+    return [_grid(sheet) for sheet in sheets]
+
+
+def _grid(sheet: Sheet) -> Grid:
     names = [ALL, *sheet.columns]
-    cells = {name: [_cell(sheet, name, line) for line in sheet.lines] for name in names}
-    if len(names) > max(len(sheet.lines), MOST_COLUMNS):
-        heads = [Column(f"{line.model} ({line.source})", f"{line.model}\n{line.source}") for line in sheet.lines]
-        columns = (Column("group", "", "left"), Column("size", "size"), *heads)
-        rows = tuple((Cell(_title(sheet, name), value=name), _size(sheet, name), *cells[name]) for name in names)
-        return Table(columns, rows, sheet.title, _notes(sheet), rules=(1,))
-    columns = (
-        Column("model", "model", "left"),
-        Column("source", "source", "left"),
-        *(Column(name, f"{_title(sheet, name)}\n{_size(sheet, name).text}") for name in names),
+    return Grid(
+        sheet.title,
+        tuple(
+            Heading(name, _title(sheet, name), _title(sheet, name), name, _size(sheet, name), name == ALL)
+            for name in names
+        ),
+        tuple(Line(standing.model, standing.source, standing.entry is None) for standing in sheet.lines),
+        tuple(tuple(_field(sheet, name, standing) for name in names) for standing in sheet.lines),
+        tuple(_remarks(sheet)),
+        down=len(names) > max(len(sheet.lines), MOST_COLUMNS),
+        parts=("group", ""),
+        sized=True,
     )
-    rows = tuple(
-        (
-            Cell(line.model, bold=line.entry is not None),
-            Cell(line.source, faint=True),
-            *(cells[name][number] for name in names),
-        )
-        for number, line in enumerate(sheet.lines)
-    )
-    own = sum(line.entry is not None for line in sheet.lines)
-    return Table(columns, rows, sheet.title, _notes(sheet), labels=2, rules=(own,) if own else ())
 
 
 def _title(sheet: Sheet, name: str) -> str:
@@ -197,86 +191,58 @@ def _title(sheet: Sheet, name: str) -> str:
     return f"{name} {language(name).name}" if sheet.by == ENGLISH_GAP and is_language(name) else name
 
 
-def _size(sheet: Sheet, name: str) -> Cell:
+def _size(sheet: Sheet, name: str) -> int | None:
     """How many languages or categories a group has; nothing where it is one by nature."""
     if name == ALL or not sheet.columns[name] or sheet.by == ENGLISH_GAP:
-        return Cell("", value="")
-    return Cell(str(len(sheet.columns[name])), value=len(sheet.columns[name]))
+        return None
+    return len(sheet.columns[name])
 
 
-def _cell(sheet: Sheet, name: str, line: Line) -> Cell:
-    group = None if name == ALL else line.groups.get(name)
-    metric = line.whole if name == ALL else None if group is None else group.metric
-    if metric is None:
-        return Cell("–", value="", faint=True, empty=True)
-    mark = PARTIAL if group is not None and set(group.members) != sheet.columns[name] else ""
-    text = line.shown.text(metric.value, sign=group is not None and group.gap)
-    wide = "" if metric.stderr is None else f"{text} ±{line.shown.text(metric.stderr)}{mark}"
-    return Cell(text + mark, wide, line.shown.shown(metric.value))
+def _field(sheet: Sheet, name: str, standing: Standing) -> Field:
+    group = None if name == ALL else standing.groups.get(name)
+    figure = standing.whole if name == ALL else None if group is None else group.metric
+    if figure is None:
+        return Field()
+    marks: tuple[Mark, ...] = ("partial",) if group is not None and set(group.members) != sheet.columns[name] else ()
+    text = standing.shown.text(figure.value, sign=group is not None and group.gap)
+    error = "" if figure.stderr is None else standing.shown.text(figure.stderr)
+    return Field(text, standing.shown.shown(figure.value), error, marks)
 
 
-def _notes(sheet: Sheet) -> tuple[str, ...]:
-    notes = [f"{name}: {_listed(members)}" for name, members in sheet.columns.items() if len(members) > 1]
-    if any(set(group.members) != sheet.columns[name] for line in sheet.lines for name, group in line.groups.items()):
-        notes.append(
-            f"{PARTIAL} not over all that the group has here: the model was not asked, or not scored, in every one"
+def _remarks(sheet: Sheet) -> Iterator[Remark]:
+    for name, members in sheet.columns.items():
+        if len(members) > 1:
+            yield Remark(f"{name}: {_listed(members)}")
+    if any(set(group.members) != sheet.columns[name] for one in sheet.lines for name, group in one.groups.items()):
+        yield Remark(
+            "not over all that the group has here: the model was not asked, or not scored, in every one", "partial"
         )
-    if sheet.by in GROUPINGS and any(line.shared for line in sheet.lines):
-        notes.append("±: an upper bound for groups, since the languages share pictures")
-    notes += [f"{line.shown.label}: lower is better" for line in sheet.lines if line.shown.better == "lower"]
-    entries = [line.entry for line in sheet.lines if line.entry is not None]
-    notes += [
-        f"{entry.model}: {entry.result.counts.answered} of {entry.result.counts.expected} answered, "
-        f"{entry.result.counts.scored} scored"
-        for entry in entries
-        if not (entry.result.counts.complete or entry.result.copied)
-    ]
-    notes += [
-        f"{entry.model} has random weights: its scores are at chance or below"
-        for entry in entries
-        if untrained(entry.revision)
-    ]
-    groups = [f"{comparable(line.entry.result.signature)}|metric:{line.metric}" for line in sheet.lines if line.entry]
-    notes += [
-        f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}"
-        for entry, group in zip(entries, groups, strict=True)
-        if group != groups[0]
-    ]
-    if len(entries) < len(sheet.lines):
-        notes.append("published: means, taken here, of figures by language as printed; not recomputed")
-    return tuple(dict.fromkeys(notes))
+    if sheet.by in GROUPINGS and any(standing.shared for standing in sheet.lines):
+        yield Remark("±: an upper bound for groups, since the languages share pictures")
+    for standing in sheet.lines:
+        if standing.shown.better == "lower":
+            yield Remark(f"{standing.shown.label}: lower is better")
+    yield from _about_runs([(standing, standing.entry) for standing in sheet.lines if standing.entry is not None])
+    if any(standing.entry is None for standing in sheet.lines):
+        yield Remark("published: means, taken here, of figures by language as printed; not recomputed")
+
+
+def _about_runs(ours: Sequence[tuple[Standing, RunEntry]]) -> Iterator[Remark]:
+    for _, entry in ours:
+        counts = entry.result.counts
+        if not (counts.complete or entry.result.copied):
+            said = f"{counts.answered} of {counts.expected} answered, {counts.scored} scored"
+            yield Remark(f"{entry.model}: {said}")
+    for _, entry in ours:
+        if untrained(entry.revision):
+            yield Remark(f"{entry.model} has random weights: its scores are at chance or below")
+    groups = [f"{comparable(entry.result.signature)}|metric:{standing.metric}" for standing, entry in ours]
+    for (_, entry), group in zip(ours, groups, strict=True):
+        if group != groups[0]:
+            yield Remark(f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}")
 
 
 def _listed(members: frozenset[str]) -> str:
     names = sorted(members)
     more = f" and {len(names) - SHOWN_MEMBERS} more" if len(names) > SHOWN_MEMBERS else ""
     return ", ".join(names[:SHOWN_MEMBERS]) + more
-
-
-# ── As records ────────────────────────────────────────────────────────────────────────────────────
-
-
-def group_records(sheets: Iterable[Sheet]) -> list[dict[str, Any]]:
-    """One record a model and group. Values of ours are in their own unit, published ones in percent as printed."""
-    return [
-        {
-            "source": "published" if line.entry is None else "run",
-            "model": line.model,
-            "run": None if line.entry is None else line.entry.run,
-            "reference": line.source if line.entry is None else None,
-            "task": sheet.task,
-            "protocol": None if line.entry is None else line.entry.result.protocol,
-            "metric": line.metric,
-            "by": sheet.by,
-            "group": group.name,
-            "members": list(group.members),
-            "value": group.metric.value,
-            "stderr": group.metric.stderr,
-            "n": None if line.entry is None else group.metric.n,
-            "unit": "percent, as printed" if line.entry is None else "its own",
-            "signature": None if line.entry is None else line.entry.result.signature,
-        }
-        for sheet in sheets
-        for line in sheet.lines
-        for group in line.groups.values()
-    ]

@@ -1,6 +1,6 @@
 """The leaderboard: models x tasks, or models x languages for each task, with the published rows beside ours.
 
-Decides columns and order; analysis/rows.py fills the cells and matrix.py marks and draws them.
+Decides columns and order; rows.py finds the figures and matrix.py marks them. Knows no layout.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, logged_families, metric_meant
+from tvbench.analysis.grid import Grid
+from tvbench.analysis.matrix import Matrix
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
-from tvbench.report.matrix import Matrix
-from tvbench.report.table import Table
 
 GROUPS = frozenset({ALL, MULTI, "core", "added", "unseen"})
 """Parts that are no single language."""
@@ -29,13 +29,13 @@ class View:
     languages: bool = False
 
 
-def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
-    """The tables of `view`. Raises UsageError for an unknown metric or sort column."""
+def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Grid]:
+    """The grids of `view`. Raises UsageError for an unknown metric or sort column."""
     view = replace(view, metric=_known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
     if view.languages:
-        return _language_tables(entries, figures, view)
+        return _language_grids(entries, figures, view)
     figures = _headline(figures)
     places = _main_places(entries, figures, view.metric)
     rows = own_rows(entries) + published_rows(figures)
@@ -43,7 +43,7 @@ def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure],
         return []
     by, ascending = _sort_key([(places, rows)], view.sort)
     rows = _sorted(rows, by or places[0].key, places, view.metric, ascending=ascending)
-    return [Matrix(places, rows, view.metric).table()]
+    return [Matrix(places, rows, view.metric).by_task()]
 
 
 def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[str]:
@@ -86,16 +86,16 @@ def _language_sheets(
     return sheets
 
 
-def _language_tables(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Table]:
-    """One table a task and kind of metric: languages down where they are more than the models, else across."""
+def _language_grids(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Grid]:
+    """One a task and kind of metric: languages down where they are more than the models, else across."""
     sheets = _language_sheets(entries, figures, view)
     by, ascending = _sort_key(sheets, view.sort)
-    tables: list[Table] = []
+    grids: list[Grid] = []
     for places, rows in sheets:
         chosen = by if any(by in place.names for place in places) else places[0].key
         rows = _sorted(rows, chosen or "", places, view.metric, ascending=ascending)
-        tables.append(Matrix(places, rows, view.metric).by_language())
-    return tables
+        grids.append(Matrix(places, rows, view.metric).by_language())
+    return grids
 
 
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,195 @@
+"""The fields of a leaderboard: what is best, what lacks answers, what was measured otherwise.
+
+Best are figures among those of equal signature only, ours and published ones apart. Where a column holds several
+signatures, each but the most common has a number, and a remark says what differs. Knows rows and places; no layout.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tvbench.analysis.entries import ALL, MULTI, Shown, untrained
+from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
+from tvbench.analysis.rows import ModelRow, Place, shown_in, value_of
+from tvbench.scoring.metric import Metric
+from tvbench.scoring.metrics import family_label
+from tvbench.types import Counts
+
+PUBLISHED_GROUP = "published"
+PRINTED = (
+    "T = its table; not recomputed; data, prompts and scorer are the authors' own, so do not rank our figures against "
+    "them"
+)
+
+
+class Matrix:
+    """Rows x places, marked. Ours stand first, published rows after them."""
+
+    def __init__(self, places: Sequence[Place], rows: Sequence[ModelRow], metric: str | None) -> None:
+        self.places = tuple(places)
+        self.rows = tuple(rows)
+        self.metric = metric
+        self._said: dict[Remark, None] = {}
+        self._numbers: dict[str, int] = {}
+        columns = [self._column(place) for place in self.places]
+        self._fields = tuple(tuple(column[number] for column in columns) for number in range(len(self.rows)))
+
+    def by_task(self) -> Grid:
+        """Models against tasks; above each the metric that its fields hold."""
+        titles = [f"{place.key}\n{self._metric_label(place)}" for place in self.places]
+        return self._grid("", titles, down=False)
+
+    def by_language(self) -> Grid:
+        """One task: languages down where they are more than the models, else across."""
+        place = self.places[0]
+        title = f"{place.task} by language: {self._metric_label(place)}"
+        down = len(self.places) > len(self.rows)
+        return self._grid(title, [place.part for place in self.places], down=down)
+
+    def _grid(self, title: str, titles: Sequence[str], *, down: bool) -> Grid:
+        headings = tuple(
+            Heading(self._key(place), above, _part_name(place.part), place.part, whole=place.part in (ALL, MULTI))
+            for place, above in zip(self.places, titles, strict=True)
+        )
+        lines = tuple(Line(row.model, row.source, row.published) for row in self.rows)
+        return Grid(title, headings, lines, self._fields, tuple(self._remarks()), down)
+
+    def _column(self, place: Place) -> list[Field]:
+        """The fields of one place, top to bottom."""
+        figures = [shown_in(row, place, self.metric) for row in self.rows]
+        common = _most_common(figures)
+        best = self._best(place, figures)
+        fields: list[Field] = []
+        for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
+            value = value_of(row, place, self.metric)
+            marks: tuple[Mark, ...] = ("best",) if number in best else ()
+            if value is None:
+                asked = not row.published and place.task in row.entries
+                fields.append(Field("none" if asked else "–"))
+            elif shown is None:
+                fields.append(Field(f"{value:.1f}", value, marks=marks))
+            else:
+                fields.append(self._own(row, place, shown, value, marks, common))
+        return fields
+
+    def _own(
+        self, row: ModelRow, place: Place, shown: Shown, value: float, marks: tuple[Mark, ...], common: str | None
+    ) -> Field:
+        more, number = self._marks(row, place, shown, common)
+        error = "" if shown.value.stderr is None else shown.metric.text(shown.value.stderr)
+        return Field(shown.metric.text(shown.value.value), value, error, (*marks, *more), number)
+
+    def _best(self, place: Place, figures: Sequence[Shown | None]) -> set[int]:
+        """Row numbers that hold the best of their group; groups of one have no best."""
+        groups: dict[str, list[tuple[float, int]]] = {}
+        metrics: dict[str, Metric] = {}
+        for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
+            value = value_of(row, place, self.metric)
+            if value is None or (shown is not None and not _may_be_best(row, place, shown)):
+                continue
+            groups.setdefault(PUBLISHED_GROUP if shown is None else shown.group, []).append((value, number))
+            metrics[PUBLISHED_GROUP if shown is None else shown.group] = place.metric if shown is None else shown.metric
+        best: set[int] = set()
+        for name, some in groups.items():
+            if len(some) > 1:
+                top = metrics[name].best(value for value, _ in some)
+                best |= {number for value, number in some if value == top}
+        return best
+
+    def _marks(self, row: ModelRow, place: Place, shown: Shown, common: str | None) -> tuple[tuple[Mark, ...], int]:
+        """The marks of a figure of ours, and the number of what differs."""
+        counts = row.entries[place.task].result.counts
+        if untrained(row.entries[place.task].revision):
+            self._say(Remark(f"{row.model} has random weights: its scores are at chance or below"))
+        if shown.logged:
+            self._say(Remark("copied from the log of another harness, not computed here", "logged"))
+            return ("logged",), 0
+        marks: tuple[Mark, ...] = () if counts.complete else ("incomplete",)
+        if not counts.complete:
+            self._say(Remark(f"{row.model}, {place.task}: {_counts_text(counts)}", "incomplete"))
+        if common is None or shown.group == common:
+            return marks, 0
+        text = f"{place.task}: {difference(shown.group, common)}"
+        return marks, self._numbers.setdefault(text, len(self._numbers) + 1)
+
+    def _say(self, remark: Remark) -> None:
+        self._said[remark] = None
+
+    def _key(self, place: Place) -> str:
+        twins = [other for other in self.places if other.key == place.key]
+        return place.key if len(twins) == 1 else place.long_key
+
+    def _metric_label(self, place: Place) -> str:
+        """The one metric that our figures hold here, else the name of its family."""
+        held = {
+            shown.metric.id: shown.metric
+            for row in self.rows
+            if (shown := shown_in(row, place, self.metric)) and not shown.logged
+        }
+        return held.popitem()[1].label if len(held) == 1 else family_label(place.kind)
+
+    def _held(self) -> dict[str, Metric]:
+        """The metrics of all our fields, by id."""
+        return {
+            shown.metric.id: shown.metric
+            for place in self.places
+            for row in self.rows
+            if (shown := shown_in(row, place, self.metric)) is not None
+        }
+
+    def _remarks(self) -> list[Remark]:
+        said = [Remark(text, number=number) for text, number in self._numbers.items()]
+        said += list(self._said)
+        if any("best" in field.marks for fields in self._fields for field in fields):
+            said.append(Remark("best of ours with equal signatures, and best of the published rows", "best"))
+        said += [
+            Remark(f"{shown.label}: lower is better") for shown in self._held().values() if shown.better == "lower"
+        ]
+        return said + self._about_papers()
+
+    def _about_papers(self) -> list[Remark]:
+        figures = [(place, figure) for row in self.rows for place, figure in row.figures.items()]
+        sources = {f"{figure.table.source}, {figure.unit}" for _, figure in figures if figure.table.source}
+        said = [Remark(f"published: as printed ({'; '.join(sorted(sources))}), {PRINTED}")] if sources else []
+        means = sorted({place.key for place, figure in figures if figure.computed and place in self.places})
+        if means:
+            said.append(Remark(f"published {', '.join(means)}: mean over the printed languages, taken here"))
+        return said
+
+
+def _most_common(figures: Sequence[Shown | None]) -> str | None:
+    """The group that most fields of a column share; the first of equals."""
+    groups = Counter(shown.group for shown in figures if shown is not None and not shown.logged)
+    return groups.most_common(1)[0][0] if groups else None
+
+
+def _may_be_best(row: ModelRow, place: Place, shown: Shown) -> bool:
+    """Not what was copied, what lacks answers, or what describes the data instead of the model."""
+    counts = row.entries[place.task].result.counts
+    return not shown.logged and counts.all_answered and not shown.metric.baseline
+
+
+def _counts_text(counts: Counts) -> str:
+    parts = [f"{counts.answered} of {counts.expected} answered"]
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    if counts.unscored:
+        parts.append(f"{counts.unscored} unscored")
+    if counts.damaged:
+        parts.append(f"{counts.damaged} lines damaged")
+    return ", ".join(parts)
+
+
+def _part_name(part: str) -> str:
+    from tvbench.errors import UsageError
+    from tvbench.languages import language
+
+    if part == ALL:
+        return "all (mean)"
+    if part == MULTI:
+        return "multi (without en)"
+    try:
+        return f"{part} {language(part).name}"
+    except UsageError:
+        return part
