@@ -13,7 +13,7 @@ from run_folders import write_manifest
 from tvbench.analysis.assess import assess, scored_tasks
 from tvbench.errors import UsageError
 from tvbench.runs.answered import answered
-from tvbench.runs.manifest import Ask, JudgeEntry, Manifest, Session, TaskEntry
+from tvbench.runs.manifest import JudgeEntry, Manifest, RunAsk, Session, TaskEntry
 from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
 from tvbench.runs.store import DamagedError, RunFolder, RunWriter
 from tvbench.types import EngineInfo, Item, ModelCard, Response, Short
@@ -39,7 +39,7 @@ WHOLE = Manifest(
     "2026-01-01",
     "2026-01-02",
     ("tvbench", "run"),
-    Ask({"model": ["hub:m", "m", "1"], "engine": {"name": "e"}, "tasks": [{"task": "t"}], "sampling": {}}),
+    RunAsk({"model": ["hub:m", "m", "1"], "engine": {"name": "e"}, "tasks": [{"task": "t"}], "sampling": {}}),
     ModelCard("m", "hub", "o/m", "1", languages=("de",), chat={"x": 1}, engine={"vllm": {"a": 1}}),
     EngineInfo("e", "1", {"dtype": "x"}),
     {"name": "pyav"},
@@ -95,9 +95,13 @@ def test_what_earlier_versions_did_not_write_has_a_default() -> None:
 
 def test_who_is_asked_does_not_depend_on_the_name_that_a_person_gave() -> None:
     ask = {"model": ["hub:m", "m", "1"], "engine": {"name": "e"}, "tasks": [{"task": "t", "settings": {"n": 1}}]}
-    assert Ask(ask).who == Ask(ask | {"model": ["hub:m", "mine", "1"], "tasks": []}).who
-    assert Ask(ask).who != Ask(ask | {"engine": {"name": "f"}}).who != Ask(ask | {"model": ["hub:m", "m", "2"]}).who
-    assert Ask(ask).without_model == Ask(ask | {"model": ["hub:n", "n", "2"]}).without_model
+    assert RunAsk(ask).who == RunAsk(ask | {"model": ["hub:m", "mine", "1"], "tasks": []}).who
+    assert (
+        RunAsk(ask).who
+        != RunAsk(ask | {"engine": {"name": "f"}}).who
+        != RunAsk(ask | {"model": ["hub:m", "m", "2"]}).who
+    )
+    assert RunAsk(ask).without_model == RunAsk(ask | {"model": ["hub:n", "n", "2"]}).without_model
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from tvbench.errors import UsageError
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.keys import media_of
-from tvbench.runs.manifest import Ask
+from tvbench.runs.manifest import RunAsk
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
 from tvbench.runs.reuse import reusable
 from tvbench.runs.store import RunFolder, find_runs
@@ -165,7 +165,7 @@ def _seconds(plan: Plan, results: Path, requests: int, tokens: float) -> tuple[f
 
 def _earlier_rate(plan: Plan, results: Path) -> tuple[float, str] | None:
     """Requests a second of the newest earlier run of this model and engine that noted its speed."""
-    wanted = Ask(plan.ask)
+    wanted = RunAsk(plan.ask)
     found: tuple[str, float, str] | None = None
     for run in find_runs(results):
         try:

@@ -55,7 +55,7 @@ class AskedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class RunAsk:
     """Everything that makes one run differ from another. Runs are named after a hash over `data`, so it stays plain,
     and is written as it is; here is what is read out of it."""
 
@@ -146,7 +146,7 @@ class Manifest:
     created: str = ""
     updated: str = ""
     command: tuple[str, ...] = ()
-    ask: Ask = Ask()
+    ask: RunAsk = RunAsk()
     model: ModelCard = NOBODY
     engine: EngineInfo = NO_ENGINE
     decoder: Mapping[str, Any] = field(default_factory=dict)

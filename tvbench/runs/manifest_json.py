@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from tvbench.runs.manifest import NO_ENGINE, NOBODY, Ask, JudgeEntry, Manifest, Session, TaskEntry
+from tvbench.runs.manifest import NO_ENGINE, NOBODY, JudgeEntry, Manifest, RunAsk, Session, TaskEntry
 from tvbench.runs.manifests import shape_problem
 from tvbench.types import EngineInfo, ModelCard
 
@@ -31,7 +31,7 @@ def manifest_from_json(data: Mapping[str, Any]) -> Manifest:
         **values
         | {
             "command": tuple(map(str, values.get("command", ()))),
-            "ask": Ask(values.get("ask", {})),
+            "ask": RunAsk(values.get("ask", {})),
             "model": card_from_json(values["model"]) if values.get("model") else NOBODY,
             "engine": engine_from_json(values.get("engine")) or NO_ENGINE,
             "judging": _judging_from_json(values["judging"]) if "judging" in values else None,

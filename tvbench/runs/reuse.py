@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError
-from tvbench.runs.manifest import Ask, Manifest
+from tvbench.runs.manifest import Manifest, RunAsk
 from tvbench.runs.store import MANIFEST, RunFolder
 from tvbench.types import EngineInfo, Response
 
@@ -42,7 +42,7 @@ def reusable(folder: Path, ask: Mapping[str, Any], wanted: Collection[str]) -> R
     runs: Counter[str] = Counter()
     engines: list[EngineInfo] = []
     damaged: list[str] = []
-    who = Ask(ask).who
+    who = RunAsk(ask).who
     fitting = [(manifest, run) for manifest, run in _neighbours(folder, damaged) if who and manifest.ask.who == who]
     for manifest, run in sorted(fitting, key=lambda pair: pair[0].updated, reverse=True):
         if len(found) == len(wanted):

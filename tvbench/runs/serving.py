@@ -17,7 +17,7 @@ from tvbench.engines.open import ask_server
 from tvbench.engines.openai.identity import differences
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.registry.addresses import shown_address
-from tvbench.runs.manifest import Ask
+from tvbench.runs.manifest import RunAsk
 from tvbench.runs.store import RunFolder
 from tvbench.types import ModelCard
 
@@ -74,7 +74,7 @@ def identified(card: ModelCard, stores: Iterable[Path] = ()) -> Identified:
 def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Path]) -> None:
     """Raises UsageError where the same was asked of this name and address and not finished, and what the server told
     then is not what it tells now: going on would be another model's run, and the person may not know it."""
-    card, wanted = who.card, Ask(ask).without_model
+    card, wanted = who.card, RunAsk(ask).without_model
     for path in stores:
         try:
             run = RunFolder(path)

@@ -20,7 +20,7 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.runs.lines import in_words
-from tvbench.runs.manifest import NO_ENGINE, Ask, Manifest, Session, now, plain
+from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.plan import Plan, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
@@ -168,7 +168,7 @@ class RunSession:
                 run=self.folder.name,
                 source="tvbench",
                 command=self.options.command,
-                ask=Ask(self.plan.ask),
+                ask=RunAsk(self.plan.ask),
                 model=self.plan.card,
                 engine=self._info,
                 decoder=self._decoder.info,
