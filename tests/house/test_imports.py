@@ -251,7 +251,7 @@ MAY_IMPORT = {
     "sacrebleu": "scoring",
     "av": "data.media mini",
     "PIL": "data.media doctor.numerics doctor.pictures engines mini runs.preparing train",
-    "numpy": "checkpoints data.media doctor.numerics engines graders.comet.worker mini report.estimate runs.preparing"
+    "numpy": "checkpoints data.media doctor.numerics engines graders.comet.worker mini runs.estimate runs.preparing"
     " scoring train",
     "rich": "cli report",
     "pandas": "report.tidy",

@@ -133,8 +133,9 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
 
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
+    from tvbench.analysis.judges import qualities
     from tvbench.graders.judge.record import find_judges
-    from tvbench.report.judges import as_json, between_table, qualities, quality_table
+    from tvbench.report.judges import as_json, between_table, quality_table
     from tvbench.report.table import show
     from tvbench.runs.answered import answered
 

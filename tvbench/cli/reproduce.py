@@ -37,7 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.entries import load_entries
     from tvbench.analysis.published import published_figures
-    from tvbench.report.reproduction import records, reproduce, reproduction_table
+    from tvbench.analysis.reproduction import reproduce
+    from tvbench.report.reproduction import records, reproduction_table
     from tvbench.report.table import show
 
     entries, warnings = load_entries(args.results)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from tvbench.graders.judge.calibration import Agreement, Corrected, agree, check, corrected
+from tvbench.analysis.judges import ALL, Quality
+from tvbench.graders.judge.calibration import Agreement, agree
 from tvbench.graders.judge.record import Judge, JudgeVerdict
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import percent
 
-ALL = "all"
 QUALITY = (
     Column("task", "task", "left"),
     Column("language", "language", "left"),
@@ -35,47 +35,6 @@ BETWEEN = (
     Column("bias", "first minus second"),
     Column("direction", "the first is", "left"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """One judge on one task and language (`all` for all of them)."""
-
-    task: str
-    language: str
-    judged: int
-    unscored: int
-    average: float | None
-    corrected: Corrected | None
-    check: Agreement | None
-
-
-def qualities(by_task: Mapping[str, Sequence[JudgeVerdict]]) -> list[Quality]:
-    """All languages of each task together, then one by one."""
-    found: list[Quality] = []
-    for task, verdicts in by_task.items():
-        codes = sorted({one.case.item.language for one in verdicts})
-        found.append(_quality(task, ALL, verdicts))
-        if len(codes) > 1:
-            found.extend(
-                _quality(task, code, [one for one in verdicts if one.case.item.language == code]) for code in codes
-            )
-    return found
-
-
-def _quality(task: str, language: str, verdicts: Sequence[JudgeVerdict]) -> Quality:
-    opened = [one for one in verdicts if one.case.truth is None]
-    exact = [one for one in verdicts if one.case.truth is not None]
-    scores = [one.reading.score for one in opened if one.reading.score is not None]
-    return Quality(
-        task,
-        language,
-        len(scores),
-        sum(one.reading.score is None for one in verdicts),
-        sum(scores) / len(scores) if scores else None,
-        corrected(opened, exact),
-        check(exact),
-    )
 
 
 def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
