@@ -125,12 +125,8 @@ def _template(folder: Path, tokenizer: Any, template: str) -> Iterator[Finding]:
         yield Finding("error", "template-refuses", said, "correct chat_template.jinja")
         return
     if "system" in refused:
-        yield Finding(
-            "warning",
-            "template-refuses",
-            "the chat template refuses a system turn",
-            "set `chat: {system_role: user}` in the model card",
-        )
+        said = "the chat template refuses a system turn"
+        yield Finding("warning", "template-refuses", said, "set `chat: {system_role: user}` in the model card")
     if strings != lists:
         yield Finding(
             "warning",

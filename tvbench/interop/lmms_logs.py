@@ -230,10 +230,7 @@ def _task_logs(path: Path, data: Mapping[str, Any], troubles: list[LogTrouble]) 
         if isinstance(members.get(name), list) and members[name]:
             continue  # a group's own line: the mean of its members, or blank
         samples = _samples_file(path, stamp, name)
-        rows: list[LogRow] = []
-        bad: list[tuple[int, str]] = []
-        if samples is not None:
-            rows, bad = _read_samples(samples, troubles)
+        rows, bad = ([], []) if samples is None else _read_samples(samples, troubles)
         expected = _mapping(_mapping(data.get("n-samples")).get(name)).get("effective")
         yield TaskLog(
             name=name,

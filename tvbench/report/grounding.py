@@ -21,6 +21,12 @@ def grounding_tables(found: Sequence[TaskGrounding], trained: Collection[str]) -
     return [_table(task, trained) for task in found if task.rows]
 
 
+MEANING = (
+    "seeing / blind: with and without the picture; chance: an option, or a sense, at random; intervals over pictures "
+    "and clips"
+)
+
+
 def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
     languages = sorted(
         {language for row in task.rows for language in row.languages},
@@ -35,10 +41,7 @@ def _table(task: TaskGrounding, trained: Collection[str]) -> Table:
         *(Column(code, code + LEFT_OUT * is_left_out(code, trained)) for code in languages),
         Column("n", "items"),
     )
-    notes = [
-        "seeing / blind: with and without the picture; chance: an option, or a sense, at random; "
-        "intervals over pictures and clips"
-    ]
+    notes = [MEANING]
     left = [code for code in languages if is_left_out(code, trained)]
     if left:
         notes.append(f"marked {LEFT_OUT}: languages that the model's card does not list: {', '.join(left)}")

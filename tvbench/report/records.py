@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tvbench.analysis.by_language import Group
 from tvbench.analysis.entries import RunEntry
-from tvbench.analysis.groups import Sheet
+from tvbench.analysis.groups import Sheet, Standing
 from tvbench.analysis.published import PublishedFigure
 from tvbench.runs import codec
 
@@ -58,25 +59,24 @@ def _published(figure: PublishedFigure) -> dict[str, Any]:
 
 def group_records(sheets: Iterable[Sheet]) -> list[dict[str, Any]]:
     """One record a model and group. Values of ours are in their own unit, published ones in percent as printed."""
-    return [
-        {
-            "source": "published" if line.entry is None else "run",
-            "model": line.model,
-            "run": None if line.entry is None else line.entry.run,
-            "reference": line.source if line.entry is None else None,
-            "task": sheet.task,
-            "protocol": None if line.entry is None else line.entry.result.protocol,
-            "metric": line.metric,
-            "by": sheet.by,
-            "group": group.name,
-            "members": list(group.members),
-            "value": group.metric.value,
-            "stderr": group.metric.stderr,
-            "n": None if line.entry is None else group.metric.n,
-            "unit": "percent, as printed" if line.entry is None else "its own",
-            "signature": None if line.entry is None else line.entry.result.signature,
-        }
-        for sheet in sheets
-        for line in sheet.lines
-        for group in line.groups.values()
-    ]
+    return [_of_group(sheet, line, group) for sheet in sheets for line in sheet.lines for group in line.groups.values()]
+
+
+def _of_group(sheet: Sheet, line: Standing, group: Group) -> dict[str, Any]:
+    return {
+        "source": "published" if line.entry is None else "run",
+        "model": line.model,
+        "run": None if line.entry is None else line.entry.run,
+        "reference": line.source if line.entry is None else None,
+        "task": sheet.task,
+        "protocol": None if line.entry is None else line.entry.result.protocol,
+        "metric": line.metric,
+        "by": sheet.by,
+        "group": group.name,
+        "members": list(group.members),
+        "value": group.metric.value,
+        "stderr": group.metric.stderr,
+        "n": None if line.entry is None else group.metric.n,
+        "unit": "percent, as printed" if line.entry is None else "its own",
+        "signature": None if line.entry is None else line.entry.result.signature,
+    }

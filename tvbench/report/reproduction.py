@@ -76,25 +76,26 @@ def _number(value: float | None, form: str, *, bold: bool = False) -> Cell:
 
 def records(cells: Sequence[Reproduced]) -> list[dict[str, object]]:
     """The cells for scripts."""
-    return [
-        {
-            "table": cell.figure.table.number,
-            "row": cell.figure.model,
-            "task": cell.figure.task,
-            "part": cell.figure.part,
-            "metric": cell.figure.metric,
-            "published": cell.figure.value,
-            "ours": cell.ours,
-            "our_metric": cell.metric,
-            "logged": cell.logged,
-            "difference": cell.difference,
-            "interval": None if cell.low is None else [cell.low, cell.high],
-            "others": dict(cell.others),
-            "verdict": cell.verdict,
-            "comparable": cell.ours is not None and not cell.against,
-            "against": list(cell.against),
-            "remarks": list(cell.remarks),
-            "run": cell.run,
-        }
-        for cell in cells
-    ]
+    return [_record(cell) for cell in cells]
+
+
+def _record(cell: Reproduced) -> dict[str, object]:
+    return {
+        "table": cell.figure.table.number,
+        "row": cell.figure.model,
+        "task": cell.figure.task,
+        "part": cell.figure.part,
+        "metric": cell.figure.metric,
+        "published": cell.figure.value,
+        "ours": cell.ours,
+        "our_metric": cell.metric,
+        "logged": cell.logged,
+        "difference": cell.difference,
+        "interval": None if cell.low is None else [cell.low, cell.high],
+        "others": dict(cell.others),
+        "verdict": cell.verdict,
+        "comparable": cell.ours is not None and not cell.against,
+        "against": list(cell.against),
+        "remarks": list(cell.remarks),
+        "run": cell.run,
+    }

@@ -209,11 +209,9 @@ class _StageRun:
         trainee, optimizer = self._placed(model)
         make_feed, steps, samples = self._feed()
         loop = self._loop(model, trainee, optimizer, make_feed, steps)
-        counts = [
-            sum(parameter.numel() for parameter in trainee.parameters() if parameter.requires_grad or not kept)
-            for kept in (True, False)
-        ]
-        self.on_event(Begun(stage, loop.progress.step, steps, samples, *counts))
+        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in trainee.parameters()]
+        learned, whole = sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
+        self.on_event(Begun(stage, loop.progress.step, steps, samples, learned, whole))
         with self._record(loop.progress.step) as loop.record:
             done = loop.progress.step >= steps or loop.run()
         picture = None

@@ -109,10 +109,8 @@ class Rubric:
 def rubric_from(data: object, where: str) -> Rubric:
     """A rubric of parsed YAML or JSON. Raises UsageError that names `where` and what is wrong."""
     if not isinstance(data, Mapping):
-        raise UsageError(
-            f"{where} is not a rubric: it must hold name, version, scale, reply, judges and prompts",
-            f"see the files in {FOLDER.name}/ of tvbench/judging, or docs/judges.md",
-        )
+        said = f"{where} is not a rubric: it must hold name, version, scale, reply, judges and prompts"
+        raise UsageError(said, f"see the files in {FOLDER.name}/ of tvbench/graders/judge, or docs/judges.md")
     problem = next(_problems(data), None)
     if problem is not None:
         raise UsageError(f"{where}: {problem}", "docs/judges.md describes the file")
