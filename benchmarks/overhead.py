@@ -30,7 +30,7 @@ from typing import Any
 
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
-from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import Engine, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
 from tvbench.registry.catalog import parse_selection, resolve_model, task
@@ -52,37 +52,6 @@ class Silent:
 
     def answered(self, response: Response) -> None:
         """See Watch."""
-
-
-class Loaded:
-    """An engine that stays open from one round to the next."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    @property
-    def info(self) -> EngineInfo:
-        """See Engine."""
-        return self.engine.info
-
-    def serve(self, feed: Feed) -> Iterator[Response]:
-        """See Engine."""
-        return self.engine.serve(feed)
-
-    def close(self) -> None:
-        """The next round needs it."""
-
-
-class Session(RunSession):
-    """A run's session whose engine is open already."""
-
-    def __init__(self, folder: Path, plan: Plan, name: str, engine: Engine) -> None:
-        super().__init__(folder, plan, name, SessionOptions(EngineOptions()))
-        self.loaded = Loaded(engine)
-
-    def _open(self) -> Engine:
-        self._opened = time.monotonic()
-        return self.loaded
 
 
 def main() -> int:
@@ -141,8 +110,8 @@ def through_tvbench(engine: Engine, plan: Plan, name: str) -> Answers:
     """A whole run into an empty folder: requests written, media decoded ahead, answers stored one by one."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / plan.run_name
-        with Session(folder, plan, name, engine) as session:
-            session.answer(Silent())
+        with RunSession(folder, plan, name, SessionOptions(EngineOptions())) as session:
+            session.answer(Silent(), engine)
         return {key: response.text for key, response in RunFolder(folder).responses().items()}
 
 
@@ -172,9 +141,9 @@ def where_it_goes(engine: Engine, card: ModelCard, args: argparse.Namespace) -> 
     started = time.perf_counter()
     with (
         clock("answers stored", RunWriter, "append"),
-        clock("requests and manifest written", Session, "_write_plan"),
+        clock("requests and manifest written", RunSession, "_write_plan"),
         clock("waiting for decoded media", DecodeAhead, "take"),
-        clock("decoding (in threads beside)", Session, "_prepare"),
+        clock("decoding (in threads beside)", RunSession, "_prepare"),
     ):
         plan = planned(card, args.tasks)
         spent["planning: tasks built, media hashed"] = time.perf_counter() - started

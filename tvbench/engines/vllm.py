@@ -85,6 +85,13 @@ class VllmEngine:
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve. A step of the engine comes between any two look-ups for new work."""
+        try:
+            yield from self._answers(feed)
+        except GeneratorExit:
+            self._drop_all()
+            raise
+
+    def _answers(self, feed: Feed) -> Iterator[Response]:
         postponed: list[Prepared] = []
         while True:
             room = self.window - len(self._flights) - len(postponed)
@@ -102,6 +109,13 @@ class VllmEngine:
                     yield refused
             if self._flights:
                 yield from self._step()
+
+    def _drop_all(self) -> None:
+        """Whoever iterated has given up: what vLLM still has is no answer to the next feed."""
+        numbers = list(self._flights)
+        self._flights.clear()
+        if numbers and self._engine is not None:
+            self._engine.abort_request(numbers)
 
     def close(self) -> None:
         """Stop the engine and give its memory back."""

@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -86,9 +86,10 @@ class RunSession:
         self._decoder.close()
         self._writer.__exit__(kind, error, at)
 
-    def answer(self, watch: Watch) -> Outcome:
-        """Ask what is missing. See runner.Asking for what it raises; and UsageError where another model seems to
-        answer than before."""
+    def answer(self, watch: Watch, engine: Engine | None = None) -> Outcome:
+        """Ask what is missing, by an `engine` that is lent and stays open, or by one that is opened for it where
+        something is. See runner.Asking for what it raises; and UsageError where another model seems to answer than
+        before."""
         self._kept = self._writer.start()
         for text in in_words(fault for fault in self._writer.damaged if fault.lost):
             self.say(f"{text}: asked again")
@@ -100,8 +101,9 @@ class RunSession:
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
             if asking.requests:
-                with closing(self._open()) as engine:
-                    asking.serve(engine, self._prepare)
+                with nullcontext(engine) if engine is not None else closing(self._open()) as answering:
+                    self._begin(answering)
+                    asking.serve(answering, self._prepare)
             else:
                 self._take_over()
         finally:
@@ -181,19 +183,17 @@ class RunSession:
         )
 
     def _open(self) -> Engine:
-        engine = open_engine(self.engine, self.plan.card, options=self.options.engine)
+        return open_engine(self.engine, self.plan.card, options=self.options.engine)
+
+    def _begin(self, engine: Engine) -> None:
+        """The engine is open: see that it is the one of before, and write down who answers from now on."""
         self._sight = getattr(engine, "sight", ALL_OF_IT)
-        try:
-            asked_again = self._ask_again(engine)
-        except BaseException:
-            engine.close()
-            raise
+        asked_again = self._ask_again(engine)
         self._info = engine.info
         self._note(arguments=dict(self.options.engine.arguments), **asked_again)
         self._take_over()
         self._write_manifest()
         self._opened = time.monotonic()
-        return engine
 
     def _ask_again(self, engine: Engine) -> dict[str, Any]:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
