@@ -11,13 +11,14 @@ from judged import open_run
 from small_plans import item, task_of
 
 from tvbench.engines.open import EngineOptions
-from tvbench.engines.protocol import EngineInfo, Feed
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError
 from tvbench.graders.judge.rubric import choose_rubric
 from tvbench.graders.judge.session import JudgeOptions, Judging
 from tvbench.graders.judge.spend import Prices
 from tvbench.runs import session as sessions
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
+from tvbench.runs.runner import Outcome
 from tvbench.runs.session import RunSession, SessionOptions
 from tvbench.runs.store import RunFolder
 from tvbench.types import BuildOptions, ModelCard, Response
@@ -63,11 +64,11 @@ def plan_of(count: int) -> Plan:
     return Plan(CARD, (task,), make_ask(CARD, [task], Overrides(), {"name": "counting"}))
 
 
-def sit(results: Path, engine: Counting, count: int, *, lent: bool = False) -> sessions.Outcome:
+def sit(results: Path, engine: Counting, count: int, *, lent: bool = False) -> Outcome:
     plan = plan_of(count)
     options = SessionOptions(EngineOptions({"threads": 2}))
     with RunSession(results / plan.run_name, plan, "counting", options) as session:
-        session._prepare = lambda request: sessions.Prepared(request)  # type: ignore[method-assign]
+        session._prepare = lambda request: Prepared(request)  # type: ignore[method-assign]
         return session.answer(Nobody(), engine if lent else None)
 
 

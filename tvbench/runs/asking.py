@@ -8,14 +8,14 @@ person should know to `say`. Knows the catalog, plans and sessions; prints nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tvbench.errors import UsageError, unknown_name
+from tvbench.errors import TvbenchError, UsageError, unknown_name
 from tvbench.runs.gate import ask_of
-from tvbench.runs.plan import Plan, engine_ask, make_ask, plan_task
+from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
 from tvbench.runs.store import RunFolder, check_results, find_runs
 from tvbench.types import BuildOptions, ModelCard, Task
@@ -73,7 +73,7 @@ def prepare(
     from tvbench.runs.serving import identified, named
 
     check_results(results)
-    check_asked(tasks, options)
+    asked = asked_tasks(tasks, options, say)
     card = named(model if isinstance(model, ModelCard) else resolve_model(model), options.label, options.revision)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
@@ -83,7 +83,7 @@ def prepare(
 
         card = with_image_scale(card, options.image_scale)
     who = identified(card, (run.path for run in find_runs(results)))
-    plan = make_plan(who.card, chosen.name, tasks, options, say)
+    plan = make_plan(who.card, chosen.name, asked, options, here_first=dry)
     for planned in plan.tasks:
         for warning in planned.warnings:
             say(f"warning: {planned.task.name}: {warning}")
@@ -94,23 +94,21 @@ def prepare(
     return Ready(plan, chosen, who, results, options, command)
 
 
-def check_asked(tasks: Tasks, options: Options) -> None:
-    """Tasks, splits, languages, protocol and settings, before a model is looked for. Raises UsageError."""
-    asked_tasks(tasks, options, lambda line: None)
-
-
 def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, BuildOptions]]:
-    """Every selected task, and what is asked of it; reads no data. Raises UsageError for what it does not declare."""
+    """What is asked of which tasks, held against what they declare; no data are read and no model is looked for.
+
+    Raises UsageError for unknown tasks, languages, splits, protocols and settings.
+    """
     selection = selected(tasks)
     settings = settings_of(options.settings, [task.name for task, _ in selection])
     languages = _languages(options.languages, [task for task, _ in selection])
-    asked: list[tuple[Task, BuildOptions]] = []
+    found: list[tuple[Task, BuildOptions]] = []
     for task, own in selection:
         wanted = own or tuple(code for code in languages if not task.languages or code in task.languages)
         if languages and not wanted:
             say(f"warning: {task.name} has none of {', '.join(languages)}: left out")
             continue
-        built = BuildOptions(
+        asked = BuildOptions(
             protocol=options.protocol or task.default_protocol,
             languages=wanted,
             limit=options.limit,
@@ -121,9 +119,9 @@ def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, Bu
             offline=options.offline,
             settings=settings[task.name],
         )
-        ask_of(task, built)
-        asked.append((task, built))
-    return asked
+        ask_of(task, asked)
+        found.append((task, asked))
+    return found
 
 
 def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:
@@ -153,12 +151,25 @@ def _of_the_model(card: ModelCard, options: Options) -> dict[str, Any]:
     }
 
 
-def make_plan(card: ModelCard, engine: str, tasks: Tasks, options: Options, say: Say) -> Plan:
-    """Build every selected task. Raises UsageError for unknown tasks, languages, protocols or unusable data."""
-    planned = [
-        plan_task(task, asked, card, options.sampling, options.bos) for task, asked in asked_tasks(tasks, options, say)
-    ]
+def make_plan(
+    card: ModelCard,
+    engine: str,
+    asked: Sequence[tuple[Task, BuildOptions]],
+    options: Options,
+    *,
+    here_first: bool = False,
+) -> Plan:
+    """Build every task. `here_first`: the hub is asked only for data that are not here. Raises UsageError for unusable
+    data."""
+    planned = [_planned(task, how, card, options, here_first=here_first) for task, how in asked]
     return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, engine_ask(card, engine)))
+
+
+def _planned(task: Task, asked: BuildOptions, card: ModelCard, options: Options, *, here_first: bool) -> PlannedTask:
+    if here_first and not asked.offline:
+        with suppress(TvbenchError):  # not here, or not whole; whatever else is wrong is said again below
+            return plan_task(task, replace(asked, offline=True), card, options.sampling, options.bos)
+    return plan_task(task, asked, card, options.sampling, options.bos)
 
 
 def answer(
