@@ -82,10 +82,26 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Exam(Choice):
+    """A Choice with letters whose replies M3Exam's parser reads too (scoring/m3exam.py). `raw` are the options as the
+    data have them, which that parser reads. Where it finds no letter it draws one of the first `coins` letters (0: one
+    of the options); `drawn` is the letter that a published log drew for its reply."""
+
+    raw: tuple[str, ...] = ()
+    coins: int = 0
+    drawn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Short:
     """A short free answer that is right when it equals one of `answers` after normalisation."""
 
     answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Voted(Short):
+    """A short free answer held against one answer of each annotator: as right as many of them agree (TextVQA)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,7 @@ class Contrast:
     correct: bool
 
 
-Target: TypeAlias = Choice | Short | Translation | Open | OcrText | Contains | Contrast
+Target: TypeAlias = Choice | Exam | Short | Voted | Translation | Open | OcrText | Contains | Contrast
 
 
 # ── Items, requests, responses ────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 from task_data import DATA, choice, items, prompt, write_jsonl
 
-from tasks import alm, cc_ocr, multi30k, ocrbench
+from tasks import alm, cc_ocr, m3exam, multi30k, ocrbench
+from tvbench.data.interleaved import PLACE
 from tvbench.scoring import score_item, summarise
-from tvbench.types import Response
+from tvbench.scoring.m3exam import read_letter
+from tvbench.types import Exam, Response
 
 needs_logs = pytest.mark.skipif(not (DATA / "gold.json").exists(), reason="the published logs are not here")
 
@@ -30,7 +33,11 @@ LOGGED = {
 
 
 def logged(module: ModuleType, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted((DATA / "tvision_results" / LOGGED[module][0]).glob(f"*{model}*/*_samples_*.jsonl")):
+    return logged_in(LOGGED[module][0], model)
+
+
+def logged_in(folder: str, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted((DATA / "tvision_results" / folder).glob(f"*{model}*/*_samples_*.jsonl")):
         for line in path.read_text(encoding="utf-8").split("\n"):
             if line:
                 yield path.stem.split("_samples_")[1], json.loads(line)
@@ -61,6 +68,25 @@ def test_paper_protocol_builds_every_logged_prompt_and_target(module: ModuleType
         assert built[name].target == item.target
         assert built[name].problem is None
     assert {name: item.cluster for name, item in built.items()} == {n: item.cluster for n, item in from_logs.items()}
+
+
+@needs_logs
+@pytest.mark.parametrize("model", ["towerp_2b_instruct", "towerp_9b_base"])
+def test_exams_are_asked_as_they_were_logged(model: str, tmp_path: Path) -> None:
+    """All 2,753 prompts, letter for letter, a picture being `<image>` in the log."""
+    rows = [row for name, row in logged_in("m3exam", model)]
+    for language in sorted({row["doc"]["language"] for row in rows}):
+        write_jsonl(tmp_path / f"{language}.jsonl", [row["doc"] for row in rows if row["doc"]["language"] == language])
+    built = {item.id: item for item in items(m3exam, tmp_path, "paper", with_media=False)}
+    assert len(built) == len(rows) == 2753
+    for row in rows:
+        item = m3exam.from_log(f"m3exam_{row['doc']['language']}", row, {})
+        assert m3exam.prompt_of(row["doc"], item.language, "paper").replace(PLACE, "<image>") == row["input"]
+        assert isinstance(item.target, Exam)
+        assert built[item.id].target == replace(item.target, drawn="") and built[item.id].cluster == item.cluster
+        assert item.target.target == row["m3exam"]["standardized_answer"]
+        letter = read_letter(row["filtered_resps"][0], item.target.raw)
+        assert letter in (None, row["m3exam"]["answer_text"])
 
 
 @needs_logs

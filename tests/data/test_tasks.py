@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from task_data import items, png, prompt, write_jsonl, write_parquet
 
-from tasks import alm, cc_ocr, multi30k, ocrbench, vimul
+from tasks import alm, cc_ocr, m3exam, multi30k, ocrbench, textvqa, vimul
 from tvbench.errors import UsageError
 from tvbench.runs.keys import media_of
 from tvbench.scoring import score_item
@@ -80,7 +80,7 @@ def test_cc_ocr(tmp_path: Path) -> None:
 
 
 def test_missing_data_folder_is_a_usage_error(tmp_path: Path) -> None:
-    for module in (alm, multi30k, ocrbench, cc_ocr, vimul):
+    for module in (alm, multi30k, ocrbench, cc_ocr, vimul, textvqa, m3exam):
         with pytest.raises(UsageError, match="does not exist"):
             items(module, tmp_path / "nowhere")
 
@@ -88,13 +88,15 @@ def test_missing_data_folder_is_a_usage_error(tmp_path: Path) -> None:
 def test_log_names_belong_to_one_task_each() -> None:
     from fnmatch import fnmatchcase
 
-    modules = (alm, multi30k, ocrbench, cc_ocr)
-    for name in ("alm-bench-de", "multi30k-cs", "ocrbench", "cc-ocr-multi-lan-ko"):
+    modules = (alm, multi30k, ocrbench, cc_ocr, textvqa, m3exam)
+    for name in ("alm-bench-de", "multi30k-cs", "ocrbench", "cc-ocr-multi-lan-ko", "textvqa_val", "m3exam_thai"):
         owners = [m.TASK.name for m in modules if any(fnmatchcase(name, one) for one in m.TASK.log_names)]
         assert len(owners) == 1
 
 
-@pytest.mark.parametrize("module", [alm, multi30k, vimul, ocrbench, cc_ocr], ids=lambda module: module.TASK.name)
+@pytest.mark.parametrize(
+    "module", [alm, multi30k, vimul, ocrbench, cc_ocr, textvqa, m3exam], ids=lambda module: module.TASK.name
+)
 def test_declarations_hold_together(module: ModuleType) -> None:
     from tvbench.languages import code_of
     from tvbench.scoring.metrics import BUILTIN

@@ -318,6 +318,14 @@ def test_string_and_parts_give_the_same_bytes(folder: Path) -> None:
     assert texts[0].startswith(opening)
 
 
+@pytest.mark.parametrize("content", ["string", "parts"])
+def test_a_picture_inside_a_text_has_one_line_end_behind_it(folder: Path, content: str) -> None:
+    prompter = Prompter(folder, card_for(folder, chat={"content": content}))
+    inside = prompter.render([Message("user", ("Kyk:\n", media(), "\n\n(A) son\n", media(), "(B) wind"))])
+    assert "user\nKyk:\n<image>\n\n(A) son\n<image>\n(B) wind<end" in inside
+    assert "user\nKyk:\n\n(A) son<end" in prompter.render([Message("user", ("Kyk:\n", "\n(A) son"))])
+
+
 def test_what_a_card_may_say_of_a_chat(folder: Path) -> None:
     turn = Message("user", ("Was? ", media()))
 

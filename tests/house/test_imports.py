@@ -203,7 +203,7 @@ MAY_KNOW = {
     "report.table": "",
     "report.tidy": "",
     "report.board": "analysis registry.catalog report scoring",
-    "interop": "analysis.assess languages runs scoring",
+    "interop": "analysis.assess data.interleaved languages runs scoring",
     # The mini world, and what of it is there to be learned from.
     "mini": "data.authoring languages",
     "mini.checkpoint": "checkpoints.files",

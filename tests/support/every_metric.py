@@ -10,7 +10,21 @@ from typing import Any
 from run_folders import write_manifest
 
 from tvbench.runs.store import RunWriter
-from tvbench.types import Choice, Contains, Contrast, Item, Message, OcrText, Open, Response, Short, Target, Translation
+from tvbench.types import (
+    Choice,
+    Contains,
+    Contrast,
+    Exam,
+    Item,
+    Message,
+    OcrText,
+    Open,
+    Response,
+    Short,
+    Target,
+    Translation,
+    Voted,
+)
 
 COUNT = 6
 """Questions a language."""
@@ -29,6 +43,10 @@ class Answers:
 
 KINDS: dict[type, Answers] = {
     Choice: Answers(lambda n: Choice(("red", "blue", "green"), 0, "red", ("red", "blue", "green")), "red", "blue"),
+    Exam: Answers(
+        lambda n: Exam(("red", "blue"), 0, "A", letters=True, raw=("A. red", "B. blue")), "(A) red", "(B) blue"
+    ),
+    Voted: Answers(lambda n: Voted(("seven",) * 9 + ("eight",)), "seven", "nine"),
     Short: Answers(lambda n: Short(("seven",)), "seven", "eight"),
     Translation: Answers(
         lambda n: Translation(

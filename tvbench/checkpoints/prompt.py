@@ -136,9 +136,10 @@ def render(
     messages: Sequence[Message], tokenizer: Any, card: ModelCard, *, template: str | None, markers: Markers
 ) -> str:
     """The prompt text of a conversation. Without a template the turns' contents simply follow each other."""
+    turns = arranged(messages, card)
     if markers.image or markers.video:
         _refuse_markers(messages, markers)
-    turns = arranged(messages, card)
+        turns = [_one_line_end(turn) for turn in turns]
     if template is None:
         bos = tokenizer.bos_token or ""
         return bos + "\n".join(_string(turn, markers) for turn in turns) + "\n"
@@ -186,6 +187,18 @@ def _ordered(message: Message, card: ModelCard) -> Message:
         return message
     media = tuple(part for part in message.parts if isinstance(part, Media))
     return Message(message.role, media + tuple(part for part in message.parts if not isinstance(part, Media)))
+
+
+def _one_line_end(message: Message) -> Message:
+    """A line end behind a picture is the template's own: a text that brings one has no second."""
+    before = (None, *message.parts)
+    return Message(
+        message.role,
+        tuple(
+            part.removeprefix("\n") if isinstance(part, str) and isinstance(last, Media) else part
+            for part, last in zip(message.parts, before, strict=False)
+        ),
+    )
 
 
 def _string(message: Message, markers: Markers) -> str:

@@ -7,6 +7,7 @@ question text that the data give. Knows tasks and logs; scores nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tvbench.errors import UsageError
@@ -24,6 +25,15 @@ class Joiner:
     def __init__(self, data: Path | None) -> None:
         self.data = data
         self._built: dict[tuple[str, str], list[Item]] = {}
+
+    def nothing_to_score(self, task: Task, logs: Sequence[TaskLog]) -> str:
+        """Why nothing of these logs can be scored, so that only their figures are left; "" where something can."""
+        if all(log.samples is None for log in logs):
+            return f"the log has no samples of {task.name}"
+        rows = [row for log in logs for row in log.rows]
+        if rows and self.data is None and not has_rule(task.name) and all(row.doc is None for row in rows):
+            return f"the samples of {task.name} have no `doc` (--data DIR joins them with the data)"
+        return ""
 
     def item(self, task: Task, log: TaskLog, row: LogRow) -> tuple[Item, str]:
         """The item, and a remark ("" for none) on how it was found.

@@ -8,13 +8,19 @@ picture, so standard errors are not clustered.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
+from tvbench.data.interleaved import exam_target
 from tvbench.interop.lmms_logs import LogRow
 from tvbench.types import Choice, Contains, Item, Message, OcrText, Target, Translation
 
 CHARACTER_LANGUAGES = frozenset({"ar", "ja", "ko", "zh"})
 """CC-OCR counts characters, not words, for these (the list of its official evaluation)."""
+
+PAPER_COINS = 4
+"""M3Exam's parser draws one of so many letters, whatever the options."""
+_LETTERED = re.compile(r"^\([A-J]\) ", re.MULTILINE)
 
 
 def has_rule(task: str) -> bool:
@@ -71,6 +77,19 @@ def _contains(row: LogRow, language: str) -> Target:
     return Contains(answers)
 
 
+def _exam(row: LogRow, language: str) -> Target:
+    """Options stand behind `(A)`, `(B)`, ... at the beginning of a line; the last line is the word for "answer"."""
+    sheet, _, _ = row.prompt.rpartition("\n")
+    _, *pieces = _LETTERED.split(sheet[max(sheet.rfind("\n(A) "), 0) :])
+    logged = row.raw.get("m3exam")
+    drawn = logged.get("answer_text") if isinstance(logged, dict) else None
+    options = tuple(piece.strip() for piece in pieces)
+    target = exam_target(options, _text(row), coins=PAPER_COINS, drawn=drawn if isinstance(drawn, str) else "")
+    if not options or not target.target:
+        raise ValueError("prompt and target give no options with a right one")
+    return target
+
+
 def _text(row: LogRow) -> str:
     if not isinstance(row.target, str) or not row.target.strip():
         raise ValueError("neither `doc` nor a target text was logged")
@@ -82,4 +101,5 @@ RULES: dict[str, Callable[[LogRow, str], Target]] = {
     "multi30k": _translation,
     "cc-ocr": _ocr_text,
     "ocrbench": _contains,
+    "m3exam": _exam,
 }

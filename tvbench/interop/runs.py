@@ -160,11 +160,12 @@ def _import_model(
             by_task.setdefault(task.name, []).append(log)
     entries: list[TaskEntry] = []
     for task_name, records in by_task.items():
-        entries.append(_join_task(tasks[task_name], records, model, shown, joiner, contents))
+        if reason := joiner.nothing_to_score(tasks[task_name], records):
+            entries.append(_logged_entry(task_name, records, shown, model, reason, contents))
+        else:
+            entries.append(_join_task(tasks[task_name], records, model, shown, joiner, contents))
     for group, rows in unread.items():
-        entries.append(_logged_entry(group, rows, shown, model))
-        said = f"no task here reads {group}: its logged figures are kept"
-        contents.troubles.append(LogTrouble(shown, said, lost=False))
+        entries.append(_logged_entry(group, rows, shown, model, f"no task here reads {group}", contents))
     folder = results / f"{shown}--lmms-eval-{_short(model.identity, shown, *sorted(model.tasks))}"
     _write(folder, model, shown, entries, contents)
     return ImportedRun(shown, folder, tuple(assess(RunFolder(folder)))), contents.troubles
@@ -257,8 +258,11 @@ def _lost_item(task: Task, log: TaskLog, number: str, reason: str) -> Item:
     return Item(f"{log.name}: {number}", task.name, language_of(log.name), (), Open("", ""), problem=reason)
 
 
-def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelLogs) -> TaskEntry:
-    """The manifest entry of a task that nobody here can score."""
+def _logged_entry(
+    group: str, logs: Sequence[TaskLog], shown: str, model: ModelLogs, reason: str, contents: _Contents
+) -> TaskEntry:
+    """The manifest entry of a task that nobody here can score, which is reported with the reason."""
+    contents.troubles.append(LogTrouble(shown, f"{reason}: its logged figures are kept", lost=False))
     names = [name for log in logs for name in log.metrics if "stderr" not in name]
     fields = {
         "task": group,
@@ -267,7 +271,6 @@ def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelL
         "model": f"{shown}@unknown",
         "engine": _engine_label(model),
     }
-    copied = "figures copied from the log, not computed here: no task here reads these logs"
     return TaskEntry(
         group,
         LOGGED,
@@ -275,7 +278,7 @@ def _logged_entry(group: str, logs: Sequence[TaskLog], shown: str, model: ModelL
         write_signature(fields),
         dataset=fields["data"],
         items=0,
-        warnings=(copied,),
+        warnings=(f"figures copied from the log, not computed here: {reason}",),
         logged={log.name: _logged(log) for log in logs},
     )
 

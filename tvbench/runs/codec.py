@@ -13,6 +13,7 @@ from tvbench.types import (
     Contains,
     Contrast,
     Counts,
+    Exam,
     Figure,
     Item,
     Media,
@@ -27,10 +28,11 @@ from tvbench.types import (
     Target,
     TaskResult,
     Translation,
+    Voted,
 )
 
 TARGETS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Choice, Short, Translation, Open, OcrText, Contains, Contrast)
+    kind.__name__.lower(): kind for kind in (Choice, Exam, Short, Voted, Translation, Open, OcrText, Contains, Contrast)
 }
 Json = dict[str, Any]
 

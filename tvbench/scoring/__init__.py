@@ -16,17 +16,20 @@ from typing import Any
 from tvbench.scoring.choice import choice_reading
 from tvbench.scoring.contrast import contrast_reading, settle_pairs
 from tvbench.scoring.guards import problem_of
+from tvbench.scoring.m3exam import exam_reading
 from tvbench.scoring.metric import Metric, NotAtHand
 from tvbench.scoring.metrics import BUILTIN, always
 from tvbench.scoring.reading import Seen, empty_flag
 from tvbench.scoring.sides import with_sides
 from tvbench.scoring.summary import summarise
+from tvbench.scoring.vqa import voted
 from tvbench.types import (
     NEEDS_JUDGE,
     NO_GOLD,
     Choice,
     Contains,
     Contrast,
+    Exam,
     Item,
     OcrText,
     Open,
@@ -35,6 +38,7 @@ from tvbench.types import (
     Short,
     SideScores,
     Translation,
+    Voted,
 )
 
 __all__ = ["score_item", "score_items", "summarise"]
@@ -85,10 +89,14 @@ def _reading(item: Item, response: Response) -> Seen:
     match item.target:
         case Contrast():
             return contrast_reading(response)
+        case Exam() as target:
+            return exam_reading(target, text)
         case Choice() as target:
             return choice_reading(target, text)
         case Open():
             return Seen(empty_flag(text), NEEDS_JUDGE)
+        case Voted() as target if not voted(target):
+            return Seen(empty_flag(text), NO_GOLD)
         case Short(answers=()) | Contains(answers=()) | Translation(references=()) | OcrText(text=None):
             return Seen(empty_flag(text), NO_GOLD)
         case _:

@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 
 MODULES = (
     "choice",
+    "m3exam",
     "short",
+    "vqa",
     "sense",
     "bleu",
     "chrf",

@@ -33,7 +33,7 @@ class Strict(Depth):
     definition = "norm:none"
     aliases = ("exact_match", "exact")
     counterpart = "exact_match"
-    logged = ("exact_match", "m3exam")
+    logged = ("exact_match",)
     ceiling = "strict_ceiling"
     form = True
 

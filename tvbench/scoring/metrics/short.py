@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.normalise import is_blank, normalise, without_markdown
-from tvbench.types import Item, Short
+from tvbench.types import Item, Short, Voted
 
 
 class Accuracy(Metric):
@@ -18,6 +18,10 @@ class Accuracy(Metric):
     always = True
     headline = True
     aliases = ("acc",)
+
+    def leads(self, item: Item) -> bool:
+        """Where annotators have voted, their votes do."""
+        return self.applies(item) and not isinstance(item.target, Voted)
 
     def of_item(self, item: Item, text: str) -> float | None:
         """0 or 1."""
