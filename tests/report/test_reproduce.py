@@ -13,6 +13,7 @@ from run_folders import task_result, write_run
 
 from tvbench.analysis.published import published_files, read_guide, read_published
 from tvbench.cli.main import main
+from tvbench.registry import catalog
 from tvbench.types import Counts, Figure, Slice, TaskResult
 
 LOGS = SHARED / "data" / "tvision_results"
@@ -189,6 +190,8 @@ def test_the_shipped_guide_names_rows_and_scorers_that_exist() -> None:
     assert set(guide.rows) <= {figure.model for figure in figures}
     assert {f"{figure.task}/{figure.metric}" for figure in figures} == set(guide.scored)
     assert set(guide.not_comparable) <= {figure.task for figure in figures}
+    for printed in ("alm/accuracy", "cc-ocr/macro_f1", "ocrbench/ocrbench", "textvqa/accuracy"):
+        assert guide.scored[printed].metric == catalog.task(printed.partition("/")[0]).primary_of("paper")
     cards = {card.stem for card in (ROOT / "models").glob("*.yaml")}
     logs = {model for row in guide.rows.values() for model in row.models} - cards
     assert all(name.startswith("towerp_") for name in logs)
