@@ -216,6 +216,7 @@ MAY_KNOW = {
     "train.recipe": "train.data.entries train.data.mixture train.ranges train.stages",
     "train.ranges": "train.data.entries train.generated train.stages",
     "train.data.mixture": "",
+    "train.schemas": "train.data.entries train.data.mixture train.ranges train.stages",
     "train.plan": "train.data.entries train.estimates train.memory train.operations train.schedule train.shapes"
     " train.stages",
     "train.operations": "train.shapes train.stages",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
+    parser.add_argument("--schema", action="store_true", help="the JSON schema of a model card, for editors")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
     show = actions.add_parser("show", help="what is known of one model")
     show.add_argument("model", help="a card's name, a folder, a hub id, or openai:NAME@URL")
@@ -53,6 +54,11 @@ def _add_own_format(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.schema:
+        from tvbench.registry.cards import card_schema
+
+        print_json(card_schema())
+        return EXIT_GOOD
     if args.action == "show":
         card = _shown(args.model.strip())
         if args.format == "json":

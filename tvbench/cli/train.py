@@ -39,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--examples", type=not_negative, default=3, metavar="N", help="with `data`: so many of each dataset"
     )
+    parser.add_argument(
+        "--schema", choices=("recipe", "mixture"), help="print the JSON schema of such files, for editors"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_format(parser)
 
@@ -112,6 +115,11 @@ def _add_plan(plan: argparse._ArgumentGroup) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.train.recipe import load_recipe, recipe_names
 
+    if args.schema:
+        from tvbench.train.schemas import SCHEMAS
+
+        print_json(SCHEMAS[args.schema]())
+        return EXIT_GOOD
     if args.action not in ("run", "data") or (args.action == "run" and args.named):
         word = args.named if args.action == "run" else args.action
         raise UsageError(

@@ -27,6 +27,7 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.engine_names import BUILT_IN, engine_names
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.safety.fitting import Rule, fitted_fields, shown
+from tvbench.safety.schema import Schema, document, schema_of
 from tvbench.types import ModelCard
 
 Kind = Literal["hub", "folder", "server", "builtin"]
@@ -95,6 +96,12 @@ class CardFile:
     name: str
     card: ModelCard | None = None
     problem: str | None = None
+
+
+def card_schema() -> Schema:
+    """The JSON schema of a card, for editors."""
+    one_place = [{"required": [kind]} for kind in KINDS]
+    return document("tvbench model card", {**schema_of(CardFields), "oneOf": one_place})
 
 
 def find_cards(folder: Path) -> Iterator[CardFile]:
