@@ -30,7 +30,7 @@ def schema_of(kind: type, *, partial: bool = False, without: tuple[str, ...] = (
     properties = {name: schema_for(hint) for name, hint in declared(kind).items() if name not in without}
     required = [name for name in needed if name in properties]
     return {
-        "description": " ".join((inspect.getdoc(kind) or "").split()),
+        "description": (inspect.getdoc(kind) or "").split("\n\n")[0],
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
