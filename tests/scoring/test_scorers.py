@@ -66,6 +66,10 @@ def task_of(scorers: Any, **more: Any) -> Task:
     return Task("t", "1", "T", languages=("de",), source=lambda ask: None, scorers=scorers, **made)  # type: ignore[arg-type,return-value]
 
 
+def letters(item: Item, text: str) -> float:
+    return float(len(text))
+
+
 def item(target: Any = Short(("seven",))) -> Item:
     return Item("1", "t", "de", (), target)
 
