@@ -33,7 +33,11 @@ class Scored(Answered):
     @property
     def definitions(self) -> dict[str, str]:
         """The signatures of what is not tvbench's own: metrics of others, and what judges and COMET said, by metric."""
-        others = {one.id: one.definition for one in self.metrics.values() if one.id not in BUILTIN and one.definition}
+        others = {
+            metric.id: metric.definition
+            for metric in self.metrics.values()
+            if metric.id not in BUILTIN and metric.definition
+        }
         return others | {side.metric: side.definition for side in self.graded}
 
 
@@ -45,7 +49,7 @@ def scored(run: RunFolder, task: Answered, tasks: Iterable[Task] = ()) -> Scored
         **mine,
         scores={score.item: score for score in found.scores},
         graded=found.sides,
-        metrics={one.id: one for one in found.metrics},
+        metrics={metric.id: metric for metric in found.metrics},
         facts=found.facts,
         said=found.warnings,
     )

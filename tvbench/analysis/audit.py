@@ -93,7 +93,7 @@ def audit(
     items = [item for _, item in pairs]
     result = summarise(task, protocol, "", "", items, {}, [])
     ids = {item.id for item in items}
-    languages = tuple(_audit_language(code, some, twins, ids) for code, some in sorted(by_language.items()))
+    languages = tuple(_audit_language(code, pairs, twins, ids) for code, pairs in sorted(by_language.items()))
     return TaskAudit(
         task,
         protocol,
@@ -149,7 +149,9 @@ def _findings(item: Item, twins: Mapping[str, str], ids: set[str], prefix: str) 
             yield from _choice_findings(item, choice, prefix)
         case Translation() as target if not any(target.references):
             yield ItemFinding("no_answer", item.id, "no reference")
-        case Translation() as target if any(words(one) == words(target.source) for one in target.references):
+        case Translation() as target if any(
+            words(reference) == words(target.source) for reference in target.references
+        ):
             yield ItemFinding("untranslated", item.id, target.source)
         case OcrText(text=None) | Short(answers=()) | Contains(answers=()) | Open(reference=""):
             yield ItemFinding("no_answer", item.id, "")

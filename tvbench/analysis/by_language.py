@@ -32,24 +32,24 @@ class Group:
     gap: bool = False
 
 
-def _of_support(one: Language) -> str:
-    return one.towervision
+def _of_support(known: Language) -> str:
+    return known.towervision
 
 
-def _of_family(one: Language) -> str:
-    return one.family
+def _of_family(known: Language) -> str:
+    return known.family
 
 
-def _of_branch(one: Language) -> str:
-    return f"{one.family}/{one.branch}" if one.branch else one.family
+def _of_branch(known: Language) -> str:
+    return f"{known.family}/{known.branch}" if known.branch else known.family
 
 
-def _of_script(one: Language) -> str:
-    return one.script
+def _of_script(known: Language) -> str:
+    return known.script
 
 
-def _of_resource(one: Language) -> str:
-    return UNKNOWN if one.resource_class is None else str(one.resource_class)
+def _of_resource(known: Language) -> str:
+    return UNKNOWN if known.resource_class is None else str(known.resource_class)
 
 
 GROUPINGS: dict[str, Callable[[Language], str]] = {

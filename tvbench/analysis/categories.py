@@ -102,7 +102,9 @@ def kinds_of_category(result: TaskResult, metric: str) -> tuple[Group, ...]:
         kind = kind_of(result.task, name)
         if kind is not None and metric in part.metrics:
             figures[kind][name] = part.metrics[metric]
-    groups = [Group(kind, tuple(some), mean_of(list(some.values()))) for kind, some in figures.items() if some]
+    groups = [
+        Group(kind, tuple(members), mean_of(list(members.values()))) for kind, members in figures.items() if members
+    ]
     if len(groups) == len(figures):
         groups.append(Group(DIFFERENCE, (), difference_of(groups[0].metric, groups[1].metric), gap=True))
     return tuple(groups)

@@ -40,18 +40,18 @@ class DifferenceRow:
 
 def difference_rows(found: Iterable[TaskComparison], first: str, second: str) -> Iterator[DifferenceRow]:
     """Every task: its mean over languages, then each language."""
-    for one in found:
-        shown = from_facts(one.metric, one.facts)
-        parts = [(part.language, part.comparison, part.p) for part in one.languages]
+    for difference in found:
+        shown = from_facts(difference.metric, difference.facts)
+        parts = [(part.language, part.comparison, part.p) for part in difference.languages]
         if len(parts) != 1:
-            parts.insert(0, (ALL, one.overall, one.overall.p))
+            parts.insert(0, (ALL, difference.overall, difference.overall.p))
         for language, it, p in parts:
             yield DifferenceRow(
                 first,
                 second,
-                one.task,
+                difference.task,
                 language,
-                one.metric,
+                difference.metric,
                 it.first,
                 it.second,
                 it.difference,

@@ -59,7 +59,7 @@ def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
     Raises UsageError where there is none, and for a run that is blind itself.
     """
     ask = run.manifest().ask
-    asked = {one.task: one for one in ask.tasks}
+    asked = {task.task: task for task in ask.tasks}
     if not asked:
         raise UsageError(f"{run.name} does not say what was asked", "name the run without pictures, too")
     if all(map(is_blind, asked.values())):
@@ -93,20 +93,22 @@ def _is_twin(other: RunFolder, model: Any, asked: Mapping[str, AskedTask]) -> bo
     except TvbenchError:
         return False
     return ask.model == model and any(
-        is_blind(one) and one.task in asked and _like(one) == _like(asked[one.task]) for one in ask.tasks
+        is_blind(task) and task.task in asked and _like(task) == _like(asked[task.task]) for task in ask.tasks
     )
 
 
-def _like(one: AskedTask) -> tuple[object, ...]:
-    return one.protocol, one.split, one.seed
+def _like(asked: AskedTask) -> tuple[object, ...]:
+    return asked.protocol, asked.split, asked.seed
 
 
 def ground(
     seeing: RunFolder, blind: RunFolder, *, by: By = "question_type", resamples: int, seed: int = 0
 ) -> list[TaskGrounding]:
     """Every task that both runs have. Raises UsageError where they share no answered item."""
-    one, other = scored_tasks(blind), scored_tasks(seeing)
-    found = [_ground_task(task, one[task], other[task], by, resamples, seed) for task in other if task in one]
+    without, sighted = scored_tasks(blind), scored_tasks(seeing)
+    found = [
+        _ground_task(task, without[task], sighted[task], by, resamples, seed) for task in sighted if task in without
+    ]
     if not any(task.rows for task in found):
         raise UsageError(
             f"{seeing.name} and {blind.name} have no answered item in common",
@@ -137,13 +139,13 @@ def _row(
     for item in items:
         by_language[item.language].append(item)
     pairs: dict[str, Pairs] = {}
-    for language, some in sorted(by_language.items()):
-        made = paired_items(metric, language, some, blind, seeing)
+    for language, answered_items in sorted(by_language.items()):
+        made = paired_items(metric, language, answered_items, blind, seeing)
         if made is not None:
             pairs[language] = made
     if not pairs:
         return None
-    single = {language: compare([one], resamples=resamples, seed=seed) for language, one in pairs.items()}
+    single = {language: compare([pair], resamples=resamples, seed=seed) for language, pair in pairs.items()}
     overall = compare(list(pairs.values()), resamples=resamples, seed=seed)
     return GroundingRow(kind, metric.id, _chance(metric, items), overall, single)
 

@@ -153,16 +153,16 @@ def read_guide(path: Path) -> Guide:
             },
             {
                 str(name): PrintedMetric(
-                    str(one["metric"]),
-                    str(one["protocol"]),
-                    tuple(map(str, one.get("others", ()))),
-                    str(one.get("logged", "")),
+                    str(entry["metric"]),
+                    str(entry["protocol"]),
+                    tuple(map(str, entry.get("others", ()))),
+                    str(entry.get("logged", "")),
                 )
-                for name, one in (data.get("scored") or {}).items()
+                for name, entry in (data.get("scored") or {}).items()
             },
             {
-                str(name): Coverage(int(one["languages"]), str(one.get("note", "")))
-                for name, one in (data.get("coverage") or {}).items()
+                str(name): Coverage(int(entry["languages"]), str(entry.get("note", "")))
+                for name, entry in (data.get("coverage") or {}).items()
             },
             {str(task): str(why) for task, why in (data.get("not_comparable") or {}).items()},
             str(data.get("second_bos") or ""),

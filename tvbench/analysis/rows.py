@@ -61,14 +61,14 @@ def own_rows(entries: Sequence[RunEntry]) -> list[ModelRow]:
     runs: dict[str, list[RunEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.date, reverse=True):
         runs.setdefault(entry.run, []).append(entry)
-    for some in runs.values():
-        first = some[0]
-        tasks = {entry.result.task for entry in some}
+    for of_run in runs.values():
+        first = of_run[0]
+        tasks = {entry.result.task for entry in of_run}
         row = next((row for row in rows if _same_model(row, first) and not tasks & row.entries.keys()), None)
         if row is None:
             row = ModelRow(first.model, "run")
             rows.append(row)
-        row.entries |= {entry.result.task: entry for entry in some}
+        row.entries |= {entry.result.task: entry for entry in of_run}
     for row in rows:
         row.source = _source(row, [other for other in rows if other.model == row.model and other is not row])
     return rows
