@@ -141,13 +141,13 @@ def _findings_table(task: TaskAudit, examples: int) -> Table:
     for part in task.languages:
         rules.append(len(rows))
         for kind in KINDS:
-            some = [finding for finding in part.findings if finding.kind == kind]
+            findings = [finding for finding in part.findings if finding.kind == kind]
             rows.extend(
                 (Cell(part.language), Cell(KINDS[kind][0]), Cell(finding.item), Cell(_clipped(finding.detail)))
-                for finding in some[:examples]
+                for finding in findings[:examples]
             )
-            if len(some) > examples:
-                more = Cell(f"and {len(some) - examples} more")
+            if len(findings) > examples:
+                more = Cell(f"and {len(findings) - examples} more")
                 rows.append((Cell(part.language), Cell(KINDS[kind][0]), more, Cell()))
     return Table(
         FINDINGS_COLUMNS,

@@ -34,30 +34,30 @@ def comparison_table(found: Sequence[TaskComparison], first: str, second: str, r
         f"p: approximate randomisation, intervals: bootstrap, both over pictures and clips, {resamples:,} draws; p of "
         "languages adjusted by Holm; smallest detectable: at 80 % power",
     ]
-    for one in found:
+    for task in found:
         rules.append(len(rows))
-        if len(one.languages) != 1:
-            rows.append(_row(one, "macro average", one.overall, one.overall.p, bold=True))
-        rows.extend(_row(one, part.language, part.comparison, part.p) for part in one.languages)
-        if one.not_resampled:
-            notes.append(f"{one.task}: no interval and no p: {one.not_resampled}")
-        if one.facts.get("better") == "lower":
-            notes.append(f"{one.task}: {one.facts['label']}: lower is better")
-        if one.left_out:
-            notes.append(f"{one.task}: {one.left_out} items left out: not answered or not scored in both runs")
-        if not one.same_signature:
-            notes.append(f"{one.task}: the runs differ in more than who answered (see `signature` in their manifests)")
+        if len(task.languages) != 1:
+            rows.append(_row(task, "macro average", task.overall, task.overall.p, bold=True))
+        rows.extend(_row(task, part.language, part.comparison, part.p) for part in task.languages)
+        if task.not_resampled:
+            notes.append(f"{task.task}: no interval and no p: {task.not_resampled}")
+        if task.facts.get("better") == "lower":
+            notes.append(f"{task.task}: {task.facts['label']}: lower is better")
+        if task.left_out:
+            notes.append(f"{task.task}: {task.left_out} items left out: not answered or not scored in both runs")
+        if not task.same_signature:
+            notes.append(f"{task.task}: the runs differ in more than who answered (see `signature` in their manifests)")
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), labels=2, rules=tuple(rules[1:]))
 
 
 def _row(
-    one: TaskComparison, language: str, comparison: Comparison | Plain, p: float | None, *, bold: bool = False
+    task: TaskComparison, language: str, comparison: Comparison | Plain, p: float | None, *, bold: bool = False
 ) -> tuple[Cell, ...]:
-    shown = from_facts(one.metric, one.facts)
+    shown = from_facts(task.metric, task.facts)
     low, high, detectable = comparison.low, comparison.high, comparison.detectable
     nothing = Cell("–", value="")
     return (
-        Cell(one.task, bold=bold),
+        Cell(task.task, bold=bold),
         Cell(language, bold=bold),
         Cell(shown.label),
         Cell(shown.text(comparison.first), value=comparison.first),

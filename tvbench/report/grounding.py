@@ -78,8 +78,8 @@ def _line(row: GroundingRow, languages: Sequence[str]) -> tuple[Cell, ...]:
     )
 
 
-def _both(one: Comparison, shown: Metric, *, bold: bool = False) -> Cell:
-    return Cell(f"{shown.text(one.second, decimals=0)} / {shown.text(one.first, decimals=0)}", bold=bold)
+def _both(comparison: Comparison, shown: Metric, *, bold: bool = False) -> Cell:
+    return Cell(f"{shown.text(comparison.second, decimals=0)} / {shown.text(comparison.first, decimals=0)}", bold=bold)
 
 
 def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) -> list[dict[str, Any]]:
@@ -92,12 +92,12 @@ def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) 
             "metric": row.metric,
             "language": language,
             "left_out": language is not None and is_left_out(language, trained),
-            "seeing": one.second,
-            "blind": one.first,
+            "seeing": comparison.second,
+            "blind": comparison.first,
             "chance": row.chance,
-            **{name: asdict(one)[name] for name in ("difference", "low", "high", "p", "items")},
+            **{name: asdict(comparison)[name] for name in ("difference", "low", "high", "p", "items")},
         }
         for task in found
         for row in task.rows
-        for language, one in [(None, row.overall), *row.languages.items()]
+        for language, comparison in [(None, row.overall), *row.languages.items()]
     ]

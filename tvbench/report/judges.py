@@ -39,25 +39,25 @@ BETWEEN = (
 
 def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
     """How one judge did."""
-    rows = [_row(one) for one in found]
+    rows = [_row(quality) for quality in found]
     notes = [
         f"judge: {judge.definition}",
         "agreement, kappa and bias (± half of its 95 % interval): against items with an exact answer",
         "a judge says right by half of its scale or more",
     ]
-    if any(one.corrected for one in found):
+    if any(quality.corrected for quality in found):
         notes.append("bias-corrected: prediction-powered; assumes that the judge errs on open answers as on exact ones")
     return Table(QUALITY, tuple(rows), title=judge.name, notes=tuple(notes), labels=2)
 
 
-def _row(one: Quality) -> tuple[Cell, ...]:
-    fixed, agreement = one.corrected, one.check
+def _row(quality: Quality) -> tuple[Cell, ...]:
+    fixed, agreement = quality.corrected, quality.check
     return (
-        Cell(one.task, bold=one.language == ALL),
-        Cell(one.language, bold=one.language == ALL),
-        Cell(str(one.judged), value=one.judged),
-        Cell(str(one.unscored), value=one.unscored),
-        _percent(one.average),
+        Cell(quality.task, bold=quality.language == ALL),
+        Cell(quality.language, bold=quality.language == ALL),
+        Cell(str(quality.judged), value=quality.judged),
+        Cell(str(quality.unscored), value=quality.unscored),
+        _percent(quality.average),
         Cell("–", value="")
         if fixed is None
         else Cell(f"{percent(fixed.value)} ({percent(fixed.low)} to {percent(fixed.high)})"),
@@ -65,23 +65,25 @@ def _row(one: Quality) -> tuple[Cell, ...]:
     )
 
 
-def _agreement_cells(one: Agreement | None, *, with_correlation: bool) -> tuple[Cell, ...]:
-    if one is None:
+def _agreement_cells(agreement: Agreement | None, *, with_correlation: bool) -> tuple[Cell, ...]:
+    if agreement is None:
         return (Cell("0", value=0), *(Cell("–", value="") for _ in range(4 + with_correlation)))
-    bias = percent(one.bias, sign=True) + ("" if one.half_width is None else f" ± {percent(one.half_width)}")
-    cells = [Cell(str(one.n), value=one.n), _percent(one.agreement), _two_digits(one.kappa)]
+    bias = percent(agreement.bias, sign=True) + (
+        "" if agreement.half_width is None else f" ± {percent(agreement.half_width)}"
+    )
+    cells = [Cell(str(agreement.n), value=agreement.n), _percent(agreement.agreement), _two_digits(agreement.kappa)]
     if with_correlation:
-        cells.append(_two_digits(one.correlation))
-    return (*cells, Cell(bias, value=one.bias), Cell(one.direction))
+        cells.append(_two_digits(agreement.correlation))
+    return (*cells, Cell(bias, value=agreement.bias), Cell(agreement.direction))
 
 
 def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[JudgeVerdict]]]]) -> Table | None:
     """Every two judges on the answers that both have scored; None with fewer than two judges."""
     rows: list[tuple[Cell, ...]] = []
-    for place, (first, some) in enumerate(judges):
+    for place, (first, tasks) in enumerate(judges):
         for second, others in judges[place + 1 :]:
-            for task in some:
-                found = agree(some[task], others.get(task, ()))
+            for task in tasks:
+                found = agree(tasks[task], others.get(task, ()))
                 if found is not None:
                     rows.append(
                         (
@@ -99,7 +101,9 @@ def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
         "judge": judge.name,
         "definition": judge.definition,
         "created": judge.created,
-        "quality": [{**asdict(one), "direction": one.check.direction if one.check else None} for one in found],
+        "quality": [
+            {**asdict(quality), "direction": quality.check.direction if quality.check else None} for quality in found
+        ],
     }
 
 

@@ -38,7 +38,7 @@ class TidyTable(Sequence[R], Generic[R]):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns' names."""
-        return tuple(one.name for one in fields(self.kind))  # type: ignore[arg-type]
+        return tuple(field.name for field in fields(self.kind))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -160,7 +160,7 @@ class TidyTable(Sequence[R], Generic[R]):
         """What is the same in all rows, the other columns, and the rows as texts."""
         texts = {name: [_text(getattr(row, name)) for row in self.rows] for name in self.columns if name not in UNSHOWN}
         kinds = self._kinds()
-        same = [name for name, some in texts.items() if kinds[name] is str and len(some) > 1 and len(set(some)) == 1]
+        same = [name for name, held in texts.items() if kinds[name] is str and len(held) > 1 and len(set(held)) == 1]
         heading = ", ".join(f"{name}: {texts[name][0]}" for name in same if texts[name][0])
         names = [name for name in texts if name not in same]
         lines = [[texts[name][place] for name in names] for place in range(min(len(self), SHOWN_ROWS))]
