@@ -18,7 +18,7 @@ from tvbench.registry.local_models import content_digest
 from tvbench.safety.bounded import read_yaml
 from tvbench.scoring.metrics.comet import METRICS
 
-KNOWN = {one.checkpoint: (one.repo, one.id) for one in METRICS if one.checkpoint}
+KNOWN = {metric.checkpoint: (metric.repo, metric.id) for metric in METRICS if metric.checkpoint}
 """What `--checkpoint` may say: the repository on the hub, and the metric's id."""
 
 CHECKPOINT_FILE = "checkpoints/model.ckpt"

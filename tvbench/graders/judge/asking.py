@@ -132,7 +132,7 @@ def plan_judging(
             f"{run.name} has no answers that a judge could grade",
             "open-ended, multiple-choice and short answers can be judged; translations have COMET",
         )
-    if not dry and any(one.missing() for one in sessions):
+    if not dry and any(session.missing() for session in sessions):
         require_engine(chosen.name)
         who.require()
     return sessions
@@ -143,10 +143,10 @@ def ask_judge(sessions: Sequence[Judging], ask: JudgeAsk, listener: Listener) ->
     from tvbench.engines.open import EngineOptions, open_engine
 
     outcomes: list[Judged] = []
-    for one in sessions:
+    for session in sessions:
         with PhaseWatch(listener, "judge") as watch:
-            options = EngineOptions(one.arguments, ask.offline)
-            outcome = one.ask(partial(open_engine, one.engine, one.card, options=options), watch)
+            options = EngineOptions(session.arguments, ask.offline)
+            outcome = session.ask(partial(open_engine, session.engine, session.card, options=options), watch)
         outcomes.append(outcome)
         for line, detail in judged_lines(outcome):
             listener.say(line, detail=detail)

@@ -70,7 +70,7 @@ def _case(item: Item, response: Response, rubric: Rubric) -> Case | None:
         kind = "multiple-choice" if isinstance(target, Choice) else "short"
         reference = _choice_reference(target) if isinstance(target, Choice) else " / ".join(target.answers)
         values = score_item(item, response).values
-        truth = next((value for one in headlines(item) if (value := values.get(one.id)) is not None), None)
+        truth = next((value for metric in headlines(item) if (value := values.get(metric.id)) is not None), None)
         if truth is None:
             return None
     else:

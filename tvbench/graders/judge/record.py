@@ -147,17 +147,17 @@ def side_scores(run: RunFolder, task: str, answers: Sequence[tuple[Item, Respons
     for judge in find_judges(run):
         if task not in judge.tasks:
             continue
-        verdicts = [one for one in judge.verdicts(answers, judge.store.responses()) if one.case.counts]
+        verdicts = [verdict for verdict in judge.verdicts(answers, judge.store.responses()) if verdict.case.counts]
         if not verdicts:
             continue
         metric = METRIC if not found else f"{METRIC}:{judge.name}"
-        values = {one.case.item.id: one.reading.score for one in verdicts}
+        values = {verdict.case.item.id: verdict.reading.score for verdict in verdicts}
         found.append(
             SideScores(
                 metric,
                 judge.definition,
                 values,
-                {one.case.item.id: flags for one in verdicts if (flags := _flags(one))},
+                {verdict.case.item.id: flags for verdict in verdicts if (flags := _flags(verdict))},
             )
         )
     return found

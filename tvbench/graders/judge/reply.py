@@ -67,9 +67,9 @@ def _signed(text: str, rubric: Rubric, nonce: str) -> ReplyReading | None:
     """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
     return _from_objects(
         [
-            one
-            for one, _, _ in _objects(text, inner=True)
-            if isinstance(said := one.get("nonce"), str) and said.strip().casefold() == nonce
+            value
+            for value, _, _ in _objects(text, inner=True)
+            if isinstance(said := value.get("nonce"), str) and said.strip().casefold() == nonce
         ],
         rubric,
     )
@@ -87,7 +87,7 @@ def _unsigned(text: str, rubric: Rubric) -> ReplyReading | None:
         return None if score is None else ReplyReading(score)
     if rubric.reply == "number" and FENCE.sub("", outside).strip(DECORATION):
         return None
-    return _from_objects([one for one, _, _ in found], rubric, numbers)
+    return _from_objects([value for value, _, _ in found], rubric, numbers)
 
 
 def _plain(text: str) -> str:
@@ -130,7 +130,7 @@ def _without(text: str, found: list[tuple[dict[str, Any], int, int]]) -> str:
 
 def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> ReplyReading | None:
     """The reading of the one object with a score, None where there is none or they, or `others`, disagree."""
-    scored = [(one, score) for one in objects if (score := _number(one.get("score"))) is not None]
+    scored = [(value, score) for value in objects if (score := _number(value.get("score"))) is not None]
     value = _only([*(score for _, score in scored), *others], rubric) if scored else None
     if value is None:
         return None
