@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
                 "second": found.second,
                 "resamples": found.resamples,
                 "seed": found.seed,
-                "tasks": [asdict(one) for one in found.tasks],
+                "tasks": [asdict(difference) for difference in found.tasks],
             }
         )
     elif args.format == "csv":

@@ -37,15 +37,15 @@ def main(args: argparse.Namespace) -> int:
     for problem in problems:
         remark(f"warning: {problem}")
     if args.format == "json":
-        print_json(record(found[0]) if args.action == "show" else [record(one) for one in found])
+        print_json(record(found[0]) if args.action == "show" else [record(spec) for spec in found])
     elif args.action == "show":
         say(*explained(found[0]))
     else:
-        say(*(line for one in found for line in field(one.name, f"{one.title} ({one.available() or 'ready'})")))
+        say(*(line for spec in found for line in field(spec.name, f"{spec.title} ({spec.available() or 'ready'})")))
     return EXIT_GOOD
 
 
-def record(one: EngineSpec) -> dict[str, Any]:
+def record(spec: EngineSpec) -> dict[str, Any]:
     """An engine as JSON; `problem` says why it cannot be used here."""
     options = [
         {
@@ -56,34 +56,34 @@ def record(one: EngineSpec) -> dict[str, Any]:
             "moves_scores": option.moves,
             "help": option.help,
         }
-        for option in one.options
+        for option in spec.options
     ]
-    others = one.others() if one.others is not None else None
+    others = spec.others() if spec.others is not None else None
     return {
-        "name": one.name,
-        "title": one.title,
-        "models": sorted(one.kinds),
-        "media": sorted(one.modalities),
-        "problem": one.available() or None,
+        "name": spec.name,
+        "title": spec.title,
+        "models": sorted(spec.kinds),
+        "media": sorted(spec.modalities),
+        "problem": spec.available() or None,
         "options": options,
         "others": sorted(others or ()),
     }
 
 
-def explained(one: EngineSpec) -> Iterator[str]:
+def explained(spec: EngineSpec) -> Iterator[str]:
     """An engine for people."""
-    yield f"{one.name}: {one.title}"
-    yield from field("here", f"{reason}: {one.install}" if (reason := one.available()) else "ready")
-    yield from field("models", ", ".join(sorted(one.kinds)))
-    yield from field("media", ", ".join(sorted(one.modalities)) or "none")
-    for option in one.options:
+    yield f"{spec.name}: {spec.title}"
+    yield from field("here", f"{reason}: {spec.install}" if (reason := spec.available()) else "ready")
+    yield from field("models", ", ".join(sorted(spec.kinds)))
+    yield from field("media", ", ".join(sorted(spec.modalities)) or "none")
+    for option in spec.options:
         words = [
             option.meaning,
             *([f"default {option.default}"] if option.default is not None else []),
             "names the run" if option.moves else "moves no score",
         ]
         yield from field(option.flag or option.name, f"{'; '.join(words)}. {option.help}".rstrip(". "))
-    if one.others is not None:
-        known = one.others()
+    if spec.others is not None:
+        known = spec.others()
         text = "for what the package itself takes; what may move a score names the run"
         yield from field("others", f"--engine-arg KEY=VALUE, {text if known is None else ', '.join(sorted(known))}")

@@ -88,7 +88,7 @@ def main(args: argparse.Namespace) -> int:
     finally:
         assess(run)
     code = report(run, args)
-    return code if all(one.complete for one in outcomes) else EXIT_INCOMPLETE
+    return code if all(outcome.complete for outcome in outcomes) else EXIT_INCOMPLETE
 
 
 def judge_ask(args: argparse.Namespace) -> JudgeAsk:
@@ -99,18 +99,18 @@ def judge_ask(args: argparse.Namespace) -> JudgeAsk:
     return JudgeAsk(**{name: getattr(args, name) for name in named}, arguments=given_arguments(args))
 
 
-def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
+def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
     """`--dry-run`: calls, tokens and money of a first round."""
     from tvbench.graders.judge.spend import estimate
 
     records = []
-    for one in sittings:
-        missing = one.missing()
-        guess = estimate([planned.item for planned in missing], one.options.prices)
+    for session in sessions:
+        missing = session.missing()
+        guess = estimate([planned.item for planned in missing], session.options.prices)
         records.append(
             {
-                "rubric": one.rubric.label,
-                "answers": len(one.cases),
+                "rubric": session.rubric.label,
+                "answers": len(session.cases),
                 "calls": len(missing),
                 "tokens_in": guess.tokens_in,
                 "tokens_out": guess.tokens_out,
@@ -120,7 +120,7 @@ def _estimate(sittings: list[Judging], args: argparse.Namespace) -> int:
         if args.format != "json":
             cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
             say(
-                f"{one.rubric.label}: {len(one.cases)} answers, {len(missing)} calls to make, about "
+                f"{session.rubric.label}: {len(session.cases)} answers, {len(missing)} calls to make, about "
                 f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}"
             )
     if args.format == "json":
@@ -147,20 +147,21 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     for judge in judges:
         replies = judge.store.responses()
         by_task = {
-            task: [one for one in judge.verdicts(answers.get(task, ()), replies) if one.asked] for task in judge.tasks
+            task: [verdict for verdict in judge.verdicts(answers.get(task, ()), replies) if verdict.asked]
+            for task in judge.tasks
         }
-        pairs.append((judge, {task: some for task, some in by_task.items() if some}))
+        pairs.append((judge, {task: verdicts for task, verdicts in by_task.items() if verdicts}))
     found = [(judge, qualities(by_task)) for judge, by_task in pairs]
     if args.format == "json":
         print_json(
             {
                 "run": run.name,
-                "judges": [as_json(judge, some) for judge, some in found],
+                "judges": [as_json(judge, verdicts) for judge, verdicts in found],
                 "between": between.as_json() if (between := between_table(pairs)) else None,
             }
         )
         return EXIT_GOOD
-    tables = [quality_table(judge, some) for judge, some in found]
+    tables = [quality_table(judge, verdicts) for judge, verdicts in found]
     between = between_table(pairs)
     show([*tables, *([between] if between else [])], args.format)
     return EXIT_GOOD

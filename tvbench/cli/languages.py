@@ -50,36 +50,40 @@ def main(args: argparse.Namespace) -> int:
         return EXIT_GOOD
     chosen = list(all_languages()) if args.task is None else _languages_of(args.task)
     if args.format == "json":
-        print_json([record(one) for one in chosen])
+        print_json([record(known) for known in chosen])
     else:
         _show(chosen, args.format)
     return EXIT_GOOD
 
 
-def record(one: Language) -> dict[str, Any]:
+def record(known: Language) -> dict[str, Any]:
     """A language as JSON; null where nobody says."""
-    return one._asdict()
+    return known._asdict()
 
 
-def explained(one: Language) -> Iterator[str]:
+def explained(known: Language) -> Iterator[str]:
     """The lines of `tvbench languages CODE`."""
-    yield f"{one.code}: {one.name} ({one.own_name})" if one.own_name != one.name else f"{one.code}: {one.name}"
-    yield from field("script", one.script)
-    yield from field("family", f"{one.family}, {one.branch}" if one.branch else one.family)
+    yield (
+        f"{known.code}: {known.name} ({known.own_name})"
+        if known.own_name != known.name
+        else f"{known.code}: {known.name}"
+    )
+    yield from field("script", known.script)
+    yield from field("family", f"{known.family}, {known.branch}" if known.branch else known.family)
     yield from field(
         "speakers",
-        "no figure" if one.speakers is None else f"{one.speakers:g} million, first and second language (CLDR 40)",
+        "no figure" if known.speakers is None else f"{known.speakers:g} million, first and second language (CLDR 40)",
     )
     yield from field(
         "resources",
         "not classed"
-        if one.resource_class is None
-        else f"class {one.resource_class} of 0..5: {RESOURCE_CLASSES[one.resource_class]} (Joshi et al. 2020)",
+        if known.resource_class is None
+        else f"class {known.resource_class} of 0..5: {RESOURCE_CLASSES[known.resource_class]} (Joshi et al. 2020)",
     )
-    yield from field("TowerVision", one.towervision)
-    if one.aliases:
-        yield from field("also", ", ".join(one.aliases))
-    tasks = _tasks_with(one.code)
+    yield from field("TowerVision", known.towervision)
+    if known.aliases:
+        yield from field("also", ", ".join(known.aliases))
+    tasks = _tasks_with(known.code)
     yield from field("tasks", ", ".join(tasks) or "none")
 
 
@@ -114,17 +118,17 @@ def _show(chosen: list[Language], form: str) -> None:
     )
     rows = tuple(
         (
-            Cell(one.code),
-            Cell(one.name),
-            Cell(one.own_name),
-            Cell(one.script),
-            Cell(one.family),
-            Cell(one.branch),
-            optional(one.speakers),
-            optional(one.resource_class),
-            Cell(one.towervision),
+            Cell(known.code),
+            Cell(known.name),
+            Cell(known.own_name),
+            Cell(known.script),
+            Cell(known.family),
+            Cell(known.branch),
+            optional(known.speakers),
+            optional(known.resource_class),
+            Cell(known.towervision),
         )
-        for one in chosen
+        for known in chosen
     )
     notes = (
         "speakers: first and second language, CLDR 40; resource class: Joshi et al. 2020, 0 (none) to 5; "

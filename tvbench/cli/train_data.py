@@ -35,7 +35,7 @@ def show_mixtures(recipe: Recipe, only: int | None, count: int, output_format: s
                 {
                     "stage": stage.number,
                     "name": stage.name,
-                    "datasets": [asdict(one) for one in known],
+                    "datasets": [asdict(dataset) for dataset in known],
                     "examples": [{"id": name, "pieces": [asdict(piece) for piece in text]} for name, text in shown],
                 }
                 for stage, known, shown in found
@@ -57,32 +57,32 @@ def _look(stage: Stage, model: Path | None, count: int) -> tuple[list[EntryFacts
     encoder = None if model is None else Encoder(model, stage)
     parts = stage_parts(stage)
     known = [facts(entry, corpus, encoder) for entry, corpus in parts]
-    shown = [] if encoder is None else [one for _, corpus in parts for one in examples(corpus, encoder, count)]
+    shown = [] if encoder is None else [example for _, corpus in parts for example in examples(corpus, encoder, count)]
     return known, shown
 
 
 def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
     from tvbench.report.table import Cell, Column, Table, show
 
-    total = sum(one.samples for one in known)
+    total = sum(dataset.samples for dataset in known)
     rows = [
         (
-            one.name,
-            f"{one.samples:,}",
-            f"{one.samples / max(1, total):.1%}",
-            *_tokens(one),
-            " ".join(f"{code} {share:.0%}" for code, share in one.languages.items()),
+            dataset.name,
+            f"{dataset.samples:,}",
+            f"{dataset.samples / max(1, total):.1%}",
+            *_tokens(dataset),
+            " ".join(f"{code} {share:.0%}" for code, share in dataset.languages.items()),
         )
-        for one in known
+        for dataset in known
     ]
     notes = [
         f"stage {stage.number} {stage.name}: {total:,} samples an epoch, template {stage.template}, "
         f"mask {stage.mask}; tokens are means of up to {known[0].probed if known else 0} samples each"
     ]
     notes += [
-        f"{one.name}: {one.broken} of {one.probed} probed samples are broken: {one.reasons[0]}"
-        for one in known
-        if one.broken
+        f"{dataset.name}: {dataset.broken} of {dataset.probed} probed samples are broken: {dataset.reasons[0]}"
+        for dataset in known
+        if dataset.broken
     ]
     heads = ("data", "samples", "share", "tokens each", "learned", "tokens", "languages")
     columns = tuple(
@@ -91,10 +91,10 @@ def _print_table(stage: Stage, known: list[EntryFacts]) -> None:
     show([Table(columns, tuple(tuple(map(Cell, row)) for row in rows), notes=tuple(notes))], "table")
 
 
-def _tokens(one: EntryFacts) -> tuple[str, str, str]:
-    if one.tokens is None or one.learned is None:
+def _tokens(dataset: EntryFacts) -> tuple[str, str, str]:
+    if dataset.tokens is None or dataset.learned is None:
         return "", "", ""
-    return f"{one.tokens:.0f}", f"{one.learned:.0f}", f"{one.samples * one.tokens / 1e6:,.1f} M"
+    return f"{dataset.tokens:.0f}", f"{dataset.learned:.0f}", f"{dataset.samples * dataset.tokens / 1e6:,.1f} M"
 
 
 def _print_example(name: str, text: list[Piece]) -> None:
