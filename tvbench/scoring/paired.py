@@ -78,7 +78,7 @@ def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 
     sums = [_by_cluster(group, place) for group in groups]
     scores = [group.score for group in groups]
     first, second = (
-        _macro([score(one[side].sum(0)) for score, one in zip(scores, sums, strict=True)]) for side in (0, 1)
+        _macro([score(pair[side].sum(0)) for score, pair in zip(scores, sums, strict=True)]) for side in (0, 1)
     )
     difference = float(second - first)
     p = _randomisation(sums, scores, difference, resamples, seed)
@@ -143,10 +143,10 @@ def _randomisation(
 def _exchanged(sums: Sequence[np.ndarray], scores: Sequence[Score], keep: np.ndarray) -> np.ndarray:
     """Differences (draws) when the systems change places in the clusters where `keep` (draws, clusters) is 0."""
     found = []
-    for one, score in zip(sums, scores, strict=True):
-        both = one[0].sum(0) + one[1].sum(0)
-        first = keep @ (one[0] - one[1]) + one[1].sum(0)
-        found.append(score(both - first) - score(first))
+    for pair, score in zip(sums, scores, strict=True):
+        pooled = pair[0].sum(0) + pair[1].sum(0)
+        first = keep @ (pair[0] - pair[1]) + pair[1].sum(0)
+        found.append(score(pooled - first) - score(first))
     return _macro(found)
 
 
@@ -162,7 +162,7 @@ def _bootstrap(
             count = len(members)
             times[:, members] = random.multinomial(count, np.full(count, 1 / count), size)
         drawn.append(
-            _macro([score(times @ one[1]) - score(times @ one[0]) for one, score in zip(sums, scores, strict=True)])
+            _macro([score(times @ pair[1]) - score(times @ pair[0]) for pair, score in zip(sums, scores, strict=True)])
         )
     return np.concatenate(drawn)
 

@@ -82,4 +82,4 @@ def baselines_of(item: Item) -> dict[str, float]:
     """The baselines of one item; none where it cannot be asked or has no options."""
     if item.problem is not None or (isinstance(item.target, Choice) and not item.target.options):
         return {}
-    return {one.id: value for one in METRICS if (value := one.of_data(item)) is not None}
+    return {metric.id: value for metric in METRICS if (value := metric.of_data(item)) is not None}

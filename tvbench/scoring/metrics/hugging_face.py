@@ -72,12 +72,14 @@ def corpus_figure(name: str, texts: Sequence[str], references: Sequence[Sequence
     """The figure of one language and its signature. Raises UsageError where it cannot be computed, with the reason."""
     path, _, key = name.removeprefix(PREFIX).partition("#")
     metric, version = _load(path)
-    flat = [some[0] for some in references]
-    several = any(len(some) > 1 for some in references)
+    flat = [given[0] for given in references]
+    several = any(len(given) > 1 for given in references)
     result: Mapping[str, Any] | None = None
     problem: Exception | None = None
     # Some metrics take one reference a text, some a list of them, some either.
-    for form in ([list(some) for some in references], flat) if several else (flat, [[one] for one in flat]):
+    for form in (
+        ([list(given) for given in references], flat) if several else (flat, [[reference] for reference in flat])
+    ):
         try:
             result = metric.compute(predictions=list(texts), references=form)
             break
@@ -93,7 +95,7 @@ def _chosen(name: str, path: str, key: str, result: Mapping[str, Any]) -> float:
     chosen = _key(path, key, result)
     value = result.get(chosen)
     if not _is_number(value):
-        figures = ", ".join(one for one, value in result.items() if _is_number(value)) or "no number"
+        figures = ", ".join(name for name, value in result.items() if _is_number(value)) or "no number"
         raise UsageError(f"{name} gives no {chosen or 'figure'}", f"it gives {figures}: name one, {PREFIX}{path}#KEY")
     return float(value)  # type: ignore[arg-type]
 
@@ -102,7 +104,7 @@ def _key(path: str, key: str, result: Mapping[str, Any]) -> str:
     own = _own_name(path)
     if key or _is_number(result.get(own)):
         return key or own
-    return next((one for one, value in result.items() if _is_number(value)), "")
+    return next((name for name, value in result.items() if _is_number(value)), "")
 
 
 def _own_name(path: str) -> str:
