@@ -249,7 +249,7 @@ def _languages(given: Sequence[str] | str, tasks: Sequence[Task]) -> tuple[str, 
     codes = tuple(languages.code_of(name) for name in listed(given))
     declared = [task.languages for task in tasks]
     if all(declared):
-        known = {code for some in declared for code in some}
+        known = {code for languages_of_task in declared for code in languages_of_task}
         for code in codes:
             if code not in known:
                 raise unknown_name("language", code, known, f"for the tasks {', '.join(task.name for task in tasks)}")

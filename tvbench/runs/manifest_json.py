@@ -59,7 +59,7 @@ def manifest_to_json(manifest: Manifest) -> Json:
         "hardware": dict(manifest.hardware),
         "packages": dict(manifest.packages),
         "speed": dict(manifest.speed),
-        "sessions": None if manifest.sessions is None else [session_to_json(one) for one in manifest.sessions],
+        "sessions": None if manifest.sessions is None else [session_to_json(session) for session in manifest.sessions],
     }
     kept = {
         name: value
@@ -132,7 +132,7 @@ def _judging_from_json(data: Mapping[str, Any]) -> JudgeEntry:
 
 def _sorted_out(kind: type[Any], data: Mapping[str, Any]) -> tuple[Json, Json]:
     """The fields of `data` that `kind` has, and the others."""
-    names = {one.name for one in fields(kind)} - {"rest"}
+    names = {field.name for field in fields(kind)} - {"rest"}
     return (
         {name: value for name, value in data.items() if name in names},
         {name: value for name, value in data.items() if name not in names},
@@ -141,7 +141,7 @@ def _sorted_out(kind: type[Any], data: Mapping[str, Any]) -> tuple[Json, Json]:
 
 def _flat(value: TaskEntry | Session | JudgeEntry) -> Json:
     """The fields as they are, tuples as lists, and those of other versions among them."""
-    data = {one.name: getattr(value, one.name) for one in fields(value) if one.name != "rest"}
+    data = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "rest"}
     return {**value.rest, **{name: list(part) if isinstance(part, tuple) else part for name, part in data.items()}}
 
 

@@ -250,7 +250,7 @@ def make_ask(
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
             }
-            | ({"bos": TWO_BOS} if any(one.item.second_bos for one in planned.items) else {})
+            | ({"bos": TWO_BOS} if any(chosen.item.second_bos for chosen in planned.items) else {})
             | ({"code": planned.task.code} if planned.task.code else {})
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],

@@ -176,15 +176,17 @@ class Keywords(TypedDict, total=False):
 def shows_options(function: Callable[P, T]) -> Callable[P, T]:
     """Let `help` and notebooks see the fields of Options, with their defaults, where the function has `**options`."""
     signature = inspect.signature(function)
-    named = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [
+        parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
     more = [
         inspect.Parameter(
-            one.name,
+            field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=one.type,
-            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=field.type,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
         )
-        for one in fields(Options)
+        for field in fields(Options)
     ]
     function.__signature__ = signature.replace(parameters=named + more)  # type: ignore[attr-defined]
     return function
@@ -219,8 +221,8 @@ def _pairs(given: Settings) -> list[str]:
         return [given] if isinstance(given, str) else list(given)
     flat = {
         f"{task}.{key}" if key else task: value
-        for task, some in given.items()
-        for key, value in (some.items() if isinstance(some, Mapping) else [("", some)])
+        for task, settings in given.items()
+        for key, value in (settings.items() if isinstance(settings, Mapping) else [("", settings)])
     }
     return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in flat.items()]
 

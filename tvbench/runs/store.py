@@ -197,7 +197,7 @@ class RunFolder:
 
     def write_result(self, results: Iterable[TaskResult], scores: Mapping[str, Iterable[Score]]) -> None:
         """Write scores.jsonl (by task) and result.json. Raises StoreError."""
-        lines = ({"task": task, **codec.score_to_json(score)} for task, some in scores.items() for score in some)
+        lines = ({"task": task, **codec.score_to_json(score)} for task, of_task in scores.items() for score in of_task)
         write_atomically(self.path / SCORES, map(json_line, lines))
         data = {"format": FORMAT, "run": self.name, "tasks": [codec.result_to_json(result) for result in results]}
         data["sum"] = checksum(data)
