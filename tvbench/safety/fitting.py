@@ -85,7 +85,7 @@ def fitted(value: Any, hint: Any, place: str, said: str = "") -> Any:
             raise unknown_name(place, str(value), map(str, inner))
         return value
     if origin in (Union, types.UnionType):
-        return None if value is None else fitted(value, next(one for one in inner if one is not type(None)), place)
+        return None if value is None else fitted(value, next(kind for kind in inner if kind is not type(None)), place)
     if origin is tuple:
         return _list(value, inner, place)
     if origin is collections.abc.Mapping:
@@ -102,7 +102,7 @@ def _list(value: Any, inner: tuple[Any, ...], place: str) -> tuple[Any, ...]:
     kinds = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
     if len(kinds) != len(value):
         raise UsageError(f"{place}: {len(kinds)} values are needed, not {len(value)}", "a list is [a, b]")
-    return tuple(fitted(one, kind, place) for one, kind in zip(value, kinds, strict=True))
+    return tuple(fitted(element, kind, place) for element, kind in zip(value, kinds, strict=True))
 
 
 def _mapping(value: Any, inner: tuple[Any, ...], place: str, said: str) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _mapping(value: Any, inner: tuple[Any, ...], place: str, said: str) -> dict[
                 f"{place}: the key {name!r} is no text", QUOTE if isinstance(name, bool) else f"quote it: '{name}'"
             )
         fitted(name, inner[0], f"key of {place}")
-    return {name: fitted(one, inner[1], f"{place}.{name}") for name, one in value.items()}
+    return {name: fitted(element, inner[1], f"{place}.{name}") for name, element in value.items()}
 
 
 def _plain(value: Any, place: str) -> Any:
@@ -124,7 +124,7 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, Mapping):
         return _mapping(value, (str, Any), place, "")
     if isinstance(value, list | tuple):
-        return [_plain(one, place) for one in value]
+        return [_plain(element, place) for element in value]
     if value is not None and not isinstance(value, str | int | float):
         raise UsageError(f"{place}: must be text, a number, a list or a mapping, not {shown(value)}")
     return _finite(value, place) if isinstance(value, float) else value
