@@ -85,8 +85,8 @@ def _random_parts(numbers: Numbers) -> Iterator[Finding]:
     ):
         layers = numbers.random(part)
         if layers:
-            some = f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold"
-            count = some if part != PROJECTOR else f"{what} holds"
+            share = f"{len(layers)} of {len(numbers.layers(part))} layers of {what} hold"
+            count = share if part != PROJECTOR else f"{what} holds"
             yield Finding(
                 "error",
                 code,
