@@ -91,10 +91,10 @@ def run_with(engine: str, results: Path, args: argparse.Namespace) -> RunFolder:
 
 def joined(first: RunFolder, second: RunFolder) -> list[Pair]:
     """The items of both runs with both answers."""
-    one, other = first.responses(), second.responses()
-    if one.keys() != other.keys():
-        raise SystemExit(f"the runs asked different things: {len(one)} and {len(other)} keys")
-    return [Pair(key, item, one[key], other[key]) for key, item in first.requests()]
+    answers, other = first.responses(), second.responses()
+    if answers.keys() != other.keys():
+        raise SystemExit(f"the runs asked different things: {len(answers)} and {len(other)} keys")
+    return [Pair(key, item, answers[key], other[key]) for key, item in first.requests()]
 
 
 def report(pairs: Sequence[Pair]) -> int:

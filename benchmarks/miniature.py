@@ -69,7 +69,7 @@ def main() -> int:
     seeds = [int(seed) for seed in args.seeds.split(",")]
     with ThreadPoolExecutor(args.at_once) as pool:
         pending = {(arm, seed): pool.submit(scores, chosen, arm, seed, args) for seed in seeds for arm in chosen.arms}
-        found = {key: one.result() for key, one in pending.items()}
+        found = {key: run.result() for key, run in pending.items()}
     print("\n".join(table(chosen, found, seeds)))
     return 0
 
@@ -136,7 +136,7 @@ def read(run: Path) -> Scores:
         for metric in ("aligned", "accuracy", "sense"):
             if (value := score["values"].get(metric)) is not None:
                 values.setdefault((score["task"], kind, language), []).append(value)
-    return {key: mean(some) for key, some in values.items()}
+    return {key: mean(figures) for key, figures in values.items()}
 
 
 def table(chosen: Comparison, found: dict[tuple[str, int], Scores], seeds: Sequence[int]) -> list[str]:

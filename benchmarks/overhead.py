@@ -167,11 +167,11 @@ def bare(engine: Engine, requests: Sequence[Request]) -> Answers:
 
 def bare_vllm(engine: VllmEngine, prepared: Sequence[Prepared]) -> Answers:
     """All prompts in one `LLM.generate`. Clips all have the same number of frames, which vLLM 0.32 needs."""
-    asked = [(engine._prompt(one)[0], engine._params(one, None)) for one in prepared]
+    asked = [(engine._prompt(request)[0], engine._params(request, None)) for request in prepared]
     outputs = engine._llm.generate([prompt for prompt, _ in asked], [params for _, params in asked], use_tqdm=False)
     return {
-        one.request.key: engine.prompter.answer(output.outputs[0].token_ids, ())
-        for one, output in zip(prepared, outputs, strict=True)
+        planned.request.key: engine.prompter.answer(output.outputs[0].token_ids, ())
+        for planned, output in zip(prepared, outputs, strict=True)
     }
 
 
@@ -181,7 +181,7 @@ def bare_transformers(engine: Engine, prepared: Sequence[Prepared]) -> Answers:
 
     assert isinstance(engine, TransformersEngine)
     encoded = sorted(
-        (engine.inputs.encode(one) for one in prepared),
+        (engine.inputs.encode(request) for request in prepared),
         key=lambda item: (item.kind, item.prepared.request.sampling.max_new_tokens, -item.length),
     )
     answers: Answers = {}

@@ -28,7 +28,7 @@ def main() -> int:
     args = parser.parse_args()
     rng = random.Random(0)
     references = [" ".join(rng.choice(WORDS) for _ in range(rng.randint(5, 15))) for _ in range(args.segments)]
-    first, second = ([spoilt(one, noise, rng) for one in references] for noise in (0.3, 0.32))
+    first, second = ([spoilt(reference, noise, rng) for reference in references] for noise in (0.3, 0.32))
     for name in ("bleu", "chrfpp"):
         seconds: dict[str, list[float]] = {"tvbench": [], "sacrebleu": []}
         for _ in range(args.rounds):
@@ -70,7 +70,7 @@ def with_tvbench(
     from tvbench.scoring.paired import Pairs, compare
     from tvbench.types import Item, Translation
 
-    items = [Item(str(n), "t", "de", (), Translation("", (one,))) for n, one in enumerate(references)]
+    items = [Item(str(n), "t", "de", (), Translation("", (reference,))) for n, reference in enumerate(references)]
     measured = metric(name)
     rows = [measured.statistics("de", list(zip(items, texts, strict=True))) for texts in (first, second)]
     assert rows[0] is not None and rows[1] is not None

@@ -73,11 +73,11 @@ def measured(commands: Mapping[str, Sequence[str]], repeats: int) -> dict[str, l
 
 def report(seconds: Mapping[str, Sequence[float]]) -> None:
     """Median and quartiles in milliseconds, and the median as a multiple of both ends."""
-    medians = {name: statistics.median(some) for name, some in seconds.items()}
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
     rounds = len(next(iter(seconds.values())))
     print(f"{'command, ' + str(rounds) + ' rounds':<26}{'median':>9}{'quartiles':>18}{'x pass':>9}{'x torch':>9}")
-    for name, some in seconds.items():
-        low, _, high = (1000 * quartile for quartile in statistics.quantiles(some, n=4))
+    for name, times in seconds.items():
+        low, _, high = (1000 * quartile for quartile in statistics.quantiles(times, n=4))
         of_torch = f"{medians[name] / medians[TORCH]:.2f}" if TORCH in medians else "none"
         print(
             f"{name:<26}{1000 * medians[name]:>6.0f} ms{f'{low:.0f} to {high:.0f} ms':>18}"

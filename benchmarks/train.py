@@ -45,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     recipe = load_recipe("mini", settings=["batch=32", "micro_batch=16", f"steps={args.steps}", "save_every=1e9"])
-    stage = next(one for one in recipe.stages if one.name == "vision")
+    stage = next(stage for stage in recipe.stages if stage.name == "vision")
     packed = replace(stage, packing=True, max_length=512)
     with tempfile.TemporaryDirectory() as folder:
         model = assemble(recipe.model, Path(folder) / "model", seed=0)
@@ -80,7 +80,7 @@ def bare_loop(model: Path, stage: Stage) -> tuple[float, float]:
     ready = list(batches(model, stage))
     for group in optimizer.param_groups:
         group["lr"] = group["top"]
-    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     spent = 0.0
     for step, micro in enumerate(ready):
         began = time.perf_counter()

@@ -229,7 +229,7 @@ def _judge(
     """Have the open answers graded, where there are any."""
     from tvbench.graders.judge.asking import ask_judge, plan_judging
 
-    sessions = [one for one in plan_judging(folder, asked) if any(case.counts for case in one.cases)]
+    sessions = [session for session in plan_judging(folder, asked) if any(case.counts for case in session.cases)]
     if not sessions:
         listener.say("no open answers, so nothing needs a judge (`tvbench judge RUN` checks one on exact items)")
         return True, results
@@ -237,7 +237,7 @@ def _judge(
         outcomes = ask_judge(sessions, asked, listener)
     finally:
         results = rescore(folder)
-    return all(one.complete for one in outcomes), results
+    return all(outcome.complete for outcome in outcomes), results
 
 
 def _comet(
@@ -301,10 +301,10 @@ def compare(
 
     check_number("resamples", resamples, whole=True, least=1)
     check_number("seed", seed, whole=True, least=0)
-    one, other = _folder(first, results), _folder(second, results)
+    folder, other = _folder(first, results), _folder(second, results)
     chosen = Selection(listed(tasks), tuple(code_of(name) for name in listed(languages)), metric)
-    found = compare_runs(one, other, chosen, resamples=resamples, seed=seed)
-    return RunComparison(one.name, other.name, resamples, seed, tuple(found))
+    found = compare_runs(folder, other, chosen, resamples=resamples, seed=seed)
+    return RunComparison(folder.name, other.name, resamples, seed, tuple(found))
 
 
 def explain(
@@ -376,5 +376,5 @@ def _codes(languages: Sequence[str] | str) -> tuple[str, ...]:
 
 
 def _named(tasks: Tasks) -> str:
-    some = [tasks] if not isinstance(tasks, Sequence) or isinstance(tasks, str) else tasks
-    return ",".join(one if isinstance(one, str) else one.name for one in some)
+    named = [tasks] if not isinstance(tasks, Sequence) or isinstance(tasks, str) else tasks
+    return ",".join(task if isinstance(task, str) else task.name for task in named)
