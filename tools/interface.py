@@ -39,7 +39,9 @@ def modules() -> Iterator[str]:
         module = importlib.import_module(name)
         yield f"## {name}"
         for public in public_names(module):
-            yield from described(public, getattr(module, public))
+            value = getattr(module, public)
+            home = getattr(value, "__module__", name)
+            yield from [f"{public}: see {home}"] if home != name and home in MODULES else described(public, value)
         yield ""
 
 
@@ -71,7 +73,8 @@ def described(name: str, value: object) -> Iterator[str]:
             elif not method.startswith("_") and isinstance(function, property):
                 yield f"    {method} (property)"
     elif inspect.isfunction(value):
-        yield f"def {name}{_signature(value)}"
+        yield f"def {name} -> {_type_name(inspect.signature(value).return_annotation)}"
+        yield from (f"    {parameter}" for parameter in _parameters(value))
     else:
         yield f"{name} = {_shown(value)}" if isinstance(value, bool | int | float | str) else name
 
