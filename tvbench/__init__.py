@@ -11,18 +11,21 @@ _LOADED = _time.time_ns()
 
 TYPE_CHECKING = False  # as typing's, which quick commands do without
 if TYPE_CHECKING:
+    from tvbench import errors
     from tvbench.api import Listener, Run, RunComparison, compare, explain, leaderboard, load, run, score
 
-__all__ = ["RunComparison", "Listener", "Run", "compare", "explain", "leaderboard", "load", "run", "score"]
+__all__ = ["RunComparison", "Listener", "Run", "compare", "errors", "explain", "leaderboard", "load", "run", "score"]
 
 
-def __getattr__(name: str) -> object:
-    """The names of `__all__` live in tvbench.api, which is imported when the first of them is used."""
-    if name not in __all__:
-        raise AttributeError(f"module 'tvbench' has no attribute {name!r}")
-    from tvbench import api
+if not TYPE_CHECKING:  # a type checker would take it for any name there may be
 
-    return getattr(api, name)
+    def __getattr__(name: str) -> object:
+        """The names of `__all__` live in tvbench.api, which is imported when the first of them is used."""
+        if name not in __all__:
+            raise AttributeError(f"module 'tvbench' has no attribute {name!r}")
+        from importlib import import_module
+
+        return import_module("tvbench.errors") if name == "errors" else getattr(import_module("tvbench.api"), name)
 
 
 def __dir__() -> list[str]:

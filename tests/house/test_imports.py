@@ -228,7 +228,7 @@ MAY_KNOW = {
     "cli": "__version__ analysis api checkpoints doctor engines.open engines.registry engines.spec graders"
     " interop languages registry report runs scoring train",
     "__main__": "cli.main",
-    "__version__": "api",
+    "__version__": "api errors",
     # Task files, outside of the package.
     "tasks": "data languages mini scoring",
 }

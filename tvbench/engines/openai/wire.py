@@ -12,6 +12,7 @@ import json
 import logging
 import ssl
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from http.cookiejar import CookieJar
@@ -121,7 +122,8 @@ class Wire:
 
 
 def get_once(url: str, secret: Secret, *, timeout_s: float) -> Reply:
-    """GET `url` on a connection of its own, where no event loop runs. Raises NoReply."""
+    """GET `url` on a connection of its own; where an event loop runs, as in a notebook, from a thread of its own.
+    Raises NoReply."""
 
     async def get() -> Reply:
         wire = Wire(url, secret, connections=1, timeout_s=timeout_s)
@@ -130,7 +132,12 @@ def get_once(url: str, secret: Secret, *, timeout_s: float) -> Reply:
         finally:
             await wire.close()
 
-    return asyncio.run(get())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(get())
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, get()).result()
 
 
 @lru_cache(maxsize=1)
