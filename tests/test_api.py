@@ -141,6 +141,7 @@ def test_a_call_and_a_command_are_one_run(server: ChatServer, data: Path, tmp_pa
     run = ask(server, data, tmp_path)
     assert capfd.readouterr() == ("", ""), "nothing is printed"
     assert run.complete and run.path.parent == tmp_path and run.model == "counter"
+    assert repr(run) == f"<run {run.name}: multi30k>"
     assert run.results["multi30k"].counts == Counts(4, 4, 0, 4) and run.results["multi30k"].metrics["bleu"].n == 4
     asked = server.asked.total()
     words = ["--model", server.model, "--tasks", "multi30k:de", "--no-image", "--data", str(data), "--quiet"]
@@ -273,7 +274,9 @@ def test_the_leaderboard_is_tidy_printed_and_chosen_from(two: Path) -> None:
     (two / "broken" / "manifest.json").write_text("{")
     board = tvbench.leaderboard(two, published=False)
     assert [row.run for row in board.table().where(language="all", metric="aligned")] == ["run-b", "run-a"]
-    assert "beta" in str(board) and len(board.warnings) == 1 and "broken is left out" in board.warnings[0]
+    assert (
+        "beta" in str(board) == repr(board) and len(board.warnings) == 1 and "broken is left out" in board.warnings[0]
+    )
     only = tvbench.leaderboard(two, published=False, tasks=["alm"], metric="exact_match").table()
     assert {(row.task, row.metric) for row in only} == {("alm", "strict")} and len(only) == 6
     printed = [row for row in tvbench.leaderboard(two, tasks="alm").table() if not row.run]

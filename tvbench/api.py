@@ -11,7 +11,7 @@ be called from a thread or a notebook. What is heavy is imported when it is need
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Unpack
@@ -44,9 +44,9 @@ class Run:
 
     path: Path
     results: Mapping[str, TaskResult]
-    manifest: Manifest = field(repr=False)
+    manifest: Manifest
     complete: bool
-    remarks: tuple[str, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,6 +77,9 @@ class Run:
 
         return answered(self.folder, listed(tasks), _codes(languages))
 
+    def __repr__(self) -> str:
+        return f"<run {self.name}: {', '.join(self.results)}{'' if self.complete else ' (incomplete)'}>"
+
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
@@ -97,6 +100,9 @@ class RunComparison:
         from tvbench.report.tidy import TidyTable
 
         return TidyTable(DifferenceRow, difference_rows(self.tasks, self.first, self.second))
+
+    def __repr__(self) -> str:
+        return str(self.table())
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

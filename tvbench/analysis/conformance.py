@@ -40,8 +40,9 @@ Outcome: TypeAlias = Literal["ok", "failed", "not tried"]
 
 
 @dataclass(frozen=True, slots=True)
-class CheckFinding:
-    """What one check found. `said` is what was looked at, or what is wrong; `hint` what to change in the task file."""
+class Trial:
+    """One check that was tried. `said` is what was looked at, or what is wrong; `hint` what to change in the task
+    file."""
 
     check: str
     outcome: Outcome
@@ -54,7 +55,7 @@ class Checked:
     """All findings about one task, and the first prompt of each protocol."""
 
     task: str
-    findings: tuple[CheckFinding, ...]
+    findings: tuple[Trial, ...]
     prompts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -86,7 +87,7 @@ class _Checker:
     def __init__(self, task: Task, where: Circumstances) -> None:
         self.task = task
         self.where = where
-        self.findings: list[CheckFinding] = []
+        self.findings: list[Trial] = []
 
     # ── Building ──────────────────────────────────────────────────────────────────────────────────
 
@@ -96,7 +97,7 @@ class _Checker:
         return gated(self.task, BuildOptions(protocol or self.task.default_protocol, **{**given, **options}))
 
     def note(self, check: str, outcome: Outcome, said: str = "", hint: str = "") -> None:
-        self.findings.append(CheckFinding(check, outcome, said, hint))
+        self.findings.append(Trial(check, outcome, said, hint))
 
     def tried(self, check: str, try_it: Callable[[], str | None]) -> None:
         """Note what `try_it` says is wrong (None: nothing). What the task file does wrong is a failure; what is not
@@ -353,7 +354,7 @@ def _elsewhere(task: Task, where: Circumstances) -> str:
         INCLUDE: os.pathsep.join(included()),
     }
     words = [where.named, task.name, str(where.data or ""), "offline" if where.offline else "", str(where.limit)]
-    command = [sys.executable, "-c", f"from {__name__} import print_digest; print_digest()", *words]
+    command = [sys.executable, "-c", f"from {__name__} import digest_of_words; print(digest_of_words())", *words]
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=STRANGER_TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -364,11 +365,11 @@ def _elsewhere(task: Task, where: Circumstances) -> str:
     return lines[-1]
 
 
-def print_digest() -> None:
-    """What the other process does: build the task of sys.argv, and print its digest."""
+def digest_of_words() -> str:
+    """What the other process does: build the task of sys.argv. Its digest."""
     from tvbench.registry.catalog import named_tasks
 
     named, name, data, offline, limit = sys.argv[1:]
     task = next(one for one in named_tasks(named) if one.name == name)
     where = Circumstances(Path(data) if data else None, bool(offline), int(limit))
-    print(_digest(_Checker(task, where).build()))  # noqa: T201 - a process that is made to print
+    return _digest(_Checker(task, where).build())

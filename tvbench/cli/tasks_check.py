@@ -11,7 +11,7 @@ from tvbench.cli.output import print_json, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
-    from tvbench.analysis.conformance import Checked, CheckFinding
+    from tvbench.analysis.conformance import Checked, Trial
 
 MARKS = {"ok": "ok        ", "failed": "FAILED    ", "not tried": "not tried "}
 
@@ -40,13 +40,13 @@ def _checked(name: str, args: argparse.Namespace) -> Iterator[Checked]:
     """What is found about each task called `name`. A file that cannot be used is a finding as well."""
     from pathlib import Path
 
-    from tvbench.analysis.conformance import Checked, CheckFinding, Circumstances, check
+    from tvbench.analysis.conformance import Checked, Circumstances, Trial, check
     from tvbench.registry import catalog
 
     try:
         tasks = catalog.named_tasks(name)
     except catalog.BrokenTask as error:
-        yield Checked(name, (CheckFinding("declaration", "failed", error.message, "fix the task file"),))
+        yield Checked(name, (Trial("declaration", "failed", error.message, "fix the task file"),))
         return
     for task in tasks:
         # The file's own path, wherever the other process starts; or a name.
@@ -75,13 +75,13 @@ def _lines(found: Checked) -> Iterator[str]:
     yield _verdict(found.task, found.findings)
 
 
-def _finding_lines(finding: CheckFinding) -> Iterator[str]:
+def _finding_lines(finding: Trial) -> Iterator[str]:
     yield f"  {MARKS[finding.outcome]}{finding.check}" + (f": {finding.said}" if finding.said else "")
     if finding.hint and finding.outcome != "ok":
         yield f"              {finding.hint}"
 
 
-def _verdict(task: str, findings: Iterable[CheckFinding]) -> str:
+def _verdict(task: str, findings: Iterable[Trial]) -> str:
     outcomes = [finding.outcome for finding in findings]
     failed, open_ones = outcomes.count("failed"), outcomes.count("not tried")
     tail = f", {open_ones} could not be tried" if open_ones else ""

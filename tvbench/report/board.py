@@ -6,18 +6,20 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvbench.analysis.entries import RunEntry, family, load_entries, metric_meant
 from tvbench.analysis.groups import group_grids, group_sheets
 from tvbench.analysis.leaderboard import View, leaderboard, order_of_runs
 from tvbench.analysis.published import PublishedFigure, published_figures
-from tvbench.analysis.tidy import FigureRow, figure_rows
 from tvbench.errors import unknown_name
 from tvbench.report.painting import painted
 from tvbench.report.records import group_records, leaderboard_records
 from tvbench.report.table import Table, show
-from tvbench.report.tidy import TidyTable
+
+if TYPE_CHECKING:
+    from tvbench.analysis.tidy import FigureRow
+    from tvbench.report.tidy import TidyTable
 
 PROTOCOLS = ("tvbench", "paper", "official")
 
@@ -43,6 +45,9 @@ class Board:
     def table(self, *, sort: str | None = None, languages: bool = False) -> TidyTable[FigureRow]:
         """One row a figure: every metric (or the one asked for) of every task, of the mean and of each language. Runs
         stand in the order of the leaderboard (of that by `languages`), the papers' figures last."""
+        from tvbench.analysis.tidy import FigureRow
+        from tvbench.report.tidy import TidyTable
+
         view = View(self.tasks, self.metric, sort, languages)
         order = order_of_runs(self.entries, self.figures, view)
         return TidyTable(FigureRow, [*self._own_rows(order), *self._printed_rows()])
@@ -69,7 +74,12 @@ class Board:
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _own_rows(self, order: Sequence[str]) -> Iterator[FigureRow]:
+        from tvbench.analysis.tidy import figure_rows
+
         place = {name: number for number, name in enumerate(order)}
         metric = None if self.metric is None else self._known_metric(self.metric)
         for entry in sorted(self.entries, key=lambda entry: place.get(entry.run, len(place))):
@@ -78,6 +88,8 @@ class Board:
                 yield from (row for row in rows if metric in (None, row.metric))
 
     def _printed_rows(self) -> Iterator[FigureRow]:
+        from tvbench.analysis.tidy import FigureRow
+
         for one in self.figures:
             wanted = self.metric is None or family(one.metric) == family(self._known_metric(self.metric))
             if wanted and (not self.tasks or one.task in self.tasks):
