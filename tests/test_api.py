@@ -134,6 +134,16 @@ def test_wrong_tasks_and_models_are_refused(tmp_path: Path) -> None:
         tvbench.run("tower-mini", "mini", langauges=["de"])  # type: ignore[call-arg]
 
 
+def test_what_a_run_would_take_is_told_without_asking(server: ChatServer, data: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"no_image": True, "data": data, "results": tmp_path / "out"}
+    found = tvbench.estimate(server.model, "multi30k:de", **asked)
+    assert (found.requests, found.kept) == (4, 0) and not server.asked and not (tmp_path / "out").exists()
+    run = ask(server, data, tmp_path / "out")
+    found = tvbench.estimate(server.model, "multi30k:de", **asked)
+    assert (found.requests, found.kept, found.run) == (0, 4, run.name)
+    assert tvbench.estimate(server.model, "multi30k:de", fresh=True, **asked).requests == 4
+
+
 # ── A run ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -12,9 +12,21 @@ _LOADED = _time.time_ns()
 TYPE_CHECKING = False  # as typing's, which quick commands do without
 if TYPE_CHECKING:
     from tvbench import errors
-    from tvbench.api import Listener, Run, RunComparison, compare, explain, leaderboard, load, run, score
+    from tvbench.api import Listener, Run, RunComparison, compare, estimate, explain, leaderboard, load, run, score
 
-__all__ = ["RunComparison", "Listener", "Run", "compare", "errors", "explain", "leaderboard", "load", "run", "score"]
+__all__ = [
+    "RunComparison",
+    "Listener",
+    "Run",
+    "compare",
+    "errors",
+    "estimate",
+    "explain",
+    "leaderboard",
+    "load",
+    "run",
+    "score",
+]
 
 
 if not TYPE_CHECKING:  # a type checker would take it for any name there may be

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.report.board import Board
+    from tvbench.report.estimate import Estimate
     from tvbench.report.tidy import TidyTable
     from tvbench.runs.answered import Answered
     from tvbench.runs.asking import Ready
 
-__all__ = ["RunComparison", "Listener", "Run", "compare", "explain", "leaderboard", "load", "run", "score"]
+__all__ = ["RunComparison", "Listener", "Run", "compare", "estimate", "explain", "leaderboard", "load", "run", "score"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,23 @@ def run(
         ]
     )
     return ask(model, tasks, _results(results), Options(**options), progress, (f"tvbench.run({given})",))
+
+
+@shows_options
+def estimate(
+    model: str | ModelCard,
+    tasks: Tasks,
+    *,
+    results: Path | str | None = None,
+    progress: Listener | None = None,
+    **options: Unpack[Keywords],
+) -> Estimate:
+    """What `run` would ask with the same arguments: requests, tokens, time and disk. Asks nothing: `--dry-run`."""
+    from tvbench.report.estimate import estimate as estimate_of
+
+    folder, asked = _results(results), Options(**options)
+    ready = plan(model, tasks, folder, asked, progress or Listener(), dry=True)
+    return estimate_of(ready.plan, folder, fresh=asked.fresh, reuse=asked.reuse)
 
 
 def ask(
