@@ -233,13 +233,24 @@ def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
 
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
     for one in [tasks] if isinstance(tasks, str | Task) else list(tasks) or [""]:
-        some = [(one, ())] if isinstance(one, Task) else catalog.select(one)
+        some = [(_sound(one), ())] if isinstance(one, Task) else catalog.select(one)
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")
             before = found.get(task.name, (task, codes))[1]
             found[task.name] = task, tuple(dict.fromkeys((*before, *codes))) if before and codes else ()
     return list(found.values())
+
+
+def _sound(task: Task) -> Task:
+    """A task that came from Python, as a file's are looked at. Raises UsageError."""
+    from tvbench.registry.task_files import tasks_in
+
+    try:
+        (found,) = tasks_in(task)
+    except ValueError as error:
+        raise UsageError(f"the task cannot be used: {error}") from error
+    return found
 
 
 def _languages(given: Sequence[str] | str, tasks: Sequence[Task]) -> tuple[str, ...]:
