@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import echo_engine
 import pytest
@@ -41,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def put(folder: Path, source: str = SOURCE, name: str = "mine.py") -> Path:
-    (folder / "engines").mkdir(exist_ok=True)
+    (folder / "engines").mkdir(parents=True, exist_ok=True)
     path = folder / "engines" / name
     path.write_text(source, encoding="utf-8")
     return path
@@ -166,6 +167,27 @@ def test_a_card_may_name_a_strangers_engine(folder: Path, monkeypatch: pytest.Mo
     assert chosen.card.engine == {"echo": {"shout": True}}
     only = ModelCard("m", "hub", "org/m", engine={"vllm": {}, "transformers": {}})
     assert choose_engine(only, "echo") == "echo", "a card that does not know it says nothing against it"
+
+
+def test_an_included_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_engine(CARD) == "transformers"
+    with pytest.raises(UsageError, match="unknown engine"):
+        choose_engine(CARD, "echo")
+    put(folder / "theirs", SOURCE)
+    monkeypatch.setenv("TVBENCH_INCLUDE_PATH", str(folder / "theirs"))
+    assert choose_engine(CARD, "echo") == "echo"
+
+
+def test_from_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tvbench
+
+    plugged(monkeypatch, "echo=echo_engine:ENGINE")
+    ask: dict[str, Any] = {"limit": 2, "no_image": True, "engine": "echo", "results": folder / "results"}
+    made = tvbench.run("tower-mini", "mini-alm:de", engine_args={"shout": True, "threads": 2}, **ask)
+    assert made.manifest.engine is not None and made.manifest.engine.settings == {"shout": True}
+    for wrong in ({"engine_args": {"shoot": 1}}, {"engine_args": {"threads": 0}}, {"batch_size": 2}):
+        with pytest.raises(UsageError, match="shout|threads|--batch-size"):
+            tvbench.run("tower-mini", "mini-alm:de", **ask, **wrong)
 
 
 # ── The contracts ─────────────────────────────────────────────────────────────────────────────────

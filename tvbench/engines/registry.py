@@ -27,6 +27,7 @@ from tvbench.registry.engine_names import (
     engine_points,
     read_engine_file,
 )
+from tvbench.registry.places import included
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def engine(name: str) -> EngineSpec:
         return _from_path(Path(name).expanduser())
     if name in _given:
         return _given[name]
-    found = _found(Path.cwd(), name)
+    found = _found(Path.cwd(), included(), name)
     if found is None:
         raise unknown_name("engine", name, known_names(), "`tvbench engines` lists them")
     return found
@@ -69,7 +70,7 @@ def engines() -> tuple[list[EngineSpec], list[str]]:
 
 
 @cache
-def _found(working_directory: Path, name: str) -> EngineSpec | None:
+def _found(working_directory: Path, folders: tuple[str, ...], name: str) -> EngineSpec | None:
     for file in engine_files():
         if name in file.names:
             return _one(_in_file(file), name, str(file.path))
