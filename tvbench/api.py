@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.report.board import Board
-    from tvbench.report.estimate import Estimate
     from tvbench.report.tidy import TidyTable
     from tvbench.runs.answered import Answered
     from tvbench.runs.asking import Ready
+    from tvbench.runs.estimate import Estimate
 
 __all__ = ["RunComparison", "Listener", "Run", "compare", "estimate", "explain", "leaderboard", "load", "run", "score"]
 
@@ -154,7 +154,7 @@ def estimate(
     **options: Unpack[Keywords],
 ) -> Estimate:
     """What `run` would ask with the same arguments: requests, tokens, time and disk. Asks nothing: `--dry-run`."""
-    from tvbench.report.estimate import estimate as estimate_of
+    from tvbench.runs.estimate import estimate as estimate_of
 
     folder, asked = _results(results), Options(**options)
     ready = plan(model, tasks, folder, asked, progress or Listener(), dry=True)
