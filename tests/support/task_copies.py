@@ -128,8 +128,45 @@ def vimul(folder: Path) -> None:
                     [{"question": "Why?", "answer": "Tea.", "video": "a.mp4"}])  # fmt: skip
 
 
+def textvqa(folder: Path) -> None:
+    for place, split in enumerate(("train", "validation", "test")):
+        rows = [
+            {
+                "question_id": 100 * place + number,
+                "image_id": f"{place}{number}",
+                "question": f"what BRAND is {number}?",
+                "answers": [f"nokia {number}"] * 10 if split != "test" else [""] * 10,
+                "image": {"bytes": png(9 * number + place), "path": None},
+            }
+            for number in range(3)
+        ]
+        write_parquet(folder / "textvqa" / "data" / f"{split}-00000-of-00001.parquet", rows, ("image",))
+
+
+def m3exam(folder: Path) -> None:
+    for language in ("afrikaans", "english"):
+        rows = [
+            {
+                "question_text": f"Kyk: (image)[image-{number}.png]\nWat is dit?",
+                "background_description": [],
+                "answer_text": "ABC"[number],
+                "options": ["A. reën", "B. sneeu", "C. son", "D. wind"],
+                "language": language,
+                "level": "low",
+                "subject": language,
+                "subject_category": "language",
+                "id": number,
+                "image_0": base64.b64encode(png(number) * 4).decode(),
+                **{f"image_{place}": "None" for place in range(1, 10)},
+            }
+            for number in range(3)
+        ]
+        write_jsonl(folder / "PangeaBench-m3exam" / f"{language}.jsonl", rows)
+
+
 COPIES: dict[str, Callable[[Path], None]] = {
     "alm": alm, "cc-ocr": cc_ocr, "commute": commute, "multi30k": multi30k, "ocrbench": ocrbench, "vimul": vimul,
+    "m3exam": m3exam, "textvqa": textvqa,
 }  # fmt: skip
 """By task; generated tasks need none. A new task of tvbench's own gets a copy here, and is then checked in CI."""
 
