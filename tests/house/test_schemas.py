@@ -73,6 +73,8 @@ CARDS = [
     ("hub: a/b\nprices: {in: 1, output: 2}", False),
     ("hub: a/b\nengine: {vllm: 3}", False),
     ("hub: a/b\nchat: 3", False),
+    ("hub: a/b\nchat: {sytem: x}", False),
+    ("hub: a/b\nnumerics: {x: 1}", False),
     (f"hub: a/b\nnotes: {'x' * 20_001}", False),
 ]
 

@@ -247,7 +247,12 @@ def test_unrelated_yaml_is_passed_over(here: Path, caplog: pytest.LogCaptureFixt
         ({"prices": {"in": 1, "out": 2}}, "unknown key of prices 'in'. Did you mean input"),
         ({"prices": 3}, "prices: must be a mapping, not 3\n  it is dollars for a million tokens, both ways"),
         ({"engine": {"vllm": {"worker_cls": "x.Y"}}}, "engine.vllm.worker_cls: a card cannot name code"),
-        ({"chat": {"a": float("inf")}}, "chat.a: inf is not possible"),
+        ({"engine": {"vllm": {"a": float("inf")}}}, "engine.vllm.a: inf is not possible"),
+        ({"chat": {"sytem": "x"}}, "unknown key of chat 'sytem'. Did you mean system"),
+        ({"chat": {"content": "strings"}}, "unknown chat.content 'strings'. Did you mean string"),
+        ({"chat": {"tokens_per_image": 0}}, "chat.tokens_per_image: 0 is not possible"),
+        ({"numerics": {"vision_embed_scale": "halfway"}}, "unknown numerics.vision_embed_scale 'halfway'"),
+        ({"numerics": {"scale": 1}}, "unknown key of numerics 'scale'"),
         ({"aliases": [7]}, 'aliases: must be text, not 7\n  put it in quotes: aliases: "7"'),
     ],
 )

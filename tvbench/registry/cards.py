@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, get_args
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.engine_names import BUILT_IN, engine_names
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
-from tvbench.safety.fitting import Rule, fitted_fields, shown
+from tvbench.safety.fitting import AT_LEAST_1, Rule, fitted_fields, shown
 from tvbench.safety.schema import Schema, document, schema_of
 from tvbench.types import ModelCard
 
@@ -64,6 +64,28 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class ChatFields:
+    """How prompts are rendered (checkpoints/prompt.py), what media cost, and whether the model has code of its own."""
+
+    system: str = ""
+    system_role: Literal["system", "user"] = "system"
+    image_placement: Literal["as_given", "first"] = "as_given"
+    content: Literal["string", "parts"] | None = None
+    template: str | None = None
+    stop_tokens: tuple[str, ...] = ()
+    tokens_per_image: Annotated[int, AT_LEAST_1] | None = None
+    tokens_per_frame: Annotated[int, AT_LEAST_1] | None = None
+    needs_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumericsFields:
+    """What is fixed on loading (checkpoints/corrections.py)."""
+
+    vision_embed_scale: Literal["folded", "unfolded"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CardFields:
     """A model card of tvbench: one of hub, folder, server and builtin says where the model lies."""
 
@@ -82,8 +104,8 @@ class CardFields:
     languages: tuple[str, ...] = ()
     modalities: tuple[Literal["image", "multi-image", "video"], ...] = ()
     aliases: tuple[str, ...] = ()
-    chat: Json = field(default_factory=dict)
-    numerics: Json = field(default_factory=dict)
+    chat: ChatFields = field(default_factory=ChatFields)
+    numerics: NumericsFields = field(default_factory=NumericsFields)
     engine: Mapping[str, Json] = field(default_factory=dict)
     prices: Annotated[Mapping[Literal["input", "output"], Annotated[float, PRICE]], BOTH] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ import math
 import types
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -92,6 +92,8 @@ def fitted(value: Any, hint: Any, place: str, said: str = "") -> Any:
         return _mapping(value, inner, place, said)
     if hint is Any:
         return _plain(value, place)
+    if isinstance(hint, type) and is_dataclass(hint) and not isinstance(value, hint):
+        return fitted_fields(hint, _mapping(value, (str, Any), place, said), place)
     return _scalar(value, hint, place, said) if hint in _SPOKEN else value
 
 

@@ -7,7 +7,7 @@ import collections.abc
 import inspect
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from tvbench.safety.fitting import declared
@@ -24,7 +24,7 @@ def document(title: str, schema: Schema) -> Schema:
     return {"$schema": DIALECT, "title": title, **schema}
 
 
-def schema_of(kind: type, *, partial: bool = False, without: tuple[str, ...] = ()) -> Schema:
+def schema_of(kind: Any, *, partial: bool = False, without: tuple[str, ...] = ()) -> Schema:
     """The schema of a dataclass; `partial`: no key is required."""
     needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
     properties = {name: schema_for(hint) for name, hint in declared(kind).items() if name not in without}
@@ -47,6 +47,8 @@ def schema_for(hint: Any, rules: Mapping[str, Any] | None = None) -> Schema:
 
 
 def _schema_for(hint: Any, origin: Any, inner: tuple[Any, ...], rules: Mapping[str, Any]) -> Schema:
+    if is_dataclass(hint):
+        return schema_of(hint, partial=True)
     if hint is float:
         return {"anyOf": [{"type": "number", **rules}, {"type": "string", "pattern": NUMBER}]}
     if origin is Literal:
