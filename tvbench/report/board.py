@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.analysis.entries import RunEntry, family, load_entries, metric_meant
+from tvbench.analysis.grid import Grid
 from tvbench.analysis.groups import group_grids, group_sheets
 from tvbench.analysis.leaderboard import View, leaderboard, order_of_runs
 from tvbench.analysis.published import PublishedFigure, published_figures
@@ -52,9 +53,14 @@ class Board:
         order = order_of_runs(self.entries, self.figures, view)
         return TidyTable(FigureRow, [*self._own_rows(order), *self._printed_rows()])
 
+    def grids(self, *, languages: bool = False, sort: str | None = None) -> list[Grid]:
+        """Models by tasks, or a grid a task by language, as computed, for a look of one's own; none where there is
+        nothing to show. Raises UsageError."""
+        return leaderboard(self.entries, self.figures, View(self.tasks, self.metric, sort, languages))
+
     def tables(self, *, languages: bool = False, sort: str | None = None) -> list[Table]:
-        """Models by tasks, or a table a task by language; none where there is nothing to show. Raises UsageError."""
-        return painted(leaderboard(self.entries, self.figures, View(self.tasks, self.metric, sort, languages)))
+        """The same as they are printed."""
+        return painted(self.grids(languages=languages, sort=sort))
 
     def grouped(self, by: str, *, sort: str | None = None) -> tuple[list[Table], Any]:
         """A table a task by groups of languages or categories, and the same as plain records. Raises UsageError."""
