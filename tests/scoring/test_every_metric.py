@@ -220,9 +220,11 @@ def check_leaderboard(capsys: Said, metric: Metric, task: str, values: dict[str,
         if not metric.baseline:
             assert lines.index(rows[order[0]]) < lines.index(rows[order[1]])
     table = list(csv.DictReader(io.StringIO(shown(capsys, *asked, "--format", "csv"))))
-    assert {row["model"]: float(row[task]) for row in table} == pytest.approx(
-        {f"model-{run}": metric.shown(value) for run, value in values.items()}
-    )
+    whole = [row for row in table if row["language"] == "all"]
+    assert {row["run"]: float(row["value"]) for row in whole} == pytest.approx(values)
+    assert {(row["metric"], row["unit"], row["better"]) for row in table} == {(metric.id, metric.unit, metric.better)}
+    if not metric.baseline:
+        assert [row["run"] for row in whole] == order
     records = json.loads(shown(capsys, *asked, "--format", "json"))
     assert {one["run"]: one["metrics"][metric.id]["value"] for one in records} == values
     by_language = shown(capsys, *asked, "--languages")

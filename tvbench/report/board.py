@@ -17,6 +17,7 @@ from tvbench.errors import unknown_name
 from tvbench.report.painting import painted
 from tvbench.report.records import group_records, leaderboard_records
 from tvbench.report.table import Table, show
+from tvbench.scoring.metrics import of_family
 
 if TYPE_CHECKING:
     from tvbench.analysis.tidy import FigureRow
@@ -111,7 +112,7 @@ class Board:
                     None,
                     None,
                     one.unit,
-                    "higher",
+                    of_family(family(one.metric)).better,
                     f"published: {one.table.source}, table {one.table.number}",
                 )
 
