@@ -18,6 +18,7 @@ ROOMS = {
 STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
 """Modules that may be called as one of the standard library."""
 MEDIAN, LONG, LONGEST = 6, 22, 45
+MEDIAN_TASK = 120
 
 
 def modules() -> dict[str, Path]:
@@ -129,3 +130,8 @@ def test_functions_are_short() -> None:
     assert by_length[len(found) // 2][0] <= MEDIAN
     long = [one for one in by_length if one[0] > LONG]
     assert len(long) <= len(found) / 20, f"{len(long)} of {len(found)}, the shortest of them: {long[:20]}"
+
+
+def test_task_files_are_short() -> None:
+    found = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "tasks").glob("*.py"))
+    assert found[len(found) // 2] <= MEDIAN_TASK, found
