@@ -23,6 +23,7 @@ from tasks import textvqa
 from tasks.m3exam import prompt_of
 from tvbench.cli.main import main
 from tvbench.languages import code_of
+from tvbench.registry import places
 from tvbench.runs import codec
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Response, TaskResult
@@ -341,6 +342,36 @@ def test_exams_count_the_draws_of_the_log(tmp_path: Path, importing: Any, layout
     assert figures == pytest.approx([2 / 5, 3 / 5, 4 / 5, 2 / 5, 1 / 2])
     assert result.counts.flags["coin_flip"] == result.counts.flags["empty"] == 2
     assert list(result.breakdowns["language"]) == ["zh"]
+
+
+READER = """
+from tvbench.data.authoring import logged_prompt
+from tvbench.types import Item, Short, Task
+
+def from_log(log_name, row, config):
+    return Item(str(row["doc_id"]), "houses", "de", logged_prompt(row), Short((row["target"],)))
+
+def rows(ask):
+    raise RuntimeError("never asked")
+
+TASK = Task("houses", "1", "Houses", source=rows, languages=("de",), primary="accuracy", metrics=("accuracy",),
+            log_names=("houses_*",), from_log=from_log)
+"""
+
+
+def test_a_task_file_of_ones_own_reads_its_logs(tmp_path: Path, importing: Any) -> None:
+    rows = [
+        {"doc_id": number, "doc": {"id": number}, "target": "Haus", "filtered_resps": [answer], "input": "Was?"}
+        for number, answer in enumerate(["Haus.", "Hof"])
+    ]
+    write_log(tmp_path / "logs", {"houses_de": rows})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "houses.py").write_text(READER)
+    copied = importing(tmp_path / "logs")
+    assert copied.result("some-group").copied
+    scored = importing(tmp_path / "logs", "--include-path", str(tmp_path / "mine"))
+    places.include(())
+    assert scored.result("houses").metrics["accuracy"].value == 0.5
 
 
 def test_figures_without_samples_are_copied_and_said_to_be(tmp_path: Path, importing: Any) -> None:

@@ -14,7 +14,7 @@ from every_metric import BAD, COUNT, GOOD, items_of, write_runs
 
 from tvbench.analysis.assess import assess
 from tvbench.cli.main import main
-from tvbench.registry import catalog
+from tvbench.registry import catalog, places
 from tvbench.registry.task_files import tasks_in
 from tvbench.runs.store import RunFolder
 from tvbench.scoring import metrics, score_item
@@ -199,6 +199,22 @@ def test_without_its_file_the_values_of_unchanged_answers_are_kept(tmp_path: Pat
     assert any("no value for 1 of" in text for text in other.warnings)
     assert main(["score", GOOD, "--results", "results"]) == 0
     assert "unchanged answers are kept" in capsys.readouterr().out
+
+
+def test_a_task_file_of_another_folder_scores_again_where_its_folder_is_named(tmp_path: Path, capsys: Said) -> None:
+    """A run that took its task by a path: the file is neither tvbench's nor in the working directory."""
+    run = run_of(tmp_path, load(tmp_path))
+    before = result_of(run)
+    (tmp_path / "house").mkdir()
+    (tmp_path / "tasks" / "mine.py").rename(tmp_path / "house" / "mine.py")
+    catalog._tasks.cache_clear()
+    words = ["score", GOOD, "--results", "results"]
+    assert main(words) == 0 and "--include-path DIR" in " ".join(capsys.readouterr().out.split())
+    assert main([*words, "--include-path", str(tmp_path / "house")]) == 0
+    assert "not at hand" not in capsys.readouterr().out
+    (again,) = run.result() or []
+    assert again.metrics == before.metrics and again.metric_signatures == before.metric_signatures
+    places.include(())
 
 
 def test_a_run_never_scored_says_why_it_has_no_such_figure(tmp_path: Path) -> None:

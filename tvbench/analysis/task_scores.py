@@ -142,8 +142,8 @@ def _kept_warnings(kept: Sequence[Metric], scores: Sequence[Score]) -> Iterator[
     for metric in kept:
         have = sum(score.values.get(metric.id) is not None for score in scores)
         yield (
-            f"{metric.id}: its task file or package is not at hand: the stored values of {have} unchanged answers "
-            "are kept, others are not scored by it"
+            f"{metric.id}: its task file or package is not at hand (`tvbench score RUN --include-path DIR`): "
+            f"the stored values of {have} unchanged answers are kept, others are not scored by it"
         )
 
 

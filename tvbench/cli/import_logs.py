@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_results
+from tvbench.cli.arguments import add_format, add_include, add_results
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("harness", choices=("lmms-eval",), help="whose logs they are")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the folder that it wrote to; searched to the bottom")
     add_results(parser)
+    add_include(parser)
     parser.add_argument("--name", metavar="MODEL", help="what to call the model (when the logs hold one)")
     parser.add_argument(
         "--data",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tvbench.cli.arguments import add_format, add_results
+from tvbench.cli.arguments import add_format, add_include, add_results
 from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 
@@ -12,6 +12,7 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
     add_results(parser)
+    add_include(parser)
     add_format(parser, ("table", "json", "csv"))
 
 
