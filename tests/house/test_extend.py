@@ -105,6 +105,24 @@ def test_a_benchmark(place: Path) -> None:
     assert result["counts"]["expected"] == 8 and set(result["breakdowns"]["language"]) == {"de", "fr"}
 
 
+def test_pictures_inside_a_text(place: Path) -> None:
+    (place / "inside.py").write_text(
+        boxes("A benchmark", "python")[2]
+        + "from tvbench.data.authoring import HubRows\n"
+        + "from tvbench.types import Item, Short, Task\n"
+        + "def item(row, ask):\n"
+        + "    return Item(row.text('id'), ask.task, 'en', (turn(row, ask),), Short(('both',)))\n"
+        + "TASK = Task('inside', '1', 'Inside', source=HubRows('my-org/inside', ('id', 'question')), item=item,"
+        + " primary='accuracy', metrics=('accuracy',), languages=('en',), splits=('test',))\n"
+    )
+    row = {f"image_{number}": {"bytes": png(number), "path": f"{number}.png"} for number in (1, 2)}
+    rows = [row | {"id": str(number), "question": f"{number}: is <image 2> left of <image 1>?"} for number in range(3)]
+    write_parquet(place / "rows" / "test.parquet", rows, ("image_1", "image_2"))
+    report = said(place, sys.executable, "-m", "tvbench", "tasks", "check", "./inside.py", "--data", "rows")
+    assert "FAILED" not in report
+    assert re.search(r"user: 0: is \s*\| <image: .*2.*>\s*\|  left of \s*\| <image: .*1.*>\s*\| \?", report), report
+
+
 def test_rows_of_a_function(place: Path) -> None:
     (place / "counting.py").write_text(
         boxes("A benchmark", "python")[1]
@@ -131,9 +149,9 @@ def test_a_function_in_the_task_file(place: Path) -> None:
 def test_a_metric_for_everybody(place: Path) -> None:
     (toml,) = boxes("A metric", "toml")
     installed(place, toml, {"my_package.py": boxes("A metric", "python")[1]})
-    task = boxes("A metric", "python")[0].replace(
-        'primary="names_it", metrics=("names_it",', 'primary="missing_words", metrics=("missing_words", "names_it",'
-    )
+    task = boxes("A metric", "python")[0]
+    for name in ('primary="', 'metrics=("'):
+        task = task.replace(f'{name}names_it"', f'{name}missing_words"')
     (place / "houses.py").write_text(task, encoding="utf-8")
     report = said(place, sys.executable, "-m", "tvbench", "tasks", "check", "./houses.py")
     assert "FAILED" not in report and "missing_words" in task
