@@ -170,9 +170,11 @@ def ask(
     command: tuple[str, ...] = (),
 ) -> Run:
     """The same with the options in one object; `command` is what the manifest says was typed."""
+    from tvbench.doctor.refusals import measured_refusals
+
     listener = Noting(progress)
-    ready = plan(model, tasks, results, options, listener, command=command)
-    return _ask(ready, listener)
+    with measured_refusals():
+        return _ask(plan(model, tasks, results, options, listener, command=command), listener)
 
 
 def plan(

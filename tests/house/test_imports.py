@@ -181,7 +181,8 @@ MAY_KNOW = {
     "runs.signature": "__version__ registry.influence",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
     "runs.run_options": "registry.catalog runs.plan",
-    "runs.asking": "checkpoints.image_scale doctor.before_runs engines.open engines.registry languages registry runs",
+    "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
+    " registry runs",
     "runs.listening": "",
     "runs.session": "__version__ data.media engines.open engines.protocol runs",
     "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
@@ -224,7 +225,8 @@ MAY_KNOW = {
     "train.estimates": "data.media.anyres train.data train.generated train.stages",
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
-    "api": "__version__ analysis checkpoints data engines graders interop languages registry report runs scoring",
+    "api": "__version__ analysis checkpoints data doctor.refusals engines graders interop languages registry report"
+    " runs scoring",
     "cli": "__version__ analysis api checkpoints doctor engines.open engines.registry engines.spec graders"
     " interop languages registry report runs scoring train",
     "__main__": "cli.main",

@@ -127,7 +127,7 @@ def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, Bu
 def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:
     """What is not installed, and a checkpoint that no engine would load, is found before the first answer, not after
     the last. Raises UsageError."""
-    from tvbench.doctor.before_runs import check_folder
+    from tvbench.checkpoints.before_runs import check_folder
     from tvbench.engines.open import require_engine
 
     require_engine(chosen.name)
@@ -180,7 +180,6 @@ def answer(
 ) -> tuple[Outcome, T]:
     """Ask what is missing, and `score` what is there, whatever ends the asking. `watch` is made when it begins, and is
     told by whom the rest was answered before. See RunSession.answer for what is raised."""
-    from tvbench.doctor.before_runs import measured_refusals
     from tvbench.runs.aside import set_aside
     from tvbench.runs.manifest import now
     from tvbench.runs.serving import refuse_another
@@ -188,20 +187,19 @@ def answer(
 
     plan, options, who = ready.plan, ready.options, ready.who
     folder = RunFolder(ready.folder)
-    with measured_refusals():
-        answered = folder.answered_keys()
-        if options.fresh or plan.requests(without=answered):
-            who.require()
-        if not (answered or options.fresh or options.label or options.revision):
-            refuse_another(who, plan.ask, (run.path for run in find_runs(ready.results)))
-        if options.fresh and (place := set_aside(ready.folder, now())):
-            say(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
-        with RunSession(ready.folder, plan, ready.chosen.name, session_options(ready), say) as session:
-            try:
-                with watch(session.answered_before) as watching:
-                    outcome = session.answer(watching)
-            finally:
-                scored = score(folder)
+    answered = folder.answered_keys()
+    if options.fresh or plan.requests(without=answered):
+        who.require()
+    if not (answered or options.fresh or options.label or options.revision):
+        refuse_another(who, plan.ask, (run.path for run in find_runs(ready.results)))
+    if options.fresh and (place := set_aside(ready.folder, now())):
+        say(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
+    with RunSession(ready.folder, plan, ready.chosen.name, session_options(ready), say) as session:
+        try:
+            with watch(session.answered_before) as watching:
+                outcome = session.answer(watching)
+        finally:
+            scored = score(folder)
     return outcome, scored
 
 
