@@ -37,16 +37,19 @@ from tvbench.types import (
     Ask,
     Build,
     BuildOptions,
+    Choice,
     Contrast,
     Item,
     Media,
     Message,
     ModelCard,
+    OcrText,
     Opened,
     Sampling,
     Setting,
     Short,
     Task,
+    Translation,
 )
 
 CARD = ModelCard("m", "folder", "m", revision="r")
@@ -209,6 +212,23 @@ REFUSED: dict[str, tuple[Task, dict[str, Any], str]] = {
     "no messages": (of_items([replace(item(), messages=())]), {}, "no messages"),
     "a text for a target": (of_items([broken(target="x")]), {}, "target is a str"),
     "a number for sampling": (of_items([broken(sampling=16)]), {}, "sampling is a int"),
+    "a text for answers": (of_items([broken(target=Short("red"))]), {}, "target.answers is no tuple, but 'red'"),  # type: ignore[arg-type]
+    "a number among answers": (of_items([broken(target=Short((3,)))]), {}, r"target.answers\[0\] is no text, but 3"),  # type: ignore[arg-type]
+    "a text for references": (of_items([item(target=Translation("a", "b"))]), {}, "target.references is no tuple"),  # type: ignore[arg-type]
+    "a letter for gold": (of_items([item(target=Choice(("a", "b"), "A", "A"))]), {}, "target.gold is no whole number"),  # type: ignore[arg-type]
+    "a gold beyond the options": (of_items([item(target=Choice(("a", "b"), 2, "C"))]), {}, "there are 2 options"),
+    "a unit that is none": (of_items([item(target=OcrText("x", "page"))]), {}, "target.unit is 'page'"),  # type: ignore[arg-type]
+    "a contrast of nothing": (of_items([item(target=Contrast("1", True))]), {}, "no `continuation`"),
+    "a role that is none": (of_items([item(messages=(Message("robot", ("What?",)),))]), {}, "role is 'robot'"),  # type: ignore[arg-type]
+    "bytes for a reader": (of_items([item(0, "de", Media("image", "p", b"png"))]), {}, "load is no function"),  # type: ignore[arg-type]
+    "a text for a length": (
+        of_items([item(sampling=Sampling(max_new_tokens="9"))]),  # type: ignore[arg-type]
+        {},
+        "max_new_tokens is no whole",
+    ),
+    "a length of nothing": (of_items([item(sampling=Sampling(max_new_tokens=0))]), {}, "nothing could be answered"),
+    "no tags": (of_items([broken(tags=None)]), {}, "tags is no mapping"),
+    "a number for a tag": (of_items([broken(tags={"year": 2024})]), {}, "tags.'year'. is no text, but 2024"),
     "pictures in a text task": (of_items([item()], modality="text"), {}, 'declares modality "text"'),
     "nothing at all": (of_items([]), {}, "no items"),
     "nothing in the language": (of_items([item()]), {"languages": ("fr",)}, "no items for languages fr"),
@@ -287,6 +307,12 @@ def test_a_pair_is_one_and_stays_together() -> None:
 
     apart = [side(n, True) for n in range(3)] + [side(n, False) for n in range(3)]
     assert [one.id for one in asked(of_items(apart), limit=2)] == ["0/True", "1/True", "0/False", "1/False"]
+    assert [one.id for one in asked(of_items(apart), limit=2, languages=("de",))] == [
+        "0/True",
+        "1/True",
+        "0/False",
+        "1/False",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from tvbench.data.authoring import Missing, Row
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
 from tvbench.registry.declared import code_in, read_settings, settings_word
-from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Sampling, Target, Task
+from tvbench.runs.item_faults import item_faults
+from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Task
 
 log = logging.getLogger(__name__)
 
@@ -227,9 +228,13 @@ def _checked(task: Task, item: Any, number: int) -> Item:
     """The item, where it is one. Raises UsageError that names what is wrong with it."""
     if not isinstance(item, Item):
         raise _fault(task, f"row {number} gives a {type(item).__name__}", "give an Item, several, or None")
-    wrong = next((text for text in _wrong(item)), None)
+    wrong = next(item_faults(item), None)
     if wrong is not None:
-        raise _fault(task, f"row {number}, item {item.id!r}: {wrong}", "see tvbench/types.py, Item")
+        raise _fault(
+            task,
+            f"row {number}, item {item.id!r}: {wrong}",
+            "see tvbench/types.py, Item; for a row that cannot be asked, raise a ValueError",
+        )
     if task.modality == "text" and any(_media(item.messages)):
         raise _fault(
             task,
@@ -237,27 +242,6 @@ def _checked(task: Task, item: Any, number: int) -> Item:
             'declare modality="image" or "video"',
         )
     return item
-
-
-def _wrong(item: Item) -> Iterator[str]:
-    if not isinstance(item.id, str) or not item.id.strip():
-        yield "its id is no text"
-    if not isinstance(item.language, str) or not item.language.strip():
-        yield "its language is no text"
-    if not isinstance(item.target, get_args(Target)):
-        yield f"its target is a {type(item.target).__name__}"
-    if not isinstance(item.sampling, Sampling):
-        yield f"its sampling is a {type(item.sampling).__name__}"
-    if item.problem is not None and not isinstance(item.problem, str):
-        yield "its problem is no text"
-    if not isinstance(item.messages, tuple) or not all(isinstance(one, Message) for one in item.messages):
-        yield 'its messages are no tuple of Message, as in (Message("user", ("text",)),)'
-        return
-    if not item.messages and item.problem is None:
-        yield "it has no messages"
-    for message in item.messages:
-        if not isinstance(message.parts, tuple) or not all(isinstance(part, str | Media) for part in message.parts):
-            yield 'the parts of a message are no tuple of texts and Media, as in (picture, "text")'
 
 
 def _own_task(task: Task, item: Item, number: int) -> Item:
@@ -335,18 +319,23 @@ def _first_of_each(items: Iterable[Item], limit: int | None, languages: tuple[st
     """The first `limit` items of each language; the two of a pair count as one, and stay together."""
     taken: dict[str, set[str]] = {}
     full: set[str] = set()
+    halves: set[tuple[str, str]] = set()
     for number, item in enumerate(items):
         if limit is None:
             yield item
             continue
         units = taken.setdefault(item.language, set())
+        pair = isinstance(item.target, Contrast)
         unit = f"pair {item.target.pair}" if isinstance(item.target, Contrast) else f"item {number}"
         if unit in units or len(units) < limit:
             units.add(unit)
+            if pair:
+                halves ^= {(item.language, unit)}
             yield item
             continue
         full.add(item.language)
-        if languages and full.issuperset(languages):
+        # Of a pair that was begun, the other half may still come.
+        if languages and full.issuperset(languages) and not halves:
             return
 
 
