@@ -52,6 +52,19 @@ def test_a_path_stands_for_the_tasks_of_its_file(tmp_path: Path, monkeypatch: py
         catalog.task("one")
 
 
+@pytest.mark.parametrize("folder", ["a, b", "a:b", "a b,c:d,", "mini,mini", "ü+ö@v=1"])
+def test_commas_and_colons_in_the_path_of_a_file_are_part_of_it(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / folder / "some.py", "one")
+    written(tmp_path / "other.py", "two")
+    monkeypatch.chdir(tmp_path)
+    for name in (f"./{folder}/some.py", str(tmp_path / folder / "some.py")):
+        assert selected(name) == [("one", ())]
+        assert selected(f"{name}:de+French") == [("one", ("de", "fr"))]
+        assert selected(f"./other.py:fr, {name}:de,./other.py:de") == [("two", ("fr", "de")), ("one", ("de",))]
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("./gone.py", "there is no task file"), ("./folder/", "is a folder(.|\n)*--include-path"),
     ("./none.py", "is no task file"), ("./broken.py", "cannot be used: ZeroDivisionError"),

@@ -111,8 +111,8 @@ def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
     the group, does not have, and two tasks of one name.
     """
     selected: dict[str, tuple[Task, tuple[str, ...]]] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, colon, wanted = (piece.strip() for piece in part.partition(":"))
+    for part in _parts(text):
+        name, colon, wanted = (piece.strip() for piece in _with_languages(part))
         if colon and not wanted:
             raise UsageError(f"'{part}' names no language", f"write {name} for all of them, or such as {name}:de+fr")
         for member, codes in _members(name, tuple(one.strip() for one in wanted.split("+")) if wanted else ()):
@@ -124,6 +124,38 @@ def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
     if not selected:
         raise UsageError("no task is selected", "for example --tasks alm,multi30k:de (`tvbench tasks` lists them)")
     return list(selected.values())
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What commas separate; those in the path of a file that is there are part of it."""
+    parts = text.split(",")
+    while parts:
+        joined = ((count, ",".join(parts[:count]).strip()) for count in range(len(parts), 1, -1))
+        count, part = next((one for one in joined if _is_one(one[1])), (1, parts[0].strip()))
+        del parts[:count]
+        if part:
+            yield part
+
+
+def _is_one(part: str) -> bool:
+    """Whether a part with commas is one path of a file, with or without languages."""
+    name, _, languages = _with_languages(part)
+    return _is_file(name) and "," not in languages
+
+
+def _with_languages(part: str) -> tuple[str, str, str]:
+    """(name, colon, languages): the first colon separates them, unless it is in the path of a file that is there."""
+    if _is_file(part):
+        return part, "", ""
+    head, colon, tail = part.rpartition(":")
+    return (head, colon, tail) if _is_file(head) else part.partition(":")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return is_path(name) and Path(name.strip()).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, no home
+        return False
 
 
 def named_tasks(name: str) -> tuple[Task, ...]:
