@@ -10,6 +10,7 @@ import pytest
 from run_folders import write_manifest
 
 from tvbench.analysis.assess import assess
+from tvbench.analysis.entries import ALL, shown_figure
 from tvbench.errors import UsageError
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring.metrics import hugging_face as hf_metrics
@@ -109,6 +110,29 @@ def test_a_key_can_be_chosen_and_a_wrong_one_is_explained(cache: Path) -> None:
     assert hf_metrics.corpus_figure(f"{metric}#count", ["a", "b"], [["a"], ["b"]])[0] == 2
     with pytest.raises(UsageError, match="no label"):
         hf_metrics.corpus_figure(f"{metric}#label", ["a"], [["a"]])
+
+
+@needs_evaluate
+def test_a_local_metric_that_was_changed_is_another_one(cache: Path) -> None:
+    metric = write_metric(cache, "wordshare", SINGLE)
+    first = hf_metrics.corpus_figure(metric, ["a b"], [["a"]])
+    assert first == hf_metrics.corpus_figure(metric, ["a b"], [["a"]])
+    write_metric(cache, "wordshare", (SINGLE[0], "0.25"))
+    second = hf_metrics.corpus_figure(metric, ["a b"], [["a"]])
+    assert (first[0], second[0]) == (1.0, 0.25)
+    assert first[1] != second[1] and "|code:" in second[1]
+
+
+@needs_evaluate
+def test_figures_of_a_changed_local_metric_are_not_ranked_against_each_other(cache: Path) -> None:
+    groups: list[str] = []
+    for each in (SINGLE[1], SINGLE[1], "0.25"):
+        metric = write_metric(cache, "wordshare", (SINGLE[0], each))
+        result = assess(write_run(cache / f"run-{len(groups)}", metric))[0]
+        figure = shown_figure(result, ALL, metric, metric)
+        assert figure is not None
+        groups.append(figure.group)
+    assert groups[0] == groups[1] != groups[2]
 
 
 @needs_evaluate

@@ -154,18 +154,19 @@ def shown_figure(result: TaskResult, part: str, kind: str, asked: str | None) ->
     if family(wanted, result.declared) == kind:
         found = metrics_of(result, part).get(wanted)
         if found is not None and math.isfinite(found.value):
-            group = f"{comparable(result.signature)}|metric:{_named(result, wanted)}"
-            return Shown(metric_of(result, wanted), found, group)
+            return Shown(metric_of(result, wanted), found, group_of(result, wanted))
     if asked is None or family(asked) == asked == kind:
         return _logged_figure(result, part, kind)
     return None
 
 
-def _named(result: TaskResult, name: str) -> str:
-    """The metric in a group's signature: one that is not tvbench's own with its definition, since two tasks may call
-    two things `mine`."""
+def group_of(result: TaskResult, name: str) -> str:
+    """What figures of the metric must share to be ranked against each other: the signature, and the metric; one that is
+    not tvbench's own with its definition, since two tasks may call two things `mine`."""
     facts = result.declared.get(name, {})
-    return " ".join(filter(None, (name, str(facts.get("definition", "")).replace("|", "/").replace(":", "="))))
+    definition = str(facts.get("definition") or (result.metric_signatures.get(name, "") if facts else ""))
+    named = " ".join(filter(None, (name, definition.replace("|", "/").replace(":", "="))))
+    return f"{comparable(result.signature)}|metric:{named}"
 
 
 def logged_families(result: TaskResult) -> list[str]:

@@ -20,13 +20,12 @@ from tvbench.analysis.by_language import (
     share_pictures,
 )
 from tvbench.analysis.categories import CULTURAL, DIFFERENCE, GENERIC, kinds_of_category
-from tvbench.analysis.entries import RunEntry, family, metric_of, untrained
+from tvbench.analysis.entries import RunEntry, family, group_of, metric_of, untrained
 from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import own_rows, published_rows
 from tvbench.errors import unknown_name
 from tvbench.languages import is_language, language
-from tvbench.runs.signature import comparable
 from tvbench.scoring.metric import POINTS, Metric, Named
 from tvbench.scoring.metrics import family_label, of_family
 from tvbench.types import Figure
@@ -236,7 +235,7 @@ def _about_runs(ours: Sequence[tuple[Standing, RunEntry]]) -> Iterator[Remark]:
     for _, entry in ours:
         if untrained(entry.revision):
             yield Remark(f"{entry.model} has random weights: its scores are at chance or below")
-    groups = [f"{comparable(entry.result.signature)}|metric:{standing.metric}" for standing, entry in ours]
+    groups = [group_of(entry.result, standing.metric) for standing, entry in ours]
     for (_, entry), group in zip(ours, groups, strict=True):
         if group != groups[0]:
             yield Remark(f"not comparable with the first row: {entry.model}: {difference(group, groups[0])}")

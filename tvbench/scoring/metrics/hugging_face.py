@@ -11,9 +11,11 @@ known for common ones; of any other metric higher is taken for better and that i
 
 from __future__ import annotations
 
+import hashlib
 import numbers
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
@@ -71,7 +73,8 @@ class Evaluated(Metric):
 def corpus_figure(name: str, texts: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[float, str]:
     """The figure of one language and its signature. Raises UsageError where it cannot be computed, with the reason."""
     path, _, key = name.removeprefix(PREFIX).partition("#")
-    metric, version = _load(path)
+    digest = _local_digest(path)
+    metric, version = _load(path, digest)
     flat = [given[0] for given in references]
     several = any(len(given) > 1 for given in references)
     result: Mapping[str, Any] | None = None
@@ -88,7 +91,18 @@ def corpus_figure(name: str, texts: Sequence[str], references: Sequence[Sequence
     if result is None:
         raise UsageError(f"{name} could not be computed: {_first_line(problem)}")
     value = _chosen(name, path, key, result)
-    return value, f"{PREFIX}{path}|key:{_key(path, key, result)}|evaluate:{version}"
+    code = f"|code:{digest}" if digest else ""
+    return value, f"{PREFIX}{path}|key:{_key(path, key, result)}{code}|evaluate:{version}"
+
+
+def _local_digest(path: str) -> str:
+    """Twelve hex digits over the Python files of a local metric: changed, it is another one. "" for one of the hub."""
+    place = Path(path)
+    files = [place] if place.is_file() else sorted(place.glob("*.py")) if place.is_dir() else []
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode("utf-8", "surrogatepass") + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12] if files else ""
 
 
 def _chosen(name: str, path: str, key: str, result: Mapping[str, Any]) -> float:
@@ -116,7 +130,8 @@ def _is_number(value: object) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _load(path: str) -> tuple[Any, str]:
+def _load(path: str, digest: str) -> tuple[Any, str]:
+    """The metric and the package's version; each state of a local one, by its `digest`, is loaded anew."""
     try:
         import evaluate
     except ImportError:
