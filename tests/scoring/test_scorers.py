@@ -234,8 +234,37 @@ def test_a_function_that_fails_leaves_its_items_unscored_and_the_rest_alone(tmp_
     assert result.counts.unscored == 2 and result.counts.flags == {"mine_failed": 2}
     assert result.metrics["mine"].n == 2 * COUNT - 2 and result.metrics["chrfpp"].n == 2 * COUNT
     assert any("ZeroDivisionError" in text for text in result.warnings)
+    always = result_of(run_of(tmp_path / "always", load(tmp_path, "1 / 0")))
+    assert any("ZeroDivisionError" in text for text in always.warnings)
+    assert not any("nothing here computes it" in text for text in always.warnings)
     assert main(["score", GOOD, "--results", "results"]) == 0
     assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({"better": "lower", "unit": "words"}, "300.000"),
+        ({"better": "lower", "unit": "points"}, "300.0"),
+        ({"better": "higher", "unit": "points"}, "300.0"),
+        ({"better": "higher", "unit": "marks"}, "300.000"),
+    ],
+)
+def test_explain_shows_the_same_mean_as_the_table(
+    facts: dict[str, str], shown: str, tmp_path: Path, capsys: Said
+) -> None:
+    """Beyond the ends of a scale, and where there is none."""
+    load(tmp_path, "300.0")
+    source = tmp_path / "tasks" / "mine.py"
+    words = ", ".join(f'{name}="{value}"' for name, value in facts.items())
+    source.write_text(source.read_text().replace('{"mine": mine}', f'{{"mine": scorer(mine, {words})}}'))
+    catalog._tasks.cache_clear()
+    assert result_of(run_of(tmp_path, catalog.task("mine"))).metrics["mine"].value == 300
+    assert main(["explain", GOOD, "--results", "results"]) == 0
+    lines = capsys.readouterr().out.partition("where the points went")[2].splitlines()
+    for code in ("de", "fr"):
+        words_of = next(line.split() for line in lines if line.startswith(f"{code} "))
+        assert words_of[1:3] == [str(COUNT), shown]
 
 
 def test_stored_results_of_before_read_as_they_did(tmp_path: Path) -> None:

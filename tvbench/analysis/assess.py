@@ -97,7 +97,7 @@ def result_of(task: Scored) -> TaskResult:
         *result.warnings,
         *task.said,
         *failure_warnings(metrics, scores),
-        *not_computed(entry, result, items),
+        *not_computed(entry, result, items, scores),
     )
     graded = {side.metric: side.definition for side in task.graded}
     return replace(

@@ -41,7 +41,8 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class LanguageExplanation:
     """One language of a task. `counts` are answers by cause, an answer under each of its causes; `check` is None where
-    the language was not judged, `position` where nothing is multiple choice."""
+    the language was not judged, `position` where nothing is multiple choice. `scored` answers have the metric, and
+    `value` is its mean over them (None: it has no values of single answers)."""
 
     language: str
     items: int
@@ -52,6 +53,8 @@ class LanguageExplanation:
     check: LanguageCheck | None
     position: Position | None
     examples: tuple[Example, ...]
+    scored: int = 0
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def _explain_language(
     check = None if identifiers is None else check_languages(found, items, identifiers)
     failed = sum(item.problem is not None or _failed(responses.get(item.id)) for item in items)
     losses = attribute(found, check)
+    values = [one for answer in found if (one := _value(answer, counted)) is not None]
     return LanguageExplanation(
         language=items[0].language,
         items=len(items),
@@ -146,7 +150,13 @@ def _explain_language(
         check=check,
         position=positions(items, found),
         examples=tuple(_examples(found, check, losses, examples)),
+        scored=len(values) or losses.items,
+        value=sum(values) / len(values) if values else None,
     )
+
+
+def _value(answer: Answer, counted: Metric) -> float | None:
+    return None if answer.score.unscored is not None else answer.score.values.get(counted.id)
 
 
 def _failed(response: Response | None) -> bool:

@@ -158,12 +158,13 @@ def failure_warnings(metrics: Sequence[Metric], scores: Sequence[Score]) -> Iter
             )
 
 
-def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item]) -> Iterator[str]:
+def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item], scores: Sequence[Score]) -> Iterator[str]:
     """What the task declares and the result lacks, with the reason; one that failed has told its own."""
     if not result.counts.answered:
         return
+    failed = {name for score in scores for name in score.failures}
     for name in named_in(entry):
-        if name in result.metrics or any(name in warning for warning in result.warnings):
+        if name in result.metrics or name in failed or any(name in warning for warning in result.warnings):
             continue
         metric = to_compute(name, entry.declared)
         if metric is None:

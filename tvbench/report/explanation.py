@@ -158,12 +158,7 @@ def _loss_table(task: TaskExplanation) -> Table:
         *(Column(cause, label(cause)) for cause in causes),
     )
     rows = tuple(
-        (
-            Cell(part.language),
-            _number(part.losses.items),
-            _score(part, counted),
-            *(_share(part, cause) for cause in causes),
-        )
+        (Cell(part.language), _number(part.scored), _score(part, counted), *(_share(part, cause) for cause in causes))
         for part in task.languages
     )
     notes = [
@@ -183,11 +178,11 @@ def _loss_text(counted_in: str, counted: Metric) -> str:
 
 
 def _score(part: LanguageExplanation, counted: Metric) -> Cell:
-    """The mean over items, in the metric's own unit and direction."""
-    if part.losses.mean is None:
-        return Cell("–", value="", empty=True)
-    value = counted.of_loss(part.losses.mean)
-    return Cell(counted.text(value), value=value)
+    """The mean over items, in the metric's own unit and direction: by their values, else by what they lost."""
+    value = part.value
+    if value is None and part.losses.mean is not None:
+        value = counted.of_loss(part.losses.mean)
+    return Cell("–", value="", empty=True) if value is None else Cell(counted.text(value), value=value)
 
 
 def _share(part: LanguageExplanation, cause: str) -> Cell:
