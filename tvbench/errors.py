@@ -47,7 +47,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> 
     near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
     if near:
         suggestion = f"Did you mean {' or '.join(near)}?"
-    elif len(names) <= 30:
+    elif len(names) <= 40:
         suggestion = f"Known: {', '.join(names) or 'none'}."
     else:
         suggestion = f"{len(names)} are known."

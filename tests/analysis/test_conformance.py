@@ -40,11 +40,17 @@ def test_tasks_of_our_own_do_what_they_declare(name: str, tmp_path: Path) -> Non
 
 FILE = """
 import itertools, os
-from tvbench.data.authoring import user_message
-from tvbench.types import Choice, Item, Media, Message, Opened, Setting, Short, Task
+from tvbench.data.authoring import shuffled_choice, user_message
+from tvbench.types import Choice, Item, Media, Message, Opened, Setting, Short, Task, scorer
 
 PICTURE = Media("image", "p.png", lambda: {png!r})
 COUNT = itertools.count()
+
+def rate(item, text):
+    return abs(len(text) - 2) / 2
+
+def part(item, text):
+    return 2 / len(text) if len(text) < 3 else 0
 
 def rows(ask):
     split, settings = ask.split, dict(ask.settings)
@@ -79,7 +85,16 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     ),
     "unreachable": ("return Item(f'{code}/{n}', ask.task, code, user_message('?', picture), Short(('',)))", "",
                     "right answers (tvbench)", "of 1"),
-    "another's metric": ("pass", ", primaries={'tvbench': 'bleu'}", "right answers (tvbench)", "bleu has no value"),
+    "another's metric": ("pass", ", primaries={'tvbench': 'bleu'}", "right answers (tvbench)",
+                         "bleu has no value for them; metrics of Short: accuracy"),
+    "a metric of nobody": ("pass", ", primaries={'tvbench': 'zzz'}", "declaration", "Is the package that brings it"),
+    "a text for a tuple": ("return Item(f'{code}/{n}', ask.task, code, user_message('?', picture), Short('x'))", "",
+                           "data", "target.answers is no tuple"),
+    "past a fraction": ("pass", ", primaries={'tvbench': 'rate'}, scorers={'rate': scorer(rate, better='lower')}",
+                        "right answers (tvbench)", "a fraction is 0 to 1: return 1 at most"),
+    "nothing answered": ("pass", ", primaries={'tvbench': 'part'}, scorers={'part': part}",
+                         "right answers (tvbench)", "part has no value for the reply '' to"),
+    "no such option": ("shuffled_choice(('a', 'b'), 'a', 'x', 0)", "", "data", "by its place, 0 to 1, not by 'a'"),
     "undeclared language": ("code = 'cs'", "", "data", "which the task does not declare"),
     "all problems": ("raise ValueError('no answer')", ", ", "data", "nothing says what language"),
 }  # fmt: skip

@@ -107,7 +107,7 @@ def test_a_benchmark(place: Path) -> None:
 
 def test_pictures_inside_a_text(place: Path) -> None:
     (place / "inside.py").write_text(
-        boxes("A benchmark", "python")[2]
+        boxes("A benchmark", "python")[3]
         + "from tvbench.data.authoring import HubRows\n"
         + "from tvbench.types import Item, Short, Task\n"
         + "def item(row, ask):\n"
@@ -137,6 +137,18 @@ def test_rows_of_a_function(place: Path) -> None:
     assert "FAILED" not in said(place, sys.executable, "-m", "tvbench", "tasks", "check", "./counting.py")
 
 
+def test_options_to_choose_from(place: Path) -> None:
+    made, item = boxes("A benchmark", "python")[1:3]
+    (place / "parity.py").write_text(
+        f"{made}\n{item}\n"
+        "from tvbench.types import Task\n"
+        "TASK = Task('parity', '1', 'Even or odd?', source=rows, item=item, primary='strict', metrics=('strict',),"
+        " languages=('de', 'fr'), modality='text')\n"
+    )
+    report = said(place, sys.executable, "-m", "tvbench", "tasks", "check", "./parity.py")
+    assert "FAILED" not in report and "strict 1 for" in report and "| B. " in report
+
+
 # ── A metric ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -154,7 +166,8 @@ def test_a_metric_for_everybody(place: Path) -> None:
         task = task.replace(f'{name}names_it"', f'{name}missing_words"')
     (place / "houses.py").write_text(task, encoding="utf-8")
     report = said(place, sys.executable, "-m", "tvbench", "tasks", "check", "./houses.py")
-    assert "FAILED" not in report and "missing_words" in task
+    assert "FAILED" not in report and task.count("missing_words") == 2
+    assert "missing_words 0 for 2 answers" in report
     (place / "my.py").write_text(
         "from tvbench.scoring.metrics import computable\nfrom tvbench.types import Item, Short\n"
         "item = Item('1', 't', 'en', (), Short(('a red house',)))\n"

@@ -31,7 +31,7 @@ HERE = importlib.util.find_spec("evaluate") is not None
 needs_evaluate = pytest.mark.skipif(not HERE, reason="pip install 'tvbench[evaluate]'")
 
 PLUGIN = '''
-"""Two metrics of another package, lower is better for both."""
+"""Metrics of another package, lower is better for all."""
 
 from sacrebleu.metrics import TER
 
@@ -49,6 +49,17 @@ class Misses(Metric):
     def of_item(self, item, text):
         words = set(item.target.references[0].split())
         return len(words - set(text.split())) / len(words)
+
+
+class Rate(Misses):
+    """Points that may pass a hundred."""
+
+    id = "rate"
+    unit = "points"
+    definition = "rate|version:1"
+
+    def of_item(self, item, text):
+        return 250 * super().of_item(item, text)
 
 
 class Edits(Metric):
@@ -154,7 +165,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         tmp_path / "site",
         "theirs",
         PLUGIN,
-        {name: name.title() for name in ("misses", "edits", "letters", "odd", "broken")},
+        {name: name.title() for name in ("misses", "rate", "edits", "letters", "odd", "broken")},
     )
     monkeypatch.syspath_prepend(tmp_path / "site")
     metrics.forget_plugins()
@@ -282,7 +293,7 @@ def test_each_of_ours(metric: Metric, capsys: Said, monkeypatch: pytest.MonkeyPa
     check_everywhere(capsys, metric, "made")
 
 
-@pytest.mark.parametrize("name", ["misses", "edits", "letters", "odd"])
+@pytest.mark.parametrize("name", ["misses", "rate", "edits", "letters", "odd"])
 def test_another_packages(name: str, capsys: Said) -> None:
     write_runs(Path("results"), "made", name, items_of(Translation, "made"))
     theirs = metrics.computable(name)

@@ -98,7 +98,7 @@ def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) 
         _explain_language(items, task.answers, task.scores, counted, identifiers, examples)
         for items in by_language.values()
     ]
-    parts.sort(key=lambda part: (-(part.losses.mean or 0.0), part.language))
+    parts.sort(key=lambda part: (-(part.losses.mean or 0.0), -counted.order(part.value or 0.0), part.language))
     return TaskExplanation(
         entry.task,
         entry.protocol,

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from tvbench.scoring import score_items, summarise
 from tvbench.scoring.metric import FRACTION, POINTS, Metric
-from tvbench.scoring.metrics import metric
+from tvbench.scoring.metrics import BUILTIN, known, metric
 from tvbench.scoring.task_metrics import chosen, declared_facts, named_metrics, own_metrics
 from tvbench.types import Choice, Contains, Contrast, Item, OcrText, Open, Response, Score, Short, Task, Translation
 
-SHOWN = 3
-"""Items that are named."""
+SHOWN, CLIP = 3, 24
+"""Items that are named, and characters of a reply that is."""
 NEAR = 1e-6
+OTHER_REPLIES = ("", "I see a picture, and I am not sure what it shows. " * 4)
+"""What models answer too: nothing, and something long that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,38 @@ def marks_of(task: Task, protocol: str, items: Sequence[Item]) -> Marks:
     scores = score_items(asked, answers, (), used, primary)
     figure = summarise(task.name, protocol, primary, "", asked, answers, scores, used).metrics.get(primary)
     if figure is None:
-        return _without_value(first, scores)
-    return _compared(first, figure.value, scores, len(answers))
+        return _without_value(first, asked, scores)
+    found = _compared(first, figure.value, scores, len(answers))
+    return found if found.failed else Marks(_fails_on(asked, used), found.said)
 
 
-def _without_value(first: Metric, scores: Sequence[Score]) -> Marks:
+def _fails_on(items: Sequence[Item], metrics: Sequence[Metric]) -> str:
+    """Which metric that is not tvbench's own has no value for a reply that is not right, and why."""
+    others = [one for one in metrics if one.id not in BUILTIN]
+    items = [item for item in items if item.continuation is None]
+    for text in OTHER_REPLIES if others else ():
+        replies = {item.id: Response(item.id, text=text) for item in items}
+        for score in score_items(items, replies, (), others):
+            for name, reason in score.failures.items():
+                return (
+                    f"{name} has no value for the reply {_clipped(text)!r} to {score.item}: {reason}\n"
+                    "give every reply a figure: bad answers without one make a mean look better than it is"
+                )
+    return ""
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= CLIP else f"{text[:CLIP]}..."
+
+
+def _without_value(first: Metric, items: Sequence[Item], scores: Sequence[Score]) -> Marks:
     if not first.computes:
         return Marks(said=f"{first.label} is not computed from the text alone", tried=False)
     reasons = sorted({score.unscored for score in scores if score.unscored})
     said = f"{first.id} has no value for them" + (f" ({reasons[0]})" if reasons else "")
-    return Marks(f"{said}\nis it a metric of such targets?")
+    fitting = [one.id for one in known() if one.computes and any(map(one.applies, items))]
+    kinds = ", ".join(dict.fromkeys(type(item.target).__name__ for item in items))
+    return Marks(f"{said}\nmetrics of {kinds}: {', '.join(fitting) or 'none'}")
 
 
 def _compared(first: Metric, value: float, scores: Sequence[Score], count: int) -> Marks:

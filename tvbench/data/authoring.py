@@ -254,7 +254,10 @@ def lettered(options: Sequence[str]) -> str:
 
 
 def shuffled_choice(options: Sequence[str], gold: int, item_id: str, seed: int) -> Choice:
-    """The options in a seeded order, with letters; the target of the strict metric is the right option's letter."""
+    """The options in a seeded order, with letters; the target of the strict metric is the right option's letter. `gold`
+    is the place of the right one, from 0. Raises ValueError for one that is not there."""
+    if gold not in range(len(options)):
+        raise ValueError(f"the right option is given by its place, 0 to {len(options) - 1}, not by {gold!r:.60}")
     order = shuffled(len(options), item_id, seed)
     place = order.index(gold)
     return Choice(tuple(options[i] for i in order), place, target=chr(ord("A") + place), letters=True)

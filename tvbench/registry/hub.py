@@ -105,12 +105,12 @@ def snapshot(
 
 
 def _not_here(repo: str, kind: str, error: Exception, *, offline: bool) -> TvbenchError:
-    option = "--model" if kind == "model" else "--tasks"
+    option, given = ("--model", "") if kind == "model" else ("--tasks", ", or give a local copy: --data DIR")
     if offline:
         return EngineError(
             f"{kind} {repo} is not on this machine, and the hub may not be asked (offline)",
             f"run `tvbench fetch {option} ...` where there is a network (cache: HF_HOME), "
-            "or unset --offline and HF_HUB_OFFLINE",
+            f"or unset --offline and HF_HUB_OFFLINE{given}",
         )
     return TvbenchError(
         f"cannot reach the hub for {kind} {repo}: {_words(error.__cause__ or error)}",

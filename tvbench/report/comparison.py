@@ -46,7 +46,9 @@ def comparison_table(found: Sequence[TaskComparison], first: str, second: str, r
         if task.left_out:
             notes.append(f"{task.task}: {task.left_out} items left out: not answered or not scored in both runs")
         if not task.same_signature:
-            notes.append(f"{task.task}: the runs differ in more than who answered (see `signature` in their manifests)")
+            notes.append(
+                f"{task.task}: the runs differ in more than who answered: the notes of `tvbench leaderboard` say how"
+            )
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), labels=2, rules=tuple(rules[1:]))
 
 

@@ -174,7 +174,9 @@ def _loss_table(task: TaskExplanation) -> Table:
 
 
 def _loss_text(counted_in: str, counted: Metric) -> str:
-    return f"{counted_in} itself" if counted.better == "lower" else f"the part of {counted_in} that is not reached"
+    if counted.better == "higher":
+        return f"the part of {counted_in} that is not reached"
+    return f"{counted_in} itself, of one answer {counted.text(counted.of_loss(1.0), decimals=0)} at most"
 
 
 def _score(part: LanguageExplanation, counted: Metric) -> Cell:

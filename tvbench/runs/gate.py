@@ -202,7 +202,7 @@ def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:
         raise _fault(
             task,
             f"row {number} ends in {_named(error)}{_place(error)}",
-            "raise a ValueError, with the reason, for a row that cannot be asked",
+            "correct the task file; for a row that cannot be asked, raise a ValueError with the reason",
         ) from error
 
 
@@ -214,7 +214,8 @@ def _failed(task: Task, row: Any, number: int, problem: str) -> Item:
             raise _fault(
                 task,
                 f"row {number} cannot be asked ({problem}), and nothing says what language it is in",
-                "name its column, as in HubRows(..., language=COLUMN), or give an Item with a `problem`",
+                "rows of HubRows: name its column, language=COLUMN; rows of a function: correct the task file, or give "
+                "an Item with a `problem`",
             )
         (code,) = task.languages
     own = row.number if isinstance(row, Row) else number

@@ -37,7 +37,10 @@ def problem_of(metric: Metric, value: object) -> str | None:
     if not math.isfinite(number):
         return f"{metric.id} returned {number}, which is no figure: return a finite number, or None"
     if metric.unit == FRACTION and not 0 <= number <= 1:
-        return f"{metric.id} returned {number:g}, but a fraction is 0 to 1: declare its unit, such as 'points'"
+        return (
+            f"{metric.id} returned {number:g}, but a fraction is 0 to 1: return 1 at most, or declare unit='points' "
+            "and return a hundred times as much"
+        )
     return None
 
 

@@ -67,9 +67,12 @@ def metric_faults(task: Task) -> Iterator[str]:
         *(("primaries", name) for name in task.primaries.values()),
         *(("metrics", name) for name in task.metrics),
     ]
+    faults: dict[str, list[str]] = {}
     for where, name in named:
         if problem := _name_fault(name, own):
-            yield f"`{where}`: {problem}"
+            faults.setdefault(problem, []).append(f"`{where}`")
+    for problem, places in faults.items():
+        yield f"{' and '.join(dict.fromkeys(places))}: {problem}"
 
 
 def _name_fault(name: object, own: Iterable[str]) -> str | None:
@@ -85,7 +88,8 @@ def _name_fault(name: object, own: Iterable[str]) -> str | None:
             return None
     except UsageError as error:
         return error.message
-    return unknown_name("metric", name, [*own, *(one.id for one in known())]).message
+    said = unknown_name("metric", name, [*own, *(one.id for one in known())]).message
+    return said if "Did you mean" in said else f"{said} Is the package that brings it installed here?"
 
 
 def declared_facts(task: Task) -> dict[str, dict[str, Any]]:
