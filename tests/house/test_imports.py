@@ -156,6 +156,7 @@ MAY_KNOW = {
     "errors": "",
     "safety": "",
     "safety.fitting": "",
+    "safety.misfits": "safety.fitting",
     "safety.schema": "safety.fitting",
     "languages": "",
     # What a number is: no file, no engine, no task, no command.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,38 @@ def test_another_file_of_that_name_is_another_benchmark(tmp_path: Path) -> None:
     codes = {read_signature((run.result() or [])[0].signature)["code"] for run in find_runs(results)}
     assert len(codes) == 2 and all(len(code) == 12 for code in codes) and first.path.exists()
     assert not any(task.code for task in catalog.tasks().values())
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("languages=None", "`languages` is a tuple"),
+        ("splits=3", "`splits` is a tuple"),
+        ('settings=("x",)', "`settings` maps names"),
+        ('split_aliases=("a",)', "split_aliases is no mapping"),
+        ('split_languages={"test": "de"}', "split_languages.'test'. is no tuple"),
+        ('modality="audio"', "modality is 'audio'"),
+        ("title=None", "title is no text"),
+        ("group=3", "group is no text"),
+        ('data="org/name"', "data is no tuple"),
+        ('more_languages="no"', "more_languages is no True or False"),
+        ('tokens_per_answer="x"', "tokens_per_answer is no whole number"),
+    ],
+)
+def test_a_declaration_of_another_kind_is_refused_and_hides_nothing(
+    field: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = field.partition("=")[0]
+    declared = {"languages": '("de",)', "splits": '("test",)', "title": '"t"'} | {name: field.partition("=")[2]}
+    words = ", ".join(f"{key}={value}" for key, value in declared.items())
+    path = tmp_path / "odd.py"
+    path.write_text(
+        "from tvbench.types import Task\n"
+        f'TASK = Task(name="odd", version="1", source=len, primary="accuracy", {words})\n'
+    )
+    assert main(["tasks", "check", str(path)]) == 1
+    assert re.search(said, capsys.readouterr().out)
+    catalog._tasks.cache_clear()
+    assert main(["tasks", "--include-path", str(tmp_path)]) == 0
+    assert "multi30k" in capsys.readouterr().out
+    catalog._tasks.cache_clear()

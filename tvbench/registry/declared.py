@@ -10,11 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tvbench.errors import UsageError, unknown_name
+from tvbench.safety.fitting import declared
+from tvbench.safety.misfits import misfits
 from tvbench.types import Setting, Task, Value
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 KEY = re.compile(r"\w[\w.-]*")
 CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]+)*|[a-z0-9]+(-[a-z0-9]+)+")
+PLAIN = (
+    *("title", "group", "paper", "notes", "modality", "data", "tokens_per_answer"),
+    *("split_aliases", "split_languages", "split_shown", "more_languages"),
+)
+"""Fields of a task of which nothing but their kind can be wrong here."""
 YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -38,7 +45,8 @@ def faults(task: Task) -> Iterator[str]:
         yield "`protocols` maps names to a sentence each, the default first"
         return
     for field in ("languages", "splits", "metrics", "second_bos", "log_names"):
-        if isinstance(getattr(task, field), str) or not all(isinstance(one, str) for one in getattr(task, field)):
+        names = getattr(task, field)
+        if not isinstance(names, tuple | list) or not all(isinstance(one, str) for one in names):
             yield f'`{field}` is a tuple of texts: write ("...",), with the comma'
             return
     yield from (
@@ -52,6 +60,12 @@ def faults(task: Task) -> Iterator[str]:
             for name in names
             if name not in task.protocols
         )
+    if wrong := [text for field in PLAIN for text in misfits(getattr(task, field), declared(Task)[field], field)]:
+        yield from wrong
+        return
+    if not isinstance(task.settings, Mapping):
+        yield '`settings` maps names: write {"name": Setting("what it does", default)}'
+        return
     yield from _split_faults(task)
     yield from _setting_faults(task.settings)
 
