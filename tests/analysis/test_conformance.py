@@ -95,6 +95,10 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     "nothing answered": ("pass", ", primaries={'tvbench': 'part'}, scorers={'part': part}",
                          "right answers (tvbench)", "part has no value for the reply '' to"),
     "no such option": ("shuffled_choice(('a', 'b'), 'a', 'x', 0)", "", "data", "by its place, 0 to 1, not by 'a'"),
+    "a scorer that fails": ("pass", ", scorers={'mine': lambda item, text: 1 / 0}", "right answers (tvbench)",
+                            "mine fails on 4 of 4 right answers (de/0, fr/0, de/1, ...): mine failed: Zero"),
+    "a scorer of words": ("pass", ", scorers={'mine': lambda item, text: text}", "right answers (tvbench)",
+                          "a str: return a number"),
     "undeclared language": ("code = 'cs'", "", "data", "which the task does not declare"),
     "all problems": ("raise ValueError('no answer')", ", ", "data", "nothing says what language"),
 }  # fmt: skip

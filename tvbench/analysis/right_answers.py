@@ -5,7 +5,7 @@ Knows items and scores; builds no task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tvbench.scoring import score_items, summarise
@@ -44,11 +44,24 @@ def marks_of(task: Task, protocol: str, items: Sequence[Item]) -> Marks:
     used = tuple(chosen(named_metrics(task), own, facts))
     asked = [item for item in items if item.id in answers]
     scores = score_items(asked, answers, (), used, primary)
+    if failing := next((text for text in _failing(used, scores)), None):
+        return Marks(failing)
     figure = summarise(task.name, protocol, primary, "", asked, answers, scores, used).metrics.get(primary)
     if figure is None:
         return _without_value(first, asked, scores)
     found = _compared(first, figure.value, scores, len(answers))
     return found if found.failed else Marks(_fails_on(asked, used), found.said)
+
+
+def _failing(metrics: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str]:
+    """Metrics whose code fails on right answers, the headline metric or not."""
+    for one in metrics:
+        failed = [score for score in scores if one.id in score.failures]
+        if failed:
+            yield (
+                f"{one.id} fails on {len(failed)} of {len(scores)} right answers ({_listed([s.item for s in failed])}): "
+                f"{failed[0].failures[one.id]}\ncorrect the scorer: it gives a number, or None where there is none"
+            )
 
 
 def _fails_on(items: Sequence[Item], metrics: Sequence[Metric]) -> str:
