@@ -57,9 +57,10 @@ def _failing(metrics: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str
     """Metrics whose code fails on right answers, the headline metric or not."""
     for one in metrics:
         failed = [score for score in scores if one.id in score.failures]
+        names = [score.item for score in failed]
         if failed:
             yield (
-                f"{one.id} fails on {len(failed)} of {len(scores)} right answers ({_listed([s.item for s in failed])}): "
+                f"{one.id} fails on {len(failed)} of {len(scores)} right answers ({_listed(names)}): "
                 f"{failed[0].failures[one.id]}\ncorrect the scorer: it gives a number, or None where there is none"
             )
 
