@@ -172,11 +172,14 @@ def test_languages_that_the_card_does_not_list_are_marked(
         (["blind"], "has no pictures itself"),
         (["imported"], "name the run without pictures"),
         (["nothing"], "seeing"),
+        (["seeing", "sighted"], "sighted saw its pictures"),
+        (["blind", "seeing"], "seeing saw its pictures"),
     ],
 )
 def test_what_cannot_be_told_says_what_to_do(tmp_path: Path, capsys: Said, words: list[str], said: str) -> None:
     write(tmp_path, "seeing", seeing=True)
     write(tmp_path, "blind", seeing=False, model="other")
     write(tmp_path, "imported", seeing=True, ask=False)
+    write(tmp_path, "sighted", seeing=True, model="third")
     assert main(["grounding", *words, "--results", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err

@@ -104,7 +104,11 @@ def _like(asked: AskedTask) -> tuple[object, ...]:
 def ground(
     seeing: RunFolder, blind: RunFolder, *, by: By = "question_type", resamples: int, seed: int = 0
 ) -> list[TaskGrounding]:
-    """Every task that both runs have. Raises UsageError where they share no answered item."""
+    """Every task that both runs have. Raises UsageError where they share no answered item, and for a run `blind` that
+    is known to have seen its pictures."""
+    asked = blind.manifest().ask.tasks
+    if asked and not any(map(is_blind, asked)):
+        raise UsageError(f"{blind.name} saw its pictures", "name the run without pictures second (--no-image)")
     without, sighted = scored_tasks(blind), scored_tasks(seeing)
     found = [
         _ground_task(task, without[task], sighted[task], by, resamples, seed) for task in sighted if task in without
