@@ -135,6 +135,56 @@ def test_wrong_tasks_and_models_are_refused(tmp_path: Path) -> None:
         tvbench.run("tower-mini", "mini", langauges=["de"])  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("name", sorted(["model", "tasks", "results", "progress", *Keywords.__annotations__]))
+def test_a_value_of_another_kind_is_an_error_of_tvbenchs(tmp_path: Path, name: str) -> None:
+    """Never an AttributeError from somewhere deep, and never a guess: `no_image="no"` would be yes."""
+    wrong: Any
+    for wrong in (b"x", object(), ["a", object()], {3: 4}, float("nan"), "a\0b"):
+        given = {"model": "tower-mini", "tasks": "mini-alm", "results": tmp_path / "out", name: wrong}
+        with pytest.raises(UsageError) as caught:
+            tvbench.estimate(**given)
+        assert caught.value.hint, (wrong, caught.value.message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["seed", "repeats", "asks", "video_timeout", "no_image", "fresh", "reuse"])
+def test_none_is_no_value_where_there_is_a_default(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: None is not"):
+        tvbench.estimate("tower-mini", "mini-alm", results=tmp_path, **{name: None})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["rubric", "check", "price", "budget"])
+def test_what_only_a_judge_needs_is_not_ignored_without_one(tmp_path: Path, name: str) -> None:
+    value: Any = {"rubric": "tvbench", "check": 3, "price": "1,2", "budget": 1.0}[name]
+    with pytest.raises(UsageError, match=f"--{name} is for a judge, and none is named"):
+        tvbench.estimate("tower-mini", "mini-alm", results=tmp_path, **{name: value})
+
+
+def test_paths_are_taken_for_models_and_task_files(tmp_path: Path) -> None:
+    folder = ROOT / "models" / "tower-mini"
+    asked: dict[str, Any] = {"languages": {"de"}, "limit": 1, "results": tmp_path}
+    assert tvbench.estimate(folder, [ROOT / "tasks" / "mini.py"], **asked).requests
+    assert tvbench.estimate(folder, ROOT / "tasks" / "mini.py", **asked).requests
+
+
+def test_reading_functions_refuse_values_of_another_kind(tmp_path: Path) -> None:
+    run: Any = write_run(tmp_path, "a", "m", task_result("mini-alm"))
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (tvbench.compare, {"first": run, "second": run, **wrong})
+        for wrong in (
+            {"tasks": 3}, {"languages": [3]}, {"metric": 3}, {"resamples": None}, {"resamples": 10**12}, {"seed": None}
+        )
+    ]  # fmt: skip
+    calls += [(tvbench.explain, {"run": run, **wrong}) for wrong in ({"examples": -1}, {"examples": "3"}, {"tasks": 3})]
+    calls += [(tvbench.leaderboard, {"results": tmp_path, wrong: 3}) for wrong in ("tasks", "metric", "protocol")]
+    calls += [(function, {"run": wrong}) for function in (tvbench.load, tvbench.score) for wrong in (None, 3, "", b"x")]
+    calls += [(tvbench.score, {"run": run, "tasks": ["mini-alm"]})]
+    for function, given in calls:
+        with pytest.raises(UsageError) as caught:
+            function(**given)
+        assert caught.value.hint, given
+
+
 def test_what_a_run_would_take_is_told_without_asking(server: ChatServer, data: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"no_image": True, "data": data, "results": tmp_path / "out"}
     found = tvbench.estimate(server.model, "multi30k:de", **asked)

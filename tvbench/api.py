@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Unpack
 
 from tvbench.registry.places import default_results
+from tvbench.runs.kinds import check_kind
 from tvbench.runs.listening import Listener, Noting, PhaseWatch
 from tvbench.runs.manifest import Manifest
-from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, listed, shows_options
+from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, check_number, listed, options_of, shows_options
 from tvbench.runs.store import RunFolder, find_run
 from tvbench.types import ModelCard, Task, TaskResult
 
@@ -76,7 +77,7 @@ class Run:
         """Items with their answers, by task. Raises UsageError for a damaged folder, and for names that it has not."""
         from tvbench.runs.answered import answered
 
-        return answered(self.folder, listed(tasks), _codes(languages))
+        return answered(self.folder, listed(tasks, "tasks"), _codes(languages))
 
     def __repr__(self) -> str:
         return f"<run {self.name}: {', '.join(self.results)}{'' if self.complete else ' (incomplete)'}>"
@@ -113,12 +114,16 @@ Rescore: TypeAlias = Callable[[RunFolder], list[TaskResult]]
 RunLike: TypeAlias = Run | RunFolder | Path | str
 """A run, its folder, or its name (or the beginning of that) below the results."""
 
+COMPARE, BOARD = "`tvbench compare --help` explains", "`tvbench leaderboard --help` explains"
+MOST_RESAMPLES = 1_000_000
+"""More take all memory and tell nothing more."""
+
 # ── Asking ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @shows_options
 def run(
-    model: str | ModelCard,
+    model: str | Path | ModelCard,
     tasks: Tasks,
     *,
     results: Path | str | None = None,
@@ -134,19 +139,21 @@ def run(
 
     Raises TvbenchError. What was answered by then is stored, after Ctrl-C too.
     """
+    check_kind("model", model, str | Path | ModelCard)
+    check_kind("tasks", tasks, Tasks)
     given = ", ".join(
         [
-            repr(str(model) if isinstance(model, str) else model.name),
+            repr(model.name if isinstance(model, ModelCard) else str(model)),
             repr(_named(tasks)),
             *(f"{name}={value!r}" for name, value in options.items()),
         ]
     )
-    return ask(model, tasks, _results(results), Options(**options), progress, (f"tvbench.run({given})",))
+    return ask(model, tasks, _results(results), options_of(options), progress, (f"tvbench.run({given})",))
 
 
 @shows_options
 def estimate(
-    model: str | ModelCard,
+    model: str | Path | ModelCard,
     tasks: Tasks,
     *,
     results: Path | str | None = None,
@@ -156,13 +163,14 @@ def estimate(
     """What `run` would ask with the same arguments: requests, tokens, time and disk. Asks nothing: `--dry-run`."""
     from tvbench.runs.estimate import estimate as estimate_of
 
-    folder, asked = _results(results), Options(**options)
+    folder, asked = _results(results), options_of(options)
+    check_kind("progress", progress, Listener | None, "make a class of tvbench.Listener, and give one of it")
     ready = plan(model, tasks, folder, asked, progress or Listener(), dry=True)
     return estimate_of(ready.plan, folder, fresh=asked.fresh, reuse=asked.reuse)
 
 
 def ask(
-    model: str | ModelCard,
+    model: str | Path | ModelCard,
     tasks: Tasks,
     results: Path,
     options: Options,
@@ -172,13 +180,14 @@ def ask(
     """The same with the options in one object; `command` is what the manifest says was typed."""
     from tvbench.doctor.refusals import measured_refusals
 
+    check_kind("progress", progress, Listener | None, "make a class of tvbench.Listener, and give one of it")
     listener = Noting(progress)
     with measured_refusals():
         return _ask(plan(model, tasks, results, options, listener, command=command), listener)
 
 
 def plan(
-    model: str | ModelCard,
+    model: str | Path | ModelCard,
     tasks: Tasks,
     results: Path,
     options: Options,
@@ -303,6 +312,7 @@ def score(run: RunLike, *, results: Path | str | None = None, tasks: Sequence[Ta
     are those that no task file has. Raises UsageError, StoreError."""
     from tvbench.analysis.assess import assess
 
+    check_kind("tasks", tasks, Sequence[Task], "Task objects; without them, the task files are asked")
     folder = _folder(run, results)
     found = assess(folder, tasks)
     return _run_of(folder, found, _sound(found))
@@ -323,12 +333,14 @@ def compare(
     nothing."""
     from tvbench.analysis.compare import Selection, compare_runs
     from tvbench.languages import code_of
-    from tvbench.runs.run_options import check_number
 
-    check_number("resamples", resamples, whole=True, least=1)
-    check_number("seed", seed, whole=True, least=0)
+    check_kind("resamples", resamples, int, COMPARE)
+    check_kind("seed", seed, int, COMPARE)
+    check_kind("metric", metric, str | None, COMPARE)
+    check_number("resamples", resamples, whole=True, least=1, most=MOST_RESAMPLES, hint=COMPARE)
+    check_number("seed", seed, whole=True, least=0, hint=COMPARE)
     folder, other = _folder(first, results), _folder(second, results)
-    chosen = Selection(listed(tasks), tuple(code_of(name) for name in listed(languages)), metric)
+    chosen = Selection(listed(tasks, "tasks"), tuple(code_of(name) for name in listed(languages)), metric)
     found = compare_runs(folder, other, chosen, resamples=resamples, seed=seed)
     return RunComparison(folder.name, other.name, resamples, seed, tuple(found))
 
@@ -345,8 +357,14 @@ def explain(
     from tvbench.analysis.diagnosis import language_id
     from tvbench.analysis.explain import explain_run
 
+    check_kind("examples", examples, int, "`tvbench explain --help` explains")
+    check_number("examples", examples, whole=True, least=0, hint="such as 10")
     return explain_run(
-        _folder(run, results), language_id.load(), tasks=listed(tasks), languages=_codes(languages), examples=examples
+        _folder(run, results),
+        language_id.load(),
+        tasks=listed(tasks, "tasks"),
+        languages=_codes(languages),
+        examples=examples,
     )
 
 
@@ -364,7 +382,9 @@ def leaderboard(
     """
     from tvbench.report.board import board
 
-    return board(_results(results), tasks=listed(tasks), protocol=protocol, metric=metric, published=published)
+    check_kind("protocol", protocol, str | None, BOARD)
+    check_kind("metric", metric, str | None, BOARD)
+    return board(_results(results), tasks=listed(tasks, "tasks"), protocol=protocol, metric=metric, published=published)
 
 
 def _run_of(
@@ -387,10 +407,12 @@ def _sound(results: Sequence[TaskResult]) -> bool:
 def _folder(run: RunLike, results: Path | str | None) -> RunFolder:
     if isinstance(run, Run):
         return run.folder
-    return run if isinstance(run, RunFolder) else find_run(_results(results), str(run))
+    check_kind("run", run, RunFolder | Path | str, "a run is named by its folder, its name, or the beginning of that")
+    return run if isinstance(run, RunFolder) else find_run(_results(results), run if isinstance(run, str) else str(run))
 
 
 def _results(given: Path | str | None) -> Path:
+    check_kind("results", given, Path | str | None)
     return default_results() if given is None else Path(given)
 
 
@@ -402,5 +424,5 @@ def _codes(languages: Sequence[str] | str) -> tuple[str, ...]:
 
 
 def _named(tasks: Tasks) -> str:
-    named = [tasks] if not isinstance(tasks, Sequence) or isinstance(tasks, str) else tasks
-    return ",".join(task if isinstance(task, str) else task.name for task in named)
+    named = [tasks] if isinstance(tasks, str | Path | Task) else tasks
+    return ",".join(task.name if isinstance(task, Task) else str(task) for task in named)

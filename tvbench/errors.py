@@ -30,6 +30,10 @@ class UsageError(TvbenchError):
     exit_code = EXIT_USAGE
 
 
+class UnknownOption(UsageError, TypeError):
+    """A keyword that a function does not have; for Python, a TypeError."""
+
+
 class MediaError(TvbenchError):
     """A picture or a clip cannot be used. One bad file is one failed item, never a failed run."""
 

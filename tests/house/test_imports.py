@@ -181,7 +181,8 @@ MAY_KNOW = {
     "runs.lines": "",
     "runs.signature": "__version__ registry.influence",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
-    "runs.run_options": "registry.catalog runs.plan",
+    "runs.run_options": "registry.catalog runs.kinds runs.plan",
+    "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
     " registry runs",
     "runs.listening": "",

@@ -172,7 +172,10 @@ class EngineSpec:
         if name in self.refused:
             raise UsageError(*self.refused[name].split("\n", 1))
         if not is_plain(value):
-            raise UsageError(f"{name}: must be text, a number, a list or a mapping, not {shown(value)}")
+            raise UsageError(
+                f"{name}: must be text, a number, a list or a mapping, not {shown(value)}",
+                f"`tvbench engines show {self.name}` lists what it takes",
+            )
         option = self.option(name)
         if option is not None:
             return option.checked(value)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tvbench.errors import TvbenchError, UsageError, unknown_name
 from tvbench.runs.gate import ask_of
+from tvbench.runs.kinds import check_kind
 from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
 from tvbench.runs.store import RunFolder, check_results, find_runs
@@ -55,7 +56,7 @@ class Checks:
 
 
 def prepare(
-    model: str | ModelCard,
+    model: str | Path | ModelCard,
     tasks: Tasks,
     results: Path,
     options: Options,
@@ -73,8 +74,9 @@ def prepare(
     from tvbench.runs.serving import identified, named
 
     check_results(results)
+    check_kind("model", model, str | Path | ModelCard)
     asked = asked_tasks(tasks, options, say)
-    card = named(model if isinstance(model, ModelCard) else resolve_model(model), options.label, options.revision)
+    card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)
@@ -230,8 +232,9 @@ def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
     from tvbench.registry import catalog
 
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
-    for one in [tasks] if isinstance(tasks, str | Task) else list(tasks) or [""]:
-        some = [(_sound(one), ())] if isinstance(one, Task) else catalog.select(one)
+    check_kind("tasks", tasks, Tasks)
+    for one in [tasks] if isinstance(tasks, str | Path | Task) else list(tasks) or [""]:
+        some = [(_sound(one), ())] if isinstance(one, Task) else catalog.select(str(one))
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")

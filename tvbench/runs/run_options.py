@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, get_type_hints
 
-from tvbench.errors import UsageError, unknown_name
+from tvbench.errors import UnknownOption, UsageError, unknown_name
+from tvbench.runs.kinds import HELP, check_kind
 from tvbench.types import ModelCard, Task
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Tasks: TypeAlias = str | Task | Sequence[str | Task]
-"""Texts as `--tasks` takes them (`alm,multi30k:de+fr`), and tasks themselves."""
+Tasks: TypeAlias = str | Path | Task | Sequence[str | Path | Task]
+"""Task files, texts as `--tasks` takes them (`alm,multi30k:de+fr`), and tasks themselves."""
 Settings: TypeAlias = Mapping[str, Any] | Sequence[str]
 """By task: `{"mini": {"level": 2}}`; by task and key: `{"mini.level": 2}`; or as typed: `["mini.level=2"]`."""
 YEAR = 365 * 24 * 3600
@@ -103,7 +104,19 @@ class Options:
             check_number(name, getattr(self, name), above=0, most=YEAR)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in (None, *choices):
-                raise unknown_name(f"--{name.replace('_', '-')}", str(getattr(self, name)), choices)
+                raise unknown_name(f"--{name.replace('_', '-')}", str(getattr(self, name)), choices, HELP)
+        self._check_kinds()
+
+    def _check_kinds(self) -> None:
+        """Nothing is guessed from a value of another kind; the settings have None for nothing."""
+        hints = get_type_hints(Keywords)
+        for name, hint in hints.items():
+            value = getattr(self, name)
+            if not (value is None and name in ("languages", "settings")):
+                check_kind(name, value, hint)
+        given = [name for name in ("rubric", "check", "price", "budget") if getattr(self, name) is not None]
+        if given and self.judge is None:
+            raise UsageError(f"--{given[0]} is for a judge, and none is named", "add --judge MODEL, or leave it out")
 
     @property
     def engine_arguments(self) -> dict[str, Any]:
@@ -218,7 +231,7 @@ def settings_of(given: Settings, tasks: Sequence[str]) -> dict[str, dict[str, st
 
 def _pairs(given: Settings) -> list[str]:
     if not isinstance(given, Mapping):
-        return [given] if isinstance(given, str) else list(given)
+        return [given] if isinstance(given, str) else list(given or ())
     flat = {
         f"{task}.{key}" if key else task: value
         for task, settings in given.items()
@@ -227,11 +240,22 @@ def _pairs(given: Settings) -> list[str]:
     return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in flat.items()]
 
 
-def listed(given: Sequence[str] | str | None) -> tuple[str, ...]:
+def listed(given: Sequence[str] | str | None, name: str = "languages") -> tuple[str, ...]:
     """`a,b, c` as a tuple, or the names as they are; nothing as an empty one."""
     if given is None or isinstance(given, str):
         return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    check_kind(name, given, Sequence[str] | str)
     return tuple(given)
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """The keywords of a call. Raises UsageError for one that there is not."""
+    names = [field.name for field in fields(Options)]
+    for name in given:
+        if name not in names:
+            wrong = unknown_name("option", name, names, "`help(tvbench.run)` lists them")
+            raise UnknownOption(wrong.message, wrong.hint)
+    return Options(**given)
 
 
 def check_number(
@@ -242,16 +266,23 @@ def check_number(
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
+    hint: str = HELP,
 ) -> None:
     """Raises UsageError, in the words of the command line, where `value` is no number within the limits."""
     if value is None:
         return
     flag = f"--{name.replace('_', '-')}"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise UsageError(f"{flag}: {value!r} is not a {'whole ' if whole else ''}number")
+        raise UsageError(f"{flag}: {value!r} is not a {'whole ' if whole else ''}number", hint)
     if not math.isfinite(value):
-        raise UsageError(f"{flag}: {value!r} is not a finite number")
+        raise UsageError(f"{flag}: {value!r} is not a finite number", hint)
     if least is not None and value < least:
-        raise UsageError(f"{flag} {value}: must be {least} or more")
-    if (above is not None and value <= above) or (most is not None and value > most):
-        raise UsageError(f"{flag} {value}: must be above {above} and at most {most:,}")
+        raise UsageError(f"{flag} {value}: must be {least} or more", hint)
+    if above is not None and value <= above:
+        raise UsageError(
+            f"{flag} {value}: must be above {above}{'' if most is None else f' and at most {most:,}'}", hint
+        )
+    if most is not None and value > most:
+        raise UsageError(
+            f"{flag} {value}: must be {'' if above is None else f'above {above} and '}at most {most:,}", hint
+        )

@@ -335,6 +335,8 @@ def find_runs(results: Path) -> list[RunFolder]:
 
 def find_run(results: Path, name: str) -> RunFolder:
     """A run by its path, its name below `results`, or an unambiguous beginning of that name. Raises UsageError."""
+    if not name.strip():
+        raise UsageError("no run is named", f"the runs in {results}: `tvbench leaderboard` lists them")
     for path in (Path(name), results / name):
         if (path / MANIFEST).is_file() or (path / RESPONSES).is_file():
             return RunFolder(path)
