@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,23 @@ def test_who_is_asked_does_not_depend_on_the_name_that_a_person_gave() -> None:
 def test_what_a_manifest_cannot_mean_is_said(tmp_path: Path, place: str, value: object, said: str) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "tasks": [], place: value}))
     with pytest.raises(DamagedError, match=said):
+        RunFolder(tmp_path).manifest()
+
+
+@pytest.mark.parametrize("value", [3, True, "text", 1e308, [3], {"a": 1}, None])
+@pytest.mark.parametrize("name", [field.name for field in fields(Session) if field.name != "rest"])
+def test_what_a_session_cannot_mean_counts_as_not_there(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "tasks": [], "sessions": [{name: value}]}))
+    (session,) = RunFolder(tmp_path).manifest().sessions or ()
+    found, default = getattr(session, name), getattr(Session(), name)
+    assert found is None or type(found) is type(default) or (default is None and type(found) in (str, int, dict))
+    assert session.count >= 0
+
+
+def test_declared_metrics_that_are_no_object_are_said(tmp_path: Path) -> None:
+    entry = {"task": "t", "protocol": "p", "primary": "a", "signature": "s", "declared": 3}
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "tasks": [entry]}))
+    with pytest.raises(DamagedError, match="declared is not an object"):
         RunFolder(tmp_path).manifest()
 
 

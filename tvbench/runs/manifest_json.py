@@ -92,6 +92,14 @@ def session_to_json(session: Session) -> Json:
     return {name: value for name, value in data.items() if name not in late or value not in (None, {})}
 
 
+SESSION_KINDS: dict[str, type] = {
+    **dict.fromkeys(("began", "where", "model", "revision", "ended"), str),
+    **dict.fromkeys(("engine", "server", "arguments", "reused", "asked_again"), dict),
+    **dict.fromkeys(("answered", "failed"), int),
+    "command": list,
+}
+
+
 def _sessions_from_json(data: Any) -> tuple[Session, ...] | None:
     if not isinstance(data, list):
         return None
@@ -101,12 +109,9 @@ def _sessions_from_json(data: Any) -> tuple[Session, ...] | None:
 def _session_from_json(data: Mapping[str, Any]) -> Session:
     """Whatever is of another type than it was written with counts as not there."""
     values, rest = _sorted_out(Session, data)
+    values = {name: value for name, value in values.items() if type(value) is SESSION_KINDS[name]}
     values["engine"] = engine_from_json(values.get("engine"))
-    values["command"] = tuple(map(str, values.get("command") or ()))
-    for name in ("server", "arguments", "reused"):
-        values[name] = values[name] if isinstance(values.get(name), dict) else {}
-    for name in ("answered", "failed"):
-        values[name] = values[name] if isinstance(values.get(name), int) else None
+    values["command"] = tuple(map(str, values.get("command", ())))
     return Session(**values, rest=rest)
 
 

@@ -41,6 +41,7 @@ TASK_FIELDS: dict[str, tuple[type, ...]] = {
     "warnings": LIST,
     "metrics": LIST,
     "logged": OBJECT,
+    "declared": OBJECT,
     "dataset": TEXT,
 }
 NEEDED = ("task", "protocol", "primary", "signature")
