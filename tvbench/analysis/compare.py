@@ -185,9 +185,9 @@ def _resampled(
     if not groups:
         return None
     single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
-    adjusted = holm([one.p for one in single])
+    adjusted = holm([comparison.p for comparison in single])
     overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
-    return overall, tuple(LanguageComparison(*one) for one in zip(groups, single, adjusted, strict=True))
+    return overall, tuple(LanguageComparison(*parts) for parts in zip(groups, single, adjusted, strict=True))
 
 
 def _plain(

@@ -282,7 +282,7 @@ def _text(item: Item) -> list[str]:
 
 def _shown(items: Sequence[Item]) -> str:
     """The first prompt that can be asked, media as `<image: name>`."""
-    item = next((one for one in items if one.problem is None), items[0])
+    item = next((item for item in items if item.problem is None), items[0])
     lines = []
     for message in item.messages:
         parts = [part if isinstance(part, str) else f"<{part.kind}: {part.name}>" for part in message.parts]
@@ -370,6 +370,6 @@ def digest_of_words() -> str:
     from tvbench.registry.catalog import named_tasks
 
     named, name, data, offline, limit = sys.argv[1:]
-    task = next(one for one in named_tasks(named) if one.name == name)
+    task = next(task_found for task_found in named_tasks(named) if task_found.name == name)
     where = Circumstances(Path(data) if data else None, bool(offline), int(limit))
     return _digest(_Checker(task, where).build())

@@ -20,7 +20,7 @@ from tvbench.types import RANDOM_WEIGHTS, Figure, TaskResult
 
 ALL, MULTI = "all", "multi"
 """The mean over all languages, and over all but English. Any other part is a language code or a paper's own group."""
-LOGGED_FAMILIES = {name: one.family for one in BUILTIN.values() for name in one.logged}
+LOGGED_FAMILIES = {name: known.family for known in BUILTIN.values() for name in known.logged}
 """Metrics of foreign logs that may fill a column where we have no figure of our own."""
 
 
@@ -102,7 +102,7 @@ def _signed_as_today(run: RunFolder, results: list[TaskResult]) -> list[TaskResu
     except UsageError:
         return results
     return [
-        replace(result, signature=current(result.signature, [one for one in items if one.task == result.task]))
+        replace(result, signature=current(result.signature, [item for item in items if item.task == result.task]))
         for result in results
     ]
 
@@ -127,8 +127,8 @@ def family(name: str, declared: Declared = NOTHING) -> str:
 def metric_meant(entries: Iterable[RunEntry], name: str) -> str:
     """The id of the metric that a person calls `name`: one of the results' own, by id or label, or one that is known.
     Raises UsageError with the nearest names."""
-    own = {one: metric_of(entry.result, one) for entry in entries for one in entry.result.metrics}
-    labels = {shown.label.casefold(): one for one, shown in own.items()}
+    own = {own_name: metric_of(entry.result, own_name) for entry in entries for own_name in entry.result.metrics}
+    labels = {shown.label.casefold(): name_of for name_of, shown in own.items()}
     return name if name in own else labels.get(name.strip().casefold()) or metric_id(name)
 
 

@@ -79,7 +79,7 @@ def group_sheets(
     chosen = [entry for entry in entries if not tasks or entry.result.task in tasks]
     printed = [figure for figure in figures if (not tasks or figure.task in tasks) and is_language(figure.part)]
     sheets: list[Sheet] = []
-    for task in dict.fromkeys([*sorted(entry.result.task for entry in chosen), *(one.task for one in printed)]):
+    for task in dict.fromkeys([*sorted(entry.result.task for entry in chosen), *(figure.task for figure in printed)]):
         lines = _own_lines([entry for entry in chosen if entry.result.task == task], by, metric)
         lines += _published_lines([figure for figure in printed if figure.task == task], by, metric)
         for kind in dict.fromkeys(line.shown.family for line in lines):
@@ -117,7 +117,9 @@ def _published_lines(figures: Sequence[PublishedFigure], by: str, metric: str | 
         for kind in dict.fromkeys(place.kind for place in row.figures):
             if metric is not None and kind != family(metric):
                 continue
-            printed = {place.part: Figure(one.value, 0) for place, one in row.figures.items() if place.kind == kind}
+            printed = {
+                place.part: Figure(figure.value, 0) for place, figure in row.figures.items() if place.kind == kind
+            }
             groups = _groups(printed, by, False)
             if groups and len(printed) > 1:
                 named = {group.name: group for group in groups}
@@ -212,7 +214,7 @@ def _remarks(sheet: Sheet) -> Iterator[Remark]:
     for name, members in sheet.columns.items():
         if len(members) > 1:
             yield Remark(f"{name}: {_listed(members)}")
-    if any(set(group.members) != sheet.columns[name] for one in sheet.lines for name, group in one.groups.items()):
+    if any(set(group.members) != sheet.columns[name] for line in sheet.lines for name, group in line.groups.items()):
         yield Remark(
             "not over all that the group has here: the model was not asked, or not scored, in every one", "partial"
         )

@@ -28,24 +28,25 @@ def qualities(by_task: Mapping[str, Sequence[JudgeVerdict]]) -> list[Quality]:
     """All languages of each task together, then one by one."""
     found: list[Quality] = []
     for task, verdicts in by_task.items():
-        codes = sorted({one.case.item.language for one in verdicts})
+        codes = sorted({verdict.case.item.language for verdict in verdicts})
         found.append(_quality(task, ALL, verdicts))
         if len(codes) > 1:
             found.extend(
-                _quality(task, code, [one for one in verdicts if one.case.item.language == code]) for code in codes
+                _quality(task, code, [verdict for verdict in verdicts if verdict.case.item.language == code])
+                for code in codes
             )
     return found
 
 
 def _quality(task: str, language: str, verdicts: Sequence[JudgeVerdict]) -> Quality:
-    opened = [one for one in verdicts if one.case.truth is None]
-    exact = [one for one in verdicts if one.case.truth is not None]
-    scores = [one.reading.score for one in opened if one.reading.score is not None]
+    opened = [verdict for verdict in verdicts if verdict.case.truth is None]
+    exact = [verdict for verdict in verdicts if verdict.case.truth is not None]
+    scores = [verdict.reading.score for verdict in opened if verdict.reading.score is not None]
     return Quality(
         task,
         language,
         len(scores),
-        sum(one.reading.score is None for one in verdicts),
+        sum(verdict.reading.score is None for verdict in verdicts),
         sum(scores) / len(scores) if scores else None,
         corrected(opened, exact),
         check(exact),

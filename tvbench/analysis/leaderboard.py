@@ -147,7 +147,9 @@ def _printed_by_language(figures: Iterable[PublishedFigure]) -> list[PublishedFi
     cells: dict[tuple[str, str, str], list[PublishedFigure]] = {}
     for figure in figures:
         cells.setdefault((figure.table.id, figure.model, figure.metric), []).append(figure)
-    return [figure for some in cells.values() if sum(one.part not in GROUPS for one in some) > 1 for figure in some]
+    return [
+        figure for some in cells.values() if sum(figure.part not in GROUPS for figure in some) > 1 for figure in some
+    ]
 
 
 def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
@@ -157,12 +159,12 @@ def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
         if figure.table.headline:
             cells.setdefault((figure.table.id, figure.model, figure.task, figure.metric), []).append(figure)
     chosen: list[PublishedFigure] = []
-    for some in cells.values():
-        if any(figure.part in GROUPS for figure in some):
-            chosen += some
+    for group in cells.values():
+        if any(figure.part in GROUPS for figure in group):
+            chosen += group
             continue
-        mean = sum(figure.value for figure in some) / len(some)
-        chosen.append(replace(some[0], part=ALL, value=mean, computed=True))
+        mean = sum(figure.value for figure in group) / len(group)
+        chosen.append(replace(group[0], part=ALL, value=mean, computed=True))
     return chosen
 
 

@@ -91,10 +91,10 @@ class Matrix:
             groups.setdefault(PUBLISHED_GROUP if shown is None else shown.group, []).append((value, number))
             metrics[PUBLISHED_GROUP if shown is None else shown.group] = place.metric if shown is None else shown.metric
         best: set[int] = set()
-        for name, some in groups.items():
-            if len(some) > 1:
-                top = metrics[name].best(value for value, _ in some)
-                best |= {number for value, number in some if value == top}
+        for name, group in groups.items():
+            if len(group) > 1:
+                top = metrics[name].best(value for value, _ in group)
+                best |= {number for value, number in group if value == top}
         return best
 
     def _marks(self, row: ModelRow, place: Place, shown: Shown, common: str | None) -> tuple[tuple[Mark, ...], int]:

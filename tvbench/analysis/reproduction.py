@@ -94,7 +94,7 @@ def _cell(figure: PublishedFigure, guide: Guide, entries: Sequence[RunEntry], na
     if not of_task:
         return Reproduced(figure, run=mine[0].run)
     # The paper's own protocol first, then the newest.
-    entry = max(of_task, key=lambda one: (one.result.protocol == scored.protocol, one.date))
+    entry = max(of_task, key=lambda candidate: (candidate.result.protocol == scored.protocol, candidate.date))
     return _compared(figure, row, scored, guide, entry)
 
 

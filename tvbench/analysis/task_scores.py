@@ -100,7 +100,7 @@ def metrics_of(
         stored = run.scores(entry.task)
         facts = {**declared, **_last_facts(run, entry.task)}
         kept = [Kept(name, facts[name], stored) for name in lost]
-    return tuple(chosen(names, own | {one.id: one for one in kept}, declared)), tuple(kept)
+    return tuple(chosen(names, own | {metric.id: metric for metric in kept}, declared)), tuple(kept)
 
 
 def named_in(entry: TaskEntry) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def _last_facts(run: RunFolder, task: str) -> Declared:
 
 def _facts_left(entry: TaskEntry, metrics: Sequence[Metric]) -> Declared:
     """What the manifest declares of metrics that were not computed now."""
-    present = {one.id for one in metrics}
+    present = {metric.id for metric in metrics}
     return {name: facts for name, facts in entry.declared.items() if name not in present}
 
 

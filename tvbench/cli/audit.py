@@ -110,6 +110,6 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
             args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data, offline=args.offline
         )
         planned = plan_task(task, options, nobody, Overrides())
-        pairs = [(one.key, one.item) for one in planned.items]
+        pairs = [(item.key, item.item) for item in planned.items]
         found.append(audit(task.name, options.protocol, planned.dataset, pairs, planned.warnings))
     return found

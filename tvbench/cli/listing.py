@@ -93,8 +93,8 @@ def task_record(task: Task) -> dict[str, Any]:
         "splits": list(task.splits),
         "settings": {key: _setting_record(setting) for key, setting in task.settings.items()},
         "data": [
-            {"repo": one.repo, "revision": one.revision, "licence": one.licence, "note": one.note}
-            for one in task.hub_data
+            {"repo": data.repo, "revision": data.revision, "licence": data.licence, "note": data.note}
+            for data in task.hub_data
         ],
         "paper": task.paper,
         "notes": task.notes,

@@ -113,7 +113,9 @@ def import_model(card: ModelCard, args: argparse.Namespace) -> int:
     copy = ModelCard(card.name, "folder", str(done.folder), modalities=card.modalities)
     found = _looked_at(done, copy, quick=args.quick)
     if args.format == "json":
-        print_json(asdict(done) | {"findings": [asdict(one) for one in found.findings], "remarks": found.remarks})
+        print_json(
+            asdict(done) | {"findings": [asdict(finding) for finding in found.findings], "remarks": found.remarks}
+        )
     else:
         _print_imported(card, done, found)
     return EXIT_INCOMPLETE if found.wrong else EXIT_GOOD
@@ -128,7 +130,7 @@ def _looked_at(done: ImportedCheckpoint, copy: ModelCard, *, quick: bool) -> Exa
     if done.target == "current":
         return examine_copy(done.folder, copy, skip="--quick" if quick else "")
     found = examine_copy(done.folder, copy, skip="engines of today would need another copy")
-    return replace(found, findings=tuple(one for one in found.findings if one.code != "image-scale"))
+    return replace(found, findings=tuple(finding for finding in found.findings if finding.code != "image-scale"))
 
 
 def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool) -> EngineError:
@@ -136,7 +138,9 @@ def _measured(source: Path, card: ModelCard, error: UnknownScale, *, quick: bool
     from tvbench.doctor.examine import examine_copy
 
     found = examine_copy(source, card, skip="--quick" if quick else "").findings
-    return next((EngineError(one.message, one.fix) for one in found if one.code == "image-scale-unknown"), error)
+    return next(
+        (EngineError(finding.message, finding.fix) for finding in found if finding.code == "image-scale-unknown"), error
+    )
 
 
 def _print_imported(card: ModelCard, done: ImportedCheckpoint, found: Examination) -> None:

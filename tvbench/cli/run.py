@@ -133,7 +133,7 @@ def options_of(args: argparse.Namespace) -> Options:
     """What was typed, as the options of a run."""
     from tvbench.runs.run_options import Options
 
-    given = {one.name: getattr(args, one.name) for one in fields(Options) if hasattr(args, one.name)}
+    given = {field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)}
     given |= {"languages": names(args.languages), "settings": args.set, "reuse": not args.no_reuse}
     given["engine_args"] = parsed(args.engine_arg)
     return Options(**given)

@@ -61,8 +61,8 @@ def explained(task: Record) -> Iterator[str]:
         yield from field("splits", ", ".join(task["splits"]))
     for key, setting in task["settings"].items():
         yield from field(f"setting {key}", f"{setting['help']} ({setting['takes']})")
-    for one in task["data"]:
-        yield from field("data", data_text(one))
+    for data in task["data"]:
+        yield from field("data", data_text(data))
     if not task["data"]:
         yield from field("data", "generated here; nothing is downloaded")
     if task["paper"]:

@@ -28,12 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    found = [one for name in args.tasks for one in _checked(name, args)]
+    found = [checked for name in args.tasks for checked in _checked(name, args)]
     if args.format == "json":
-        print_json([_record(one) for one in found])
+        print_json([_record(checked) for checked in found])
     else:
-        say(*(line for one in found for line in _lines(one)))
-    return EXIT_GOOD if all(one.good for one in found) else EXIT_INCOMPLETE
+        say(*(line for checked in found for line in _lines(checked)))
+    return EXIT_GOOD if all(checked.good for checked in found) else EXIT_INCOMPLETE
 
 
 def _checked(name: str, args: argparse.Namespace) -> Iterator[Checked]:
@@ -59,7 +59,8 @@ def _record(found: Checked) -> dict[str, Any]:
         "task": found.task,
         "good": found.good,
         "findings": [
-            {"check": one.check, "outcome": one.outcome, "said": one.said, "hint": one.hint} for one in found.findings
+            {"check": finding.check, "outcome": finding.outcome, "said": finding.said, "hint": finding.hint}
+            for finding in found.findings
         ],
         "prompts": found.prompts,
     }

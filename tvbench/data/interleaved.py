@@ -20,7 +20,7 @@ def interleaved(text: str, pictures: Sequence[Media | None]) -> tuple[Part, ...]
     """`text` with each picture at its PLACE: all before it where there is none, all at the first one where there are
     not as many places as pictures. A picture that nobody shall see (None) leaves the words as they are."""
     before, *pieces = text.split(PLACE)
-    groups = [[one] for one in pictures] if len(pieces) == len(pictures) else [list(pictures)] if pieces else []
+    groups = [[picture] for picture in pictures] if len(pieces) == len(pictures) else [list(pictures)] if pieces else []
     if not groups:
         return tuple(part for part in (*pictures, "".join((before, *pieces))) if part)
     texts = pieces if len(groups) == len(pieces) else ["".join(pieces)]

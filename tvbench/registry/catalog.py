@@ -91,9 +91,9 @@ def broken_tasks() -> Mapping[str, str]:
 def groups() -> dict[str, tuple[str, ...]]:
     """The names of the tasks of each group."""
     found: dict[str, list[str]] = {}
-    for one in tasks().values():
-        if one.group:
-            found.setdefault(one.group, []).append(one.name)
+    for known in tasks().values():
+        if known.group:
+            found.setdefault(known.group, []).append(known.name)
     return {group: tuple(names) for group, names in found.items()}
 
 
@@ -115,7 +115,9 @@ def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
         name, colon, wanted = (piece.strip() for piece in _with_languages(part))
         if colon and not wanted:
             raise UsageError(f"'{part}' names no language", f"write {name} for all of them, or such as {name}:de+fr")
-        for member, codes in _members(name, tuple(one.strip() for one in wanted.split("+")) if wanted else ()):
+        for member, codes in _members(
+            name, tuple(language.strip() for language in wanted.split("+")) if wanted else ()
+        ):
             found, before = selected.get(member.name, (member, None))
             if found is not member:
                 raise UsageError(f"two tasks are called {member.name}: one by name, or in another file", "rename one")
@@ -200,17 +202,17 @@ def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[Task, tuple[str, 
     found: dict[str, list[str]] = {}
     refusals: dict[str, list[UsageError]] = {}
     for member in members:
-        for one in wanted:
+        for language in wanted:
             try:
-                code = code_in(member, one)
+                code = code_in(member, language)
             except UsageError as error:
-                refusals.setdefault(one, []).append(error)
+                refusals.setdefault(language, []).append(error)
             else:
                 found.setdefault(member.name, []).append(code)
     for errors in refusals.values():
         if len(errors) == len(members):
             raise errors[0]
-    return [(one, tuple(found.get(one.name, ()))) for one in members if one.name in found or not wanted]
+    return [(member, tuple(found.get(member.name, ()))) for member in members if member.name in found or not wanted]
 
 
 @cache
@@ -227,16 +229,16 @@ def _tasks(working_directory: Path, first: tuple[str, ...]) -> Shelf[Task]:
             try:
                 if file.problem is not None:
                     raise ValueError(file.problem)
-                for one in load_tasks(file.path, ours=is_shipped(folder, "tasks")):
-                    shelf.add(one.name, one)
+                for loaded in load_tasks(file.path, ours=is_shipped(folder, "tasks")):
+                    shelf.add(loaded.name, loaded)
             except ValueError as error:
                 for name in file.names:
                     shelf.add_problem(name, f"task file {file.path} cannot be used: {error}")
         own = list(shelf.entries) if folder == nearby else own
     for point in plug_ins("tvbench.tasks"):
         try:
-            for one in tasks_in(point.load()):
-                shelf.add(one.name, replace(one, code=_module_digest(point.value)))
+            for loaded in tasks_in(point.load()):
+                shelf.add(loaded.name, replace(loaded, code=_module_digest(point.value)))
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is reported
             shelf.add_problem(point.name, f"task plug-in {point.value} cannot be used: {error}")
     _say_hidden("task", nearby, [name for name in own if name in shelf.behind])

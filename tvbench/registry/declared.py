@@ -46,13 +46,13 @@ def faults(task: Task) -> Iterator[str]:
         return
     for field in ("languages", "splits", "metrics", "second_bos", "log_names"):
         names = getattr(task, field)
-        if not isinstance(names, tuple | list) or not all(isinstance(one, str) for one in names):
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
             yield f'`{field}` is a tuple of texts: write ("...",), with the comma'
             return
     yield from (
-        f"`languages` holds {one!r}, which is no code such as de or zh-Hans (`tvbench languages` lists them)"
-        for one in task.languages
-        if not CODE.fullmatch(one)
+        f"`languages` holds {code!r}, which is no code such as de or zh-Hans (`tvbench languages` lists them)"
+        for code in task.languages
+        if not CODE.fullmatch(code)
     )
     for field, names in (("second_bos", task.second_bos), ("primaries", task.primaries)):
         yield from (

@@ -94,14 +94,14 @@ def tasks_in(value: object) -> tuple[Task, ...]:
             raise ValueError(f"task {value.name}: {'; '.join(found)}")
         return (value,)
     if isinstance(value, list | tuple):
-        wrong = next((one for one in value if not isinstance(one, Task)), None)
+        wrong = next((entry for entry in value if not isinstance(entry, Task)), None)
         if wrong is not None:
             raise ValueError(f"TASKS holds a {type(wrong).__name__}, which is not a tvbench.types.Task")
-        return tuple(task for one in value for task in tasks_in(one))
+        return tuple(task for entry in value for task in tasks_in(entry))
     declared = [getattr(value, name) for name in sorted(DECLARATIONS) if hasattr(value, name)]
     if not declared:
         raise ValueError(f"{type(value).__name__} is neither a task nor a list of tasks")
-    return tuple(task for one in declared for task in tasks_in(one))
+    return tuple(task for entry in declared for task in tasks_in(entry))
 
 
 def _imports_tvbench(node: ast.AST) -> bool:

@@ -97,23 +97,23 @@ class Board:
     def _printed_rows(self) -> Iterator[FigureRow]:
         from tvbench.analysis.tidy import FigureRow
 
-        for one in self.figures:
-            wanted = self.metric is None or family(one.metric) == family(self._known_metric(self.metric))
-            if wanted and (not self.tasks or one.task in self.tasks):
+        for figure in self.figures:
+            wanted = self.metric is None or family(figure.metric) == family(self._known_metric(self.metric))
+            if wanted and (not self.tasks or figure.task in self.tasks):
                 yield FigureRow(
                     "",
-                    one.model,
-                    one.task,
+                    figure.model,
+                    figure.task,
                     "",
-                    one.part,
-                    one.metric,
-                    one.value,
+                    figure.part,
+                    figure.metric,
+                    figure.value,
                     None,
                     None,
                     None,
-                    one.unit,
-                    of_family(family(one.metric)).better,
-                    f"published: {one.table.source}, table {one.table.number}",
+                    figure.unit,
+                    of_family(family(figure.metric)).better,
+                    f"published: {figure.table.source}, table {figure.table.number}",
                 )
 
     def _known_metric(self, name: str) -> str:

@@ -103,7 +103,7 @@ def _answers_table(task: TaskExplanation, identified: bool) -> Table:
         for part in task.languages
     )
     notes = [f"{CAUSES[cause].label}: {CAUSES[cause].meaning}" for cause in seen]
-    notes += [f"not seen in any answer: {', '.join(one.label for one in CAUSES.values() if one.id not in seen)}"]
+    notes += [f"not seen in any answer: {', '.join(cause.label for cause in CAUSES.values() if cause.id not in seen)}"]
     notes += list(_language_notes(task, identified))
     return Table(tuple(columns), rows, f"{task.task}: what the answers look like, worst language first", tuple(notes))
 
@@ -200,7 +200,7 @@ def findings(task: TaskExplanation) -> Iterator[str]:
         for cause in part.losses.by
         if cause != WRONG and part.losses.share(cause) >= SAID_SHARE
     ]
-    weighed.sort(key=lambda one: (-one[0], one[1].language))
+    weighed.sort(key=lambda pair: (-pair[0], pair[1].language))
     for points, part, cause in weighed[:SAID]:
         yield (
             f"{percent(part.losses.share(cause), decimals=0)} % of the loss in {_named(part.language)} is "
@@ -308,14 +308,16 @@ def _examples_table(task: TaskExplanation) -> Table:
         rows.extend(
             (
                 Cell(part.language),
-                Cell(label(one.cause)),
-                Cell(one.item),
-                Cell("–", value="") if one.lost is None else Cell(percent(one.lost, decimals=0), value=one.lost),
-                Cell(one.prompt),
-                Cell(one.gold),
-                Cell(one.answer),
+                Cell(label(example.cause)),
+                Cell(example.item),
+                Cell("–", value="")
+                if example.lost is None
+                else Cell(percent(example.lost, decimals=0), value=example.lost),
+                Cell(example.prompt),
+                Cell(example.gold),
+                Cell(example.answer),
             )
-            for one in part.examples
+            for example in part.examples
         )
     return Table(
         columns,
@@ -330,13 +332,13 @@ def _stacked_examples(task: TaskExplanation) -> Table:
     rows: list[tuple[Cell, ...]] = []
     rules: list[int] = []
     for part in task.languages:
-        for one in part.examples:
+        for example in part.examples:
             rules.append(len(rows))
-            points = "" if one.lost is None else f", {percent(one.lost, decimals=0)} points lost"
-            rows.append((Cell(one.item, bold=True), Cell(f"{label(one.cause)}{points}", bold=True)))
+            points = "" if example.lost is None else f", {percent(example.lost, decimals=0)} points lost"
+            rows.append((Cell(example.item, bold=True), Cell(f"{label(example.cause)}{points}", bold=True)))
             rows += [
                 (Cell(name), Cell(text))
-                for name, text in (("asked", one.prompt), ("right", one.gold), ("answer", one.answer))
+                for name, text in (("asked", example.prompt), ("right", example.gold), ("answer", example.answer))
             ]
     columns = (Column("item", "item", "left"), Column("text", "", "left"))
     return Table(columns, tuple(rows), f"{task.task}: examples of answers that lost points", rules=tuple(rules[1:]))

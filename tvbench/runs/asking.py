@@ -233,8 +233,8 @@ def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
 
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
     check_kind("tasks", tasks, Tasks)
-    for one in [tasks] if isinstance(tasks, str | Path | Task) else list(tasks) or [""]:
-        some = [(_sound(one), ())] if isinstance(one, Task) else catalog.select(str(one))
+    for given in [tasks] if isinstance(tasks, str | Path | Task) else list(tasks) or [""]:
+        some = [(_sound(given), ())] if isinstance(given, Task) else catalog.select(str(given))
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")

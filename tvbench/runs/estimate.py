@@ -74,16 +74,16 @@ def _task(planned: PlannedTask, card: ModelCard) -> TaskEstimate:
         planned.task.name,
         planned.options.protocol,
         len(items),
-        sum(len(media_of(one.item.messages)) for one in items),
-        round(sum(_tokens_in(one, card) for one in items)),
+        sum(len(media_of(planned.item.messages)) for planned in items),
+        round(sum(_tokens_in(planned, card) for planned in items)),
         len(items) * planned.task.tokens_per_answer,
     )
 
 
-def _tokens_in(one: PlannedItem, card: ModelCard) -> float:
-    texts = [part for message in one.item.messages for part in message.parts if isinstance(part, str)]
+def _tokens_in(planned: PlannedItem, card: ModelCard) -> float:
+    texts = [part for message in planned.item.messages for part in message.parts if isinstance(part, str)]
     return sum(map(len, texts)) / CHARACTERS_PER_TOKEN + sum(
-        _media_tokens(media, card) for media in media_of(one.item.messages)
+        _media_tokens(media, card) for media in media_of(planned.item.messages)
     )
 
 
@@ -96,8 +96,8 @@ def _media_tokens(media: Media, card: ModelCard) -> int:
 def _disk(plan: Plan) -> int:
     texts = sum(
         len(part)
-        for one in plan.planned_items()
-        for message in one.item.messages
+        for planned in plan.planned_items()
+        for message in planned.item.messages
         for part in message.parts
         if isinstance(part, str)
     )

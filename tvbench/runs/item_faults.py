@@ -23,7 +23,7 @@ def item_faults(item: Item) -> Iterator[str]:
         yield f"its target is a {type(item.target).__name__}"
     if not isinstance(item.sampling, Sampling):
         yield f"its sampling is a {type(item.sampling).__name__}"
-    if not isinstance(item.messages, tuple) or not all(isinstance(one, Message) for one in item.messages):
+    if not isinstance(item.messages, tuple) or not all(isinstance(message, Message) for message in item.messages):
         yield 'its messages are no tuple of Message, as in (Message("user", ("text",)),)'
         return
     if not item.messages and item.problem is None:

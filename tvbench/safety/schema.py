@@ -26,7 +26,7 @@ def document(title: str, schema: Schema) -> Schema:
 
 def schema_of(kind: Any, *, partial: bool = False, without: tuple[str, ...] = ()) -> Schema:
     """The schema of a dataclass; `partial`: no key is required."""
-    needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+    needed = [field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING]
     properties = {name: schema_for(hint) for name, hint in declared(kind).items() if name not in without}
     required = [name for name in needed if name in properties]
     return {
@@ -54,11 +54,11 @@ def _schema_for(hint: Any, origin: Any, inner: tuple[Any, ...], rules: Mapping[s
     if origin is Literal:
         return {"enum": list(inner)}
     if origin in (Union, types.UnionType):
-        return {"anyOf": [schema_for(one) if one is not type(None) else {"type": "null"} for one in inner]}
+        return {"anyOf": [schema_for(part) if part is not type(None) else {"type": "null"} for part in inner]}
     if origin is tuple and inner[1:] != (Ellipsis,):
         return {
             "type": "array",
-            "prefixItems": [schema_for(one) for one in inner],
+            "prefixItems": [schema_for(part) for part in inner],
             "minItems": len(inner),
             "maxItems": len(inner),
         }

@@ -72,7 +72,7 @@ def score_item(item: Item, response: Response, metrics: Sequence[Metric] | None 
     reading = _reading(item, response)
     values: dict[str, float | None] = {}
     if reading.unscored is None:
-        values = {one.id: one.of_response(item, response) for one in ours if one.applies(item)}
+        values = {metric.id: metric.of_response(item, response) for metric in ours if metric.applies(item)}
     score = Score(item.id, values, reading.flags, reading.unscored)
     return _with_others(score, others, item, response, primary) if others else score
 
@@ -80,8 +80,12 @@ def score_item(item: Item, response: Response, metrics: Sequence[Metric] | None 
 @lru_cache(maxsize=64)
 def _of_items(metrics: tuple[Metric, ...], kind: type) -> tuple[list[Metric], list[Metric]]:
     """Those that give values of single items with such a target: tvbench's own, and others."""
-    some = [one for one in metrics if not one.of_corpora and (not one.targets or issubclass(kind, one.targets))]
-    return [one for one in some if one.id in BUILTIN], [one for one in some if one.id not in BUILTIN]
+    some = [
+        metric
+        for metric in metrics
+        if not metric.of_corpora and (not metric.targets or issubclass(kind, metric.targets))
+    ]
+    return [metric for metric in some if metric.id in BUILTIN], [metric for metric in some if metric.id not in BUILTIN]
 
 
 def _reading(item: Item, response: Response) -> Seen:

@@ -43,7 +43,7 @@ class CorpusFigure(Figure):
 
     def plain(self) -> Figure:
         """The figure alone, as it is stored."""
-        return Figure(*(getattr(self, one.name) for one in fields(Figure)))
+        return Figure(*(getattr(self, field.name) for field in fields(Figure)))
 
 
 class Metric:

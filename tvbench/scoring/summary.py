@@ -62,7 +62,9 @@ class _Corpora:
         key = (language, *(record.item.id for record in answered))
         if key not in self.done:
             self.done[key] = {
-                one.id: figure for one in self.metrics if (figure := self._figure(one, language, answered)) is not None
+                metric.id: figure
+                for metric in self.metrics
+                if (figure := self._figure(metric, language, answered)) is not None
             }
         return self.done[key]
 
@@ -102,7 +104,7 @@ def summarise(
     by_item = {score.item: score for score in scores}
     records = [_record(item, responses.get(item.id), by_item.get(item.id)) for item in items]
     languages = _by_language(records)
-    corpora = _Corpora([one for one in used if one.of_corpora])
+    corpora = _Corpora([metric for metric in used if metric.of_corpora])
     by_language = {code: _slice(group, corpora) for code, group in languages.items()}
     others = {code: group for code, group in languages.items() if code != ENGLISH}
     breakdowns = {"language": by_language, **_tag_slices(records, corpora)}
@@ -222,7 +224,7 @@ def _mean_figure(metrics: Sequence[Figure]) -> Figure:
 
 def _signatures(figures: Mapping[str, Figure], used: Sequence[Metric], corpora: _Corpora) -> dict[str, str]:
     """What exactly was computed, by metric; by language too where sacreBLEU's signature differs."""
-    definitions = {one.id: one.definition for one in (*BUILTIN.values(), *used) if one.definition}
+    definitions = {metric.id: metric.definition for metric in (*BUILTIN.values(), *used) if metric.definition}
     signatures: dict[str, str] = {}
     for name in figures:
         by_language = corpora.signatures.get(name)

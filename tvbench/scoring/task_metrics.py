@@ -88,7 +88,7 @@ def _name_fault(name: object, own: Iterable[str]) -> str | None:
             return None
     except UsageError as error:
         return error.message
-    said = unknown_name("metric", name, [*own, *(one.id for one in known())]).message
+    said = unknown_name("metric", name, [*own, *(metric.id for metric in known())]).message
     return said if "Did you mean" in said else f"{said} Is the package that brings it installed here?"
 
 
@@ -113,7 +113,7 @@ def named_metrics(task: Task) -> tuple[str, ...]:
 
 def facts_of(metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
     """The facts of those that are not tvbench's own, by id."""
-    return {one.id: one.facts for one in metrics if one.id not in BUILTIN}
+    return {metric.id: metric.facts for metric in metrics if metric.id not in BUILTIN}
 
 
 def chosen(names: Iterable[str], own: Mapping[str, Metric], declared: Declared) -> Iterator[Metric]:

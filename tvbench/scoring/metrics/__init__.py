@@ -90,8 +90,8 @@ class Plugins:
 
     def add(self, name: str, value: object) -> None:
         """What an entry point called `name` gave: a metric, its class, or several. Raises ValueError."""
-        for one in value if isinstance(value, list | tuple) else (value,):
-            found = checked(one)
+        for given in value if isinstance(value, list | tuple) else (value,):
+            found = checked(given)
             if found.id in BUILTIN:
                 raise ValueError(f"tvbench has a metric {found.id} of its own")
             self.metrics.setdefault(found.id, found)

@@ -60,8 +60,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
         return
     seen.add(id(value))
     if isinstance(value, functools.partial):
-        for one in (value.func, *value.args, *value.keywords.items()):
-            yield from _parts(one, seen)
+        for part in (value.func, *value.args, *value.keywords.items()):
+            yield from _parts(part, seen)
     elif inspect.ismethod(value):
         yield from _parts(value.__func__, seen)
     elif isinstance(value, FunctionType):
@@ -77,8 +77,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
 def _function_parts(function: FunctionType, seen: set[int]) -> Iterator[str]:
     """Its source, then what it reads: of its file and of the functions around it."""
     yield _source(function)
-    for one in (*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())):
-        yield from _parts(one, seen)
+    for default in (*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())):
+        yield from _parts(default, seen)
     for name in sorted(set(_names(function.__code__))):
         value = function.__globals__.get(name)
         if isinstance(value, PLAIN) or getattr(value, "__module__", None) == function.__module__:
@@ -112,7 +112,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"{{{', '.join(sorted(map(_plain, value)))}}}"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_plain(key)}: {_plain(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{_plain(key)}: {_plain(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"({', '.join(map(_plain, value))})"
     return repr(value) if isinstance(value, PLAIN) else type(value).__qualname__
