@@ -483,3 +483,24 @@ def test_lines_of_the_registry_are_files_and_files_are_lines() -> None:
     folder = Path(metrics.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "hugging_face", "python"}
     assert files == set(metrics.MODULES)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"), [({}, ()), ({"unit": "points"}, ("unit:points",)), ({"better": "lower"}, ("better:lower",))]
+)
+def test_unit_and_direction_are_part_of_a_strange_metrics_definition(
+    declared: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    """The same code in another unit is another figure: one column, and one star, must not hold both."""
+
+    class Rate(Metric):
+        id = "rate"
+        definition = "rate|version:1"
+
+    for name, value in declared.items():
+        setattr(Rate, name, value)
+    found = checked(Rate)
+    assert found.definition == "|".join(["rate|version:1", *said])
+    assert checked(found).definition == found.definition
+    own = PythonScorer("mine", scorer(lambda item, text: 1.0, **declared))
+    assert set(own.definition.split("|")) >= set(said) and ("unit:" in own.definition) == ("unit" in declared)

@@ -189,6 +189,13 @@ def percent(share: float, *, sign: bool = False, decimals: int = DECIMALS) -> st
     return f"{share * PERCENT:{'+' if sign else ''}.{decimals}f}"
 
 
+def stated(definition: str, unit: str, better: str) -> str:
+    """The definition of a metric that is not tvbench's own, with its unit and direction where they are not the usual
+    ones: whoever changes them has another metric. What is stated already stays."""
+    said = [f"unit:{unit}"] * (unit != FRACTION) + [f"better:{better}"] * (better != "higher")
+    return "|".join([*filter(None, [definition]), *(part for part in said if part not in definition.split("|"))])
+
+
 class NotAtHand(Exception):
     """An answer has no value because the metric's code is not at hand. The message is the reason."""
 
@@ -227,6 +234,7 @@ def checked(metric: object) -> Metric:
     if not isinstance(metric.unit, str) or not metric.unit:
         raise ValueError(f"{metric.id}: unit is {FRACTION}, {POINTS}, {NATS} or a word of its own")
     metric.label, metric.family = metric.label or metric.id, metric.family or metric.id
+    metric.definition = stated(metric.definition, metric.unit, metric.better)
     return metric
 
 

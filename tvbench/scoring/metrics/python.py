@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from tvbench.scoring.metric import FRACTION, Metric
+from tvbench.scoring.metric import FRACTION, Metric, stated
 from tvbench.types import Item, OwnScorer
 
 PREFIX = "python:"
@@ -33,7 +33,11 @@ class PythonScorer(Metric):
             unit=scorer.unit or FRACTION,
             better=scorer.better or "higher",
             meaning=scorer.meaning or first_line(scorer.function),
-            definition=f"{PREFIX}{name}|source:{source_digest(scorer.function)}",
+            definition=stated(
+                f"{PREFIX}{name}|source:{source_digest(scorer.function)}",
+                scorer.unit or FRACTION,
+                scorer.better or "higher",
+            ),
         )
         self.function = scorer.function
 
