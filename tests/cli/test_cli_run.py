@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import chat_server
+from chat_server import ChatServer, chat_server
 from PIL import Image
 
 from tvbench.cli.main import main
@@ -274,26 +274,18 @@ def as_a_user(words: list[str]) -> list[str]:
     return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *words]
 
 
+def command(server: ChatServer, data: Path, results: Path, *more: str) -> list[str]:
+    """`tvbench run` of German Multi30K, without pictures, as a process of its own."""
+    asked = ["--model", server.model, "--tasks", "multi30k:de", "--no-image", "--data", str(data)]
+    return [sys.executable, "-m", "tvbench", "run", *asked, "--results", str(results), *more]
+
+
 def test_a_read_only_results_folder(tmp_path: Path) -> None:
     data = multi30k_folder(tmp_path / "data")
     out = tmp_path / "out"
     out.mkdir(mode=0o555)
     with chat_server() as server:
-        words = [
-            sys.executable,
-            "-m",
-            "tvbench",
-            "run",
-            "--model",
-            server.model,
-            "--tasks",
-            "multi30k:de",
-            "--no-image",
-            "--data",
-            str(data),
-            "--results",
-            str(out),
-        ]
+        words = command(server, data, out)
         done = subprocess.run(as_a_user(words), capture_output=True, text=True, check=False)
         assert not server.asked
     assert done.returncode == 1
@@ -346,23 +338,7 @@ def test_a_disk_that_fills_up_keeps_the_answers_and_the_run_goes_on(tmp_path: Pa
 def test_ctrl_c_ends_cleanly_and_the_run_goes_on(tmp_path: Path) -> None:
     data = multi30k_folder(tmp_path / "data")
     with chat_server(delay=0.2) as server:
-        words = [
-            sys.executable,
-            "-m",
-            "tvbench",
-            "run",
-            "--model",
-            server.model,
-            "--tasks",
-            "multi30k:de",
-            "--no-image",
-            "--data",
-            str(data),
-            "--results",
-            str(tmp_path / "out"),
-            "--concurrency",
-            "2",
-        ]
+        words = command(server, data, tmp_path / "out", "--concurrency", "2")
         with subprocess.Popen(
             words,
             stdout=subprocess.PIPE,

@@ -376,6 +376,8 @@ def test_ctrl_c_ends_a_run_while_the_server_misbehaves(server: FaultServer, name
         stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
+        # A shell starts its background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert until(lambda: bool(server.bodies)), "nothing was asked"

@@ -50,7 +50,8 @@ def test_an_engine_in_this_process_is_not_watched() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_library_that_swallows_ctrl_c_is_ended_all_the_same(number: int) -> None:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both as a terminal has them: a shell's background jobs inherit an ignored SIGINT.
+    before = {which: signal.signal(which, signal.default_int_handler) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
         with pytest.raises(KeyboardInterrupt), interruptible():
             try:
@@ -59,4 +60,5 @@ def test_a_library_that_swallows_ctrl_c_is_ended_all_the_same(number: int) -> No
                 pytest.fail("vLLM would have gone on")
         assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from tvbench.registry.places import nearby_folder, search_folders
 from tvbench.registry.plug_ins import plug_ins
 
-if TYPE_CHECKING:  # both take longer to import than a list of models needs; they are imported where they are used
-    import ast
+if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 BUILT_IN = ("vllm", "transformers", "openai")
@@ -62,41 +61,11 @@ def read_engine_file(path: Path) -> EngineFile | None:
     """What `path` declares; None where it does not import tvbench and assign ENGINE or ENGINES at top level."""
     import ast
 
+    from tvbench.registry.source_text import declared_names
+
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError, RecursionError):
         return None
-    if not any(map(_imports_tvbench, ast.walk(tree))) or not any(map(_declares, tree.body)):
-        return None
-    return EngineFile(path, tuple(_spelt_names(tree)) or (path.stem.replace("_", "-"),))
-
-
-def _imports_tvbench(node: ast.AST) -> bool:
-    import ast
-
-    if isinstance(node, ast.ImportFrom):
-        return (node.module or "").split(".")[0] == "tvbench"
-    return isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "tvbench" for alias in node.names)
-
-
-def _declares(node: ast.stmt) -> bool:
-    import ast
-
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
-
-
-def _spelt_names(tree: ast.Module) -> Iterator[str]:
-    """Names in calls of `EngineSpec("mine", ...)` or `EngineSpec(name="mine", ...)`."""
-    import ast
-
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called != "EngineSpec":
-            continue
-        given = [keyword.value for keyword in node.keywords if keyword.arg == "name"] or node.args[:1]
-        for value in given:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
+    names = declared_names(tree, DECLARATIONS, "EngineSpec")
+    return None if names is None else EngineFile(path, names or (path.stem.replace("_", "-"),))

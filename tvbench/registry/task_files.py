@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tvbench.registry.declared import faults
+from tvbench.registry.source_text import declared_names
 from tvbench.types import Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})
@@ -52,9 +53,8 @@ def inspect_file(path: Path) -> TaskFile | None:
     except (SyntaxError, ValueError) as error:
         ours = re.search(r"^TASKS?\b", source, re.MULTILINE) and "tvbench" in source
         return TaskFile(path, (own_name,), f"{type(error).__name__}: {error}") if ours else None
-    if not any(map(_imports_tvbench, ast.walk(tree))) or not any(map(_declares, tree.body)):
-        return None
-    return TaskFile(path, tuple(_spelt_names(tree)) or (own_name,))
+    names = declared_names(tree, DECLARATIONS, "Task")
+    return None if names is None else TaskFile(path, names or (own_name,))
 
 
 def load_tasks(path: Path, *, ours: bool = False) -> tuple[Task, ...]:
@@ -102,28 +102,3 @@ def tasks_in(value: object) -> tuple[Task, ...]:
     if not declared:
         raise ValueError(f"{type(value).__name__} is neither a task nor a list of tasks")
     return tuple(task for entry in declared for task in tasks_in(entry))
-
-
-def _imports_tvbench(node: ast.AST) -> bool:
-    if isinstance(node, ast.ImportFrom):
-        return (node.module or "").split(".")[0] == "tvbench"
-    return isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "tvbench" for alias in node.names)
-
-
-def _declares(node: ast.stmt) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
-
-
-def _spelt_names(tree: ast.Module) -> Iterator[str]:
-    """Names in calls of `Task("alm", ...)` or `Task(name="alm", ...)`."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called != "Task":
-            continue
-        given = [keyword.value for keyword in node.keywords if keyword.arg == "name"] or node.args[:1]
-        for value in given:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
