@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from langcodes import Language as Tag
 
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.languages import ENGLISH, TABLE, Language, all_languages, code_of, is_language, language
+from tvbench.languages import ENGLISH, TABLE, Language, all_languages, chosen_among, code_of, is_language, language
 from tvbench.registry.catalog import tasks
 
 TOWERVISION = "en de nl es fr pt-PT pt-BR uk hi zh-Hans zh-Hant ru cs ko ja it pl ro nn nb".split()
@@ -48,6 +50,39 @@ VIMUL = "Arabic Bengali Chinese English French German Hindi Japanese Russian Sin
         ("Emirati Arabic", "ar-AE"),
         ("Persian (Farsi)", "fa"),
         ("Filipino (Tagalog)", "tl"),
+        ("deu", "de"),
+        ("ger", "de"),
+        ("deu_Latn", "de"),
+        ("zh-CN", "zh-Hans"),
+        ("zh_HK", "zh-Hant"),
+        ("zh-Hant-HK", "zh-Hant"),
+        ("cmn_Hans", "zh-Hans"),
+        ("zho", "zh"),
+        ("chi", "zh"),
+        ("msa", "ms"),
+        ("zsm_Latn", "ms"),
+        ("pes", "fa"),
+        ("swh", "sw"),
+        ("khk_Cyrl", "mn"),
+        ("arb_Arab", "ar"),
+        ("ar-EG", "arz"),
+        ("iw", "he"),
+        ("nob_Latn", "nb"),
+        ("por_Latn", "pt"),
+        ("srp_Cyrl", "sr"),
+        ("de-AT", "de"),
+        ("se", "se"),
+        ("sme", "se"),
+        ("yue", "yue"),
+        ("oci", "oc"),
+        ("ory_Orya", "or"),
+        ("Alemán", "de"),
+        ("allemand", "de"),
+        ("НЕМЕЦКИЙ", "de"),
+        ("德语", "de"),
+        ("ドイツ語", "de"),
+        ("chino tradicional", "zh-Hant"),
+        ("Cantonese", "yue"),
     ],
 )
 def test_found_by_code_name_own_name_and_alias(typed: str, code: str) -> None:
@@ -65,7 +100,104 @@ def test_a_language_has_all_its_names() -> None:
 def test_unknown_language_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean .*German"):
         language("Gernam")
-    assert not is_language("Klingon")
+    assert not is_language("Gernam")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "und", "mul", "zxx", "xx", "x-foo", "qaa", "test", "1", "a", "de la", "<b>", "\ud83d"]
+)
+def test_what_is_no_language_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="unknown language"):
+        language(text)
+    assert not is_language(text)
+
+
+@pytest.mark.parametrize("word", ["all", "val", "art", "car", "dog", "dev", "lan", "multi"])
+def test_a_word_is_not_taken_for_a_small_language(word: str) -> None:
+    assert not is_language(word)
+
+
+def test_a_countrys_code_is_told_from_a_languages() -> None:
+    with pytest.raises(UsageError, match="DK is a country's code; Danish is da"):
+        language("dk")
+    assert language("kr").name == "Kanuri"
+
+
+def test_every_code_and_alias_that_is_a_tag_means_what_bcp_47_says() -> None:
+    """`se` was Swedish here, `MSA` Standard Arabic."""
+    slips = {"jp", "ua", "cz", "vn", "zh-chs", "zh-cht", "es-latam"}  # no valid tags, and so nobody else's
+    for one in all_languages():
+        for text in (one.code, *one.aliases):
+            if text in slips or not re.fullmatch(r"[A-Za-z]{2,3}(-\w+)*", text):
+                continue
+            same = {Tag.get(form).prefer_macrolanguage().language for form in (text, one.code)}
+            assert len(same) == 1 or text in {"afb", "ars", "ar-EG", "fil"}, (text, one.code)
+
+
+def test_every_name_of_a_language_in_every_language_is_found() -> None:
+    """And none means two of the table."""
+    owners: dict[str, set[str]] = {}
+    for one in all_languages():
+        for other in all_languages():
+            name = Tag.get(one.code).display_name(other.code)
+            if name.casefold() in ("cek", "rao", "tay", "tai", "isi-thai"):  # valid tags, and a tag wins over a name
+                continue
+            owners.setdefault(name, set()).add(code_of(name))
+            assert code_of(name) == one.code, name
+    assert all(len(codes) == 1 for codes in owners.values()) and len(owners) > 10_000
+
+
+def test_a_language_beyond_the_table_has_cldrs_facts_and_none_of_ours() -> None:
+    found = language("oc")
+    assert found[:4] == ("oc", "Occitan", "occitan", "Latn") and found.speakers and found.family == ""
+    assert found.resource_class is None and found.towervision == "unseen"
+    assert language("mni-Mtei").script == "Mtei"
+
+
+ARABICS = ("arz", "ar-AE", "ar-SA")
+HERE = (*ARABICS, "zh-Hans", "zh-Hant", "pt", "nb", "sr", "yue")
+
+
+@pytest.mark.parametrize(
+    ("name", "codes", "note"),
+    [
+        ("ar", ARABICS, "ar is Egyptian Arabic (arz), Emirati Arabic (ar-AE) and Saudi Arabic (ar-SA) here"),
+        ("Arabic", ARABICS, "Arabic is"),
+        ("zh", ("zh-Hans", "zh-Hant", "yue"), "zh is"),
+        ("zh-TW", ("zh-Hant",), ""),
+        ("no", ("nb",), "no is Norwegian Bokmål (nb) here"),
+        ("pt-BR", ("pt",), "Portuguese (Brazil) (pt-BR) is asked as Portuguese (pt) here"),
+        ("sr-Latn", ("sr",), "whatever its script"),
+        ("sr-Cyrl", ("sr",), ""),
+        ("AR-sa", ("ar-SA",), ""),
+        ("nn", (), ""),
+        ("ary", (), ""),
+        ("fr", (), ""),
+    ],
+)
+def test_a_macro_language_means_its_members_that_are_there(name: str, codes: tuple[str, ...], note: str) -> None:
+    found = chosen_among(name, HERE)
+    assert found.codes == codes
+    assert note in found.note and bool(note) == bool(found.note)
+
+
+def test_a_form_is_the_language_only_where_they_are_close() -> None:
+    known = ("ar", "zh", "pt-BR", "no")
+    assert [chosen_among(name, known).codes for name in ("zh-Hans", "nb", "pt")] == [("zh",), ("no",), ("pt-BR",)]
+    assert not any(chosen_among(name, known).codes for name in ("zh-Hant", "arz", "yue", "pt-PT", "nn"))
+    assert chosen_among("ar", ("ar", "arz")) == (("ar",), "")
+    assert chosen_among("de", ("deu_Latn",)).codes == ("deu_Latn",)
+
+
+def test_tasks_says_what_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--languages", "deu,ar,yue", "--format", "json"]) == 0
+    found = {task["name"]: task["asked"] for task in json.loads(capsys.readouterr().out)}
+    assert found["alm"] == {"deu": ["de"], "ar": ["arz", "ar-AE", "ar-SA"], "yue": []}
+    assert found["multi30k"]["deu"] == ["de"] and "m3exam" not in found
+    assert main(["tasks", "--languages", "deu,ar,yue"]) == 0
+    shown = capsys.readouterr().out
+    flat = " ".join(shown.split())
+    assert "Cantonese: no task has it" in flat and "--languages deu,ar" in flat
 
 
 def test_languages_of_towervision_and_vimul_are_there() -> None:

@@ -77,7 +77,7 @@ class Run:
         """Items with their answers, by task. Raises UsageError for a damaged folder, and for names that it has not."""
         from tvbench.runs.answered import answered
 
-        return answered(self.folder, listed(tasks, "tasks"), _codes(languages))
+        return answered(self.folder, listed(tasks, "tasks"), listed(languages))
 
     def __repr__(self) -> str:
         return f"<run {self.name}: {', '.join(self.results)}{'' if self.complete else ' (incomplete)'}>"
@@ -332,7 +332,6 @@ def compare(
     """Is the second run better than the first, where, and is that certain? Raises UsageError where they share
     nothing."""
     from tvbench.analysis.compare import Selection, compare_runs
-    from tvbench.languages import code_of
 
     check_kind("resamples", resamples, int, COMPARE)
     check_kind("seed", seed, int, COMPARE)
@@ -340,7 +339,7 @@ def compare(
     check_number("resamples", resamples, whole=True, least=1, most=MOST_RESAMPLES, hint=COMPARE)
     check_number("seed", seed, whole=True, least=0, hint=COMPARE)
     folder, other = _folder(first, results), _folder(second, results)
-    chosen = Selection(listed(tasks, "tasks"), tuple(code_of(name) for name in listed(languages)), metric)
+    chosen = Selection(listed(tasks, "tasks"), listed(languages), metric)
     found = compare_runs(folder, other, chosen, resamples=resamples, seed=seed)
     return RunComparison(folder.name, other.name, resamples, seed, tuple(found))
 
@@ -363,7 +362,7 @@ def explain(
         _folder(run, results),
         language_id.load(),
         tasks=listed(tasks, "tasks"),
-        languages=_codes(languages),
+        languages=listed(languages),
         examples=examples,
     )
 
@@ -414,13 +413,6 @@ def _folder(run: RunLike, results: Path | str | None) -> RunFolder:
 def _results(given: Path | str | None) -> Path:
     check_kind("results", given, Path | str | None)
     return default_results() if given is None else Path(given)
-
-
-def _codes(languages: Sequence[str] | str) -> tuple[str, ...]:
-    """Codes; a name that no list of languages has may be one of the run's own."""
-    from tvbench.languages import code_of, is_language
-
-    return tuple(code_of(name) if is_language(name) else name for name in listed(languages))
 
 
 def _named(tasks: Tasks) -> str:

@@ -183,6 +183,6 @@ def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None
     assert [one["language"] for one in task["languages"]] == ["fr"]
     assert task["overall"]["items"] == 6
     assert task["left_out"] == 0
-    for words, said in ((["--tasks", "quizz"], "quiz"), (["--languages", "it"], "in it")):
+    for words, said in ((["--tasks", "quizz"], "quiz"), (["--languages", "it"], "unknown language in these runs 'it'")):
         assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), *words]) == 2
         assert said in capsys.readouterr().err

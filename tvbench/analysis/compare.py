@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.errors import UsageError, unknown_name
+from tvbench.runs.answered import languages_called
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.guards import figure_of, is_for, statistics_of
@@ -85,6 +86,7 @@ def compare_runs(
     Raises UsageError for a task that is not in both, and where the runs share no item, or none with such a metric.
     """
     one, other = scored_tasks(first), scored_tasks(second)
+    chosen = replace(chosen, languages=_languages(chosen, (*one.values(), *other.values())))
     shared = [task for task in one if task in other]
     for task in chosen.tasks:
         if task not in shared:
@@ -105,6 +107,12 @@ def compare_runs(
     if not found:
         raise _nothing_shared(first, second, chosen, {one[task].entry.primary for task in shared})
     return found
+
+
+def _languages(chosen: Selection, tasks: Iterable[Scored]) -> tuple[str, ...]:
+    """The codes that are meant of the runs' languages."""
+    known = {item.language for task in tasks for item in task.items.values()} if chosen.languages else set()
+    return languages_called(chosen.languages, known, "these runs")
 
 
 def _nothing_shared(first: RunFolder, second: RunFolder, chosen: Selection, primaries: set[str]) -> UsageError:

@@ -73,7 +73,6 @@ def _names_a_run(args: argparse.Namespace) -> bool:
 
 def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.analysis.audit import audit
-    from tvbench.languages import code_of, is_language
     from tvbench.runs.answered import answered
     from tvbench.runs.store import find_run
 
@@ -84,10 +83,9 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
                 f"--{option} is for a task, and {args.what} is a run",
                 "a run's items are as they were asked; name the task to build it again",
             )
-    wanted = [code_of(name) if is_language(name) else name for name in names(args.languages)]
     found = [
         audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
-        for task in answered(run, languages=wanted).values()
+        for task in answered(run, languages=names(args.languages)).values()
         if task.items
     ]
     if not found:
@@ -98,14 +96,14 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.analysis.audit import audit
     from tvbench.registry import catalog
-    from tvbench.registry.declared import code_in
+    from tvbench.registry.declared import codes_in
     from tvbench.runs.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 
     nobody = ModelCard(name="audit", kind="builtin", location="audit")
     found = []
     for task, own in catalog.select(args.what):
-        wanted = own or tuple(code_in(task, code) for code in names(args.languages))
+        wanted = own or tuple(code for name in names(args.languages) for code in codes_in(task, name))
         options = BuildOptions(
             args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data, offline=args.offline
         )

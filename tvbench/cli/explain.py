@@ -36,15 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.diagnosis import language_id
     from tvbench.analysis.explain import explain_run
-    from tvbench.languages import code_of, is_language
     from tvbench.report.explanation import explanation_records, explanation_tables
     from tvbench.report.table import show
     from tvbench.runs.store import find_run
 
     run = find_run(args.results, args.run)
-    languages = [code_of(name) if is_language(name) else name for name in names(args.languages)]
     identifiers = language_id.load()
-    found = explain_run(run, identifiers, tasks=names(args.tasks), languages=languages, examples=args.examples)
+    chosen = {"tasks": names(args.tasks), "languages": names(args.languages)}
+    found = explain_run(run, identifiers, **chosen, examples=args.examples)
     if not found and args.format != "json":
         remark(f"{run.name} has no tasks: there is nothing to explain")
     show(

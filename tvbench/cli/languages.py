@@ -69,7 +69,8 @@ def explained(known: Language) -> Iterator[str]:
         else f"{known.code}: {known.name}"
     )
     yield from field("script", known.script)
-    yield from field("family", f"{known.family}, {known.branch}" if known.branch else known.family)
+    family = f"{known.family}, {known.branch}" if known.branch else known.family
+    yield from field("family", family or "not in tvbench's table (docs/languages.md)")
     yield from field(
         "speakers",
         "no figure" if known.speakers is None else f"{known.speakers:g} million, first and second language (CLDR 40)",

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tvbench.cli import tasks_check
-from tvbench.cli.arguments import add_format, add_include
+from tvbench.cli.arguments import add_format, add_include, names
 from tvbench.cli.fields import field
 from tvbench.cli.listing import Record, task_records, tasks_called
 from tvbench.cli.output import print_json, say
-from tvbench.errors import EXIT_GOOD
+from tvbench.errors import EXIT_GOOD, UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     add_include(parser)
+    parser.add_argument("--languages", metavar="NAMES", help="what can be measured in these, such as de,hi,ar")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
     show = actions.add_parser("show", help="explain one task, or every task of a group")
     show.add_argument("task", help="a task's or a group's name, or the path of a task file")
@@ -36,11 +37,36 @@ def main(args: argparse.Namespace) -> int:
             say(*(line for number, task in enumerate(chosen) for line in ([""] * bool(number) + list(explained(task)))))
         return EXIT_GOOD
     found = task_records()
+    if args.languages is not None:
+        return _measurable(found, args)
     if args.format == "json":
         print_json(found)
     else:
         _print_table(found)
     return EXIT_GOOD
+
+
+def _measurable(found: Sequence[Record], args: argparse.Namespace) -> int:
+    """The tasks that have one of the wanted languages, and by which of their codes."""
+    from tvbench.languages import code_of
+
+    wanted = list({code_of(name): name for name in reversed(names(args.languages))}.values())[::-1]
+    if not wanted:
+        raise UsageError("--languages names none", "give codes or names, as in --languages de,hi,ar")
+    having = [(task, codes) for task in found if any((codes := _codes(task, wanted)).values())]
+    if args.format == "json":
+        print_json([task | {"asked": codes} for task, codes in having])
+    else:
+        _print_measurable(having, wanted)
+    return EXIT_GOOD
+
+
+def _codes(task: Record, wanted: Sequence[str]) -> dict[str, list[str]]:
+    """The codes of the task that each wanted language means; of a task that takes what its data has, its own."""
+    from tvbench.languages import chosen_among, code_of
+
+    known = task["languages"]
+    return {name: list(chosen_among(name, known).codes) if known else [code_of(name)] for name in wanted}
 
 
 def explained(task: Record) -> Iterator[str]:
@@ -111,6 +137,35 @@ def _print_table(found: list[Record]) -> None:
     explains = "`tvbench tasks show TASK` explains one"
     asks = "`tvbench run --model MODEL --tasks TASK:de+fr` asks two languages of it"
     show([Table(columns, rows, notes=(f"{explains}; {asks}",))], "table")
+
+
+def _print_measurable(having: Sequence[tuple[Record, Mapping[str, Sequence[str]]]], wanted: Sequence[str]) -> None:
+    from tvbench.languages import language
+    from tvbench.report.table import Cell, Column, Table, show
+
+    titles = {name: language(name).name for name in wanted}
+    columns = (
+        Column("task", "task", "left"),
+        *(Column(name, title, "left") for name, title in titles.items()),
+        Column("metric", "metric", "left"),
+        Column("title", "title", "left"),
+    )
+    rows = tuple(
+        (
+            Cell(task["name"]),
+            *(Cell(" ".join(codes[name]) or "–", faint=not codes[name]) for name in wanted),
+            Cell(task["primary"]),
+            Cell(task["title"]),
+        )
+        for task, codes in having
+    )
+    lacking = [name for name in wanted if not any(codes[name] for _, codes in having)]
+    notes = [f"{titles[name]}: no task has it; docs/extend.md shows how to add one" for name in lacking]
+    measured = ",".join(name for name in wanted if name not in lacking)
+    if having:
+        named = ",".join(task["name"] for task, _ in having)
+        notes.append(f"measure: tvbench run --model MODEL --tasks {named} --languages {measured}")
+    show([Table(columns, rows, notes=tuple(notes))], "table")
 
 
 def _line(task: Record) -> tuple[str, ...]:

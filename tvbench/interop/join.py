@@ -84,13 +84,11 @@ def prompt_text(item: Item) -> str:
 
 def language_of(log_name: str) -> str:
     """The language code at the end of a log's name (`alm-bench-de`, `m3exam_thai`); "en" where there is none."""
-    from tvbench.languages import language
+    from tvbench.languages import code_of, is_language, is_listed
 
     for piece in (log_name.rpartition("-")[2], log_name.rpartition("_")[2]):
-        try:
-            return language(piece).code
-        except UsageError:
-            continue
+        if is_language(piece) and is_listed(code_of(piece)):
+            return code_of(piece)
     return "en"
 
 

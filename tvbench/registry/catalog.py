@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.addresses import server_address
 from tvbench.registry.cards import find_cards
-from tvbench.registry.declared import code_in
+from tvbench.registry.declared import codes_in
 from tvbench.registry.local_models import builtin_card, content_digest, folder_card
 from tvbench.registry.places import INCLUDE, included, is_shipped, nearby_folder, search_folders
 from tvbench.registry.plug_ins import plug_ins
@@ -204,11 +204,11 @@ def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[Task, tuple[str, 
     for member in members:
         for language in wanted:
             try:
-                code = code_in(member, language)
+                codes = codes_in(member, language)
             except UsageError as error:
                 refusals.setdefault(language, []).append(error)
             else:
-                found.setdefault(member.name, []).append(code)
+                found.setdefault(member.name, []).extend(codes)
     for errors in refusals.values():
         if len(errors) == len(members):
             raise errors[0]

@@ -5,14 +5,18 @@ Knows the vocabulary and the languages; reads no data and calls no task.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.safety.fitting import declared
 from tvbench.safety.misfits import misfits
 from tvbench.types import Setting, Task, Value
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 KEY = re.compile(r"\w[\w.-]*")
@@ -104,19 +108,27 @@ def _setting_faults(settings: Mapping[str, Setting]) -> Iterator[str]:
 # ── Languages ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def code_in(task: Task, text: str) -> str:
-    """The code by which `task` knows the language `text`, a code or a name in any language. Raises UsageError."""
-    own = {code.casefold(): code for code in task.languages}
-    if text.casefold() in own:
-        return own[text.casefold()]
-    from tvbench.languages import code_of
+def codes_in(task: Task, text: str) -> tuple[str, ...]:
+    """The codes by which `task` knows the language `text`, a code or a name in any language: more than one for a
+    macro-language (`ar`) of which it has members. Says how that was understood. Raises UsageError."""
+    from tvbench.languages import chosen_among, code_of, of_country
 
-    code = code_of(text)
-    if task.languages and code not in task.languages:
-        raise unknown_name(
-            f"language of {task.name}", text, task.languages, f"`tvbench tasks show {task.name}` lists them"
-        )
-    return code
+    if not task.languages:
+        return (code_of(text),)
+    found = chosen_among(text, task.languages)
+    if not found.codes:
+        kind = f"language of {task.name}"
+        hint = f"`tvbench tasks show {task.name}` lists them"
+        raise unknown_name(kind, text, task.languages, of_country(text) or hint)
+    if found.note:
+        _say(f"{task.name}: {found.note}")
+    return found.codes
+
+
+@lru_cache(maxsize=1024)
+def _say(note: str) -> None:
+    """Once in a process."""
+    log.warning("note: %s", note)
 
 
 # ── Settings ──────────────────────────────────────────────────────────────────────────────────────

@@ -7,15 +7,18 @@ store; scores nothing.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tvbench.errors import unknown_name
+from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.signature import current
 from tvbench.runs.store import RunFolder
 from tvbench.types import Item, Response
+
+log = logging.getLogger(__name__)
 
 Pairs = list[tuple[str, Item]]
 
@@ -55,7 +58,8 @@ class Answered:
 
 
 def answered(run: RunFolder, tasks: Iterable[str] = (), languages: Iterable[str] = ()) -> dict[str, Answered]:
-    """Every task of the run by name; of those named the tasks (none: all), and of their items the languages.
+    """Every task of the run by name; of those named the tasks (none: all), and of their items the languages, by any of
+    their codes and names.
 
     With languages, a task without such items is left out. Raises UsageError for a damaged folder, and for a task or
     language that the run has not.
@@ -63,8 +67,8 @@ def answered(run: RunFolder, tasks: Iterable[str] = (), languages: Iterable[str]
     entries = run.manifest().entries
     pairs = run.requests()
     check_names("task in this run", tasks, entries)
-    check_names("language in this run", languages, {item.language for _, item in pairs})
-    chosen, codes = set(tasks) or set(entries), set(languages)
+    codes = set(languages_called(languages, {item.language for _, item in pairs}))
+    chosen = set(tasks) or set(entries)
     by_task: defaultdict[str, Pairs] = defaultdict(list)
     for key, item in pairs:
         if not codes or item.language in codes:
@@ -102,6 +106,24 @@ def join(
         warnings=warnings,
         expected=len(items) if expected is None else expected,
     )
+
+
+def languages_called(names: Iterable[str], known: Collection[str], where: str = "this run") -> tuple[str, ...]:
+    """The codes of a run's own languages that `names` mean; says where that is not plain. Raises UsageError."""
+    from tvbench.languages import chosen_among
+
+    found: dict[str, None] = {}
+    for name in names:
+        try:
+            chosen = chosen_among(name, known)
+        except UsageError:
+            raise unknown_name(f"language in {where}", name, known) from None
+        if not chosen.codes:
+            raise unknown_name(f"language in {where}", name, known)
+        if chosen.note:
+            log.warning("note: %s", chosen.note)
+        found.update(dict.fromkeys(chosen.codes))
+    return tuple(found)
 
 
 def check_names(kind: str, wanted: Iterable[str], known: Iterable[str]) -> None:

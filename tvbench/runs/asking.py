@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tvbench.errors import TvbenchError, UsageError, unknown_name
+from tvbench.registry.declared import codes_in
 from tvbench.runs.gate import ask_of
 from tvbench.runs.kinds import check_kind
 from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
@@ -103,12 +104,13 @@ def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, Bu
     """
     selection = selected(tasks)
     settings = settings_of(options.settings, [task.name for task, _ in selection])
-    languages = _languages(options.languages, [task for task, _ in selection])
+    names = listed(options.languages)
+    languages = _languages(names, [task for task, _ in selection])
     found: list[tuple[Task, BuildOptions]] = []
-    for task, own in selection:
-        wanted = own or tuple(code for code in languages if not task.languages or code in task.languages)
-        if languages and not wanted:
-            say(f"warning: {task.name} has none of {', '.join(languages)}: left out")
+    for (task, own), called in zip(selection, languages, strict=True):
+        wanted = own or called
+        if names and not wanted:
+            say(f"warning: {task.name} has none of {', '.join(names)}: left out")
             continue
         asked = BuildOptions(
             protocol=options.protocol or task.default_protocol,
@@ -254,15 +256,24 @@ def _sound(task: Task) -> Task:
     return found
 
 
-def _languages(given: Sequence[str] | str, tasks: Sequence[Task]) -> tuple[str, ...]:
-    """Codes of `--languages`; a language that no selected task has is an error, not silence."""
-    from tvbench import languages
+def _languages(given: Sequence[str], tasks: Sequence[Task]) -> list[tuple[str, ...]]:
+    """The codes of `--languages` by which each task knows them; one that no task has is an error, not silence."""
+    found: list[dict[str, None]] = [{} for _ in tasks]
+    for name in given:
+        refusals = []
+        for task, codes in zip(tasks, found, strict=True):
+            try:
+                codes.update(dict.fromkeys(codes_in(task, name)))
+            except UsageError as error:
+                refusals.append(error)
+        if tasks and len(refusals) == len(tasks):
+            raise refusals[0] if len(tasks) == 1 else _nowhere(name, tasks)
+    return [tuple(codes) for codes in found]
 
-    codes = tuple(languages.code_of(name) for name in listed(given))
-    declared = [task.languages for task in tasks]
-    if all(declared):
-        known = {code for languages_of_task in declared for code in languages_of_task}
-        for code in codes:
-            if code not in known:
-                raise unknown_name("language", code, known, f"for the tasks {', '.join(task.name for task in tasks)}")
-    return codes
+
+def _nowhere(name: str, tasks: Sequence[Task]) -> UsageError:
+    from tvbench.languages import of_country
+
+    known = {code for task in tasks for code in task.languages}
+    shown = f"for the tasks {', '.join(task.name for task in tasks)}"
+    return unknown_name("language", name, known, of_country(name) or shown)

@@ -20,7 +20,7 @@ from typing import Any
 
 from tvbench.data.authoring import Missing, Row
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
-from tvbench.registry.declared import code_in, read_settings, settings_word
+from tvbench.registry.declared import codes_in, read_settings, settings_word
 from tvbench.runs.item_faults import item_faults
 from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Task
 
@@ -96,7 +96,7 @@ def chosen_split(task: Task, wanted: str | None) -> str | None:
 
 def wanted_languages(task: Task, wanted: Iterable[str], split: str | None) -> tuple[str, ...]:
     """The codes that are asked, in the order in which the task declares them. Empty: all, whatever they are."""
-    codes = dict.fromkeys(code_in(task, name) for name in wanted)
+    codes = dict.fromkeys(code for name in wanted for code in codes_in(task, name))
     known = task.split_languages.get(split or "", task.languages)
     missing = [code for code in codes if known and code not in known]
     if missing:

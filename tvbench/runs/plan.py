@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.registry.declared import code_in
+from tvbench.registry.declared import codes_in
 from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.runs.gate import asked_words, gated, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
@@ -145,7 +145,8 @@ def plan_task(
 
     Raises UsageError for what the task does not declare (gate.py), unusable data, and `two` where a server renders the
     prompt."""
-    options = replace(options, languages=tuple(sorted({code_in(task, name) for name in options.languages})))
+    codes = {code for name in options.languages for code in codes_in(task, name)}
+    options = replace(options, languages=tuple(sorted(codes)))
     found = gated(task, options)
     second, more = _second_bos(task, options.protocol, card, bos)
     asked = [

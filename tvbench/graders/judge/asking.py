@@ -107,17 +107,17 @@ def plan_judging(
     from tvbench.graders.judge.record import judge_folders
     from tvbench.graders.judge.rubric import choose_rubric
     from tvbench.graders.judge.session import Judging
-    from tvbench.languages import code_of
     from tvbench.registry.hub import pinned, pinned_if_here
-    from tvbench.runs.answered import answered
+    from tvbench.runs.answered import answered, languages_called
     from tvbench.runs.serving import identified
 
     chosen = ask.chosen()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=ask.offline)
     who = identified(card, judge_folders(run))
-    codes = {code_of(name) for name in languages}
+    asked = answered(run, tasks)
+    codes = languages_called(languages, {item.language for task in asked.values() for item in task.items.values()})
     by_rubric: dict[str, tuple[Rubric, dict[str, list[tuple[Item, Response]]]]] = {}
-    for name, task in answered(run, tasks).items():
+    for name, task in asked.items():
         rubric = choose_rubric(ask.rubric, name, task.entry.protocol)
         replies = [(item, reply) for item, reply in task.replies if not codes or item.language in codes]
         by_rubric.setdefault(rubric.label, (rubric, {}))[1][name] = replies
