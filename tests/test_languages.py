@@ -117,7 +117,7 @@ def test_a_word_is_not_taken_for_a_small_language(word: str) -> None:
     assert not is_language(word)
 
 
-def test_a_countrys_code_is_told_from_a_languages() -> None:
+def test_the_code_of_a_country_is_told_from_that_of_a_language() -> None:
     with pytest.raises(UsageError, match="DK is a country's code; Danish is da"):
         language("dk")
     assert language("kr").name == "Kanuri"

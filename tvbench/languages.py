@@ -143,7 +143,7 @@ def _spellings() -> Iterator[str]:
 
 # ── What the table does not spell ─────────────────────────────────────────────────────────────────
 
-NO_LANGUAGES = frozenset("mis mul und zxx".split())
+NO_LANGUAGES = frozenset({"mis", "mul", "und", "zxx"})
 """Codes of ISO 639 for what is no language."""
 
 
