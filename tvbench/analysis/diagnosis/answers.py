@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvbench.analysis.diagnosis import texts
+from tvbench.analysis.diagnosis.additions import added
 from tvbench.analysis.diagnosis.causes import CAUSES
+from tvbench.analysis.diagnosis.endings import is_cut, is_cut_prose
+from tvbench.analysis.diagnosis.foreign import foreign_part
+from tvbench.analysis.diagnosis.language_id import Identifiers
+from tvbench.analysis.diagnosis.refusals import is_refusal
+from tvbench.analysis.diagnosis.scripts import wrong_script
 from tvbench.scoring.choice import Verdict, judge
 from tvbench.scoring.guards import loss_of
 from tvbench.scoring.metric import Metric
@@ -24,6 +30,8 @@ LONG_PROSE = 6
 """... and beside the longest option, where none was read."""
 SHORT_FACTOR, SHORT_WORDS = 2.5, 5
 """A short answer is chatty with more words than this many times the longest right one's and this many more."""
+_NO_TEXT = frozenset({"empty", "repetition", "stuck", "copied"})
+"""Causes beside which no language, script or end is looked for."""
 RIGHT = 0.5
 """An answer that lost no more than this is no refusal."""
 
@@ -53,12 +61,17 @@ def lost(item: Item, text: str, score: Score, metric: Metric) -> float | None:
     return None if score.unscored is not None else loss_of(metric, item, text, score.values.get(metric.id))
 
 
-def diagnose(item: Item, response: Response, score: Score, metric: Metric) -> Answer:
-    """Everything that is seen of an answer that came back (`response.text` is set), the language apart."""
+def diagnose(
+    item: Item, response: Response, score: Score, metric: Metric, identifiers: Identifiers | None = None
+) -> Answer:
+    """Everything that is seen of an answer that came back (`response.text` is set), the language of the whole apart.
+    `identifiers` sharpen what is seen of a part in another language."""
     text = response.text or ""
     loss = lost(item, text, score, metric)
     verdict = judge(item.target, text) if isinstance(item.target, Choice) else None
-    seen = tuple(name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found)
+    seen = {name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found}
+    if not seen & _NO_TEXT:
+        seen |= {name for name, found in _letters_and_ends(item, text, identifiers, refused="refusal" in seen) if found}
     ordered = tuple(cause for cause in CAUSES if cause in seen)
     explaining = tuple(cause for cause in ordered if CAUSES[cause].explains and _explains(cause, item, text, verdict))
     return Answer(item, text, score, loss, ordered, explaining)
@@ -75,8 +88,8 @@ def _signs(
     stuck = not loops and texts.ends_in_loop(text)
     yield "stuck", stuck and not any(map(texts.ends_in_loop, gold_texts(item)))
     yield "truncated", is_cut_off(response, item.sampling.max_new_tokens)
-    refused = (loss is None or loss > RIGHT) and texts.opens_like_refusal(text)
-    yield "refusal", refused and not any(map(texts.opens_like_refusal, gold_texts(item)))
+    refused = loss is None or loss > RIGHT
+    yield "refusal", refused and is_refusal(text, gold_texts(item), _source(item), item.language)
     match item.target:
         case Choice() as choice:
             assert verdict is not None
@@ -88,7 +101,9 @@ def _signs(
             yield "chatty", prose
         case Translation() as target:
             yield "copied", texts.is_copy(text, target.source, target.references)
-            yield "chatty", _announces(text, target) or texts.is_long_for(text, target.references)
+            two, commented = added(text, target.references, target.source, item.language)
+            yield "alternatives", two and not loops and not stuck
+            yield "chatty", commented or _announces(text, target) or texts.is_long_for(text, target.references)
             shortened = target.references and all(2 * len(text) < len(right) for right in target.references)
             yield "incomplete", bool(shortened)
         case OcrText() as ocr if ocr.text is not None:
@@ -100,6 +115,27 @@ def _signs(
             yield "inside_word", hit and not any(_has_words(text, answer) for answer in short.answers)
         case _:
             return
+
+
+def _letters_and_ends(
+    item: Item, text: str, identifiers: Identifiers | None, *, refused: bool
+) -> Iterator[tuple[str, bool]]:
+    """In what letters and languages the answer is, and whether it ends before a sentence does."""
+    golds, free = gold_texts(item), not isinstance(item.target, OcrText | Contains)
+    strange = bool(wrong_script(text, golds, item.language, free=free))
+    running = isinstance(item.target, Translation | Open | OcrText)
+    likelihoods = None if identifiers is None else identifiers.likelihoods
+    found = running and foreign_part(text, golds, _source(item), item.language, likelihoods, free=free)
+    yield "foreign", bool(found) and not refused
+    yield "wrong_script", strange
+    if isinstance(item.target, Translation):
+        yield "truncated", not refused and is_cut(text, golds, item.language)
+    elif isinstance(item.target, Open):
+        yield "truncated", is_cut_prose(text, item.target.reference, item.language)
+
+
+def _source(item: Item) -> str:
+    return item.target.source if isinstance(item.target, Translation) else ""
 
 
 def _explains(cause: str, item: Item, text: str, verdict: Verdict | None) -> bool:

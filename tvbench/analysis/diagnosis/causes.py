@@ -45,13 +45,14 @@ CAUSES: dict[str, Cause] = {
         Cause(
             "truncated",
             "cut off",
-            "stopped by the token limit; in logs without that sign: long enough for the limit and without an end",
-            "ask again with a larger --max-new-tokens",
+            "stopped by the token limit, or ends in mid-sentence as no right text does; in logs without either sign: "
+            "long enough for the limit and without an end",
+            "ask again with a larger --max-new-tokens; if it stopped by itself, look at its stop and end-of-turn tokens",
         ),
         Cause(
             "refusal",
             "refusal",
-            "not right, and opens like a refusal in one of a few languages",
+            "not right, and opens like a refusal, or talks of what it cannot or may not do instead of doing it",
             "check that the picture reached the model, and its system prompt",
         ),
         Cause(
@@ -65,6 +66,19 @@ CAUSES: dict[str, Cause] = {
             "wrong language",
             "no identifier takes it for the asked language; less the share of references that they reject as well",
             "name the language in the prompt, or train on it",
+        ),
+        Cause(
+            "wrong_script",
+            "wrong script",
+            "more than half of it in letters that the right text is not written in, such as Latin for Cyrillic: a "
+            "transliteration, or look-alikes",
+            "the model reads or knows the words and writes other letters: name the script in the prompt, or train on it",
+        ),
+        Cause(
+            "foreign",
+            "partly another language",
+            "a line, a sentence or a half of it is in another language or script, or in the source's own words",
+            "name the language in the prompt, lower the temperature, or train on it",
         ),
         Cause("ambiguous", "several options", "it names more than one option", "ask for one letter (protocol tvbench)"),
         Cause(
@@ -98,10 +112,16 @@ CAUSES: dict[str, Cause] = {
             "the model goes on after the text: read the examples",
         ),
         Cause(
+            "alternatives",
+            "two alternatives",
+            "more than one version of the answer: with a slash, an \"or\", numbers, or said twice in other words",
+            "ask for one version only",
+        ),
+        Cause(
             "chatty",
             "chatty",
-            "more than was asked for: prose around an option or a short answer, a preamble, or "
-            "2.5 times the length of the reference",
+            "more than was asked for: prose around an option or a short answer, an announcement or a note around a "
+            "translation, or 2.5 times the length of the reference",
             "ask for the answer only, or score with a metric that reads it out of the prose",
         ),
         Cause(

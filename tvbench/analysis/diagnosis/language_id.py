@@ -51,7 +51,12 @@ LEAST_CHARACTERS = 6
 SURE_WORDS = 8
 """Shorter texts need more than two identifiers that disagree with each other to be rejected."""
 
+_NOTHING_KNOWN = -1e30
+"""py3langid's value for a text without any piece that it knows."""
+
 Identify = Callable[[str], str]
+Likelihoods = Callable[[str], Mapping[str, float]]
+"""A word to how likely it is in each language, as logarithms; empty for a word that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Named identifiers, each a function from a text to a code ("" for none), with the codes that each one knows."""
+    """Named identifiers, each a function from a text to a code ("" for none), with the codes that each one knows.
+    `likelihoods` of single words, where one of them can say so much (foreign.py)."""
 
     identify: Mapping[str, Identify]
     knows: Mapping[str, frozenset[str]]
+    likelihoods: Likelihoods | None = None
 
     def judge(self, text: str, language: str) -> Judgement | None:
         """Whether `text` is in `language` (a code such as `pt-BR`). None: too short, or a language nobody knows."""
@@ -134,7 +141,14 @@ def load() -> Identifiers | None:
     return Identifiers(
         {"cld2": lambda text: _cld2(pycld2, text), "py3langid": lambda text: str(model.classify(text)[0])},
         {"cld2": frozenset(str(code) for _, code in pycld2.LANGUAGES), "py3langid": frozenset(map(str, model.labels))},
+        lru_cache(maxsize=65536)(lambda word: _likelihoods(model, word)),
     )
+
+
+def _likelihoods(model: Any, word: str) -> Mapping[str, float]:
+    """py3langid's logarithms for one word with blanks around it."""
+    ranked = {str(code): float(value) for code, value in model.rank(f" {word} ")}
+    return {} if min(ranked.values()) < _NOTHING_KNOWN else ranked
 
 
 def _cld2(cld: Any, text: str) -> str:

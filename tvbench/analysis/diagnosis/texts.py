@@ -71,7 +71,7 @@ def is_incomplete(text: str, gold: str, unit: str = "word") -> bool:
 
 LEAST_PER_TOKEN = 0.6
 """Words (characters, where a script has no blanks) that a token gives at the least in plain text."""
-_FINAL = frozenset(
+FINAL = frozenset(
     ".!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965\u1362\u104b\u17d4\u0589\"'\u201d\u2019\u00bb)]}`*|"
 )
 """Final marks of many scripts, and closing quotes, brackets and Markdown."""
@@ -82,7 +82,7 @@ def seems_cut_off(text: str, limit: int) -> bool:
     characters) a token, and no final mark. A guess: a table or a list ends without a mark too."""
     plain = text.rstrip()
     size = sum(map(is_word_character, plain)) if written_without_blanks(plain) else len(plain.split())
-    return bool(plain) and size >= LEAST_PER_TOKEN * limit and plain[-1] not in _FINAL
+    return bool(plain) and size >= LEAST_PER_TOKEN * limit and plain[-1] not in FINAL
 
 
 # ── Openings ──────────────────────────────────────────────────────────────────────────────────────

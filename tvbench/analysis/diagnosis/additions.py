@@ -1,0 +1,164 @@
+"""What a translation has that no right one has: an announcement, a note, a second version.
+
+Held against the references and the source: a colon, a line end, a bracket, a slash, a sentence more than any of them
+has. What it says is looked up (wording.py) only where the form alone does not tell. Knows texts; no score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tvbench.analysis.diagnosis.overlap import lines, sentences, share, size
+from tvbench.analysis.diagnosis.wording import said
+from tvbench.scoring.normalise import words
+
+STRANGE = 0.5
+"""A piece with a smaller share of what the references have is no part of the translation, where its form says so ..."""
+VERY_STRANGE = 0.3
+"""... and with a smaller share than this where it is only a sentence more."""
+LONGEST_HEAD = 100
+"""Characters of an announcement."""
+ENOUGH = 0.6
+"""The least size of what is left without the addition, and of each of two versions, in sizes of the reference."""
+ALIKE = 0.4
+"""The least share that a second version has in common with the first."""
+_META = ("sure", "here", "output", "note", "closing", "variant")
+_COLON = re.compile(r"(?<!\d)[:：]|[:：](?!\d)")
+_SLASH = re.compile(r"(?<![\d/:])\s?/\s?(?![\d/])|\s\|\s")
+_BRACKET = re.compile(r"[(（\[［]([^()（）\[\]［］]*)[)）\]］]")
+_MARKS = re.compile(r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)")
+_QUOTED = re.compile(r"[\"“„«「『‚'‘](.{8,})[\"”“»」』’']", re.DOTALL)
+_SPLIT = re.compile(r"\n+|(?<=[.!?。！？।])\s*|[;；:：/|]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A translation beside what it is held against."""
+
+    text: str
+    golds: tuple[str, ...]
+    source: str
+    language: str
+
+    @property
+    def right(self) -> str:
+        return "\n".join(self.golds)
+
+    @property
+    def gold_size(self) -> int:
+        return min(map(size, self.golds))
+
+    def more(self, pattern: re.Pattern[str]) -> bool:
+        """Whether the text has more matches of `pattern` than any right text and the source."""
+        return _count(pattern, self.text) > max(_count(pattern, held) for held in (*self.golds, self.source))
+
+    def strange(self, piece: str, limit: float = STRANGE) -> bool:
+        return share(piece, self.right) < limit
+
+
+def _count(pattern: re.Pattern[str], text: str) -> int:
+    return sum(1 for _ in pattern.finditer(text))
+
+
+def added(text: str, golds: tuple[str, ...], source: str, language: str) -> tuple[bool, bool]:
+    """Whether `text` has a second version of itself, and whether it has an announcement or a note around it."""
+    if not golds or not any(map(size, golds)):
+        return False, False
+    beside = _Beside(text.strip(), golds, source, language)
+    two = any(_two_versions(beside))
+    return two, not two and any(_commented(beside))
+
+
+# ── Two versions ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _two_versions(beside: _Beside) -> Iterator[bool]:
+    yield beside.more(_SLASH)
+    yield _is_numbered(beside)
+    yield _says_or(beside)
+    yield _says_it_twice(beside)
+    inner = [found[1] for found in _BRACKET.finditer(beside.text) if found.end() < len(beside.text.rstrip(".!?。 "))]
+    yield beside.more(_BRACKET) and any(1 <= len(piece.split()) <= 3 for piece in inner)
+
+
+def _is_numbered(beside: _Beside) -> bool:
+    """Two marks such as `1.` and `2.`, or "version 1" and "version 2", that nothing else has."""
+    marks = {found[1] or found[2] for found in _MARKS.finditer(beside.text)}
+    held = {found[1] or found[2] for text in (*beside.golds, beside.source) for found in _MARKS.finditer(text)}
+    return len(marks - held) >= 2
+
+
+def _says_or(beside: _Beside) -> bool:
+    if "or" not in said(beside.text, beside.language, ("or",)):
+        return False
+    held = (*beside.golds, beside.source)
+    return not any("or" in said(text, beside.language, ("or",)) for text in held)
+
+
+def _says_it_twice(beside: _Beside) -> bool:
+    """Two parts, each nearly as long as the reference, that have much in common."""
+    if size(beside.text) < 2 * ENOUGH * beside.gold_size:
+        return False
+    for found in _SPLIT.finditer(beside.text):
+        first, second = beside.text[: found.start()], beside.text[found.end() :]
+        if min(size(first), size(second)) >= ENOUGH * beside.gold_size and share(second, first) >= ALIKE:
+            return True
+    return False
+
+
+# ── Announcements and notes ───────────────────────────────────────────────────────────────────────
+
+
+def _commented(beside: _Beside) -> Iterator[bool]:
+    yield beside.more(_BRACKET)
+    yield len(lines(beside.text)) > max(len(lines(held)) for held in (*beside.golds, beside.source))
+    yield beside.more(_COLON) and any(map(beside.strange, _before_colons(beside.text)))
+    yield _is_quoted(beside)
+    yield _has_a_sentence_more(beside)
+    yield _opens_with(beside)
+
+
+def _before_colons(text: str) -> Iterator[str]:
+    """What stands between each colon and the end of the sentence before it."""
+    for found in _COLON.finditer(text):
+        before = sentences(text[: found.start()])
+        if before and size(before[-1]) and len(before[-1]) <= LONGEST_HEAD:
+            yield before[-1]
+
+
+def _is_quoted(beside: _Beside) -> bool:
+    """A quotation as long as a reference, with something else around it."""
+    if any(_QUOTED.search(held) for held in (*beside.golds, beside.source)):
+        return False
+    found = _QUOTED.search(beside.text)
+    if found is None or size(found[1]) < ENOUGH * beside.gold_size:
+        return False
+    around = beside.text[: found.start()] + " " + beside.text[found.end() :]
+    return size(around) >= 4 and beside.strange(around)
+
+
+def _has_a_sentence_more(beside: _Beside) -> bool:
+    """A first or last sentence that is none of the reference's, more than the reference and the source have."""
+    parts = sentences(beside.text)
+    if len(parts) <= max(len(sentences(held)) for held in (*beside.golds, beside.source)):
+        return False
+    for piece, rest in ((parts[0], parts[1:]), (parts[-1], parts[:-1])):
+        if size(" ".join(rest)) < ENOUGH * beside.gold_size:
+            continue
+        if beside.strange(piece, VERY_STRANGE) or beside.strange(piece) and said(piece, beside.language, _META):
+            return True
+    return False
+
+
+def _opens_with(beside: _Beside) -> bool:
+    """"Sure, ...", and "The translation is ..." without a mark: what only the answer says in its first words."""
+    opening = " ".join(beside.text.split()[:8])
+    found = said(opening, beside.language, _META)
+    if not found or not found - said(beside.right, beside.language, _META) - said(beside.source, "en", _META):
+        return False
+    first = re.split(r"[,，、!！]", beside.text, maxsplit=1)[0]
+    if len(words(first).split()) <= 3 and first != beside.text and beside.strange(first):
+        return "sure" in said(first, beside.language, ("sure",))
+    return {"here", "output"} <= found - said(beside.right, beside.language, _META)

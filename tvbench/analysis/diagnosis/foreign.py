@@ -1,0 +1,115 @@
+"""Is a part of a text, a line, a sentence or a half of it, in another language?
+
+Three signs, the first that speaks: letters of a script that neither the language nor a right text has; a run of the
+source's own words in a translation; and the stretch of words that is likelier in some other language than in the asked
+one, summed word by word. A word counts by the frequent words of the languages (wording.csv) and, where py3langid is
+installed, by its letters; a word that a right text has counts for the asked language. Languages that are easily taken
+for each other (language_id.GROUPS) are one. Without py3langid only the frequent words of 27 languages are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from tvbench.analysis.diagnosis.language_id import Likelihoods, base_of, group_of
+from tvbench.analysis.diagnosis.scripts import foreign_letters, own_scripts, scripts_in, scripts_of
+from tvbench.analysis.diagnosis.wording import table, wording_of
+from tvbench.scoring.normalise import words, written_without_blanks
+
+SHARE, LEAST_LETTERS = 0.15, 8
+"""The least part of a text in a strange script, and its letters."""
+COPIED_WORDS, COPIED_SHARE = 3, 0.25
+"""The least run of words of the source that no right text has, and the part of the answer."""
+FREQUENT, STEM = 3.0, 4
+BOUND = 4.0
+"""What one word may say at the most for and against a language."""
+CERTAIN = 9.0
+CERTAIN_BY_WORDS = 8.0
+LEAST_WORDS = 3
+
+
+def foreign_part(
+    text: str, golds: tuple[str, ...], source: str, language: str, likelihoods: Likelihoods | None, *, free: bool = True
+) -> str:
+    """The language (or the script) of a part of `text` that is not in `language`, "" where there is none."""
+    if script := _strange_script(text, golds, language, free=free):
+        return script
+    found = words(text).split()
+    if source and _copies(found, golds, source):
+        return "source"
+    return _strange_stretch(found, golds, language, likelihoods)
+
+
+def _strange_script(text: str, golds: tuple[str, ...], language: str, *, free: bool) -> str:
+    own = own_scripts(golds, language, free=free)
+    if not own:
+        return ""
+    found = foreign_letters(text, golds, own)
+    total, strange = sum(scripts_in(text).values()), sum(found.values())
+    if strange >= LEAST_LETTERS and strange >= SHARE * total:
+        return found.most_common(1)[0][0]
+    return ""
+
+
+def _copies(found: list[str], golds: tuple[str, ...], source: str) -> bool:
+    """Whether the answer has a run of the source's words, of which no right text has a single one."""
+    known = {word for gold in golds for word in words(gold).split()}
+    plain = f" {words(source)} "
+    run = best = 0
+    for at, word in enumerate(found):
+        if word in known or f" {word} " not in plain:
+            run = 0
+        else:
+            run = run + 1 if run and f" {' '.join(found[at - run : at + 1])} " in plain else 1
+        best = max(best, run)
+    return best >= COPIED_WORDS and best >= COPIED_SHARE * len(found)
+
+
+def _strange_stretch(found: list[str], golds: tuple[str, ...], language: str, likelihoods: Likelihoods | None) -> str:
+    if len(found) < LEAST_WORDS or written_without_blanks("".join(found)) and len(found) < 2 * LEAST_WORDS:
+        return ""
+    known = {word for gold in golds for word in words(gold).split()}
+    stems = {word[:STEM] for word in known if len(word) >= STEM}
+    sums: dict[str, list[float]] = {}
+    for word in found:
+        told = _told(word, base_of(language), likelihoods)
+        ours = word in known or len(word) > STEM and word[:STEM] in stems
+        for code in {*sums, *told}:
+            value = told.get(code, 0.0)
+            total, best, length, longest = sums.get(code, [0.0, 0.0, 0, 0])
+            step = min(value, -1.0) if ours else value
+            total, length = (total + step, length + 1) if total + step > 0 else (0.0, 0)
+            if total > best:
+                best, longest = total, length
+            sums[code] = [total, best, length, longest]
+    certain = CERTAIN if likelihoods is not None else CERTAIN_BY_WORDS
+    clear = {code: best for code, (_, best, _, longest) in sums.items() if best >= certain and longest >= LEAST_WORDS}
+    return max(clear, key=lambda code: (clear[code], code), default="")
+
+
+@lru_cache(maxsize=65536)
+def _told(word: str, language: str, likelihoods: Likelihoods | None) -> Mapping[str, float]:
+    """How much more a word says for each other language than for the asked one."""
+    own = group_of(language)
+    row = wording_of(language)
+    ours = row is not None and word in row.frequent
+    said = {
+        code: FREQUENT * ((word in other.frequent) - ours)
+        for code, other in table().items()
+        if code not in own and scripts_of(code) & scripts_of(language)
+    }
+    if likelihoods is not None:
+        for code, value in _by_letters(word, own, likelihoods):
+            said[code] = said.get(code, -FREQUENT * ours) + value
+    return {code: value for code, value in said.items() if value}
+
+
+def _by_letters(word: str, own: frozenset[str], likelihoods: Likelihoods) -> Iterable[tuple[str, float]]:
+    known = likelihoods(word)
+    ours = max((known[code] for code in own if code in known), default=None)
+    if ours is None:
+        return
+    for code in table().keys() - own:
+        if code in known:
+            yield code, max(-BOUND, min(BOUND, known[code] - ours))
