@@ -414,14 +414,14 @@ def test_positions_count_what_was_right_and_what_was_chosen() -> None:
     assert (place.gold, place.chosen, place.unread) == ((2, 1, 1), (2, 1, 0), 1)
     assert place.score == (0.5, 0.0, 0.0) and place.always_first == 0.5 and place.strict_ceiling is None
     assert place.chance == pytest.approx(1 / 3) and place.aligned == 0.25
-    assert place.excess_first == pytest.approx(2 / 3 - 1 / 2) and not place.one_sided
+    assert not place.one_sided
 
 
 def test_a_gold_that_never_moves_hides_the_bias() -> None:
     shown = ("red", "blue")
     items = [item(Choice(shown, 0, "Red" if n else "red", shown=shown), number=n) for n in range(4)]
     place = positions(items, [])
-    assert place is not None and place.one_sided and place.excess_first is None
+    assert place is not None and place.one_sided
     assert place.always_first == place.strict_ceiling == 0.25
     assert positions([item(SENTENCE)], []) is None
 

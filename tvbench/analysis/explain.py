@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvbench.analysis.assess import Scored, scored_tasks
-from tvbench.analysis.diagnosis.answers import Answer, diagnose, gold_texts, loss_metric
+from tvbench.analysis.assess import scored_tasks
+from tvbench.analysis.diagnosed import Diagnosed, diagnosed
+from tvbench.analysis.diagnosis.answers import Answer, gold_texts
 from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
-from tvbench.analysis.diagnosis.position import Position, positions
+from tvbench.analysis.diagnosis.position import PlaceBias, Position, place_biases, positions
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.metric import FRACTION, POINTS, Metric
-from tvbench.scoring.metrics import metric
-from tvbench.types import Choice, Item, Response, Score
+from tvbench.types import Choice, Item, Response
 
 CLIP = 160
 """Characters of a text that an example shows."""
@@ -60,7 +60,8 @@ class LanguageExplanation:
 @dataclass(frozen=True, slots=True)
 class TaskExplanation:
     """One task, its worst language first. `metric` is what the loss is counted in (in words: `counted_in`), `primary`
-    the headline metric. `no_loss` says why what an item lost cannot be told, `facts` are those of `metric`."""
+    the headline metric. `no_loss` says why what an item lost cannot be told, `facts` are those of `metric`. `bias` is
+    None where nothing is multiple choice."""
 
     task: str
     protocol: str
@@ -71,6 +72,7 @@ class TaskExplanation:
     counted_in: str = ""
     no_loss: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    bias: PlaceBias | None = None
 
 
 def explain_run(
@@ -85,19 +87,23 @@ def explain_run(
 
     Raises UsageError for a damaged folder, and for a task or language that the run has not.
     """
-    return [_explain_task(task, identifiers, examples) for task in scored_tasks(run, tasks, languages).values()]
-
-
-def _explain_task(task: Scored, identifiers: Identifiers | None, examples: int) -> TaskExplanation:
-    entry = task.entry
-    counted = loss_metric(task.metrics.get(entry.primary) or metric(entry.primary, task.facts))
-    by_language: dict[str, list[Item]] = {}
-    for item in task.items.values():
-        by_language.setdefault(item.language, []).append(item)
-    parts = [
-        _explain_language(items, task.answers, task.scores, counted, identifiers, examples)
-        for items in by_language.values()
+    found = [diagnosed(task) for task in scored_tasks(run, tasks, languages).values()]
+    explained = [_explain_task(task, identifiers, examples) for task in found]
+    biases = place_biases([_places(task, part) for task, part in zip(found, explained, strict=True)])
+    return [
+        replace(part, bias=bias if any(one.position for one in part.languages) else None)
+        for part, bias in zip(explained, biases, strict=True)
     ]
+
+
+def _places(found: Diagnosed, explained: TaskExplanation) -> dict[str, tuple[Position, Sequence[Answer]]]:
+    positioned = {part.language: part.position for part in explained.languages if part.position is not None}
+    return {code: (place, found.answers[code]) for code, place in sorted(positioned.items())}
+
+
+def _explain_task(found: Diagnosed, identifiers: Identifiers | None, examples: int) -> TaskExplanation:
+    entry, counted = found.task.entry, found.counted
+    parts = [_explain_language(found, code, identifiers, examples) for code in found.items]
     parts.sort(key=lambda part: (-(part.losses.mean or 0.0), -counted.order(part.value or 0.0), part.language))
     return TaskExplanation(
         entry.task,
@@ -124,20 +130,11 @@ def _no_loss(counted: Metric) -> str:
 
 
 def _explain_language(
-    items: Sequence[Item],
-    responses: Mapping[str, Response],
-    scores: Mapping[str, Score],
-    counted: Metric,
-    identifiers: Identifiers | None,
-    examples: int,
+    task: Diagnosed, code: str, identifiers: Identifiers | None, examples: int
 ) -> LanguageExplanation:
-    found = [
-        diagnose(item, response, scores[item.id], counted)
-        for item in items
-        if (response := responses.get(item.id)) is not None and response.error is None and item.problem is None
-    ]
+    items, found, counted = task.items[code], task.answers[code], task.counted
     check = None if identifiers is None else check_languages(found, items, identifiers)
-    failed = sum(item.problem is not None or _failed(responses.get(item.id)) for item in items)
+    failed = sum(item.problem is not None or _failed(task.task.answers.get(item.id)) for item in items)
     losses = attribute(found, check)
     values = [one for answer in found if (one := _value(answer, counted)) is not None]
     return LanguageExplanation(

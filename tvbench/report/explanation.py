@@ -16,11 +16,10 @@ from tvbench.analysis.explain import LanguageExplanation, TaskExplanation
 from tvbench.languages import is_language, language
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import Metric, from_facts, percent
+from tvbench.scoring.places import LAST, MIDDLE, Habit
 
 SAID_SHARE = 0.05
 """A cause is named in words from this share of a language's loss on."""
-SAID_EXCESS = 0.1
-"""How much more often than right the first option must be chosen, to be called a bias."""
 SAID = 8
 """Sentences a task."""
 
@@ -215,15 +214,25 @@ def findings(task: TaskExplanation) -> Iterator[str]:
 
 
 def _biases(task: TaskExplanation) -> Iterator[str]:
-    for part in task.languages:
-        if (place := part.position) is None or place.one_sided or place.excess_first is None:
-            continue
-        if place.excess_first >= SAID_EXCESS:
-            yield (
-                f"position bias in {_named(part.language)}: option 1 is chosen in "
-                f"{percent(place.excess_first, decimals=0)} % "
-                "more of the answers than it is right in"
-            )
+    bias = task.bias
+    if bias is not None and bias.certain:
+        if bias.overall is not None:
+            yield f"position bias: {_habit(bias.overall)}, over all languages"
+        elif not bias.languages:
+            yield f"position bias: options are chosen for where they stand (p = {_p(bias.p)}), in no one language alone"
+        for code, habit in sorted(bias.languages.items(), key=lambda pair: (pair[1].p, pair[0])):
+            yield f"position bias in {_named(code)}: {_habit(habit)}"
+
+
+def _habit(habit: Habit) -> str:
+    excess = habit.excess[habit.place]
+    which = {LAST: "the last option", MIDDLE: "an option in the middle"}.get(habit.place, f"option {habit.place}")
+    way = "more" if excess > 0 else "less"
+    return f"{which} is chosen {percent(abs(excess))} points {way} often than it should be (p = {_p(habit.p)})"
+
+
+def _p(p: float | None) -> str:
+    return "–" if p is None else f"{p:.4f}" if p >= 0.001 else "<0.001"
 
 
 def _named(code: str) -> str:
@@ -259,12 +268,24 @@ def _position_table(task: TaskExplanation) -> Table:
         "strict ceiling: the most that copying one shown line can score",
         "aligned: without regard to case, edge punctuation and the form of the right answer in the data",
     ]
-    if any(place.one_sided for place in held):
-        notes.append(
-            "where nearly all right options stand in one place, position bias cannot be told from knowledge: "
+    notes += list(_bias_notes(task))
+    return Table(POSITION_COLUMNS, rows, f"{task.task}: positions and ceilings", tuple(notes))
+
+
+def _bias_notes(task: TaskExplanation) -> Iterator[str]:
+    if (bias := task.bias) is None:
+        return
+    if bias.untold:
+        told = "" if bias.p is None else f" ({', '.join(bias.untold)})"
+        yield (
+            f"where nearly all right options stand in one place{told}, position bias cannot be told from knowledge: "
             "ask with shuffled options (protocol tvbench)"
         )
-    return Table(POSITION_COLUMNS, rows, f"{task.task}: positions and ceilings", tuple(notes))
+    if bias.p is not None:
+        yield (
+            f"position bias: p = {_p(bias.p)}: one test over all places and languages, adjusted for several tasks; "
+            "where the options keep one order, as true and false do, a liking for the word looks the same"
+        )
 
 
 def _position_row(part: LanguageExplanation, place: Position) -> tuple[Cell, ...]:
