@@ -200,17 +200,32 @@ def test_a_generous_judge_is_found_out_and_its_averages_corrected(
         # Every exact answer is called right, though half of them are wrong.
         server.everything = grading(5, "fine", right_language=True)
         assert judge(tmp_path, server.model, "--check", "all") == 0
-    quality = json.loads(capsys.readouterr().out)["judges"][0]["quality"]
-    of_all = quality[0]
-    assert of_all["language"] == "all"
+    of_all, german, french = json.loads(capsys.readouterr().out)["judges"][0]["quality"]
+    assert [row["language"] for row in (of_all, german, french)] == ["all", "de", "fr"]
     assert of_all["check"]["n"] == 40
     assert of_all["check"]["agreement"] == 0.5
     assert of_all["check"]["bias"] == pytest.approx(0.5)
     assert of_all["check"]["kappa"] == 0
     assert of_all["direction"] == "generous"
-    assert of_all["corrected"]["judged"] == 1.0
-    assert of_all["corrected"]["value"] == pytest.approx(0.5)
-    assert of_all["corrected"]["low"] < 0.5 < of_all["corrected"]["high"]
+    assert of_all["carried_over"]["judged"] == 1.0
+    assert german["carried_over"]["value"] == pytest.approx(0.5)
+    assert german["carried_over"]["low"] < 0.5 < german["carried_over"]["high"]
+    assert french["carried_over"] is None, "no exact items of its own: another language's bias says nothing of it"
+    assert of_all["carried_over"]["value"] == pytest.approx(0.75)
+    assert (of_all["carried_over"]["corrected"], of_all["carried_over"]["uncorrected"]) == (["de"], ["fr"])
+
+
+def test_the_table_says_which_languages_were_corrected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    open_run(tmp_path, 40, exact=40)
+    with judge_server() as server:
+        server.everything = grading(5, "fine", right_language=True)
+        judge(tmp_path, server.model, "--check", "all")
+    capsys.readouterr()
+    assert main(["judge", "run", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "alm: corrected in de; as judged, with fewer than 10 exact items of their own: fr" in shown
+    assert "carried over from exact items" in shown
+    assert "rediction" not in shown
 
 
 def test_the_check_never_enters_the_score(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tvbench.graders.judge.calibration import Agreement, Corrected, check, corrected
+from tvbench.graders.judge.calibration import Agreement, CarriedOver, average, carried_over, check
 from tvbench.graders.judge.record import JudgeVerdict
 
 ALL = "all"
@@ -13,14 +13,14 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One judge on one task and language (`all` for all of them)."""
+    """One judge on one task and language (`all`: the mean over languages, as the headline is)."""
 
     task: str
     language: str
     judged: int
     unscored: int
     average: float | None
-    corrected: Corrected | None
+    carried_over: CarriedOver | None
     check: Agreement | None
 
 
@@ -41,13 +41,12 @@ def qualities(by_task: Mapping[str, Sequence[JudgeVerdict]]) -> list[Quality]:
 def _quality(task: str, language: str, verdicts: Sequence[JudgeVerdict]) -> Quality:
     opened = [verdict for verdict in verdicts if verdict.case.truth is None]
     exact = [verdict for verdict in verdicts if verdict.case.truth is not None]
-    scores = [verdict.reading.score for verdict in opened if verdict.reading.score is not None]
     return Quality(
         task,
         language,
-        len(scores),
+        sum(verdict.reading.score is not None for verdict in opened),
         sum(verdict.reading.score is None for verdict in verdicts),
-        sum(scores) / len(scores) if scores else None,
-        corrected(opened, exact),
+        average(opened),
+        carried_over(opened, exact),
         check(exact),
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tvbench.analysis.judges import ALL, Quality
-from tvbench.graders.judge.calibration import Agreement, agree
+from tvbench.graders.judge.calibration import FEWEST, Agreement, agree
 from tvbench.graders.judge.record import Judge, JudgeVerdict
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import percent
@@ -18,7 +18,7 @@ QUALITY = (
     Column("judged", "open\njudged"),
     Column("unscored", "un-\nscored"),
     Column("average", "judge's\naverage"),
-    Column("corrected", "bias-corrected\n95 % interval"),
+    Column("carried_over", "less its bias on\nexact items, 95 %"),
     Column("exact", "exact\nitems"),
     Column("agreement", "agree-\nment"),
     Column("kappa", "kappa"),
@@ -44,14 +44,29 @@ def quality_table(judge: Judge, found: Sequence[Quality]) -> Table:
         f"judge: {judge.definition}",
         "agreement, kappa and bias (± half of its 95 % interval): against items with an exact answer",
         "a judge says right by half of its scale or more",
+        f"{ALL}: the mean over languages, as the headline is",
+        *_carried_over_notes(found),
     ]
-    if any(quality.corrected for quality in found):
-        notes.append("bias-corrected: prediction-powered; assumes that the judge errs on open answers as on exact ones")
     return Table(QUALITY, tuple(rows), title=judge.name, notes=tuple(notes), labels=2)
 
 
+def _carried_over_notes(found: Sequence[Quality]) -> list[str]:
+    """What the bias that was carried over means, and in which languages it was."""
+    if not any(quality.carried_over for quality in found):
+        return []
+    notes = ["less its bias: carried over from exact items; assumes that the judge errs on open answers as on those"]
+    for quality in found:
+        fixed = quality.carried_over
+        if quality.language == ALL and fixed is not None and fixed.uncorrected:
+            notes.append(
+                f"{quality.task}: corrected in {', '.join(fixed.corrected)}; as judged, with fewer than {FEWEST} "
+                f"exact items of their own: {', '.join(fixed.uncorrected)}"
+            )
+    return notes
+
+
 def _row(quality: Quality) -> tuple[Cell, ...]:
-    fixed, agreement = quality.corrected, quality.check
+    fixed, agreement = quality.carried_over, quality.check
     return (
         Cell(quality.task, bold=quality.language == ALL),
         Cell(quality.language, bold=quality.language == ALL),

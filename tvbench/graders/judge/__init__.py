@@ -6,7 +6,7 @@
     spend.py        tokens and money, before and after
     session.py      asks: through the runner and a store of its own, so cache, resume and retries are those of any run
     record.py       what a judge has said of a run, read back from RUN/judges/
-    calibration.py  agreement with exact items, kappa, bias; two judges side by side; corrected averages
+    calibration.py  agreement with exact items, kappa, bias; two judges side by side; the bias carried over
 
 A judge is an engine like any other. Nothing here knows which.
 """
