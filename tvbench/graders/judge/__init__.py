@@ -3,6 +3,7 @@
     rubric.py       the prompt files: scale, templates, form of the reply
     cases.py        which answers of a run are shown to a judge, and the request for each
     reply.py        what a judge's reply says; a refusal or an unreadable reply is no score
+    said.py         which numbers running text states as a score
     spend.py        tokens and money, before and after
     session.py      asks: through the runner and a store of its own, so cache, resume and retries are those of any run
     record.py       what a judge has said of a run, read back from RUN/judges/

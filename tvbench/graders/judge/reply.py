@@ -1,10 +1,11 @@
 """What a judge's reply says: a score on the rubric's scale, or why there is none. Never raises, never guesses.
 
 Where the prompt holds a nonce (cases.py), the JSON object that carries it is the verdict, and nothing else is: a judge
-may quote an answer with a verdict in it before it gives its own. Where it holds none, a number is taken where the reply
-is one, where a line is `label: number`, or where it is written `8/10` or `8 out of 10`. Two different numbers, a number
-outside of the scale, broken JSON or running text are no score: the reply is *unparsable*, and the item stays unscored
-when every further ask ends so too.
+may quote an answer with a verdict in it before it gives its own. Where it holds none, an object with a score is one,
+and so is what said.py finds stated in running text. Two different numbers, a number outside of the scale or out of
+another one, broken JSON or running text are no score: the reply is *unparsable*, and the item stays unscored when every
+further ask ends so too. What a judge thinks before it answers is not its answer: `<think>...</think>` at the beginning
+is left out, and a reply whose thinking never ends says nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbench.graders.judge.rubric import Rubric
+from tvbench.graders.judge.said import BOXED, amount, scores_said
 
 REFUSAL, UNPARSABLE, EMPTY = "refusal", "unparsable", "empty"
 
@@ -32,14 +34,31 @@ REFUSALS = re.compile(
 )
 """Openings of refusals in the languages that judges mostly fall into; in any other a refusal counts as unparsable."""
 
-NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
-LABEL = r"(?:[^\d\n:=：]{1,40}[:=：]\s*)?"
-BARE = re.compile(rf"^{LABEL}({NUMBER})(?:\s*(?:/|out of|von|de|sur|из)\s*({NUMBER}))?[.。]?$", re.IGNORECASE)
-OUT_OF = re.compile(rf"(?<![\d.,/])({NUMBER})\s*(?:/|out of)\s*({NUMBER})(?![\d/])", re.IGNORECASE)
 FENCE = re.compile(r"```\w*")
+THINKING = re.compile(
+    r"\A\s*(?:<(?P<tag>think(?:ing)?|thoughts?|reason(?:ing)?|reflection)>|(?P<square>\[THINK\])|(?P<drawn>◁think▷))",
+    re.IGNORECASE,
+)
+OPENED = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷", re.IGNORECASE)
+QUOTE = r"[\"'“”]?"
+LOOSE = re.compile(
+    rf"\{{\s*{QUOTE}(?P<key>[A-Za-z][A-Za-z _-]{{0,30}}?){QUOTE}\s*[:=]\s*"
+    rf"{QUOTE}(?P<value>[^{{}}\"'“”]{{1,40}}?){QUOTE}\s*,?\s*\}}"
+)
+"""An object of one field that is not JSON: `{'score': 4}`, `{score: 4}`."""
+NONCE = "nonce"
+SCORES = frozenset(
+    (
+        "score rating grade points mark final_score overall_score total_score final_rating overall_rating "
+        "numeric_score numerical_score"
+    ).split()
+)
+"""Fields that hold a score, however they are cased."""
+SCALE_ENDS = frozenset("max maximum max_score maximum_score out_of scale_max".split())
 LONGEST = 100_000
 """A longer reply is none: reading takes time in proportion to its objects."""
 DECORATION = "*_`#> \t\r\n\"'“”«»()[]"
+"""May stand around an object where a number was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +76,60 @@ def read_reply(text: str, rubric: Rubric, nonce: str = "") -> ReplyReading:
     plain = _plain(text[: LONGEST + 1])
     if not plain:
         return ReplyReading(None, EMPTY)
+    answer = _without_thinking(plain) if len(plain) <= LONGEST else None
     reading = None
-    if len(plain) <= LONGEST:
-        reading = _signed(plain, rubric, nonce) if nonce else _unsigned(plain, rubric)
-    return reading or ReplyReading(None, REFUSAL if REFUSALS.match(plain) else UNPARSABLE)
+    if answer is not None:
+        reading = _signed(answer, rubric, nonce) if nonce else _unsigned(answer, rubric)
+    return reading or ReplyReading(None, REFUSAL if REFUSALS.match(answer or plain) else UNPARSABLE)
+
+
+def _without_thinking(text: str) -> str | None:
+    """What follows the thinking that a reply begins with; None where that never ends."""
+    match = THINKING.match(text)
+    if match is None:
+        return text
+    end = f"</{match['tag']}>" if match["tag"] else "[/THINK]" if match["square"] else "◁/think▷"
+    at = text.casefold().rfind(end.casefold())
+    return text[at + len(end) :].strip() if at >= 0 else None
 
 
 def _signed(text: str, rubric: Rubric, nonce: str) -> ReplyReading | None:
     """The reading of the objects that carry the nonce, wherever they stand; None where there is none or they differ."""
-    return _from_objects(
-        [
-            value
-            for value, _, _ in _objects(text, inner=True)
-            if isinstance(said := value.get("nonce"), str) and said.strip().casefold() == nonce
-        ],
-        rubric,
-    )
+    return _from_objects([value for value, _, _ in _objects(text, inner=True) if _carries(value, nonce)], rubric)
+
+
+def _carries(value: dict[str, Any], nonce: str) -> bool:
+    """Whether every field of an object that is called nonce is this one."""
+    said = [part for name, part in value.items() if _folded(name) == NONCE]
+    return bool(said) and all(isinstance(part, str) and part.strip().casefold() == nonce for part in said)
 
 
 def _unsigned(text: str, rubric: Rubric) -> ReplyReading | None:
     """The reading of a reply that nothing tells from what it quotes: all that it says must agree."""
     found = list(_objects(text))
     outside = _without(text, found)
-    if not found and "{" in text:
+    if OPENED.search(outside):
         return None
-    numbers = _numbers(outside, rubric)
     if not found:
-        score = _only(numbers, rubric)
-        return None if score is None else ReplyReading(score)
+        return _in_words(text, rubric)
     if rubric.reply == "number" and FENCE.sub("", outside).strip(DECORATION):
         return None
-    return _from_objects([value for value, _, _ in found], rubric, numbers)
+    said = scores_said(outside, rubric.highest)
+    return _from_objects([value for value, _, _ in found], rubric, (*said.stated, *said.doubtful))
+
+
+def _in_words(text: str, rubric: Rubric) -> ReplyReading | None:
+    """The reading of a reply without objects; half an object is none."""
+    loose = LOOSE.fullmatch(FENCE.sub("", text).strip())
+    if loose is not None:
+        value = _number(loose["value"], rubric) if _folded(loose["key"]) in SCORES else None
+        numbers = [] if value is None else [value]
+    elif "{" in BOXED.sub("", text):
+        return None
+    else:
+        numbers = scores_said(text, rubric.highest).all
+    score = _only(numbers, rubric)
+    return None if score is None else ReplyReading(score)
 
 
 def _plain(text: str) -> str:
@@ -130,8 +172,8 @@ def _without(text: str, found: list[tuple[dict[str, Any], int, int]]) -> str:
 
 def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequence[float] = ()) -> ReplyReading | None:
     """The reading of the one object with a score, None where there is none or they, or `others`, disagree."""
-    scored = [(value, score) for value in objects if (score := _number(value.get("score"))) is not None]
-    value = _only([*(score for _, score in scored), *others], rubric) if scored else None
+    scored = [(value, scores) for value in objects if (scores := list(_scores(value, rubric)))]
+    value = _only([*(score for _, scores in scored for score in scores), *others], rubric) if scored else None
     if value is None:
         return None
     first = scored[0][0]
@@ -143,45 +185,44 @@ def _from_objects(objects: list[dict[str, Any]], rubric: Rubric, others: Sequenc
     )
 
 
-def _number(value: object) -> float | None:
+def _scores(value: dict[str, Any], rubric: Rubric) -> Iterator[float]:
+    """Every score that an object's own fields hold; NaN too where they are of another scale. Where none does, those of
+    the objects in it."""
+    own = [
+        score
+        for name, part in value.items()
+        if _folded(name) in SCORES and (score := _number(part, rubric)) is not None
+    ]
+    yield from own
+    if not own:
+        for part in value.values():
+            if isinstance(part, dict):
+                yield from _scores(part, rubric)
+    elif any(
+        _folded(name) in SCALE_ENDS and _number(part, rubric) not in (None, rubric.highest)
+        for name, part in value.items()
+    ):
+        yield math.nan
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def _number(value: object, rubric: Rubric) -> float | None:
+    """A field's score: a number, or text that is one (`4`, `4/5`); NaN where it is out of another number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
-        found = re.fullmatch(NUMBER, value.strip())
-        if found is None:
-            return None
-        value = value.strip().replace(",", ".")
+        return amount(value, rubric.highest)
     try:
         number = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
     return number if math.isfinite(number) else None
 
 
-# ── Running text ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _numbers(text: str, rubric: Rubric) -> list[float]:
-    """Every number that is given as a score: a line of its own, with or without a label, or `8/10`."""
-    found: list[float] = []
-    for line in text.splitlines():
-        match = BARE.match(line.strip(DECORATION).replace("**", "").replace("__", ""))
-        if match is not None and _of_scale(match[2], rubric):
-            found.append(float(match[1].replace(",", ".")))
-    found.extend(
-        float(match[1].replace(",", "."))
-        for match in OUT_OF.finditer(text.replace("*", ""))
-        if _of_scale(match[2], rubric)
-    )
-    return found
-
-
-def _of_scale(bound: str | None, rubric: Rubric) -> bool:
-    """Whether what stands behind `/` is this rubric's highest score, or nothing stands there."""
-    return bound is None or float(bound.replace(",", ".")) == rubric.highest
-
-
-def _only(numbers: list[float], rubric: Rubric) -> float | None:
+def _only(numbers: Sequence[float], rubric: Rubric) -> float | None:
     """The one number that is meant, as a fraction of the scale; None where there are several or it is outside."""
     if len(set(numbers)) != 1 or not rubric.lowest <= numbers[0] <= rubric.highest:
         return None
