@@ -5,6 +5,7 @@
     reply.py        what a judge's reply says; a refusal or an unreadable reply is no score
     said.py         which numbers running text states as a score
     spend.py        tokens and money, before and after
+    sent.py         what was handed to the engine, so that a call under way at a kill is counted
     session.py      asks: through the runner and a store of its own, so cache, resume and retries are those of any run
     record.py       what a judge has said of a run, read back from RUN/judges/
     calibration.py  agreement with exact items, kappa, bias; two judges side by side; the bias carried over

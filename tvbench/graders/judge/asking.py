@@ -144,6 +144,7 @@ def ask_judge(sessions: Sequence[Judging], ask: JudgeAsk, listener: Listener) ->
 
     outcomes: list[Judged] = []
     for session in sessions:
+        session.share_budget(other for other in sessions if other is not session)
         with PhaseWatch(listener, "judge") as watch:
             options = EngineOptions(session.arguments, ask.offline)
             outcome = session.ask(partial(open_engine, session.engine, session.card, options=options), watch)
@@ -161,8 +162,15 @@ def judged_lines(outcome: Judged) -> list[tuple[str, bool]]:
         (f"unscored {count}x: {REASONS.get(reason, reason)}", False)
         for reason, count in sorted(outcome.problems.items(), key=lambda pair: -pair[1])
     ]
-    if outcome.budget_spent:
-        lines.append(("the budget is used up; the same command with a higher --budget goes on", False))
+    if outcome.too_dear:
+        said = "1 answer" if outcome.too_dear == 1 else f"{outcome.too_dear} answers"
+        lines.append(
+            (
+                f"the budget is used up: {said} could cost more than what is left of it; "
+                "the same command with a higher --budget goes on",
+                False,
+            )
+        )
     return lines
 
 
@@ -179,4 +187,9 @@ def _spend_text(spend: Spend) -> str:
     text = f"{spend.replies} replies in {spend.tries} tries, {spend.tokens_in:,} tokens in, {spend.tokens_out:,} out"
     if spend.guessed:
         text += f" ({spend.guessed} without a count: estimated)"
-    return text + ("" if spend.dollars is None else f", ${spend.dollars:.4f}")
+    if spend.dollars is not None:
+        text += f", ${spend.dollars:.4f}"
+    if spend.lost:
+        most = f", counted as ${spend.reserved:.4f} at most" if spend.dollars is not None else ""
+        text += f"; {spend.lost} more were under way when it was stopped{most}"
+    return text

@@ -3,17 +3,19 @@
 A round asks what has no readable score yet. A call that failed is asked again under the same key, a reply that could
 not be read under the next attempt's key; both at most `asks` times. What is answered is on disk before it is counted,
 so a killed judging goes on where it stopped and pays for nothing twice. With a budget, requests are handed out in waves
-whose dearest outcome still fits; the limit is never passed by replies that arrive.
+whose dearest outcome still fits, and one that is too dear is passed over; the limit is never passed by replies that
+arrive. What was under way when a process died counts at its dearest.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
@@ -21,7 +23,8 @@ from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import CHECKED, Case, gather
 from tvbench.graders.judge.record import JudgeVerdict, judge_folder, settle
 from tvbench.graders.judge.rubric import Rubric
-from tvbench.graders.judge.spend import Prices, Spend, most, spent
+from tvbench.graders.judge.sent import NotedEngine, lost_calls
+from tvbench.graders.judge.spend import Prices, Spend, most, spent, with_lost
 from tvbench.registry.influence import prompt_label
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
@@ -31,6 +34,8 @@ from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.types import Item, ModelCard, Response
 
 ASKS = 5
+DEAR = 10
+"""A request that may cost so many times what the middle one may is asked after all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +58,15 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How it ended. `problems` counts what is unscored by reason; `budget_spent`: some were not asked for that."""
+    """How it ended. `problems` counts what is unscored by reason; `too_dear` were not asked: each could cost more than
+    what is left of the budget."""
 
     folder: Path
     cases: int
     scored: int
     problems: Mapping[str, int]
     spend: Spend
-    budget_spent: bool = False
+    too_dear: int = 0
 
     @property
     def complete(self) -> bool:
@@ -97,6 +103,7 @@ class Judging:
         self.card = card
         self.rubric = rubric
         self.options = options
+        self.budget = options.budget or 0.0
         self.engine = engine
         self.arguments = arguments
         self.folder = judge_folder(run, card, rubric)
@@ -120,61 +127,69 @@ class Judging:
             watch.begin(
                 len(self.cases), sum(self._verdict(case, replies).reading.score is not None for case in self.cases)
             )
-            pending = self._pending(replies)
-            if not pending or not self._affordable(pending, replies):
-                return self._outcome(bool(pending))
-            with closing(open_engine()) as engine:
-                try:
-                    whole = self._rounds(writer, replies, engine, _Rounds(watch))
-                finally:
-                    self._write(writer, engine.info)
-        return self._outcome(not whole)
+            if self._affordable(self._pending(replies), replies):
+                with closing(NotedEngine(open_engine(), self.folder)) as engine:
+                    try:
+                        self._rounds(writer, replies, engine, _Rounds(watch))
+                    finally:
+                        self._write(writer, engine.info)
+        return self._outcome()
 
-    def _rounds(self, writer: RunWriter, replies: dict[str, Response], engine: Engine, watch: Watch) -> bool:
-        """Round after round until nothing is open. False when the budget ended it."""
+    def _rounds(self, writer: RunWriter, replies: dict[str, Response], engine: Engine, watch: Watch) -> None:
+        """Round after round until nothing is open, or what is open cannot be paid for."""
         for _ in range(self.options.asks):
-            pending = self._pending(replies)
-            if not pending:
+            if not self._round(writer, self._pending(replies), replies, engine, watch):
                 break
-            if not self._round(writer, pending, replies, engine, watch):
-                return False
-        return True
 
     def _round(
         self, writer: RunWriter, pending: list[PlannedItem], replies: dict[str, Response], engine: Engine, watch: Watch
     ) -> bool:
-        """Ask `pending` wave by wave, and add the answers to `replies`. False when the budget ended it."""
-        left = list(pending)
-        while left:
-            wave = left[: self._affordable(left, replies)]
-            if not wave:
-                return False
-            left = left[len(wave) :]
+        """Ask `pending` wave by wave, and add the answers to `replies`. False where nothing could be asked."""
+        left = {planned.key: planned for planned in pending}
+        while wave := self._affordable(list(left.values()), replies):
             Asking(wave, writer, {}, watch).serve(engine, lambda request: Prepared(request))
             replies.update(_kept(RunFolder(self.folder).responses()))
-        return True
+            for planned in wave:
+                del left[planned.key]
+        return len(left) < len(pending)
 
-    def _affordable(self, pending: Sequence[PlannedItem], replies: Mapping[str, Response]) -> int:
-        """How many of the next requests fit into what is left of the budget, each at its dearest."""
+    def _affordable(self, pending: Sequence[PlannedItem], replies: Mapping[str, Response]) -> list[PlannedItem]:
+        """Those of the next requests that fit into what is left of the budget, each at its dearest. A few that are much
+        dearer than the others come last, so that they never take the place of many."""
         prices, budget = self.options.prices, self.options.budget
-        if prices is None or budget is None:
-            return len(pending)
-        used = self.spend(replies).dollars
-        assert used is not None
-        for place, planned in enumerate(pending):
-            used += most(planned.item, prices)
-            if used > budget:
-                return place
-        return len(pending)
+        if prices is None or budget is None or not pending:
+            return list(pending)
+        left = budget - (self.spend(replies).dollars or 0.0)
+        costs = [most(planned.item, prices) for planned in pending]
+        middle = median(costs)
+        wave: list[PlannedItem] = []
+        for cost, planned in sorted(zip(costs, pending, strict=True), key=lambda pair: pair[0] > DEAR * middle):
+            if cost <= left:
+                wave.append(planned)
+                left -= cost
+        return wave
 
     def spend(self, replies: Mapping[str, Response]) -> Spend:
-        """What the replies of this judge to this run's answers cost; identical requests were paid once."""
+        """What the replies of this judge to this run's answers cost; identical requests were paid once. Calls that were
+        lost with their process are added."""
         asked = {
             planned.key: planned.item
             for case in self.cases
             for planned in settle(case, self.rubric, self.card, replies)[1]
         }
-        return spent(((item, replies[key]) for key, item in asked.items() if key in replies), self.options.prices)
+        known = spent(((item, replies[key]) for key, item in asked.items() if key in replies), self.options.prices)
+        answered = {key for key, reply in replies.items() if reply.error is None}
+        return with_lost(known, lost_calls(self.folder, answered), self.options.prices)
+
+    def share_budget(self, others: Iterable[Judging]) -> None:
+        """What other sessions of the same command have cost is not there for this one."""
+        if self.options.budget is not None:
+            left = self.budget - sum(other.dollars() for other in others)
+            self.options = replace(self.options, budget=max(0.0, left))
+
+    def dollars(self) -> float:
+        """What the replies in the judge's folder cost; 0 without prices."""
+        return self.spend(RunFolder(self.folder).responses()).dollars or 0.0 if self.folder.is_dir() else 0.0
 
     def _pending(self, replies: Mapping[str, Response]) -> list[PlannedItem]:
         """The next request of each case that is open."""
@@ -189,17 +204,19 @@ class Judging:
     def _verdict(self, case: Case, replies: Mapping[str, Response]) -> JudgeVerdict:
         return settle(case, self.rubric, self.card, replies)[0]
 
-    def _outcome(self, budget_spent: bool) -> Judged:
+    def _outcome(self) -> Judged:
         replies = RunFolder(self.folder).responses()
         verdicts = [self._verdict(case, replies) for case in self.cases]
         problems = Counter(_problem(verdict) for verdict in verdicts if verdict.reading.score is None)
+        pending = self._pending(replies)
+        affordable = self._affordable(pending, replies)
         return Judged(
             self.folder,
             len(verdicts),
             len(verdicts) - problems.total(),
             dict(problems),
             self.spend(replies),
-            budget_spent,
+            len(pending) - len(affordable),
         )
 
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:

@@ -1,17 +1,18 @@
 """Tokens and money: what judging has cost so far, and what it may still cost at most.
 
-Replies count as they were stored, unreadable ones too. A call that broke off may have been billed without our knowing;
-the number of such tries is shown beside the sum.
+Replies count as they were stored, unreadable ones too. A call that was under way when its process died counts at its
+dearest (sent.py). One that broke off otherwise may have been billed without our knowing; the number of tries is shown
+beside the sum.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tvbench.errors import UsageError
-from tvbench.types import Item, ModelCard, Response
+from tvbench.types import Item, ModelCard, Request, Response
 
 PER_PRICE = 1_000_000
 MESSAGE_OVERHEAD = 64
@@ -30,7 +31,8 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What was used. `dollars` is None where no prices are known; `guessed` replies came without token counts."""
+    """What was used. `dollars` is None where no prices are known; `guessed` replies came without token counts. `lost`
+    calls were under way when a process died: `dollars` holds the most that they can have cost, which is `reserved`."""
 
     replies: int
     tries: int
@@ -38,6 +40,8 @@ class Spend:
     tokens_out: int
     guessed: int
     dollars: float | None
+    lost: int = 0
+    reserved: float = 0.0
 
 
 def prices_of(text: str | None, card: ModelCard) -> Prices | None:
@@ -79,9 +83,22 @@ def cost(tokens_in: int, tokens_out: int, prices: Prices | None) -> float | None
     return (tokens_in * prices.tokens_in + tokens_out * prices.tokens_out) / PER_PRICE
 
 
+def with_lost(spend: Spend, calls: Sequence[tuple[int, int]], prices: Prices | None) -> Spend:
+    """`spend` with calls whose end nobody knows, each given as the tokens that it may have used at most."""
+    reserved = cost(sum(call[0] for call in calls), sum(call[1] for call in calls), prices)
+    if reserved is None or spend.dollars is None:
+        return replace(spend, lost=len(calls))
+    return replace(spend, lost=len(calls), reserved=reserved, dollars=spend.dollars + reserved)
+
+
+def most_tokens(asked: Item | Request) -> tuple[int, int]:
+    """The most that one call can use: no token is shorter than a byte, and no reply longer than its limit."""
+    return _request_bytes(asked) + MESSAGE_OVERHEAD, asked.sampling.max_new_tokens
+
+
 def most(item: Item, prices: Prices) -> float:
-    """The most that one call can cost: no token is shorter than a byte, and no reply longer than its limit."""
-    dollars = cost(_request_bytes(item) + MESSAGE_OVERHEAD, item.sampling.max_new_tokens, prices)
+    """The most that one call can cost."""
+    dollars = cost(*most_tokens(item), prices)
     assert dollars is not None
     return dollars
 
@@ -94,9 +111,9 @@ def estimate(items: Iterable[Item], prices: Prices | None) -> Spend:
     return Spend(len(rest), len(rest), tokens_in, tokens_out, len(rest), cost(tokens_in, tokens_out, prices))
 
 
-def _request_bytes(item: Item) -> int:
-    texts = [part for message in item.messages for part in message.parts if isinstance(part, str)]
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + len(item.reply_schema)
+def _request_bytes(asked: Item | Request) -> int:
+    texts = [part for message in asked.messages for part in message.parts if isinstance(part, str)]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + len(asked.reply_schema)
 
 
 def _guess(size: int) -> int:
