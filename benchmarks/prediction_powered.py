@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from simulated_labels import coverage  # noqa: E402
 
 ANSWERS = 240
-HEAD = "| labels | answers a picture | mean | labels alone | languages | lowest, highest | width of the mean | of a language |"
+HEAD = "| labels | answers a picture | mean | labels alone | languages | lowest, highest | width | language width |"
 
 
 def main() -> int:

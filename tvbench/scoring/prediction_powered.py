@@ -16,7 +16,9 @@ mean over the population that the items come from, as in every other interval he
   Variance and λ are therefore taken with half an answer more of each kind (label 1 or 0, rating 1 or 0), Jeffreys'
   prior of a two by two table: for λ = 0 Agresti and Coull's interval (1998) with one answer more on each side, for
   λ = 1 Bonett and Price's for paired proportions (2012). In a mean over G languages each takes a G-th of them.
-- Where that variance, or the interval, is not smaller than that of the labels alone, λ is 0: never wider than those.
+- λ costs a degree of freedom more. The variance is never taken as more than that of the labels alone: to choose between
+  the two values after looking would be worse than either. Only an interval that is still wider, because it is cut to
+  0..1 in another place, makes way for that of the labels alone.
 
 `published` is PPI++ with the normal interval of its authors' package, for comparison. Knows numbers and cluster names;
 no judge, no task, no file.
@@ -86,7 +88,7 @@ def powered(
     """Each stratum that has FEWEST labels, and the unweighted mean over those; None without any."""
     names: dict[str, int] = {}
     samples = {name: sample for name, rated in strata.items() if (sample := _sampled(rated, names)) is not None}
-    tuned = {name: _tuned(sample, level) for name, sample in samples.items()}
+    tuned = {name: _tuned(sample) for name, sample in samples.items()}
     single = {name: _mean_over([sample], [tuned[name]], level) for name, sample in samples.items()}
     if len(single) < 2:
         return single, next(iter(single.values()), None)
@@ -133,9 +135,9 @@ class _Parts:
         """Added up within each cluster, and squared."""
         return float((np.bincount(self.clusters, self.moved) ** 2).sum()) + self.corners
 
-    def band(self, t: float) -> Band:
-        """The interval about the centre, cut to 0..1."""
-        half = t * math.sqrt(self.variance)
+    def band(self, t: float, most: float = math.inf) -> Band:
+        """The interval about the centre, with a variance of `most` at most, cut to 0..1."""
+        half = t * math.sqrt(min(most, self.variance))
         return Band(_cut(self.value), _cut(self.centre - half), _cut(self.centre + half))
 
 
@@ -150,15 +152,11 @@ def _sampled(rated: Sequence[Rated], names: dict[str, int]) -> _Sample | None:
     return _Sample(labels[have], ratings[have], codes[have], ratings[~have], codes[~have])
 
 
-def _tuned(sample: _Sample, level: float) -> Vector:
-    """λ for each labelled answer; zeros where the ratings would not help."""
-    none = np.zeros(sample.n)
+def _tuned(sample: _Sample) -> Vector:
+    """λ for each labelled answer; zeros without other answers to rate."""
     if len(np.unique(sample.other_clusters)) < 2:
-        return none
-    weights = cross_fitted(sample.labels, sample.ratings, sample.clusters, len(sample.others))
-    alone, both = _parts(sample, none, PRIOR), _parts(sample, weights, PRIOR)
-    t = _quantile([sample], [alone.variance], level)
-    return weights if both.variance < alone.variance and both.band(t).width <= alone.band(t).width else none
+        return np.zeros(sample.n)
+    return cross_fitted(sample.labels, sample.ratings, sample.clusters, len(sample.others))
 
 
 def cross_fitted(labels: Vector, ratings: Vector, clusters: NDArray[np.int64], others: int) -> Vector:
@@ -178,13 +176,14 @@ def cross_fitted(labels: Vector, ratings: Vector, clusters: NDArray[np.int64], o
 def _parts(sample: _Sample, weights: Vector, prior: float) -> _Parts:
     """The stratum's part with those λ, and with `prior` of an answer in each corner."""
     weight = float(weights.mean())
+    estimated = 2 if weight and prior else 1
     left = sample.labels - weights * sample.ratings
     corners = CORNER_LABELS - weight * CORNER_RATINGS
     shift = float(weight * sample.others.mean()) if weight else 0.0
     total = sample.n + 4 * prior
     middle = float(left.sum() + prior * corners.sum()) / total
     clusters = sample.pictures + 4 * prior
-    scale = math.sqrt(clusters / (clusters - 1)) / total
+    scale = math.sqrt(clusters / (clusters - estimated)) / total
     moved = np.concatenate([scale * (left - middle), _moved_by_others(sample, weight)])
     spread = float(prior * (scale**2 * (corners - middle) ** 2).sum())
     where = np.concatenate([sample.clusters, sample.other_clusters])
@@ -204,39 +203,38 @@ def _moved_by_others(sample: _Sample, weight: float) -> Vector:
 
 
 def _mean_over(samples: Sequence[_Sample], weights: Sequence[Vector], level: float) -> PoweredMean:
-    """The unweighted mean of the strata. Where the ratings would make it wider, they are left out of all of it."""
-    alone, spread = _summed(samples, [np.zeros(sample.n) for sample in samples], level)
-    both, variance = _summed(samples, weights, level)
-    if variance >= spread or both.width > alone.width:
-        both, variance, weights = alone, spread, [np.zeros(sample.n) for sample in samples]
+    """The unweighted mean of the strata, of the labels alone and with those λ."""
+    t = _quantile(samples, level)
+    alone, both = _summed(samples, [np.zeros(sample.n) for sample in samples]), _summed(samples, weights)
+    without, sharpened = alone.band(t), both.band(t, alone.variance)
+    helped = sharpened.width <= without.width
     ratings = [np.concatenate([sample.ratings, sample.others]) for sample in samples]
     return PoweredMean(
         labels=sum(sample.n for sample in samples),
         answers=sum(len(part) for part in ratings),
         judged=float(np.mean([part.mean() for part in ratings])),
-        alone=alone,
-        both=both,
-        weight=float(np.mean([part.mean() for part in weights])),
-        gain=spread / variance,
+        alone=without,
+        both=sharpened if helped else without,
+        weight=float(np.mean([part.mean() for part in weights])) if helped else 0.0,
+        gain=max(1.0, alone.variance / both.variance) if helped else 1.0,
         strata=len(samples),
     )
 
 
-def _summed(samples: Sequence[_Sample], weights: Sequence[Vector], level: float) -> tuple[Band, float]:
-    """The mean over the strata with its interval, and its variance."""
+def _summed(samples: Sequence[_Sample], weights: Sequence[Vector]) -> _Parts:
+    """The strata's parts as one mean's; the corners are shared out."""
     count = len(samples)
     parts = [_parts(sample, part, PRIOR / count) for sample, part in zip(samples, weights, strict=True)]
-    whole = _Parts(
+    return _Parts(
         math.fsum(part.value for part in parts) / count,
         math.fsum(part.centre for part in parts) / count,
         np.concatenate([part.moved for part in parts]) / count,
         np.concatenate([part.clusters for part in parts]),
         math.fsum(part.corners for part in parts) / count**2,
     )
-    return whole.band(_quantile(samples, [part.variance for part in parts], level)), whole.variance
 
 
-def _quantile(samples: Sequence[_Sample], variances: Sequence[float], level: float) -> float:
+def _quantile(samples: Sequence[_Sample], level: float) -> float:
     """How many standard errors the interval takes.
 
     One stratum whose labels are all of different pictures takes the normal quantile: the variance of right and wrong is
@@ -246,6 +244,7 @@ def _quantile(samples: Sequence[_Sample], variances: Sequence[float], level: flo
     probability = (1 + level) / 2
     if len(samples) == 1 and samples[0].pictures == samples[0].n:
         return NormalDist().inv_cdf(probability)
+    variances = [_parts(sample, np.zeros(sample.n), PRIOR / len(samples)).variance for sample in samples]
     whole = sum(variances) ** 2
     parts = sum(part**2 / max(1, sample.pictures - 1) for part, sample in zip(variances, samples, strict=True))
     clusters = len(np.unique(np.concatenate([sample.clusters for sample in samples])))
