@@ -624,6 +624,7 @@ class ModelCard:
     the name of a `builtin` that tvbench makes itself. `revision` is a hub revision, or for a folder the digest
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
     right on loading (see checkpoints/corrections.py); `engine["vllm"]` are constructor arguments for that engine.
+    `architecture` is the class that the checkpoint's config.json names.
     `prices` are US dollars for a million tokens, by `input` and `output`. `nearby`: only the working directory names
     it, which may be somebody else's, so its server gets no key.
     """
@@ -645,6 +646,7 @@ class ModelCard:
     aliases: tuple[str, ...] = ()
     paper: str = ""
     notes: str = ""
+    architecture: str = ""
     nearby: bool = field(default=False, compare=False)
 
 

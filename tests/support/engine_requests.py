@@ -33,7 +33,7 @@ def picture(seed: int, size: tuple[int, int]) -> Image.Image:
 
 def clip(seed: int, frames: int, size: int = 70) -> Clip:
     stack = [np.asarray(picture(seed * 100 + place, (size, size))) for place in range(frames)]
-    return Clip(np.stack(stack), tuple(float(place) for place in range(frames)), float(frames))
+    return Clip(np.stack(stack), tuple(place / 4 for place in range(frames)), frames / 4)
 
 
 def ask(

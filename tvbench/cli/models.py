@@ -168,6 +168,7 @@ def explained(card: Record, asked: str) -> Iterator[str]:
     if card["parameters"]:
         yield from field("parameters", f"{size(card['parameters'])} ({card['parameters']:,})")
     for label, text in (
+        ("architecture", card["architecture"]),
         ("licence", card["licence"]),
         ("takes", ", ".join(("text", *card["modalities"]))),
         ("languages", ", ".join(card["languages"])),

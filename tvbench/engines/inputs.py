@@ -198,12 +198,14 @@ class ProcessorInputs:
 
     def collate(self, batch: Sequence[EncodedRequest]) -> Collated:
         images = [[medium for medium in item.prepared.media if not isinstance(medium, Clip)] for item in batch]
-        clips = [[medium.frames for medium in item.prepared.media if isinstance(medium, Clip)] for item in batch]
+        clips = [[medium for medium in item.prepared.media if isinstance(medium, Clip)] for item in batch]
         given: dict[str, Any] = {}
         if any(images):
             given["images"] = images
         if any(clips):
-            given["videos"] = clips
+            given["videos"] = [[clip.frames for clip in row] for row in clips]
+            # We have sampled: the processor must not again.
+            given |= {"video_metadata": [[in_time(clip) for clip in row] for row in clips], "do_sample_frames": False}
         tensors = dict(
             self.processor(
                 text=[item.text for item in batch],
@@ -228,6 +230,21 @@ def fit_frames(frames: np.ndarray, size: int) -> np.ndarray:
         return frames
     resized = [np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC)) for frame in frames]
     return np.stack(resized)
+
+
+def in_time(clip: Clip) -> dict[str, Any]:
+    """What models that place frames in time want to know of a clip: its frames are all there are, at the rate at which
+    they were taken (frames a second; 1 where nobody knows)."""
+    count = len(clip.frames)
+    span = clip.times[-1] - clip.times[0] if len(clip.times) == count > 1 else 0.0
+    fps = (count - 1) / span if span > 0 else 1.0
+    return {
+        "fps": fps,
+        "duration": clip.duration if clip.duration is not None else count / fps,
+        "total_num_frames": count,
+        "frames_indices": list(range(count)),
+        "video_backend": "tvbench",
+    }
 
 
 def clip_length(prepared: Prepared) -> int:

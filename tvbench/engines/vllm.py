@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.clips import Clip
-from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision
+from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision, in_time
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
@@ -175,18 +175,7 @@ class VllmEngine:
     def _clip(self, clip: Clip) -> tuple[Any, dict[str, Any]]:
         """Frames, and what models that place frames in time want to know. We have sampled: vLLM must not again."""
         frames = clip.frames if self.frame_size is None else fit_frames(clip.frames, int(self.frame_size))
-        count = len(frames)
-        span = clip.times[-1] - clip.times[0] if len(clip.times) == count > 1 else 0.0
-        fps = (count - 1) / span if span > 0 else 1.0
-        metadata = {
-            "fps": fps,
-            "duration": clip.duration if clip.duration is not None else count / fps,
-            "total_num_frames": count,
-            "frames_indices": list(range(count)),
-            "video_backend": "tvbench",
-            "do_sample_frames": False,
-        }
-        return frames, metadata
+        return frames, {**in_time(clip), "do_sample_frames": False}
 
     def _params(self, prepared: Prepared, scored: list[int] | None) -> SamplingParams:
         from vllm import SamplingParams

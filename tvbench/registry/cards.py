@@ -5,6 +5,7 @@
     revision: main
     title, licence, paper, notes: text
     parameters: 9656441888
+    architecture: LlavaNextForConditionalGeneration      # as config.json names it
     languages, modalities, aliases: [...]
     chat: {...}                     # prompt rendering (checkpoints/prompt.py), token estimates, needs_remote_code
     numerics: {...}                 # what is put right on loading (checkpoints/corrections.py)
@@ -101,6 +102,7 @@ class CardFields:
     paper: Text = ""
     notes: Text = ""
     parameters: Annotated[int, COUNT] = 1
+    architecture: Text = ""
     languages: tuple[str, ...] = ()
     modalities: tuple[Literal["image", "multi-image", "video"], ...] = ()
     aliases: tuple[str, ...] = ()
