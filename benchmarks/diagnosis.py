@@ -52,12 +52,13 @@ SEED = 20261126
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of ours: the other version says the same in other words, the source is English (German for it)."""
+    """What faults are planted in: a text, another version of it, the source, and the right text it is held against."""
 
     language: str
     text: str
     variant: str
     source: str
+    right: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,13 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def sentences() -> list[Sentence]:
-    """Ours, in 27 languages."""
+    """Ours, in 27 languages; what is planted in is not the right text word for word, but its other version."""
     found = rows("sentences.csv")
     said = {(row["language"], row["number"]): row["text"] for row in found}
     return [
-        Sentence(row["language"], row["text"], row["variant"], said[source_of(row["language"]), row["number"]])
+        Sentence(language, row["variant"], row["text"], said[source_of(language), row["number"]], row["text"])
         for row in found
+        for language in (row["language"],)
     ]
 
 
@@ -118,7 +120,7 @@ def source_of(language: str) -> str:
 
 
 def multi30k(folder: Path) -> Iterator[Sentence]:
-    """200 captions of each language and test set; the other version is the caption after it, which says other things."""
+    """200 captions of each language and test set."""
     for path in sorted(folder.glob("*.gz")):
         language = path.suffixes[-2][1:]
         if language == "en":
@@ -126,7 +128,7 @@ def multi30k(folder: Path) -> Iterator[Sentence]:
         texts = gzip.open(path, "rt", encoding="utf-8").read().splitlines()
         sources = gzip.open(path.with_name(path.name.replace(f".{language}.", ".en.")), "rt").read().splitlines()
         for at in range(0, min(len(texts), 1000) - 1, 5):
-            yield Sentence(language, texts[at].strip(), "", sources[at].strip())
+            yield Sentence(language, texts[at].strip(), "", sources[at].strip(), texts[at].strip())
 
 
 # ── Faults ────────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +150,7 @@ def planted(texts: Sequence[Sentence]) -> Iterator[Fault]:
                 continue
             name = {"either": "two versions"}.get(kind, kind)
             answer = phrase.replace("{x}", sentence.text).replace("{y}", sentence.variant)
-            yield Fault(name, split, language, answer, sentence.text, sentence.source)
+            yield Fault(name, split, language, answer, sentence.right, sentence.source)
         yield from mechanical(sentence, ours, others, rng)
 
 
@@ -161,7 +163,7 @@ def mechanical(
     """Faults without phrases: cut, half in another language (the source's, or a third one), one word in two ways."""
 
     def fault(kind: str, answer: str) -> Fault:
-        return Fault(kind, "held", sentence.language, answer, sentence.text, sentence.source)
+        return Fault(kind, "held", sentence.language, answer, sentence.right, sentence.source)
 
     for part in (rng.uniform(0.4, 0.6), rng.uniform(0.6, 0.8), rng.uniform(0.8, 0.9)):
         yield fault("cut", cut(sentence.text, part))

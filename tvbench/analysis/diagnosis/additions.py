@@ -22,14 +22,14 @@ LONGEST_HEAD = 100
 """Characters of an announcement."""
 ENOUGH = 0.6
 """The least size of what is left without the addition, and of each of two versions, in sizes of the reference."""
-ALIKE = 0.4
-"""The least share that a second version has in common with the first."""
+ALIKE, ANNOUNCED = 0.3, 0.12
+"""The least share that a second version has in common with the first, and with one that is called a version."""
 _META = ("sure", "here", "output", "note", "closing", "variant")
 _COLON = re.compile(r"(?<!\d)[:：]|[:：](?!\d)")
 _SLASH = re.compile(r"(?<![\d/:])\s?/\s?(?![\d/])|\s\|\s")
 _BRACKET = re.compile(r"[(（\[［]([^()（）\[\]［］]*)[)）\]］]")
 _MARKS = re.compile(r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)")
-_QUOTED = re.compile(r"[\"“„«「『‚'‘](.{8,})[\"”“»」』’']", re.DOTALL)
+_QUOTED = re.compile(r"(?<!\w)[\"“„«「『‚'‘](.{8,})[\"”“»」』’'](?!\w)|[“„«「『](.{8,})[”“»」』]", re.DOTALL)
 _SPLIT = re.compile(r"\n+|(?<=[.!?。！？।])\s*|[;；:：/|]")
 
 
@@ -68,7 +68,12 @@ def added(text: str, golds: tuple[str, ...], source: str, language: str) -> tupl
         return False, False
     beside = _Beside(text.strip(), golds, source, language)
     two = any(_two_versions(beside))
-    return two, not two and any(_commented(beside))
+    return two, any(_commented(beside)) and not (two and _is_only_versions(beside))
+
+
+def _is_only_versions(beside: _Beside) -> bool:
+    """Whether two versions say why the text has more lines, colons or sentences than the references."""
+    return _says_it_twice(beside) or _is_numbered(beside)
 
 
 # ── Two versions ──────────────────────────────────────────────────────────────────────────────────
@@ -91,20 +96,25 @@ def _is_numbered(beside: _Beside) -> bool:
 
 
 def _says_or(beside: _Beside) -> bool:
-    if "or" not in said(beside.text, beside.language, ("or",)):
-        return False
+    """An "or" in what is translation, and in no right text."""
     held = (*beside.golds, beside.source)
-    return not any("or" in said(text, beside.language, ("or",)) for text in held)
+    if any("or" in said(text, beside.language, ("or",)) for text in held):
+        return False
+    own = (piece for piece in sentences(_BRACKET.sub(" ", beside.text)) if not beside.strange(piece, VERY_STRANGE))
+    return any("or" in said(piece, beside.language, ("or",)) for piece in own)
 
 
 def _says_it_twice(beside: _Beside) -> bool:
     """Two parts, each nearly as long as the reference, that have much in common."""
     if size(beside.text) < 2 * ENOUGH * beside.gold_size:
         return False
+    called = said(beside.text, beside.language, ("variant",)) - said(beside.right, beside.language, ("variant",))
+    least = ANNOUNCED if called else ALIKE
     for found in _SPLIT.finditer(beside.text):
         first, second = beside.text[: found.start()], beside.text[found.end() :]
-        if min(size(first), size(second)) >= ENOUGH * beside.gold_size and share(second, first) >= ALIKE:
-            return True
+        if min(size(first), size(second)) >= ENOUGH * beside.gold_size:
+            if share(second, first) >= least and share(second, beside.right) >= least:
+                return True
     return False
 
 
@@ -133,7 +143,7 @@ def _is_quoted(beside: _Beside) -> bool:
     if any(_QUOTED.search(held) for held in (*beside.golds, beside.source)):
         return False
     found = _QUOTED.search(beside.text)
-    if found is None or size(found[1]) < ENOUGH * beside.gold_size:
+    if found is None or size(found[1] or found[2]) < ENOUGH * beside.gold_size:
         return False
     around = beside.text[: found.start()] + " " + beside.text[found.end() :]
     return size(around) >= 4 and beside.strange(around)

@@ -6,14 +6,14 @@ the references of a whole language, is brought in by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tvbench.analysis.diagnosis import texts
+from tvbench.analysis.diagnosis import endings, texts
 from tvbench.analysis.diagnosis.additions import added
 from tvbench.analysis.diagnosis.causes import CAUSES
 from tvbench.analysis.diagnosis.endings import is_cut, is_cut_prose
-from tvbench.analysis.diagnosis.foreign import foreign_part
+from tvbench.analysis.diagnosis.foreign import foreign_part, speaks_another
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.diagnosis.refusals import is_refusal
 from tvbench.analysis.diagnosis.scripts import wrong_script
@@ -62,16 +62,24 @@ def lost(item: Item, text: str, score: Score, metric: Metric) -> float | None:
 
 
 def diagnose(
-    item: Item, response: Response, score: Score, metric: Metric, identifiers: Identifiers | None = None
+    item: Item,
+    response: Response,
+    score: Score,
+    metric: Metric,
+    identifiers: Identifiers | None = None,
+    *,
+    unmarked: bool = False,
 ) -> Answer:
     """Everything that is seen of an answer that came back (`response.text` is set), the language of the whole apart.
-    `identifiers` sharpen what is seen of a part in another language."""
+    `identifiers` sharpen what is seen of a part in another language; `unmarked` answers are by a model that leaves out
+    final marks (leaves_out_marks)."""
     text = response.text or ""
     loss = lost(item, text, score, metric)
     verdict = judge(item.target, text) if isinstance(item.target, Choice) else None
     seen = {name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found}
     if not seen & _NO_TEXT:
-        seen |= {name for name, found in _letters_and_ends(item, text, identifiers, refused="refusal" in seen) if found}
+        signs = _letters_and_ends(item, text, identifiers, seen, lost=loss, unmarked=unmarked)
+        seen |= {name for name, found in signs if found}
     ordered = tuple(cause for cause in CAUSES if cause in seen)
     explaining = tuple(cause for cause in ordered if CAUSES[cause].explains and _explains(cause, item, text, verdict))
     return Answer(item, text, score, loss, ordered, explaining)
@@ -89,7 +97,8 @@ def _signs(
     yield "stuck", stuck and not any(map(texts.ends_in_loop, gold_texts(item)))
     yield "truncated", is_cut_off(response, item.sampling.max_new_tokens)
     refused = loss is None or loss > RIGHT
-    yield "refusal", refused and is_refusal(text, gold_texts(item), _source(item), item.language)
+    talks = not isinstance(item.target, Translation | OcrText)
+    yield "refusal", refused and is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks)
     match item.target:
         case Choice() as choice:
             assert verdict is not None
@@ -118,20 +127,42 @@ def _signs(
 
 
 def _letters_and_ends(
-    item: Item, text: str, identifiers: Identifiers | None, *, refused: bool
+    item: Item, text: str, identifiers: Identifiers | None, seen: set[str], *, lost: float | None, unmarked: bool
 ) -> Iterator[tuple[str, bool]]:
     """In what letters and languages the answer is, and whether it ends before a sentence does."""
-    golds, free = gold_texts(item), not isinstance(item.target, OcrText | Contains)
-    strange = bool(wrong_script(text, golds, item.language, free=free))
-    running = isinstance(item.target, Translation | Open | OcrText)
+    golds, free, refused = gold_texts(item), not isinstance(item.target, OcrText | Contains), "refusal" in seen
+    if wrong_script(text, golds, item.language, free=free):
+        speaks = speaks_another(text, golds, item.language)
+        yield "foreign", speaks and not refused
+        yield "wrong_script", not speaks
+    elif not refused:
+        yield "foreign", _is_partly_foreign(item, text, golds, identifiers, lost)
+    match item.target:
+        case Translation():
+            yield "truncated", not refused and is_cut(text, golds, item.language, unmarked=unmarked)
+        case Open() as target:
+            yield "truncated", not refused and is_cut_prose(text, target.reference, item.language)
+        case _:
+            return
+
+
+def _is_partly_foreign(
+    item: Item, text: str, golds: tuple[str, ...], identifiers: Identifiers | None, lost: float | None
+) -> bool:
+    """What stands on a page may well be in several languages: there only frequent words tell, and only of a bad
+    reading. Options, letters and short answers are not judged."""
+    if isinstance(item.target, OcrText):
+        return lost is not None and lost > RIGHT and speaks_another(text, golds, item.language)
+    if not isinstance(item.target, Translation | Open):
+        return False
     likelihoods = None if identifiers is None else identifiers.likelihoods
-    found = running and foreign_part(text, golds, _source(item), item.language, likelihoods, free=free)
-    yield "foreign", bool(found) and not refused
-    yield "wrong_script", strange
-    if isinstance(item.target, Translation):
-        yield "truncated", not refused and is_cut(text, golds, item.language)
-    elif isinstance(item.target, Open):
-        yield "truncated", is_cut_prose(text, item.target.reference, item.language)
+    return bool(foreign_part(text, golds, _source(item), item.language, likelihoods))
+
+
+def leaves_out_marks(items: Iterable[Item], responses: Mapping[str, Response]) -> bool:
+    """Whether a model's translations of `items` have no final marks as a habit; `responses` by item id."""
+    pairs = ((responses[item.id].text or "", item) for item in items if item.id in responses)
+    return endings.leaves_out_marks((text, gold_texts(item)) for text, item in pairs if _source(item))
 
 
 def _source(item: Item) -> str:

@@ -70,8 +70,8 @@ CAUSES: dict[str, Cause] = {
         Cause(
             "wrong_script",
             "wrong script",
-            "more than half of it in letters that the right text is not written in, such as Latin for Cyrillic: a "
-            "transliteration, or look-alikes",
+            "half of it (of a page that is read: a quarter) in letters that the right text is not written in, such as Latin "
+            "for Cyrillic: a transliteration, or look-alikes",
             "the model reads or knows the words and writes other letters: name the script in the prompt, or train on it",
         ),
         Cause(

@@ -1,29 +1,37 @@
 """Does an answer stop in mid-sentence?
 
 By its own end (a comma, an open bracket, a word that ends no sentence), or by a missing mark where right texts have one
-and the answer is shorter, or ends before they do. A text that is only shorter is not cut. Knows texts; no score.
+and the answer does not have their last word either. A text that is only shorter is not cut. Knows texts; no score.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 from tvbench.analysis.diagnosis.overlap import share, size
 from tvbench.analysis.diagnosis.texts import FINAL
 from tvbench.analysis.diagnosis.wording import UNSPACED, wording_of
-from tvbench.scoring.normalise import words
+from tvbench.scoring.normalise import words, written_without_blanks
 
-SHORT = 0.92
-"""An answer without its mark is cut from this part of the reference's size down ..."""
-MUCH_SHORTER = 0.75
-"""... and from this one where references have no marks either, if what it has is theirs."""
-THEIRS = 0.8
+LEAST_WORD, SAME_WORD = 4, 0.5
+"""Letters of a last word that can be looked for; the least share of it that another form of it has."""
+MUCH_SHORTER, THEIRS = 0.75, 0.8
+"""From this part of their size down an answer without the references' mark is cut, whatever its last word; where they
+have no marks either it is cut if what it has is theirs."""
+LONGER = 1.15
+"""An answer of more than this part of their size has no missing end but one that hangs."""
+LEAST_COMPLETE, HABIT = 5, 0.2
+"""Complete answers, and the share of them without a mark from which on that is a habit."""
 _OPEN_MARKS = ",،、，;；:：-–—(（[「『„«"
 _DOTS = ("...", "…", "……")
 _BRACKETS = (("(", ")"), ("（", "）"), ("「", "」"), ("„", "“"), ("«", "»"))
 LEAST_WORDS = 3
 
 
-def is_cut(text: str, golds: tuple[str, ...], language: str) -> bool:
-    """Whether `text` ends before a sentence does, as no right text does."""
+def is_cut(text: str, golds: tuple[str, ...], language: str, *, unmarked: bool = False) -> bool:
+    """Whether `text` ends before a sentence does, as no right text does. `unmarked`: it is by a model that leaves out
+    final marks (leaves_out_marks), so that a missing one says little."""
     plain = text.strip()
     rights = [gold.strip() for gold in golds if size(gold)]
     if not rights or not size(plain) or any(words(plain).endswith(words(gold)) for gold in rights):
@@ -34,9 +42,27 @@ def is_cut(text: str, golds: tuple[str, ...], language: str) -> bool:
     if _hangs(plain, language) and not any(_hangs(gold, language) for gold in rights):
         return True
     part = max(size(plain) / size(gold) for gold in rights)
-    if all(gold[-1] in FINAL for gold in rights):
-        return part < SHORT or _ends_early(plain, rights, language)
-    return part < MUCH_SHORTER and max(share(plain, gold) for gold in rights) >= THEIRS
+    marked = all(gold[-1] in FINAL for gold in rights)
+    if part > LONGER:
+        return False
+    if not all(map(partial(_lacks_the_end, plain), rights)):
+        return marked and part < MUCH_SHORTER and not unmarked
+    return marked and not unmarked or part < MUCH_SHORTER and max(share(plain, gold) for gold in rights) >= THEIRS
+
+
+def leaves_out_marks(texts: Iterable[tuple[str, tuple[str, ...]]]) -> bool:
+    """Whether a model leaves out final marks, by its answers (with the right texts) that are complete: that end with the
+    last word of a right text, which has a mark there."""
+    complete = [
+        text.strip()[-1] in FINAL
+        for text, golds in texts
+        if size(text) and any(size(gold) and _ends_alike(text, gold) for gold in golds)
+    ]
+    return len(complete) >= LEAST_COMPLETE and sum(complete) < (1 - HABIT) * len(complete)
+
+
+def _ends_alike(text: str, gold: str) -> bool:
+    return gold.strip()[-1] in FINAL and words(text)[-LEAST_WORD:] == words(gold)[-LEAST_WORD:]
 
 
 def is_cut_prose(text: str, gold: str, language: str) -> bool:
@@ -62,15 +88,12 @@ def _hangs(plain: str, language: str) -> bool:
     return len(plain.split()) >= LEAST_WORDS and bool(row.ends_nothing.intersection(last))
 
 
-def _ends_early(plain: str, golds: list[str], language: str) -> bool:
-    """Whether the last word is a piece of a reference's, or the last of each reference is missing."""
-    row = wording_of(language)
-    if row is not None and row.language in UNSPACED:
-        return all(words(gold)[-2:] not in words(plain) for gold in golds)
-    found = words(plain).split()
-    rights = [words(gold).split() for gold in golds]
-    broken = any(
-        word != found[-1] and word.startswith(found[-1]) and len(word) > len(found[-1]) + 1
-        for right in rights for word in right
-    ) and not any(found[-1] in right for right in rights)  # fmt: skip
-    return broken or all(right and right[-1] not in found for right in rights)
+def _lacks_the_end(plain: str, gold: str) -> bool:
+    """Whether the last word of a right text (its last two characters, without blanks) is not there, or broken off."""
+    found, right = words(plain), words(gold)
+    if " " not in right and written_without_blanks(right):
+        return right[-2:] not in found
+    last = right.split()[-1]
+    if len(last) < LEAST_WORD:
+        last = " ".join(right.split()[-2:])
+    return share(last, plain) < SAME_WORD

@@ -9,24 +9,33 @@ for each other (language_id.GROUPS) are one. Without py3langid only the frequent
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from tvbench.analysis.diagnosis.language_id import Likelihoods, base_of, group_of
 from tvbench.analysis.diagnosis.scripts import foreign_letters, own_scripts, scripts_in, scripts_of
 from tvbench.analysis.diagnosis.wording import table, wording_of
-from tvbench.scoring.normalise import words, written_without_blanks
+from tvbench.languages import is_language
+from tvbench.languages import language as language_named
+from tvbench.scoring.normalise import is_number, words, written_without_blanks
 
 SHARE, LEAST_LETTERS = 0.15, 8
 """The least part of a text in a strange script, and its letters."""
 COPIED_WORDS, COPIED_SHARE = 3, 0.25
 """The least run of words of the source that no right text has, and the part of the answer."""
+_CLAUSE = re.compile(r"[\s、。，,.!?！？「」『』（）()：:;；]+")
+_CHINESE = re.compile("[的在了是着著他她它们們这這那吗嗎呢把被和与與个個没沒]")
+LEAST_CHINESE = 15
+"""As scripts_in counts: five characters."""
 FREQUENT, STEM = 3.0, 4
 BOUND = 4.0
 """What one word may say at the most for and against a language."""
 CERTAIN = 9.0
 CERTAIN_BY_WORDS = 8.0
 LEAST_WORDS = 3
+LEAST_SPOKEN, SPOKEN = 3, 0.15
+"""Different frequent words of a language, and their part of a text, from which on it is in that language."""
 
 
 def foreign_part(
@@ -35,10 +44,32 @@ def foreign_part(
     """The language (or the script) of a part of `text` that is not in `language`, "" where there is none."""
     if script := _strange_script(text, golds, language, free=free):
         return script
-    found = words(text).split()
+    if language.partition("-")[0] == "ja" and _has_chinese(text, golds):
+        return "zh"
+    found = [word for word in words(text.replace("-", "")).split() if not is_number(word)]
     if source and _copies(found, golds, source):
         return "source"
     return _strange_stretch(found, golds, language, likelihoods)
+
+
+def speaks_another(text: str, golds: tuple[str, ...], language: str) -> bool:
+    """Whether a text is in another language and no transliteration or misreading: by the frequent words of languages of
+    other branches, as those of one share words such as `na`, `ne` and `v`. Words of a right text do not count."""
+    found = [word for word in words(text).split() if not is_number(word)]
+    known = {word for gold in golds for word in words(gold).split()}
+    branch, row = _branch(language), wording_of(language)
+    for code, other in table().items():
+        if code not in group_of(language) and (not branch or _branch(code) != branch):
+            strange = other.frequent - known - (frozenset() if row is None else row.frequent)
+            hits = [word for word in found if len(word) > 1 and word in strange]
+            if len(set(hits)) >= LEAST_SPOKEN and len(hits) >= SPOKEN * len(found):
+                return True
+    return False
+
+
+@lru_cache(maxsize=256)
+def _branch(code: str) -> str:
+    return language_named(code).branch if is_language(code) else ""
 
 
 def _strange_script(text: str, golds: tuple[str, ...], language: str, *, free: bool) -> str:
@@ -52,10 +83,20 @@ def _strange_script(text: str, golds: tuple[str, ...], language: str, *, free: b
     return ""
 
 
+def _has_chinese(text: str, golds: tuple[str, ...]) -> bool:
+    """Whether a clause of a Japanese text has no kana and a sign of Chinese grammar."""
+    for clause in _CLAUSE.split(text):
+        characters = scripts_in(clause)
+        if "kana" not in characters and characters["cjk"] >= LEAST_CHINESE and not any(clause in gold for gold in golds):
+            if _CHINESE.search(clause):
+                return True
+    return False
+
+
 def _copies(found: list[str], golds: tuple[str, ...], source: str) -> bool:
     """Whether the answer has a run of the source's words, of which no right text has a single one."""
     known = {word for gold in golds for word in words(gold).split()}
-    plain = f" {words(source)} "
+    plain = f" {words(source.replace('-', ''))} "
     run = best = 0
     for at, word in enumerate(found):
         if word in known or f" {word} " not in plain:

@@ -102,6 +102,7 @@ def base_of(code: str) -> str:
     return _NAMES.get(base, base)
 
 
+@lru_cache(maxsize=4096)
 def group_of(code: str) -> frozenset[str]:
     """The languages that `code` is confused with, itself among them."""
     base = base_of(code)

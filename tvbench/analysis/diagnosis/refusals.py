@@ -7,37 +7,57 @@ right answer is no refusal is the caller's to say.
 
 from __future__ import annotations
 
+from tvbench.analysis.diagnosis.overlap import sentences
 from tvbench.analysis.diagnosis.texts import opens_like_refusal
-from tvbench.analysis.diagnosis.wording import concepts, spoken_by
+from tvbench.analysis.diagnosis.wording import concepts, spoken_by, times
 
 OPENING = 300
 """Characters that are looked at: a refusal comes first."""
 LEAST = 8
 _CONCEPTS = ("sorry", "cannot", "task", "picture", "self", "policy", "missing")
-_PAIRS = tuple(
-    frozenset(pair.split())
-    for pair in (
-        "sorry cannot", "sorry task", "sorry picture", "sorry policy", "sorry missing", "cannot self", "cannot policy",
-        "cannot missing", "self policy", "self missing", "task policy", "self task",
-    )
+
+
+def _pairs(*pairs: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(pair.split()) for pair in pairs)
+
+
+_ALWAYS = _pairs(
+    "sorry cannot", "sorry task", "sorry picture", "sorry policy", "sorry missing",
+    "self cannot", "self policy", "self missing", "cannot policy",
 )  # fmt: skip
-_PAIRS_FOR_TRANSLATIONS = tuple(frozenset(pair.split()) for pair in ("cannot task", "cannot picture", "picture missing",
-                                                                     "task missing", "self picture"))  # fmt: skip
-"""A description may well say that a picture cannot be seen in full; a translation that says so has refused."""
+_INSTEAD = (
+    *_pairs(
+        "cannot task", "cannot picture", "cannot missing", "task missing", "picture missing", "self picture",
+        "self task", "policy task",
+    ),  # fmt: skip
+    frozenset({"policy policy"}),
+)
+"""An exam's answer may well say that something cannot be determined, a description that it cannot be seen in full; where
+a text was to be translated or read, it refuses. Two words about rules are a pair as well."""
 
 
-def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str) -> bool:
-    """Whether `text` refuses, as none of the right texts does; `source` is what was to be translated, else ""."""
+def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False) -> bool:
+    """Whether `text` refuses, as none of the right texts does. `source` is what was to be translated, else "". An
+    answer that `talks` is in the model's own words: then one sentence of the first two has to say both things."""
     opening = text[:OPENING]
     if opens_like_refusal(opening):
         return not any(map(opens_like_refusal, (*golds, source)))
-    if len(opening.strip()) < LEAST:
-        return False
-    pairs = _PAIRS + (_PAIRS_FOR_TRANSLATIONS if source else ())
-    for code in spoken_by(opening, language):
-        found = concepts(opening, code, _CONCEPTS)
+    parts = sentences(opening)[:2] if talks else [opening]
+    return any(_talks_about_it(part, (*golds, source), language, talks=talks) for part in parts if len(part) >= LEAST)
+
+
+def _talks_about_it(part: str, held: tuple[str, ...], language: str, *, talks: bool) -> bool:
+    pairs = _ALWAYS if talks else (*_ALWAYS, *_INSTEAD)
+    for code in spoken_by(part, language):
+        found = _told(part, code)
         if any(pair <= found for pair in pairs):
-            asked = frozenset().union(*(concepts(right, code, _CONCEPTS) for right in (*golds, source)))
+            asked = frozenset().union(*(_told(right, code) for right in held))
             if any(pair <= found - asked for pair in pairs):
                 return True
     return False
+
+
+def _told(text: str, code: str) -> frozenset[str]:
+    """The concepts that are said; `policy policy` where two words of rules are."""
+    found = concepts(text, code, _CONCEPTS)
+    return found | {"policy policy"} if "policy" in found and times(text, code, "policy") > 1 else found

@@ -9,6 +9,7 @@ and others have two. Chinese of one kind for the other is not seen here, the cha
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -37,9 +38,10 @@ _ALSO = {
 
 LEAST_LETTERS = 4
 """A text with fewer letters has no script: an option's letter, a unit, a chemical formula."""
-MOSTLY, LEFT = 0.5, 0.5
-"""Wrong: more than half of the letters in other scripts, in words that no right text has; and of the right text's own
-script less than half of its share there."""
+MUCH, SOME = 0.45, 0.25
+"""Wrong: so much more of the letters in another script than in the right text, counted in words that it has not. The
+second is for pages that are read."""
+_FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]*\$")
 _WEIGHT = {"cjk": 3.0, "kana": 2.0, "hangul": 2.0}
 """Letters of an alphabet that one character stands for."""
 
@@ -97,15 +99,15 @@ def foreign_letters(text: str, golds: Iterable[str], own: frozenset[str]) -> Cou
 def wrong_script(text: str, golds: tuple[str, ...], language: str, *, free: bool) -> str:
     """The script of `text` where it is not the right one, else "". Nothing is said where the right text has no letters,
     or where nothing is known of the language."""
+    text = _FORMULA.sub(" ", text)
     written = scripts_in(text)
     total = sum(written.values())
     own = own_scripts(golds, language, free=free)
     if total < LEAST_LETTERS or not own or (golds and not scripts_in(" ".join(golds))):
         return ""
     foreign = foreign_letters(text, golds, own)
-    if sum(foreign.values()) <= MOSTLY * total:
-        return ""
     gold = scripts_in(" ".join(golds))
-    share = sum(gold[script] for script in own) / sum(gold.values()) if gold else 1.0
-    kept = sum(written[script] for script in own) / total
-    return foreign.most_common(1)[0][0] if kept < LEFT * share else ""
+    expected = sum(count for script, count in gold.items() if script not in own) / max(1, sum(gold.values()))
+    if sum(foreign.values()) / total - expected < (MUCH if free else SOME):
+        return ""
+    return foreign.most_common(1)[0][0]

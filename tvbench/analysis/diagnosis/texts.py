@@ -181,7 +181,8 @@ _REFUSALS = tuple(
         "ขอโทษ",
     )
 )
-"""How refusals begin. Not seen: any other language, and a refusal in the middle of an answer."""
+"""How refusals begin. More of them, and those that begin otherwise, are seen by what they talk about (refusals.py)."""
+_KNOWN_REFUSALS = tuple((known, written_without_blanks(known)) for known in _REFUSALS)
 
 _PREAMBLE = re.compile(
     r"\s*(?:sure|certainly|of course|okay|here(?:'s| is| are)|the (?:correct )?(?:answer|translation|text)(?: is| in)?|"
@@ -198,11 +199,8 @@ def opens_like_refusal(text: str) -> bool:
     """Whether `text` begins as refusals do."""
     opening = normalise(text[:200])
     return any(
-        opening.startswith(known)
-        and not opening[len(known) : len(known) + 1].isalpha()
-        or written_without_blanks(known)
-        and opening.startswith(known)
-        for known in _REFUSALS
+        opening.startswith(known) and (unspaced or not opening[len(known) : len(known) + 1].isalpha())
+        for known, unspaced in _KNOWN_REFUSALS
     )
 
 
@@ -215,13 +213,14 @@ def has_preamble(text: str, reference: str) -> bool:
 
 _COPY = 0.9
 """Least similarity (difflib ratio over words) of a copy to its source."""
+_LONGER = 1.25
 LONG_FACTOR = 2.5
 
 
 def is_copy(text: str, source: str, references: tuple[str, ...]) -> bool:
-    """Whether `text` is (nearly) the source, though a right translation is not: names stay as they are."""
+    """Whether `text` is (nearly) the source and no more, though a right translation is not: names stay as they are."""
     plain = words(source)
-    if not plain or not _alike(words(text), plain):
+    if not plain or len(words(text)) > _LONGER * len(plain) or not _alike(words(text), plain):
         return False
     return bool(references) and not any(_alike(words(reference), plain) for reference in references)
 

@@ -78,10 +78,19 @@ def wording_of(language: str) -> Wording | None:
 
 def concepts(text: str, code: str, among: Iterable[str]) -> frozenset[str]:
     """Which concepts `among` those of language `code` are said in `text`."""
-    row = table()[code]
-    padded, joined, _ = _folded(text)
-    where = joined if code in UNSPACED else padded
+    row, where = table()[code], _place(text, code)
     return frozenset(concept for concept in among if any(entry in where for entry in row.entries.get(concept, ())))
+
+
+def times(text: str, code: str, concept: str) -> int:
+    """How many entries of a concept stand in `text`."""
+    where = _place(text, code)
+    return sum(entry in where for entry in table()[code].entries.get(concept, ()))
+
+
+def _place(text: str, code: str) -> str:
+    padded, joined, _ = _folded(text)
+    return joined if code in UNSPACED else padded
 
 
 def spoken_by(text: str, language: str) -> tuple[str, ...]:
