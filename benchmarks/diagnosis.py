@@ -20,7 +20,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from tvbench.cli.main import main as tvbench
 from tvbench.runs.store import find_runs
 from tvbench.scoring import score_item
 from tvbench.scoring.metrics import metric
-from tvbench.types import Item, Message, OcrText, Response, Sampling, Translation
+from tvbench.types import Choice, Item, Message, OcrText, Open, Response, Sampling, Target, Translation
 
 PLANTED = Path(__file__).parent / "planted"
 FOUND_BY = {
@@ -40,7 +40,7 @@ FOUND_BY = {
     "preamble": {"chatty"},
     "note": {"chatty"},
     "cut": {"truncated"},
-    "two versions": {"alternatives"},
+    "two versions": {"alternatives", "ambiguous"},
     "transliterated": {"wrong_script"},
 }
 """The causes that are right for a fault."""
@@ -84,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"identifiers: {'cld2 and py3langid' if identifiers else 'none, scripts and word tables only'}")
     faults = list(planted(sentences()))
     print_recall("our sentences", faults, identifiers, args.missed)
+    print_recall("our sentences as open answers", faults, identifiers, args.missed, "open")
+    print_recall("our sentences as options", list(planted(options())), identifiers, args.missed, "choice")
     print_alarms("our sentences, other version", list(variants()), identifiers, args.missed)
     if args.data is None or not args.data.is_dir():
         print("no --data: real logs and Multi30K are left out")
@@ -112,6 +114,16 @@ def sentences() -> list[Sentence]:
         Sentence(language, row["variant"], row["text"], said[source_of(language), row["number"]], row["text"])
         for row in found
         for language in (row["language"],)
+    ]
+
+
+def options() -> list[Sentence]:
+    """Ours as options: what is planted in is the right one, the other version another one."""
+    found = sentences()
+    return [
+        replace(sentence, text=sentence.right, variant=other.right)
+        for sentence, other in zip(found, found[1:] + found[:1], strict=True)
+        if sentence.language == other.language
     ]
 
 
@@ -201,25 +213,38 @@ def joined(first: str, second: str) -> str:
 # ── Diagnosis ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def seen(language: str, answer: str, right: str, source: str, identifiers: Identifiers | None) -> set[str]:
-    """The causes that are seen of one translation; what the identifiers say of the whole is among them."""
-    item = Item(
-        "one", "planted", language, (Message("user", (source,)),), Translation(source, (right,)),
-        Sampling(max_new_tokens=256),
-    )  # fmt: skip
-    response = Response("one", text=answer)
-    chrf = loss_metric(metric("chrfpp"))
-    found = set(diagnose(item, response, score_item(item, response), chrf, identifiers).seen)
-    judged = identifiers.judge(answer, language) if identifiers is not None else None
+def seen(fault: Fault, form: str, identifiers: Identifiers | None) -> set[str]:
+    """The causes that are seen of one answer; what the identifiers say of the whole is among them."""
+    target, counted = asked(fault, form)
+    message = (Message("user", (fault.source,)),)
+    item = Item("one", "planted", fault.language, message, target, Sampling(max_new_tokens=256))
+    response = Response("one", text=fault.answer)
+    score = score_item(item, response)
+    found = set(diagnose(item, response, score, loss_metric(metric(counted)), identifiers).seen)
+    judged = identifiers.judge(fault.answer, fault.language) if identifiers is not None else None
     return found | ({"wrong_language"} if judged is not None and not judged.accepted else set())
 
 
-def print_recall(name: str, faults: list[Fault], identifiers: Identifiers | None, missed: int) -> None:
+def asked(fault: Fault, form: str) -> tuple[Target, str]:
+    """The right text as a translation's reference, an open answer's, or one of four options."""
+    if form == "open":
+        return Open(fault.source, fault.right), "accuracy"
+    if form == "choice":
+        others = [s.right for s in sentences() if s.language == fault.language and s.right != fault.right]
+        options = (fault.right, *others[:3])
+        return Choice(options, 0, fault.right, shown=options), "strict"
+    return Translation(fault.source, (fault.right,)), "chrfpp"
+
+
+def print_recall(
+    name: str, faults: list[Fault], identifiers: Identifiers | None, missed: int, form: str = "translation"
+) -> None:
     """A table: faults by language, what of the held-out half was found; below it the tuned half in all."""
     found: dict[tuple[str, str, str], list[bool]] = defaultdict(list)
     shown: Counter[str] = Counter()
+    faults = [fault for fault in faults if form != "choice" or fault.kind not in ("cut", "half foreign")]
     for fault in faults:
-        causes = seen(fault.language, fault.answer, fault.right, fault.source, identifiers)
+        causes = seen(fault, form, identifiers)
         hit = bool(causes & FOUND_BY[fault.kind])
         found[fault.kind, fault.split, fault.language].append(hit)
         if not hit and shown[fault.kind] < missed:

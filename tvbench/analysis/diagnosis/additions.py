@@ -71,6 +71,35 @@ def added(text: str, golds: tuple[str, ...], source: str, language: str) -> tupl
     return two, any(_commented(beside)) and not (two and _is_only_versions(beside))
 
 
+def added_to_prose(text: str, gold: str, language: str) -> tuple[bool, bool]:
+    """The same for an answer in the model's own words, which may well have more lines, brackets and sentences than the
+    reference: two versions must be said in other words or be called so, and what is around it must say what it is."""
+    if not size(gold):
+        return False, False
+    beside = _Beside(text.strip(), (gold,), "", language)
+    called = bool(said(text, language, ("variant", "or")) - said(gold, language, ("variant", "or")))
+    two = _says_it_twice(beside) and (called or beside.more(_SLASH) or _is_numbered(beside))
+    return two, any(_says_what_it_is(beside))
+
+
+def _says_what_it_is(beside: _Beside) -> Iterator[bool]:
+    """An announcement before a colon, a line end or a quotation; a note with a mark of its own; a wish at the end."""
+    parts = sentences(beside.text)
+    if len(parts) < 2 and not beside.more(_COLON) and not beside.more(_BRACKET):
+        return
+    heads = [head for head in list(_before_colons(beside.text))[:1] if beside.text.find(head) < LONGEST_HEAD]
+    yield any(_is_meta(beside, head, ("sure", "here", "output")) for head in heads)
+    notes = [*list(_before_colons(beside.text))[1:], *(found[1] for found in _BRACKET.finditer(beside.text))]
+    after = [head for head in heads if size(beside.text[: beside.text.find(head)])]
+    yield any(_is_meta(beside, note, ("note",)) for note in (*notes, *after))
+    yield len(parts) > 1 and _is_meta(beside, parts[-1], ("closing",))
+
+
+def _is_meta(beside: _Beside, piece: str, among: tuple[str, ...]) -> bool:
+    told = said(piece, beside.language, among) - said(beside.right, beside.language, among)
+    return bool(told) and beside.strange(piece)
+
+
 def _is_only_versions(beside: _Beside) -> bool:
     """Whether two versions say why the text has more lines, colons or sentences than the references."""
     return _says_it_twice(beside) or _is_numbered(beside)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tvbench.analysis.diagnosis import endings, texts
-from tvbench.analysis.diagnosis.additions import added
+from tvbench.analysis.diagnosis.additions import added, added_to_prose
 from tvbench.analysis.diagnosis.causes import CAUSES
 from tvbench.analysis.diagnosis.endings import is_cut, is_cut_prose
 from tvbench.analysis.diagnosis.foreign import foreign_part, speaks_another
 from tvbench.analysis.diagnosis.language_id import Identifiers
+from tvbench.analysis.diagnosis.overlap import share
 from tvbench.analysis.diagnosis.refusals import is_refusal
 from tvbench.analysis.diagnosis.scripts import wrong_script
 from tvbench.scoring.choice import Verdict, judge
@@ -32,6 +33,8 @@ SHORT_FACTOR, SHORT_WORDS = 2.5, 5
 """A short answer is chatty with more words than this many times the longest right one's and this many more."""
 _NO_TEXT = frozenset({"empty", "repetition", "stuck", "copied"})
 """Causes beside which no language, script or end is looked for."""
+SHORT_TALK, UNLIKE = 250, 0.3
+"""Characters of a short open answer, and the share of it that one with something of the reference has."""
 RIGHT = 0.5
 """An answer that lost no more than this is no refusal."""
 
@@ -97,7 +100,7 @@ def _signs(
     yield "stuck", stuck and not any(map(texts.ends_in_loop, gold_texts(item)))
     yield "truncated", is_cut_off(response, item.sampling.max_new_tokens)
     refused = loss is None or loss > RIGHT
-    talks = not isinstance(item.target, Translation | OcrText)
+    talks = _talks(item, text, verdict)
     yield "refusal", refused and is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks)
     match item.target:
         case Choice() as choice:
@@ -115,6 +118,10 @@ def _signs(
             yield "chatty", commented or _announces(text, target) or texts.is_long_for(text, target.references)
             shortened = target.references and all(2 * len(text) < len(right) for right in target.references)
             yield "incomplete", bool(shortened)
+        case Open() as target:
+            two, commented = added_to_prose(text, target.reference, item.language)
+            yield "alternatives", two and not loops and not stuck
+            yield "chatty", commented
         case OcrText() as ocr if ocr.text is not None:
             yield "overlong", texts.is_overlong(text, ocr.text, ocr.unit)
             yield "incomplete", texts.is_incomplete(text, ocr.text, ocr.unit)
@@ -124,6 +131,16 @@ def _signs(
             yield "inside_word", hit and not any(_has_words(text, answer) for answer in short.answers)
         case _:
             return
+
+
+def _talks(item: Item, text: str, verdict: Verdict | None) -> bool:
+    """Whether an answer may talk about the picture and what is seen in it. Short ones with nothing in them of an open
+    answer's reference, or of any option, do not."""
+    if len(text) > SHORT_TALK or any(share(text, gold) >= UNLIKE for gold in gold_texts(item)):
+        return not isinstance(item.target, Translation | OcrText)
+    if verdict is not None:
+        return verdict.option is not None or text.rstrip()[-1] not in texts.SENTENCE_ENDS
+    return isinstance(item.target, Short | Contains)
 
 
 def _letters_and_ends(

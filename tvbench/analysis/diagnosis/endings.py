@@ -27,6 +27,8 @@ _OPEN_MARKS = ",،、，;；:：-–—(（[「『„«"
 _DOTS = ("...", "…", "……")
 _BRACKETS = (("(", ")"), ("（", "）"), ("「", "」"), ("„", "“"), ("«", "»"))
 LEAST_WORDS = 3
+RESEMBLING = 0.35
+"""The share of an answer's pieces that the reference has, from which on the two can be held against each other."""
 
 
 def is_cut(text: str, golds: tuple[str, ...], language: str, *, unmarked: bool = False) -> bool:
@@ -66,9 +68,11 @@ def _ends_alike(text: str, gold: str) -> bool:
 
 
 def is_cut_prose(text: str, gold: str, language: str) -> bool:
-    """The same for an answer in the model's own words: only its own end tells, or a missing mark where the reference
-    has one and the answer is at least a sentence long."""
+    """The same for an answer in the model's own words: unless it resembles the reference, only its own end tells, or a
+    missing mark where the reference has one and the answer is at least a sentence long."""
     plain = text.strip()
+    if size(plain) and share(plain, gold) >= RESEMBLING:
+        return is_cut(text, (gold,), language)
     if len(words(plain).split()) < LEAST_WORDS or plain[-1] in FINAL:
         return False
     if _hangs(plain, language) and not _hangs(gold.strip(), language):

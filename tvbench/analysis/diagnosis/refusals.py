@@ -26,10 +26,8 @@ _ALWAYS = _pairs(
     "self cannot", "self policy", "self missing", "cannot policy",
 )  # fmt: skip
 _INSTEAD = (
-    *_pairs(
-        "cannot task", "cannot picture", "cannot missing", "task missing", "picture missing", "self picture",
-        "self task", "policy task",
-    ),  # fmt: skip
+    *_pairs("cannot task", "cannot picture", "cannot missing", "task missing", "picture missing", "self picture"),
+    *_pairs("self task", "policy task"),
     frozenset({"policy policy"}),
 )
 """An exam's answer may well say that something cannot be determined, a description that it cannot be seen in full; where
@@ -38,7 +36,8 @@ a text was to be translated or read, it refuses. Two words about rules are a pai
 
 def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False) -> bool:
     """Whether `text` refuses, as none of the right texts does. `source` is what was to be translated, else "". An
-    answer that `talks` is in the model's own words: then one sentence of the first two has to say both things."""
+    answer that `talks` is in the model's own words: then one sentence of the first two has to say both things, and
+    what cannot be seen or told may be part of it."""
     opening = text[:OPENING]
     if opens_like_refusal(opening):
         return not any(map(opens_like_refusal, (*golds, source)))
