@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def rows(name: str) -> list[dict[str, str]]:
+    """A table of benchmarks/planted/."""
     with (PLANTED / name).open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
@@ -128,6 +129,7 @@ def options() -> list[Sentence]:
 
 
 def source_of(language: str) -> str:
+    """The language that is translated from."""
     return "de" if language == "en" else "en"
 
 
@@ -137,10 +139,15 @@ def multi30k(folder: Path) -> Iterator[Sentence]:
         language = path.suffixes[-2][1:]
         if language == "en":
             continue
-        texts = gzip.open(path, "rt", encoding="utf-8").read().splitlines()
-        sources = gzip.open(path.with_name(path.name.replace(f".{language}.", ".en.")), "rt").read().splitlines()
+        texts, sources = read_gzip(path), read_gzip(path.with_name(path.name.replace(f".{language}.", ".en.")))
         for at in range(0, min(len(texts), 1000) - 1, 5):
             yield Sentence(language, texts[at].strip(), "", sources[at].strip(), texts[at].strip())
+
+
+def read_gzip(path: Path) -> list[str]:
+    """Its lines."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()
 
 
 # ── Faults ────────────────────────────────────────────────────────────────────────────────────────
@@ -167,10 +174,7 @@ def planted(texts: Sequence[Sentence]) -> Iterator[Fault]:
 
 
 def mechanical(
-    sentence: Sentence,
-    ours: dict[tuple[str, str], Sentence],
-    others: dict[str, list[Sentence]],
-    rng: random.Random,
+    sentence: Sentence, ours: dict[tuple[str, str], Sentence], others: dict[str, list[Sentence]], rng: random.Random
 ) -> Iterator[Fault]:
     """Faults without phrases: cut, half in another language (the source's, or a third one), one word in two ways."""
 
@@ -207,6 +211,7 @@ def rest(text: str, part: float) -> str:
 
 
 def joined(first: str, second: str) -> str:
+    """Both with a blank between."""
     return f"{first} {second}"
 
 
@@ -252,15 +257,17 @@ def print_recall(
             print(f"  missed {fault.kind} ({fault.split}, {fault.language}): {fault.answer!r} {sorted(causes)}")
     kinds = list(dict.fromkeys(fault.kind for fault in faults))
     print(f"\n{name}: recall, per cent (held-out phrases)\n" + "".join(f"{kind:>14}" for kind in ["", *kinds]))
-    for language in sorted({fault.language for fault in faults}):
+    languages = sorted({fault.language for fault in faults})
+    for language in languages:
         cells = [percent(found[kind, "held", language]) for kind in kinds]
         print(f"{language:>14}" + "".join(f"{cell:>14}" for cell in cells))
     for split in ("held", "tune"):
-        pooled = [[hit for (k, s, _), hits in found.items() if (k, s) == (kind, split) for hit in hits] for kind in kinds]
-        print(f"{'all, ' + split:>14}" + "".join(f"{percent(hits):>14}" for hits in pooled))
+        cells = [percent(sum((found[kind, split, code] for code in languages), [])) for kind in kinds]
+        print(f"{'all, ' + split:>14}" + "".join(f"{cell:>14}" for cell in cells))
 
 
 def percent(hits: list[bool]) -> str:
+    """The share of what was found."""
     return f"{100 * sum(hits) / len(hits):.0f}" if hits else "–"
 
 
@@ -291,15 +298,18 @@ def print_alarms(name: str, answers: list[Clean], identifiers: Identifiers | Non
 
 
 def as_reference(sentence: Sentence) -> Clean:
+    """A right text taken for an answer."""
     return Clean(item_of(sentence, sentence.text), sentence.text)
 
 
 def item_of(sentence: Sentence, right: str) -> Item:
+    """A translation that is held against `right`."""
     target = Translation(sentence.source, (right,))
     return Item("one", "planted", sentence.language, (Message("user", (sentence.source,)),), target)
 
 
 def variants() -> Iterator[Clean]:
+    """Each version of our sentences held against the other one."""
     for sentence in sentences():
         yield Clean(item_of(sentence, sentence.text), sentence.variant)
         yield Clean(item_of(sentence, sentence.variant), sentence.text)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tvbench.analysis.diagnosis import confusion
 from tvbench.analysis.diagnosis.causes import CAUSES, WRONG, label
 from tvbench.analysis.diagnosis.language_id import MISSING
 from tvbench.analysis.diagnosis.position import Position
@@ -62,6 +63,12 @@ def explanation_records(found: Sequence[TaskExplanation], *, identified: bool) -
         for part, data in zip(task.languages, record["languages"], strict=True):
             data["loss_shares"] = {cause: part.losses.share(cause) for cause in part.losses.by}
             data["mean_loss"] = part.losses.mean
+            if part.confusion is not None:
+                data["confusion"] |= {
+                    "line_pass_rate": part.confusion.line_pass_rate,
+                    "word_pass_rate": part.confusion.word_pass_rate,
+                    "identifier": confusion.IDENTIFIER,
+                }
             if part.check is not None:
                 data["check"] |= {
                     "observed": part.check.observed,
@@ -114,6 +121,8 @@ def _language_notes(task: TaskExplanation, identified: bool) -> Iterator[str]:
     checks = [(part.language, part.check) for part in task.languages if part.check is not None and part.check.judged]
     if not checks:
         yield "wrong language: no answer is running text of the model's own, none is judged"
+    rates = {part.language: part.confusion for part in task.languages if part.confusion is not None}
+    yield from filter(None, (confusion.in_words(rates),))
     for code, check in checks:
         if check.alarms:
             most = f", mostly taken for {_named(check.mostly)}" if check.mostly else ""

@@ -28,7 +28,9 @@ _META = ("sure", "here", "output", "note", "closing", "variant")
 _COLON = re.compile(r"(?<!\d)[:：]|[:：](?!\d)")
 _SLASH = re.compile(r"(?<![\d/:])\s?/\s?(?![\d/])|\s\|\s")
 _BRACKET = re.compile(r"[(（\[［]([^()（）\[\]［］]*)[)）\]］]")
-_MARKS = re.compile(r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)")
+_MARKS = re.compile(
+    r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)"
+)
 _QUOTED = re.compile(r"(?<!\w)[\"“„«「『‚'‘](.{8,})[\"”“»」』’'](?!\w)|[“„«「『](.{8,})[”“»」』]", re.DOTALL)
 _SPLIT = re.compile(r"\n+|(?<=[.!?。！？।])\s*|[;；:：/|]")
 
@@ -141,9 +143,9 @@ def _says_it_twice(beside: _Beside) -> bool:
     least = ANNOUNCED if called else ALIKE
     for found in _SPLIT.finditer(beside.text):
         first, second = beside.text[: found.start()], beside.text[found.end() :]
-        if min(size(first), size(second)) >= ENOUGH * beside.gold_size:
-            if share(second, first) >= least and share(second, beside.right) >= least:
-                return True
+        long = min(size(first), size(second)) >= ENOUGH * beside.gold_size
+        if long and share(second, first) >= least and share(second, beside.right) >= least:
+            return True
     return False
 
 
@@ -192,7 +194,7 @@ def _has_a_sentence_more(beside: _Beside) -> bool:
 
 
 def _opens_with(beside: _Beside) -> bool:
-    """"Sure, ...", and "The translation is ..." without a mark: what only the answer says in its first words."""
+    """ "Sure, ...", and "The translation is ..." without a mark: what only the answer says in its first words."""
     opening = " ".join(beside.text.split()[:8])
     found = said(opening, beside.language, _META)
     if not found or not found - said(beside.right, beside.language, _META) - said(beside.source, "en", _META):

@@ -31,8 +31,8 @@ LONG_PROSE = 6
 """... and beside the longest option, where none was read."""
 SHORT_FACTOR, SHORT_WORDS = 2.5, 5
 """A short answer is chatty with more words than this many times the longest right one's and this many more."""
-_NO_TEXT = frozenset({"empty", "repetition", "stuck", "copied"})
-"""Causes beside which no language, script or end is looked for."""
+_NO_TEXT = frozenset({"empty", "repetition", "stuck", "copied", "refusal"})
+"""Causes beside which no other language and no missing end is looked for."""
 SHORT_TALK, UNLIKE = 250, 0.3
 """Characters of a short open answer, and the share of it that one with something of the reference has."""
 RIGHT = 0.5
@@ -80,9 +80,8 @@ def diagnose(
     loss = lost(item, text, score, metric)
     verdict = judge(item.target, text) if isinstance(item.target, Choice) else None
     seen = {name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found}
-    if not seen & _NO_TEXT:
-        signs = _letters_and_ends(item, text, identifiers, seen, lost=loss, unmarked=unmarked)
-        seen |= {name for name, found in signs if found}
+    signs = _letters_and_ends(item, text, identifiers, seen, lost=loss, unmarked=unmarked)
+    seen |= {name for name, found in signs if found}
     ordered = tuple(cause for cause in CAUSES if cause in seen)
     explaining = tuple(cause for cause in ordered if CAUSES[cause].explains and _explains(cause, item, text, verdict))
     return Answer(item, text, score, loss, ordered, explaining)
@@ -147,18 +146,18 @@ def _letters_and_ends(
     item: Item, text: str, identifiers: Identifiers | None, seen: set[str], *, lost: float | None, unmarked: bool
 ) -> Iterator[tuple[str, bool]]:
     """In what letters and languages the answer is, and whether it ends before a sentence does."""
-    golds, free, refused = gold_texts(item), not isinstance(item.target, OcrText | Contains), "refusal" in seen
+    golds, free, running = gold_texts(item), not isinstance(item.target, OcrText | Contains), not seen & _NO_TEXT
     if wrong_script(text, golds, item.language, free=free):
         speaks = speaks_another(text, golds, item.language)
-        yield "foreign", speaks and not refused
+        yield "foreign", speaks and running
         yield "wrong_script", not speaks
-    elif not refused:
+    elif running:
         yield "foreign", _is_partly_foreign(item, text, golds, identifiers, lost)
     match item.target:
         case Translation():
-            yield "truncated", not refused and is_cut(text, golds, item.language, unmarked=unmarked)
+            yield "truncated", running and is_cut(text, golds, item.language, unmarked=unmarked)
         case Open() as target:
-            yield "truncated", not refused and is_cut_prose(text, target.reference, item.language)
+            yield "truncated", running and is_cut_prose(text, target.reference, item.language)
         case _:
             return
 

@@ -47,7 +47,7 @@ CAUSES: dict[str, Cause] = {
             "cut off",
             "stopped by the token limit, or ends in mid-sentence as no right text does; in logs without either sign: "
             "long enough for the limit and without an end",
-            "ask again with a larger --max-new-tokens; if it stopped by itself, look at its stop and end-of-turn tokens",
+            "ask again with a larger --max-new-tokens; if it stopped by itself, look at its stop and end tokens",
         ),
         Cause(
             "refusal",
@@ -70,9 +70,9 @@ CAUSES: dict[str, Cause] = {
         Cause(
             "wrong_script",
             "wrong script",
-            "half of it (of a page that is read: a quarter) in letters that the right text is not written in, such as Latin "
-            "for Cyrillic: a transliteration, or look-alikes",
-            "the model reads or knows the words and writes other letters: name the script in the prompt, or train on it",
+            "half of it (a quarter of a page that is read) in letters that the right text is not written in, such as "
+            "Latin for Cyrillic: a transliteration, or look-alikes",
+            "the model knows the words and writes other letters: name the script in the prompt, or train on it",
         ),
         Cause(
             "foreign",
@@ -114,7 +114,7 @@ CAUSES: dict[str, Cause] = {
         Cause(
             "alternatives",
             "two alternatives",
-            "more than one version of the answer: with a slash, an \"or\", numbers, or said twice in other words",
+            'more than one version of the answer: with a slash, an "or", numbers, or said twice in other words',
             "ask for one version only",
         ),
         Cause(

@@ -53,8 +53,8 @@ def is_cut(text: str, golds: tuple[str, ...], language: str, *, unmarked: bool =
 
 
 def leaves_out_marks(texts: Iterable[tuple[str, tuple[str, ...]]]) -> bool:
-    """Whether a model leaves out final marks, by its answers (with the right texts) that are complete: that end with the
-    last word of a right text, which has a mark there."""
+    """Whether a model leaves out final marks, by its answers (with the right texts) that are complete: that end as a
+    right text does, which has a mark there."""
     complete = [
         text.strip()[-1] in FINAL
         for text, golds in texts

@@ -87,9 +87,9 @@ def _has_chinese(text: str, golds: tuple[str, ...]) -> bool:
     """Whether a clause of a Japanese text has no kana and a sign of Chinese grammar."""
     for clause in _CLAUSE.split(text):
         characters = scripts_in(clause)
-        if "kana" not in characters and characters["cjk"] >= LEAST_CHINESE and not any(clause in gold for gold in golds):
-            if _CHINESE.search(clause):
-                return True
+        plain = "kana" not in characters and characters["cjk"] >= LEAST_CHINESE
+        if plain and _CHINESE.search(clause) and not any(clause in gold for gold in golds):
+            return True
     return False
 
 

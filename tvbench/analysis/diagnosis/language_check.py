@@ -72,7 +72,7 @@ def check_languages(answers: Iterable[Answer], items: Iterable[Item], identifier
     """The check over `answers`, calibrated on the right texts of `items`: all of one task and one language."""
     judged, alarms = 0, {}
     for answer in answers:
-        if not _is_judged(answer):
+        if not is_judged(answer):
             continue
         judgement = identifiers.judge(answer.text, answer.item.language)
         if judgement is not None:
@@ -86,7 +86,8 @@ def check_languages(answers: Iterable[Answer], items: Iterable[Item], identifier
     return LanguageCheck(judged, alarms, len(known), sum(not judgement.accepted for judgement in known))
 
 
-def _is_judged(answer: Answer) -> bool:
+def is_judged(answer: Answer) -> bool:
+    """Whether the language of an answer is the model's choice: no loop, no copy of the source or of an option."""
     if _NOT_JUDGED & set(answer.seen):
         return False
     if isinstance(answer.item.target, Choice):

@@ -140,10 +140,18 @@ def load() -> Identifiers | None:
         return None
     model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
     return Identifiers(
-        {"cld2": lambda text: _cld2(pycld2, text), "py3langid": lambda text: str(model.classify(text)[0])},
+        {
+            "cld2": _kept(lambda text: _cld2(pycld2, text)),
+            "py3langid": _kept(lambda text: str(model.classify(text)[0])),
+        },
         {"cld2": frozenset(str(code) for _, code in pycld2.LANGUAGES), "py3langid": frozenset(map(str, model.labels))},
         lru_cache(maxsize=65536)(lambda word: _likelihoods(model, word)),
     )
+
+
+def _kept(identify: Identify) -> Identify:
+    """`identify` with its last answers kept: a text is asked for as a whole, and again as its only line."""
+    return lru_cache(maxsize=16384)(identify)
 
 
 def _likelihoods(model: Any, word: str) -> Mapping[str, float]:

@@ -30,8 +30,8 @@ _INSTEAD = (
     *_pairs("self task", "policy task"),
     frozenset({"policy policy"}),
 )
-"""An exam's answer may well say that something cannot be determined, a description that it cannot be seen in full; where
-a text was to be translated or read, it refuses. Two words about rules are a pair as well."""
+"""An exam's answer may well say that something cannot be determined, a description that it cannot be seen in full;
+where a text was to be translated or read, it refuses. Two words about rules are a pair as well."""
 
 
 def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False) -> bool:
