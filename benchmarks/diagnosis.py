@@ -261,7 +261,7 @@ def print_recall(
     for language in languages:
         cells = [percent(found[kind, "held", language]) for kind in kinds]
         print(f"{language:>14}" + "".join(f"{cell:>14}" for cell in cells))
-    for split in ("held", "tune"):
+    for split in ("held", "late", "tune"):
         cells = [percent(sum((found[kind, split, code] for code in languages), [])) for kind in kinds]
         print(f"{'all, ' + split:>14}" + "".join(f"{cell:>14}" for cell in cells))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvbench.analysis.diagnosis.overlap import lines, sentences, share, size
+from tvbench.analysis.diagnosis.texts import FINAL
 from tvbench.analysis.diagnosis.wording import said
 from tvbench.scoring.normalise import words
 
@@ -18,11 +19,14 @@ STRANGE = 0.5
 """A piece with a smaller share of what the references have is no part of the translation, where its form says so ..."""
 VERY_STRANGE = 0.3
 """... and with a smaller share than this where it is only a sentence more."""
+LEAST_AROUND = 4
 LONGEST_HEAD = 100
 """Characters of an announcement."""
+COMPLETE = 0.8
+"""The least size of what is a translation without the words at a dash ..."""
 ENOUGH = 0.6
-"""The least size of what is left without the addition, and of each of two versions, in sizes of the reference."""
-ALIKE, ANNOUNCED = 0.3, 0.12
+"""... and of what is left without another addition, and of each of two versions, in sizes of the reference."""
+ALIKE, ANNOUNCED, PLAINLY_ALIKE = 0.3, 0.12, 0.45
 """The least share that a second version has in common with the first, and with one that is called a version."""
 _META = ("sure", "here", "output", "note", "closing", "variant")
 _COLON = re.compile(r"(?<!\d)[:：]|[:：](?!\d)")
@@ -32,7 +36,8 @@ _MARKS = re.compile(
     r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)"
 )
 _QUOTED = re.compile(r"(?<!\w)[\"“„«「『‚'‘](.{8,})[\"”“»」』’'](?!\w)|[“„«「『](.{8,})[”“»」』]", re.DOTALL)
-_SPLIT = re.compile(r"\n+|(?<=[.!?。！？।])\s*|[;；:：/|]")
+_SPLIT = re.compile(r"\s+|(?<=[.!?。！？।])|[;；:：/|(（［\[,，、]")
+_DASH = re.compile(r"\s[-–—]{1,3}\s|[—–]{2}|\s*(?:→|⇒|->|=>)\s*|```")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +85,16 @@ def added_to_prose(text: str, gold: str, language: str) -> tuple[bool, bool]:
         return False, False
     beside = _Beside(text.strip(), (gold,), "", language)
     called = bool(said(text, language, ("variant", "or")) - said(gold, language, ("variant", "or")))
-    two = _says_it_twice(beside) and (called or beside.more(_SLASH) or _is_numbered(beside))
+    marked = called or any(map(beside.more, (_SLASH, _COLON, _BRACKET))) or _is_numbered(beside)
+    two = _says_it_twice(beside, None if marked else PLAINLY_ALIKE)
     return two, any(_says_what_it_is(beside))
 
 
 def _says_what_it_is(beside: _Beside) -> Iterator[bool]:
     """An announcement before a colon, a line end or a quotation; a note with a mark of its own; a wish at the end."""
     parts = sentences(beside.text)
-    if len(parts) < 2 and not beside.more(_COLON) and not beside.more(_BRACKET):
-        return
+    yield _is_quoted(beside, called=True)
+    yield _is_dashed(beside, called=True)
     heads = [head for head in list(_before_colons(beside.text))[:1] if beside.text.find(head) < LONGEST_HEAD]
     yield any(_is_meta(beside, head, ("sure", "here", "output")) for head in heads)
     notes = [*list(_before_colons(beside.text))[1:], *(found[1] for found in _BRACKET.finditer(beside.text))]
@@ -135,12 +141,12 @@ def _says_or(beside: _Beside) -> bool:
     return any("or" in said(piece, beside.language, ("or",)) for piece in own)
 
 
-def _says_it_twice(beside: _Beside) -> bool:
+def _says_it_twice(beside: _Beside, least: float | None = None) -> bool:
     """Two parts, each nearly as long as the reference, that have much in common."""
     if size(beside.text) < 2 * ENOUGH * beside.gold_size:
         return False
     called = said(beside.text, beside.language, ("variant",)) - said(beside.right, beside.language, ("variant",))
-    least = ANNOUNCED if called else ALIKE
+    least = least or (ANNOUNCED if called else ALIKE)
     for found in _SPLIT.finditer(beside.text):
         first, second = beside.text[: found.start()], beside.text[found.end() :]
         long = min(size(first), size(second)) >= ENOUGH * beside.gold_size
@@ -157,6 +163,8 @@ def _commented(beside: _Beside) -> Iterator[bool]:
     yield len(lines(beside.text)) > max(len(lines(held)) for held in (*beside.golds, beside.source))
     yield beside.more(_COLON) and any(map(beside.strange, _before_colons(beside.text)))
     yield _is_quoted(beside)
+    yield "```" in beside.text and not any("```" in held for held in beside.golds)
+    yield _is_dashed(beside)
     yield _has_a_sentence_more(beside)
     yield _opens_with(beside)
 
@@ -169,15 +177,33 @@ def _before_colons(text: str) -> Iterator[str]:
             yield before[-1]
 
 
-def _is_quoted(beside: _Beside) -> bool:
-    """A quotation as long as a reference, with something else around it."""
+def _is_quoted(beside: _Beside, *, called: bool = False) -> bool:
+    """A quotation as long as a reference, with something else around it, which must say what it is if `called`."""
     if any(_QUOTED.search(held) for held in (*beside.golds, beside.source)):
         return False
     found = _QUOTED.search(beside.text)
     if found is None or size(found[1] or found[2]) < ENOUGH * beside.gold_size:
         return False
     around = beside.text[: found.start()] + " " + beside.text[found.end() :]
-    return size(around) >= 4 and beside.strange(around)
+    if called and not _is_meta(beside, around, ("sure", "here", "output")):
+        return False
+    return size(around) >= LEAST_AROUND and beside.strange(around)
+
+
+def _is_dashed(beside: _Beside, *, called: bool = False) -> bool:
+    """A few strange words before or after a dash or an arrow, beside all of the rest; `called` ones must say what they
+    are."""
+    if not beside.more(_DASH):
+        return False
+    for found in _DASH.finditer(beside.text):
+        before, after = beside.text[: found.start()].strip(), beside.text[found.end() :].strip()
+        for piece, rest in ((before, after), (after, before)):
+            whole = size(rest) >= COMPLETE * beside.gold_size and size(piece) < size(rest)
+            if not whole or not size(piece) or not beside.strange(piece, VERY_STRANGE):
+                continue
+            if said(piece, beside.language, _META) or rest[-1] in FINAL and not called:
+                return True
+    return False
 
 
 def _has_a_sentence_more(beside: _Beside) -> bool:

@@ -7,14 +7,14 @@ right answer is no refusal is the caller's to say.
 
 from __future__ import annotations
 
-from tvbench.analysis.diagnosis.overlap import sentences
+from tvbench.analysis.diagnosis.overlap import sentences, share
 from tvbench.analysis.diagnosis.texts import opens_like_refusal
 from tvbench.analysis.diagnosis.wording import concepts, spoken_by, times
 
 OPENING = 300
 """Characters that are looked at: a refusal comes first."""
-LEAST = 8
-_CONCEPTS = ("sorry", "cannot", "task", "picture", "self", "policy", "missing")
+LEAST = 5
+_CONCEPTS = ("sorry", "cannot", "me", "not", "task", "picture", "self", "policy", "missing")
 
 
 def _pairs(*pairs: str) -> tuple[frozenset[str], ...]:
@@ -27,11 +27,15 @@ _ALWAYS = _pairs(
 )  # fmt: skip
 _INSTEAD = (
     *_pairs("cannot task", "cannot picture", "cannot missing", "task missing", "picture missing", "self picture"),
-    *_pairs("self task", "policy task"),
+    *_pairs("self task", "policy task", "sorry me"),
     frozenset({"policy policy"}),
 )
 """An exam's answer may well say that something cannot be determined, a description that it cannot be seen in full;
 where a text was to be translated or read, it refuses. Two words about rules are a pair as well."""
+
+_STRANGE = _pairs("cannot", "me not")
+SHORT, STRANGE = 200, 0.25
+"""A short answer with nothing of the right text in it refuses if it says "cannot", or "not" of the speaker."""
 
 
 def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False) -> bool:
@@ -42,11 +46,12 @@ def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *,
     if opens_like_refusal(opening):
         return not any(map(opens_like_refusal, (*golds, source)))
     parts = sentences(opening)[:2] if talks else [opening]
-    return any(_talks_about_it(part, (*golds, source), language, talks=talks) for part in parts if len(part) >= LEAST)
+    strange = bool(golds) and not talks and len(text) < SHORT and all(share(text, gold) < STRANGE for gold in golds)
+    pairs = _ALWAYS if talks else (*_ALWAYS, *_INSTEAD, *(_STRANGE if strange else ()))
+    return any(_talks_about_it(part, (*golds, source), language, pairs) for part in parts if len(part) >= LEAST)
 
 
-def _talks_about_it(part: str, held: tuple[str, ...], language: str, *, talks: bool) -> bool:
-    pairs = _ALWAYS if talks else (*_ALWAYS, *_INSTEAD)
+def _talks_about_it(part: str, held: tuple[str, ...], language: str, pairs: tuple[frozenset[str], ...]) -> bool:
     for code in spoken_by(part, language):
         found = _told(part, code)
         if any(pair <= found for pair in pairs):
