@@ -48,6 +48,8 @@ COLOURS = ("dark red", "light blue", "green", "yellow")
 COLOUR = Choice(COLOURS, 0, "dark red", shown=COLOURS)
 LETTER = Choice(COLOURS, 1, "B", letters=True)
 SENTENCE = Translation("Two men stand near a small red house.", ("Zwei Männer stehen neben einem kleinen roten Haus.",))
+RUSSIAN_PAGE = OcrText("ВХОД ЗАПРЕЩЁН ПОСТОРОННИМ")
+OPEN = Open("Who stands where?", "Two men stand near a small red house.")
 PAGE = OcrText("Open daily from nine to five, closed on Sundays and public holidays")
 WORDS = [f"word{number}" for number in range(200)]
 
@@ -63,6 +65,13 @@ def item(target: Target, *, language: str = "de", number: int = 0, limit: int = 
     )
 
 
+def spoken_in(target: Target) -> str:
+    """The language of an item: German, but where the right text is in another one."""
+    if isinstance(target, Open):
+        return "en"
+    return "ru" if target is RUSSIAN_PAGE or isinstance(target, Choice) and "водка" in target.options else "de"
+
+
 def seen(
     target: Target,
     text: str,
@@ -71,7 +80,7 @@ def seen(
     limit: int = 128,
     tokens: int | None = None,
 ) -> Answer:
-    asked = item(target, limit=limit)
+    asked = item(target, limit=limit, language=spoken_in(target))
     response = Response("k", text=text, finish=finish, tokens_out=tokens)
     return diagnose(asked, response, score_item(asked, response), metric(counted))
 
@@ -101,6 +110,26 @@ POSITIVE = [
     ("incomplete", PAGE, "Open daily", "macro_f1"),
     ("incomplete", SENTENCE, "Zwei Männer", "chrfpp"),
     ("inside_word", Contains(("art",)), "a party", "ocrbench"),
+    ("wrong_script", RUSSIAN_PAGE, "VHOD ZAPRESHCHEN POSTORONNIM", "macro_f1"),
+    ("wrong_script", RUSSIAN_PAGE, "ВХОД ЗАПРЕЩЁН POSTORONNIM", "macro_f1"),
+    ("wrong_script", Choice(("водка", "вино"), 0, "водка", shown=("водка", "вино")), "vodka", "aligned"),
+    ("wrong_script", SENTENCE, "Два человека стоят у небольшого красного дома.", "chrfpp"),
+    ("foreign", RUSSIAN_PAGE, "The picture shows a sign that is on the wall of a house", "macro_f1"),
+    ("foreign", SENTENCE, "Zwei Männer stehen neben einem small red house.", "chrfpp"),
+    ("foreign", SENTENCE, "Zwei Männer stehen 在一座红色的小房子旁边。", "chrfpp"),
+    ("alternatives", SENTENCE, "Zwei Männer stehen neben einem kleinen roten Haus / Häuschen.", "chrfpp"),
+    ("alternatives", SENTENCE, "Zwei Männer oder Herren stehen neben einem kleinen roten Haus.", "chrfpp"),
+    ("alternatives", SENTENCE, "Zwei Männer stehen bei einem roten Haus. Zwei Herren stehen am roten Haus.", "chrfpp"),
+    ("alternatives", SENTENCE, "1. Zwei Männer stehen am Haus. 2. Zwei Herren stehen vor dem Häuschen.", "chrfpp"),
+    ("chatty", SENTENCE, "Zwei Männer stehen neben einem kleinen roten Haus. (Der Ton ist neutral.)", "chrfpp"),
+    ("chatty", SENTENCE, "Zwei Männer stehen neben einem kleinen roten Haus.\nIch hoffe, das hilft!", "chrfpp"),
+    ("chatty", SENTENCE, "Gerne! Zwei Männer stehen neben einem kleinen roten Haus.", "chrfpp"),
+    ("chatty", SENTENCE, "Translation - Zwei Männer stehen neben einem kleinen roten Haus.", "chrfpp"),
+    ("chatty", OPEN, "Sure, here is the answer: a small red house with two men in front of it", "accuracy"),
+    ("alternatives", OPEN, "Option 1: Two men stand near a house. Option 2: Two men are near a small house.", "accuracy"),
+    ("refusal", SENTENCE, "Das weiß ich nicht.", "chrfpp"),
+    ("refusal", SENTENCE, "This content is against my guidelines.", "chrfpp"),
+    ("refusal", OPEN, "Als Sprachmodell bin ich nicht in der Lage, Bilder zu betrachten.", "accuracy"),
 ]
 
 NEAR_MISSES = [
@@ -137,7 +166,25 @@ NEAR_MISSES = [
     ("incomplete", OcrText("Open daily"), "", "macro_f1"),
     ("inside_word", Contains(("art", "party")), "a party", "ocrbench"),
     ("inside_word", Contains(("art",)), "modern art", "ocrbench"),
-]
+    ("wrong_script", OcrText("ЗАО Samsung Galaxy"), "Samsung Galaxy", "macro_f1"),
+    ("wrong_script", OcrText("Samsung 2024"), "SAMSUNG 2024 Galaxy", "macro_f1"),
+    ("wrong_script", OcrText("1 234,50"), "summa 1 234,50", "macro_f1"),
+    ("wrong_script", RUSSIAN_PAGE, "ВХОД ЗАПРЕЩЁН посторонным", "macro_f1"),
+    ("wrong_script", Choice(("водка", "вино"), 0, "A", letters=True), "A", "aligned"),
+    ("foreign", SENTENCE, "Zwei Männer stehen nahe einem kleinen roten Haus.", "chrfpp"),
+    ("foreign", SENTENCE, "Die beiden Herren befinden sich vor einem winzigen Gebäude.", "chrfpp"),
+    ("foreign", Translation("He loves Lord of the Rings.", ("Er liebt Lord of the Rings.",)),
+     "Er mag Lord of the Rings.", "chrfpp"),
+    ("foreign", RUSSIAN_PAGE, "VHOD ZAPRESHCHEN NE NA V I", "macro_f1"),
+    ("alternatives", SENTENCE, SENTENCE.references[0], "chrfpp"),
+    ("alternatives", Translation("Red or blue?", ("Rot oder blau?",)), "Rot oder blau?", "chrfpp"),
+    ("alternatives", SENTENCE, "2 Männer stehen neben 1 kleinen roten Haus.", "chrfpp"),
+    ("alternatives", OPEN, "There are 2 men. They stand near a house, or a shed.", "accuracy"),
+    ("chatty", SENTENCE, "Zwei Männer stehen in der Nähe eines kleinen roten Hauses.", "chrfpp"),
+    ("chatty", OPEN, "Two men stand near a house. It is red (or brown). The text above it is not legible.", "accuracy"),
+    ("refusal", OPEN, "The second man cannot be seen in full, he stands near the small red house.", "accuracy"),
+    ("refusal", Translation("I do not know.", ("Ich weiß es nicht.",)), "Ich kenne es nicht.", "chrfpp"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("cause", "target", "text", "metric"), POSITIVE)

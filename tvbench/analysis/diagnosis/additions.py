@@ -7,6 +7,7 @@ has. What it says is looked up (wording.py) only where the form alone does not t
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,9 +33,7 @@ _META = ("sure", "here", "output", "note", "closing", "variant")
 _COLON = re.compile(r"(?<!\d)[:：]|[:：](?!\d)")
 _SLASH = re.compile(r"(?<![\d/:])\s?/\s?(?![\d/])|\s\|\s")
 _BRACKET = re.compile(r"[(（\[［]([^()（）\[\]［］]*)[)）\]］]")
-_MARKS = re.compile(
-    r"(?:^|[\s。！？.!?])[(\[]?(?:([1-4１-４①-④])\s?[.):：）．、]?|([a-dA-D])[.):）])(?=[\s\"“„«「*]|\D)"
-)
+_MARKS = re.compile(r"(?:^|[\s。！？.!?(\[])(?:([12１２])\s?[.):：）．、–-]|([a-bA-B])\s?[.):：）])(?!\d)|([①②])")
 _QUOTED = re.compile(r"(?<!\w)[\"“„«「『‚'‘](.{8,})[\"”“»」』’'](?!\w)|[“„«「『](.{8,})[”“»」』]", re.DOTALL)
 _SPLIT = re.compile(r"\s+|(?<=[.!?。！？।])|[;；:：/|(（［\[,，、]")
 _DASH = re.compile(r"\s[-–—]{1,3}\s|[—–]{2}|\s*(?:→|⇒|->|=>)\s*|```")
@@ -126,10 +125,13 @@ def _two_versions(beside: _Beside) -> Iterator[bool]:
 
 
 def _is_numbered(beside: _Beside) -> bool:
-    """Two marks such as `1.` and `2.`, or "version 1" and "version 2", that nothing else has."""
-    marks = {found[1] or found[2] for found in _MARKS.finditer(beside.text)}
-    held = {found[1] or found[2] for text in (*beside.golds, beside.source) for found in _MARKS.finditer(text)}
-    return len(marks - held) >= 2
+    """Two marks such as `1.` and `2.`, or "version 1:" and "version 2:", that nothing else has."""
+    held = set().union(*map(_marks, (*beside.golds, beside.source)))
+    return len(_marks(beside.text) - held) >= 2
+
+
+def _marks(text: str) -> set[str]:
+    return {unicodedata.normalize("NFKC", found[1] or found[2] or found[3]).upper() for found in _MARKS.finditer(text)}
 
 
 def _says_or(beside: _Beside) -> bool:

@@ -171,6 +171,9 @@ def _is_partly_foreign(
         return lost is not None and lost > RIGHT and speaks_another(text, golds, item.language)
     if not isinstance(item.target, Translation | Open):
         return False
+    whole = None if identifiers is None else identifiers.judge(text, item.language)
+    if whole is not None and not whole.accepted:
+        return False  # the whole of it is: language_check.py counts that
     likelihoods = None if identifiers is None else identifiers.likelihoods
     return bool(foreign_part(text, golds, _source(item), item.language, likelihoods))
 

@@ -70,7 +70,7 @@ CAUSES: dict[str, Cause] = {
         Cause(
             "wrong_script",
             "wrong script",
-            "half of it (a quarter of a page that is read) in letters that the right text is not written in, such as "
+            "most of it (a quarter of a page that is read) in letters that the right text is not written in, such as "
             "Latin for Cyrillic: a transliteration, or look-alikes",
             "the model knows the words and writes other letters: name the script in the prompt, or train on it",
         ),

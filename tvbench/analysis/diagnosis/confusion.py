@@ -3,8 +3,9 @@
 Marchisio et al. 2024, "Understanding and Mitigating Language Confusion in LLMs" (arXiv 2406.20052), as their program
 counts: lines of fewer than five words are left out, and answers without any other; an answer fails by its lines if one
 of them is not in the asked language; of those that pass, it fails by its words if an English one stands in a script
-that is not Latin. Different from theirs: the identifiers (cld2 and py3langid together, for fastText's lid.176); two characters are a word where a script has no blanks (for jieba and MeCab); and any Latin word in small
-letters with four or more of them is English (for a word list), so that names stay out and a French word does not.
+that is not Latin. Different from theirs: the identifiers (cld2 and py3langid together, for fastText's lid.176); two
+characters are a word where a script has no blanks (for jieba and MeCab); and any Latin word in small letters with four
+or more of them is English (for a word list), so that names stay out and a French word does not.
 """
 
 from __future__ import annotations

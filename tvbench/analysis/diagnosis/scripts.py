@@ -38,7 +38,7 @@ _ALSO = {
 
 LEAST_LETTERS = 4
 """A text with fewer letters has no script: an option's letter, a unit, a chemical formula."""
-MUCH, SOME = 0.45, 0.25
+MUCH, SOME = 0.75, 0.25
 """Wrong: so much more of the letters in another script than in the right text, counted in words that it has not. The
 second is for pages that are read."""
 _FORMULA = re.compile(r"\\[a-zA-Z]+|\$[^$\n]*\$")

@@ -1,10 +1,11 @@
 """What people and models say about a task instead of doing it: one table by language, and whether a text says it.
 
-`wording.csv` holds words by language and concept: an apology, "cannot", words about the task, the picture, the speaker,
-its rules; "sure", "here is", "translation", "note", "hope this helps", "or", "variant"; and frequent words, `open`
-those that no sentence ends with. `x-` stands for every word that begins with x, `-x-` for every word with x in it;
-Chinese, Japanese and Korean are looked up without regard to blanks. All are our own, in plain use, and short of complete: what
-matters is two concepts together, or one where a text's form says the rest. Knows no task, no target and no score.
+`wording.csv` holds words by language and concept: an apology, "cannot", the speaker and "not", words about the task,
+the picture, a model, its rules; "sure", "here is", "translation", "note", "hope this helps", "or", "variant"; and
+frequent words, `open` those that no sentence ends with. `x-` stands for every word that begins with x, `-x-` for every
+word with x in it; Chinese, Japanese and Korean are looked up without regard to blanks. All are our own, in plain use,
+and short of complete: what matters is two concepts together, or one where a text's form says the rest. Knows no task,
+no target and no score.
 """
 
 from __future__ import annotations
