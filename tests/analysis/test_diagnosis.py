@@ -126,7 +126,7 @@ POSITIVE = [
     ("chatty", SENTENCE, "Gerne! Zwei Männer stehen neben einem kleinen roten Haus.", "chrfpp"),
     ("chatty", SENTENCE, "Translation - Zwei Männer stehen neben einem kleinen roten Haus.", "chrfpp"),
     ("chatty", OPEN, "Sure, here is the answer: a small red house with two men in front of it", "accuracy"),
-    ("alternatives", OPEN, "Option 1: Two men stand near a house. Option 2: Two men are near a small house.", "accuracy"),
+    ("alternatives", OPEN, "Option 1: Two men stand near a house. Option 2: Two men are near a house.", "accuracy"),
     ("refusal", SENTENCE, "Das weiß ich nicht.", "chrfpp"),
     ("refusal", SENTENCE, "This content is against my guidelines.", "chrfpp"),
     ("refusal", OPEN, "Als Sprachmodell bin ich nicht in der Lage, Bilder zu betrachten.", "accuracy"),
