@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tvbench.analysis.assess import Scored
-from tvbench.analysis.diagnosis.answers import Answer, diagnose, loss_metric
+from tvbench.analysis.diagnosis.answers import Answer, diagnose, leaves_out_marks, loss_metric
+from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import metric
 from tvbench.types import Item
@@ -30,19 +31,20 @@ class Diagnosed:
         return self.task.entry.task
 
 
-def diagnosed(task: Scored) -> Diagnosed:
-    """Every answer of `task`, diagnosed."""
+def diagnosed(task: Scored, identifiers: Identifiers | None = None) -> Diagnosed:
+    """Every answer of `task`, diagnosed; `identifiers` sharpen what is seen of parts in another language."""
     counted = loss_metric(task.metrics.get(task.entry.primary) or metric(task.entry.primary, task.facts))
     items: dict[str, list[Item]] = {}
     for item in task.items.values():
         items.setdefault(item.language, []).append(item)
-    answers = {language: _answers(of_language, task, counted) for language, of_language in items.items()}
+    answers = {language: _answers(of_language, task, counted, identifiers) for language, of_language in items.items()}
     return Diagnosed(task, counted, items, answers)
 
 
-def _answers(items: list[Item], task: Scored, counted: Metric) -> list[Answer]:
+def _answers(items: list[Item], task: Scored, counted: Metric, identifiers: Identifiers | None) -> list[Answer]:
+    unmarked = leaves_out_marks(items, task.answers)
     return [
-        diagnose(item, response, task.scores[item.id], counted)
+        diagnose(item, response, task.scores[item.id], counted, identifiers, unmarked=unmarked)
         for item in items
         if (response := task.answers.get(item.id)) is not None and response.error is None and item.problem is None
     ]

@@ -14,6 +14,7 @@ from typing import Any
 from tvbench.analysis.assess import scored_tasks
 from tvbench.analysis.diagnosed import Diagnosed, diagnosed
 from tvbench.analysis.diagnosis.answers import Answer, gold_texts
+from tvbench.analysis.diagnosis.confusion import Confusion, confusion
 from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.diagnosis.loss import WRONG_LANGUAGE, Losses, attribute, causes_of
@@ -55,6 +56,7 @@ class LanguageExplanation:
     examples: tuple[Example, ...]
     scored: int = 0
     value: float | None = None
+    confusion: Confusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def explain_run(
 
     Raises UsageError for a damaged folder, and for a task or language that the run has not.
     """
-    found = [diagnosed(task) for task in scored_tasks(run, tasks, languages).values()]
+    found = [diagnosed(task, identifiers) for task in scored_tasks(run, tasks, languages).values()]
     explained = [_explain_task(task, identifiers, examples) for task in found]
     biases = place_biases([_places(task, part) for task, part in zip(found, explained, strict=True)])
     return [
@@ -149,6 +151,7 @@ def _explain_language(
         examples=tuple(_examples(found, check, losses, examples)),
         scored=len(values) or losses.items,
         value=sum(values) / len(values) if values else None,
+        confusion=None if identifiers is None else confusion(found, code, identifiers),
     )
 
 
