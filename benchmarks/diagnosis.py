@@ -25,13 +25,13 @@ from io import StringIO
 from pathlib import Path
 
 from tvbench.analysis.diagnosis import language_id
-from tvbench.analysis.diagnosis.answers import diagnose, loss_metric
+from tvbench.analysis.diagnosis.answers import diagnose, gold_texts, loss_metric, lost
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.cli.main import main as tvbench
-from tvbench.runs.store import find_runs
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring import score_item
 from tvbench.scoring.metrics import metric
-from tvbench.types import Choice, Item, Message, OcrText, Open, Response, Sampling, Target, Translation
+from tvbench.types import Choice, Contains, Exam, Item, Message, OcrText, Open, Response, Sampling, Target, Translation
 
 PLANTED = Path(__file__).parent / "planted"
 FOUND_BY = {
@@ -47,6 +47,8 @@ FOUND_BY = {
 ALARMS = ("foreign", "wrong_script", "refusal", "chatty", "truncated", "alternatives")
 CLEAN = {"multi30k": 0.35, "cc-ocr": 0.35, "alm": 0.0, "m3exam": 0.0, "ocrbench": 0.0}
 """A real answer is clean if it lost no more than this: chrF++ of 65, F1 of .65, everything right elsewhere."""
+SPARSE = 20
+"""Faults are planted in one of so many captions; alarms are counted on all of them."""
 SEED = 20261126
 
 
@@ -91,10 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("no --data: real logs and Multi30K are left out")
         return 0
     captions = list(multi30k(args.data / "multi30k"))
-    print_recall("Multi30K references", list(planted(captions)), identifiers, args.missed)
+    print_recall("Multi30K references", list(planted(captions[::SPARSE])), identifiers, args.missed)
     print_alarms("Multi30K references", [as_reference(caption) for caption in captions], identifiers, args.missed)
-    for name, answers in real_answers(args.data / "tvision_results").items():
-        print_alarms(name, answers, identifiers, args.missed)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = imported(args.data / "tvision_results", Path(folder))
+        translations = list(real_translations(runs))
+        faults = list(planted(translations[::SPARSE]))
+        print_recall("real translations of Multi30K, both models", faults, identifiers, args.missed)
+        for name, answers in {**real_answers(runs), "right texts of the logs": right_texts(runs)}.items():
+            print_alarms(name, answers, identifiers, args.missed)
     return 0
 
 
@@ -134,14 +141,13 @@ def source_of(language: str) -> str:
 
 
 def multi30k(folder: Path) -> Iterator[Sentence]:
-    """200 captions of each language and test set."""
+    """All captions of each language and test set."""
     for path in sorted(folder.glob("*.gz")):
         language = path.suffixes[-2][1:]
-        if language == "en":
-            continue
-        texts, sources = read_gzip(path), read_gzip(path.with_name(path.name.replace(f".{language}.", ".en.")))
-        for at in range(0, min(len(texts), 1000) - 1, 5):
-            yield Sentence(language, texts[at].strip(), "", sources[at].strip(), texts[at].strip())
+        if language != "en":
+            sources = read_gzip(path.with_name(path.name.replace(f".{language}.", ".en.")))
+            for text, source in zip(map(str.strip, read_gzip(path)), map(str.strip, sources), strict=True):
+                yield Sentence(language, text, "", source, text)
 
 
 def read_gzip(path: Path) -> list[str]:
@@ -283,18 +289,25 @@ def print_alarms(name: str, answers: list[Clean], identifiers: Identifiers | Non
     """One line: false alarms by cause, of all clean answers."""
     alarms: Counter[str] = Counter()
     some = 0
-    for clean in answers:
-        response = Response("one", text=clean.answer)
-        primary = "chrfpp" if isinstance(clean.item.target, Translation) else "accuracy"
-        primary = "macro_f1" if isinstance(clean.item.target, OcrText) else primary
-        score = score_item(clean.item, response)
-        causes = set(diagnose(clean.item, response, score, metric(primary), identifiers).seen) & set(ALARMS)
+    for answer in answers:
+        response = Response("one", text=answer.answer)
+        primary = "chrfpp" if isinstance(answer.item.target, Translation) else "accuracy"
+        primary = "macro_f1" if isinstance(answer.item.target, OcrText) else primary
+        score = score_item(answer.item, response)
+        causes = set(diagnose(answer.item, response, score, metric(primary), identifiers).seen) & alarming(answer.item)
         alarms.update(causes)
         some += bool(causes)
         if causes and some <= missed:
-            print(f"  false alarm {sorted(causes)} ({clean.item.language}): {clean.answer[:200]!r}")
+            print(f"  false alarm {sorted(causes)} ({answer.item.language}): {answer.answer[:200]!r}")
     listed = ", ".join(f"{cause} {count}" for cause, count in sorted(alarms.items())) or "none"
     print(f"\n{name}: false alarms on {some} of {len(answers)} ({100 * some / max(1, len(answers)):.2f} %): {listed}")
+
+
+def alarming(item: Item) -> set[str]:
+    """The causes that are false of a clean answer. Prose around a right option or word is truly chatty, and where it
+    ran into the limit it is truly cut off."""
+    prose = isinstance(item.target, Exam | Contains)
+    return set(ALARMS) - ({"chatty", "truncated"} if prose else set())
 
 
 def as_reference(sentence: Sentence) -> Clean:
@@ -315,26 +328,63 @@ def variants() -> Iterator[Clean]:
         yield Clean(item_of(sentence, sentence.variant), sentence.text)
 
 
-def real_answers(logs: Path) -> dict[str, list[Clean]]:
-    """Clean answers of the published logs by task; and the right texts of all their items as answers."""
-    found: dict[str, list[Clean]] = defaultdict(list)
+# ── Published logs ────────────────────────────────────────────────────────────────────────────────
+
+
+def imported(logs: Path, folder: Path) -> list[RunFolder]:
+    """The logged runs, imported; none where there are no logs."""
     if not logs.is_dir():
-        return found
-    with tempfile.TemporaryDirectory() as folder:
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            tvbench(["import", "lmms-eval", str(logs), "--results", folder])
-        for run in find_runs(Path(folder)):
-            answers = run.responses()
-            for key, item in run.requests():
-                response = answers.get(key)
-                if response is None or not response.text or item.problem is not None:
-                    continue
-                primary = {"multi30k": "chrfpp", "cc-ocr": "macro_f1", "ocrbench": "ocrbench"}.get(item.task, "aligned")
-                counted = loss_metric(metric(primary))
-                lost = diagnose(item, response, score_item(item, response), counted).lost
-                if lost is not None and lost <= CLEAN[item.task]:
-                    found[f"real answers, {item.task}"].append(Clean(item, response.text))
+        return []
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        tvbench(["import", "lmms-eval", str(logs), "--results", str(folder)])
+    return find_runs(folder)
+
+
+def clean(run: RunFolder) -> Iterator[Clean]:
+    """The answers of a run that lost no more than CLEAN."""
+    answers = run.responses()
+    for key, item in run.requests():
+        response = answers.get(key)
+        if response is None or not response.text or item.problem is not None:
+            continue
+        primary = {"multi30k": "chrfpp", "cc-ocr": "macro_f1", "ocrbench": "ocrbench"}.get(item.task, "aligned")
+        lost_by_it = lost(item, response.text, score_item(item, response), loss_metric(metric(primary)))
+        if lost_by_it is not None and lost_by_it <= CLEAN[item.task]:
+            yield Clean(item, response.text)
+
+
+def real_answers(runs: Sequence[RunFolder]) -> dict[str, list[Clean]]:
+    """Clean answers by task."""
+    found: dict[str, list[Clean]] = defaultdict(list)
+    for run in runs:
+        for answer in clean(run):
+            found[f"real answers, {answer.item.task}"].append(answer)
     return found
+
+
+def right_texts(runs: Sequence[RunFolder]) -> list[Clean]:
+    """The right texts of the logged items, as answers: references, pages, the right option."""
+    found = {}
+    for run in runs:
+        for _, item in run.requests():
+            target = item.target
+            right = target.options[target.gold or 0] if isinstance(target, Choice) and target.options else ""
+            for text in (right,) if right else gold_texts(item):
+                found[item.task, item.id, text] = Clean(item, text)
+    return list(found.values())
+
+
+def real_translations(runs: Sequence[RunFolder]) -> Iterator[Sentence]:
+    """Clean translations of each model; the other version is another model's."""
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    for run in runs:
+        for answer in clean(run):
+            target = answer.item.target
+            if isinstance(target, Translation):
+                others = said[answer.item.id]
+                variant = next((text for text in others.values() if text != answer.answer), "")
+                others[run.name] = answer.answer
+                yield Sentence(answer.item.language, answer.answer, variant, target.source, target.references[0])
 
 
 if __name__ == "__main__":
