@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from tvbench.analysis.diagnosis.language_id import Likelihoods, base_of, group_of
@@ -28,6 +29,9 @@ _CLAUSE = re.compile(r"[\s、。，,.!?！？「」『』（）()：:;；]+")
 _CHINESE = re.compile("[的在了是着著他她它们們这這那吗嗎呢把被和与與个個没沒]")
 LEAST_CHINESE = 15
 """As scripts_in counts: five characters."""
+SCATTERED, PLAINLY = 0.28, 2.0
+"""The least part of words that are the source's, or plainly of one other language, wherever they stand; and what a word
+says that is plainly of it."""
 FREQUENT, STEM = 3.0, 4
 BOUND = 4.0
 """What one word may say at the most for and against a language."""
@@ -94,38 +98,64 @@ def _has_chinese(text: str, golds: tuple[str, ...]) -> bool:
 
 
 def _copies(found: list[str], golds: tuple[str, ...], source: str) -> bool:
-    """Whether the answer has a run of the source's words, of which no right text has a single one."""
-    known = {word for gold in golds for word in words(gold).split()}
+    """Whether the answer has a run of the source's words of which no right text has a single one, or many of them here
+    and there."""
+    known = _words_of(golds)
     plain = f" {words(source.replace('-', ''))} "
-    run = best = 0
+    run = best = copied = 0
     for at, word in enumerate(found):
         if word in known or f" {word} " not in plain:
             run = 0
-        else:
-            run = run + 1 if run and f" {' '.join(found[at - run : at + 1])} " in plain else 1
+            continue
+        copied += 1
+        run = run + 1 if run and f" {' '.join(found[at - run : at + 1])} " in plain else 1
         best = max(best, run)
-    return best >= COPIED_WORDS and best >= COPIED_SHARE * len(found)
+    enough = COPIED_SHARE * len(found)
+    return best >= COPIED_WORDS and best >= enough or copied >= COPIED_WORDS and copied >= SCATTERED * len(found)
+
+
+def _words_of(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in words(text).split()}
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What has been seen of one language on the way through a text: the sum and the words of the stretch that goes on,
+    those of the best one, and how many words were plainly of it."""
+
+    total: float = 0.0
+    length: int = 0
+    best: float = 0.0
+    longest: int = 0
+    plain: int = 0
+
+    def step(self, value: float) -> None:
+        """The next word, with what it says for the language."""
+        self.plain += value >= PLAINLY
+        self.total, self.length = (self.total + value, self.length + 1) if self.total + value > 0 else (0.0, 0)
+        if self.total > self.best:
+            self.best, self.longest = self.total, self.length
 
 
 def _strange_stretch(found: list[str], golds: tuple[str, ...], language: str, likelihoods: Likelihoods | None) -> str:
     if len(found) < LEAST_WORDS or written_without_blanks("".join(found)) and len(found) < 2 * LEAST_WORDS:
         return ""
-    known = {word for gold in golds for word in words(gold).split()}
+    known = _words_of(golds)
     stems = {word[:STEM] for word in known if len(word) >= STEM}
-    sums: dict[str, list[float]] = {}
+    seen: dict[str, _Stretch] = {}
     for word in found:
         told = _told(word, base_of(language), likelihoods)
         ours = word in known or len(word) > STEM and word[:STEM] in stems
-        for code in {*sums, *told}:
+        for code in {*seen, *told}:
             value = told.get(code, 0.0)
-            total, best, length, longest = sums.get(code, [0.0, 0.0, 0, 0])
-            step = min(value, -1.0) if ours else value
-            total, length = (total + step, length + 1) if total + step > 0 else (0.0, 0)
-            if total > best:
-                best, longest = total, length
-            sums[code] = [total, best, length, longest]
+            seen.setdefault(code, _Stretch()).step(min(value, -1.0) if ours else value)
     certain = CERTAIN if likelihoods is not None else CERTAIN_BY_WORDS
-    clear = {code: best for code, (_, best, _, longest) in sums.items() if best >= certain and longest >= LEAST_WORDS}
+    clear = {
+        code: stretch.best
+        for code, stretch in seen.items()
+        if stretch.best >= certain and stretch.longest >= LEAST_WORDS
+        or stretch.plain >= LEAST_WORDS and stretch.plain >= SCATTERED * len(found)
+    }  # fmt: skip
     return max(clear, key=lambda code: (clear[code], code), default="")
 
 
