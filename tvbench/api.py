@@ -252,6 +252,7 @@ def _judge_ask(options: Options, judge: str | ModelCard) -> JudgeAsk:
         options.asks,
         options.price,
         options.budget,
+        thinking_tokens=options.judge_thinking_tokens,
         arguments=shared,
         shared=True,
         offline=options.offline,

@@ -199,10 +199,11 @@ class Request:
 class Response:
     """What came back for one key. Exactly one of `text` and `error` is set (an empty answer is `""`).
 
-    `finish` is `stop` or `length`. `logprobs` are natural logs, one per token of `Request.continuation`.
-    `seconds` is the time from hand-over to answer as the engine saw it. `notes` say what was not as asked
-    ("19 of 32 frames decoded"). `extra` keeps what a log brought along (its own metric, say). `reused_from` is the run
-    that asked, where it was not this one.
+    `text` is the answer alone; what the model thought aloud before it is `reasoning` (None: it did not), and took
+    `tokens_thinking` of the `tokens_out`, where that is known. `finish` is `stop` or `length`. `logprobs` are natural
+    logs, one per token of `Request.continuation`. `seconds` is the time from hand-over to answer as the engine saw it.
+    `notes` say what was not as asked ("19 of 32 frames decoded"). `extra` keeps what a log brought along (its own
+    metric, say). `reused_from` is the run that asked, where it was not this one.
     """
 
     key: str
@@ -216,6 +217,14 @@ class Response:
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     reused_from: str | None = None
+    reasoning: str | None = None
+    tokens_thinking: int | None = None
+
+    @property
+    def ran_out_thinking(self) -> bool:
+        """Whether the token limit came before the answer did."""
+        thought = self.reasoning is not None or bool(self.tokens_thinking)
+        return thought and self.finish == "length" and self.error is None and not (self.text or "").strip()
 
 
 # ── Scores and results ────────────────────────────────────────────────────────────────────────────
@@ -625,7 +634,8 @@ class ModelCard:
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
     right on loading (see checkpoints/corrections.py); `engine["vllm"]` are constructor arguments for that engine.
     `architecture` is the class that the checkpoint's config.json names.
-    `prices` are US dollars for a million tokens, by `input` and `output`. `nearby`: only the working directory names
+    `prices` are US dollars for a million tokens, by `input` and `output`. `reasoning` says how a model thinks that
+    does so aloud (registry/thinking.py), nothing of others. `nearby`: only the working directory names
     it, which may be somebody else's, so its server gets no key.
     """
 
@@ -648,6 +658,7 @@ class ModelCard:
     notes: str = ""
     architecture: str = ""
     nearby: bool = field(default=False, compare=False)
+    reasoning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

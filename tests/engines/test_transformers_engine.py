@@ -15,6 +15,7 @@ from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 
 from tvbench.checkpoints.files import Family
 from tvbench.checkpoints.prompt import Prompter, cut
+from tvbench.checkpoints.replies import Generated
 from tvbench.engines.inputs import LlavaInputs, expand
 from tvbench.engines.protocol import ListFeed
 from tvbench.engines.sampling import draw, penalised, soft_cap
@@ -140,13 +141,13 @@ def test_an_end_token_ends_the_answer(engine: TransformersEngine, monkeypatch: p
     prompter = engine.prompter
     produced: list[int] = []
     monkeypatch.setattr(engine, "prompter", prompter)
-    real = prompter.answer
+    real = prompter.replies.read
 
-    def noting(ids: list[int], stop: Sequence[str]) -> str:
+    def noting(ids: Sequence[int], prompt: Sequence[int], sampling: Sampling, finish: str) -> Generated:
         produced.extend(ids)
-        return real(ids, stop)
+        return real(ids, prompt, sampling, finish)
 
-    monkeypatch.setattr(prompter, "answer", noting)
+    monkeypatch.setattr(prompter.replies, "read", noting)
     serve(engine, [ask("x", "Was ist das?")])
     third = produced[2]
     monkeypatch.setattr(prompter, "end_ids", (third,))

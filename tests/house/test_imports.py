@@ -176,10 +176,10 @@ MAY_KNOW = {
     "engines.protocol": "data.media.clips",
     # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
     "runs": "data.authoring data.media engines.protocol languages registry.addresses registry.declared"
-    " registry.influence scoring.intervals scoring.task_metrics",
+    " registry.influence registry.thinking registry.thoughts scoring.intervals scoring.task_metrics",
     "runs.keys": "",
     "runs.lines": "",
-    "runs.signature": "__version__ registry.influence",
+    "runs.signature": "__version__ registry.influence registry.thinking",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
     "runs.run_options": "registry.catalog runs.kinds runs.plan",
     "runs.kinds": "",
@@ -191,7 +191,7 @@ MAY_KNOW = {
     # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
     # of its own, knows nothing of tvbench, and its near side nothing of its work.
     "graders": "languages registry runs scoring",
-    "graders.judge.session": "engines.protocol graders.judge registry.influence runs",
+    "graders.judge.session": "engines.protocol graders.judge registry.influence registry.thinking runs",
     "graders.judge.asking": "engines.open engines.registry graders.judge languages registry runs",
     "graders.comet.process": "",
     "graders.comet.worker": "",

@@ -9,6 +9,7 @@ from tvbench.checkpoints.hostile import check_files, one_sentence, own_code
 from tvbench.checkpoints.small_files import check_readable
 from tvbench.checkpoints.tensors import weight_files
 from tvbench.errors import UsageError
+from tvbench.registry.thinking import thinking_of
 from tvbench.types import ModelCard
 
 
@@ -27,3 +28,7 @@ def check_folder(card: ModelCard, *, trusted: bool) -> None:
                 "read the code, then add --engine vllm --trust-remote-code",
             )
         inspect(folder, card)
+        if thinking_of(card).enabled is False:
+            from tvbench.checkpoints.prompt import Prompter
+
+            Prompter(folder, card)  # says where the template knows no such thing

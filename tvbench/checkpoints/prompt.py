@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.checkpoints.hostile import check_files, first_line, whole_numbers
+from tvbench.checkpoints.replies import Replies
+from tvbench.checkpoints.replies import cut as cut  # where it is looked for
 from tvbench.checkpoints.template_trial import problem_of
 from tvbench.errors import EngineError, MediaError
+from tvbench.registry.thinking import no_switch, switch_in, thinking_of
 from tvbench.safety.bounded import read_object
 from tvbench.types import Media, Message, ModelCard
 
@@ -60,7 +63,10 @@ class Prompter:
         self.folder = folder
         self.card = card
         self.tokenizer = load_tokenizer(folder)
+        self.thinking = thinking_of(card)
         self.template = tried(_template(folder, self.tokenizer, card), folder)
+        self.switches = switches(self.template, card)
+        self.replies = Replies(self.tokenizer, self.thinking)
         self.markers = _markers(folder, self.tokenizer)
         self.end_ids = end_token_ids(folder, self.tokenizer, card)
         self.adds_bos = adds_bos(folder, self.tokenizer)
@@ -68,7 +74,9 @@ class Prompter:
     def render(self, messages: Sequence[Message], *, second_bos: bool = False) -> str:
         """The prompt text, with exactly one `<bos>` where the model has one; with `second_bos` as lmms-eval's llava_hf
         gives it to the model. Raises MediaError for a medium or a text that this model cannot be given."""
-        text = render(messages, self.tokenizer, self.card, template=self.template, markers=self.markers)
+        text = render(
+            messages, self.tokenizer, self.card, template=self.template, markers=self.markers, **self.switches
+        )
         if second_bos and self.template is not None:
             return (self.tokenizer.bos_token if self.adds_bos else "") + text
         return self._one_bos(text)
@@ -98,13 +106,7 @@ class Prompter:
 
     def answer(self, ids: Sequence[int], stop: Iterable[str]) -> str:
         """The text of generated ids: special tokens left out, cut before the first stop string."""
-        return cut(self.tokenizer.decode(list(ids), skip_special_tokens=True), stop)
-
-
-def cut(text: str, stop: Iterable[str]) -> str:
-    """`text` up to the first occurrence of any stop string."""
-    ends = [place for place in (text.find(mark) for mark in stop if mark) if place >= 0]
-    return text[: min(ends)] if ends else text
+        return cut(self.replies.text(ids), stop)
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -133,9 +135,16 @@ def tried(template: str | None, folder: Path) -> str | None:
 
 
 def render(
-    messages: Sequence[Message], tokenizer: Any, card: ModelCard, *, template: str | None, markers: Markers
+    messages: Sequence[Message],
+    tokenizer: Any,
+    card: ModelCard,
+    *,
+    template: str | None,
+    markers: Markers,
+    **switches: bool,
 ) -> str:
-    """The prompt text of a conversation. Without a template the turns' contents simply follow each other."""
+    """The prompt text of a conversation. Without a template the turns' contents simply follow each other; `switches`
+    are variables that it is given."""
     turns = arranged(messages, card)
     if markers.image or markers.video:
         _refuse_markers(messages, markers)
@@ -155,6 +164,7 @@ def render(
             tokenize=False,
             add_generation_prompt=not prefilled,
             continue_final_message=prefilled,
+            **switches,
         )
     except Exception as error:  # a template may fail in any way, as any program
         raise MediaError(
@@ -162,6 +172,18 @@ def render(
             "for a system turn, set `chat: {system_role: user}` in the model card",
         ) from error
     return text
+
+
+def switches(template: str | None, card: ModelCard) -> dict[str, bool]:
+    """The variable that tells the template whether to think. Raises UsageError where it knows none, and is told not
+    to."""
+    thinking = thinking_of(card)
+    if thinking.enabled is None:
+        return {}
+    name = switch_in(template or "", thinking)
+    if not name and not thinking.enabled:
+        raise no_switch(card.name, thinking)
+    return {name: thinking.enabled} if name else {}
 
 
 def arranged(messages: Sequence[Message], card: ModelCard) -> list[Message]:

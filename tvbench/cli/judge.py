@@ -68,6 +68,12 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
     )
     judging.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens (default: the card's)")
     judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs prices")
+    judging.add_argument(
+        "--judge-thinking-tokens",
+        type=positive,
+        metavar="N",
+        help="for a judge that thinks aloud: tokens for that, along with those of its reply",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -96,7 +102,8 @@ def judge_ask(args: argparse.Namespace) -> JudgeAsk:
     from tvbench.graders.judge.asking import JudgeAsk
 
     named = ("judge", "rubric", "check", "asks", "price", "budget", "engine", "offline")
-    return JudgeAsk(**{name: getattr(args, name) for name in named}, arguments=given_arguments(args))
+    given = {name: getattr(args, name) for name in named} | {"thinking_tokens": args.judge_thinking_tokens}
+    return JudgeAsk(**given, arguments=given_arguments(args))
 
 
 def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
@@ -106,7 +113,7 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
     records = []
     for session in sessions:
         missing = session.missing()
-        guess = estimate([planned.item for planned in missing], session.options.prices)
+        guess = estimate([planned.item for planned in missing], session.options.prices, session.thinking)
         records.append(
             {
                 "rubric": session.rubric.label,

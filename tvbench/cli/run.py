@@ -31,6 +31,7 @@ from tvbench.cli.engine_arguments import add_engine, parsed
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing, Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
+from tvbench.registry.thinking import TOKENS
 
 if TYPE_CHECKING:
     from tvbench.api import Run
@@ -92,6 +93,19 @@ def _add_answering(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--top-k", type=not_negative, metavar="K")
     how.add_argument("--sampling-seed", type=not_negative, metavar="SEED")
     how.add_argument("--repeats", type=positive, default=1, metavar="N", help="ask each item N times")
+    how.add_argument(
+        "--thinking",
+        action=argparse.BooleanOptionalAction,
+        help="tell the chat template to let the model think aloud, or not to (default: the model card's, else the "
+        "template's own way)",
+    )
+    how.add_argument(
+        "--thinking-tokens",
+        type=positive,
+        metavar="N",
+        help="the model thinks aloud: tokens for that, along with those of its answer "
+        f"(default {TOKENS:,} where it is known to)",
+    )
     how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
     add_image_scale(how)
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")

@@ -51,7 +51,7 @@ def open_openai(opening: Opening) -> Engine:
     from tvbench.registry.influence import prompt_settings
 
     card, given = opening.card, opening.arguments
-    shaping: dict[str, Any] = {"card": card} if prompt_settings(card) else {}
+    shaping: dict[str, Any] = {"card": card} if prompt_settings(card) or card.reasoning else {}
     return OpenAIEngine(
         card.location,
         card.url,

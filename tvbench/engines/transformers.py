@@ -170,12 +170,17 @@ class TransformersEngine:
 
         requests = [item.prepared.request for item in batch]
         width = collated.tensors["input_ids"].shape[1]
-        limits = [min(request.sampling.max_new_tokens, free) for request, free in zip(requests, room, strict=True)]
+        replies = self.prompter.replies
+        prompts = [
+            ids[width - length :]
+            for ids, length in zip(collated.tensors["input_ids"].tolist(), collated.lengths, strict=True)
+        ]
+        limits = [min(replies.limit(request.sampling), free) for request, free in zip(requests, room, strict=True)]
         end = RowEnd(
             width,
             limits,
             self.prompter.end_ids,
-            [request.sampling.stop for request in requests],
+            [replies.stops(request.sampling, prompt) for request, prompt in zip(requests, prompts, strict=True)],
             lambda ids: self.prompter.answer(ids, ()),
         )
         processors = LogitsProcessorList()
@@ -189,22 +194,28 @@ class TransformersEngine:
                 stopping_criteria=StoppingCriteriaList([end]),
             )
         seconds = time.perf_counter() - started
-        responses = []
-        for row, (item, tokens) in enumerate(zip(batch, output[:, width:].tolist(), strict=True)):
-            used = end.used[row] or len(tokens)
-            text = self.prompter.answer(tokens[:used], requests[row].sampling.stop)
-            responses.append(
-                Response(
-                    requests[row].key,
-                    text=text,
-                    finish=end.finish[row],
-                    tokens_in=collated.lengths[row],
-                    tokens_out=used,
-                    seconds=seconds,
-                    notes=item.prepared.notes,
-                )
-            )
-        return responses
+        return [
+            self._read(item, prompts[row], tokens[: end.used[row] or None], end.finish[row], seconds)
+            for row, (item, tokens) in enumerate(zip(batch, output[:, width:].tolist(), strict=True))
+        ]
+
+    def _read(
+        self, item: EncodedRequest, prompt: Sequence[int], tokens: Sequence[int], finish: str, seconds: float
+    ) -> Response:
+        """What was generated for one request."""
+        request = item.prepared.request
+        reply = self.prompter.replies.read(tokens, prompt, request.sampling, finish)
+        return Response(
+            request.key,
+            text=reply.text,
+            finish=reply.finish,
+            tokens_in=len(prompt),
+            tokens_out=len(tokens),
+            seconds=seconds,
+            notes=item.prepared.notes,
+            reasoning=reply.reasoning,
+            tokens_thinking=reply.tokens_thinking,
+        )
 
     def _score(self, batch: list[EncodedRequest], collated: Collated, started: float) -> list[Response]:
         """Log-probabilities of each row's continuation, appended on the right of the left-padded prompts."""

@@ -9,7 +9,7 @@ and no file of a run. vLLM itself is imported only when the engine is opened, af
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +140,7 @@ class VllmEngine:
         try:
             frames = 0 if self.frame_size is None else clip_length(prepared)
             prompt, scored = self._prompt(prepared)
-            params = self._params(prepared, scored)
+            params = self._params(prepared, scored, prompt["prompt_token_ids"])
             self._number += 1
             number = str(self._number)
             self._engine.add_request(number, prompt, params)
@@ -177,7 +177,7 @@ class VllmEngine:
         frames = clip.frames if self.frame_size is None else fit_frames(clip.frames, int(self.frame_size))
         return frames, {**in_time(clip), "do_sample_frames": False}
 
-    def _params(self, prepared: Prepared, scored: list[int] | None) -> SamplingParams:
+    def _params(self, prepared: Prepared, scored: list[int] | None, prompt: Sequence[int] = ()) -> SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -185,6 +185,10 @@ class VllmEngine:
 
         asked = prepared.request.sampling
         scoring = scored is not None
+        replies = self.prompter.replies
+        stop = () if scoring else replies.stops(asked, prompt)
+        # A schema would forbid the thinking: the reply is read with care anyway.
+        thinks = replies.thinking.on or (bool(prepared.request.reply_schema) and replies.opened(prompt))
         return SamplingParams(
             n=1,
             temperature=0.0 if scoring else asked.temperature,
@@ -195,16 +199,16 @@ class VllmEngine:
             presence_penalty=0.0,
             frequency_penalty=0.0,
             seed=request_seed(prepared.request) if asked.temperature > 0 else None,
-            max_tokens=1 if scoring else asked.max_new_tokens,
+            max_tokens=1 if scoring else replies.limit(asked),
             min_tokens=0,
-            stop=None if scoring else list(asked.stop),
+            stop=None if scoring else list(stop),
             stop_token_ids=list(self.prompter.end_ids),
             include_stop_str_in_output=True,
-            detokenize=bool(asked.stop) and not scoring,
+            detokenize=bool(stop),
             skip_special_tokens=True,
             prompt_logprobs=0 if scoring else None,
             output_kind=RequestOutputKind.FINAL_ONLY,
-            **_held_to(prepared.request.reply_schema),
+            **_held_to("" if thinks else prepared.request.reply_schema),
         )
 
     def _step(self) -> list[Response]:
@@ -240,14 +244,19 @@ class VllmEngine:
         if completion.finish_reason not in ("stop", "length"):
             reason = f"vLLM ended the answer with '{completion.finish_reason}'"
             return Response(request.key, error=reason, notes=flight.prepared.notes)
+        reply = self.prompter.replies.read(
+            completion.token_ids, output.prompt_token_ids, request.sampling, completion.finish_reason
+        )
         return Response(
             request.key,
-            text=self.prompter.answer(completion.token_ids, request.sampling.stop),
-            finish=completion.finish_reason,
+            text=reply.text,
+            finish=reply.finish,
             tokens_in=tokens_in,
             tokens_out=len(completion.token_ids),
             seconds=seconds,
             notes=flight.prepared.notes,
+            reasoning=reply.reasoning,
+            tokens_thinking=reply.tokens_thinking,
         )
 
 

@@ -8,6 +8,7 @@
     architecture: LlavaNextForConditionalGeneration      # as config.json names it
     languages, modalities, aliases: [...]
     chat: {...}                     # prompt rendering (checkpoints/prompt.py), token estimates, needs_remote_code
+    reasoning: {...}                # how it thinks aloud, where it does (thinking.py)
     numerics: {...}                 # what is put right on loading (checkpoints/corrections.py)
     engine: {vllm: {...}, transformers: {}}
     prices: {input: 2.5, output: 10}       # US dollars for a million tokens, where a model is paid for
@@ -34,6 +35,7 @@ from tvbench.types import ModelCard
 Kind = Literal["hub", "folder", "server", "builtin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_PARAMETERS = 10**15
+MOST_TOKENS = 10**7
 LONGEST = 20_000
 """Characters of a text."""
 RUNS_CODE = (
@@ -60,6 +62,10 @@ BOTH = Rule(
     "dollars for a million tokens, both ways: {input: 2.5, output: 10}",
     {"required": ["input", "output"]},
 )
+TOKENS = Rule(
+    lambda count: 1 <= count <= MOST_TOKENS, "a whole number of tokens", {"minimum": 1, "maximum": MOST_TOKENS}
+)
+NAME = Rule(lambda text: text.isidentifier(), "a variable of the chat template", {"pattern": r"^[A-Za-z_]\w*$"})
 Text = Annotated[str, TEXT]
 Json = Mapping[str, Any]
 
@@ -77,6 +83,18 @@ class ChatFields:
     tokens_per_image: Annotated[int, AT_LEAST_1] | None = None
     tokens_per_frame: Annotated[int, AT_LEAST_1] | None = None
     needs_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningFields:
+    """How the model thinks aloud before it answers (registry/thinking.py)."""
+
+    max_tokens: Annotated[int, TOKENS] | None = None
+    open: Text = ""
+    close: Text = ""
+    opened: bool | None = None
+    switch: Annotated[str, NAME] = ""
+    enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,7 @@ class CardFields:
     modalities: tuple[Literal["image", "multi-image", "video"], ...] = ()
     aliases: tuple[str, ...] = ()
     chat: ChatFields = field(default_factory=ChatFields)
+    reasoning: ReasoningFields = field(default_factory=ReasoningFields)
     numerics: NumericsFields = field(default_factory=NumericsFields)
     engine: Mapping[str, Json] = field(default_factory=dict)
     prices: Annotated[Mapping[Literal["input", "output"], Annotated[float, PRICE]], BOTH] = field(default_factory=dict)
@@ -161,6 +180,7 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
     fitted = fitted_fields(CardFields, value, "")
     given: dict[str, Any] = {key: entry.strip() if isinstance(entry, str) else entry for key, entry in fitted.items()}
     _check_engines(given.get("engine", {}))
+    _check_tags(given.get("reasoning", {}))
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) != 1:
         raise UsageError(f"give one of {', '.join(KINDS)}, not {' and '.join(kinds)}")
@@ -174,6 +194,16 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
     if kind == "server" and not given.get("url"):
         raise UsageError("url: a model on a server needs one", "for example url: http://127.0.0.1:8000/v1")
     return ModelCard(name=given.pop("name", default_name), kind=kind, location=location, **given)
+
+
+def _check_tags(reasoning: Mapping[str, Any]) -> None:
+    """Raises UsageError for one tag without the other."""
+    for name, other in (("open", "close"), ("close", "open")):
+        if reasoning.get(name) and not reasoning.get(other):
+            raise UsageError(
+                f"reasoning.{name}: the {'closing' if name == 'open' else 'opening'} tag is missing",
+                'give both: reasoning: {open: "<think>", close: "</think>"}',
+            )
 
 
 def _check_engines(engines: Mapping[str, Mapping[str, Any]]) -> None:

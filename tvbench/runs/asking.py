@@ -72,12 +72,14 @@ def prepare(
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
+    from tvbench.registry.thinking import asked_to_think
     from tvbench.runs.serving import identified, named
 
     check_results(results)
     check_kind("model", model, str | Path | ModelCard)
     asked = asked_tasks(tasks, options, say)
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
+    card = asked_to_think(card, options.thinking, options.thinking_tokens)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)

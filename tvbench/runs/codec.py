@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
+from tvbench.registry.thoughts import without_thinking
 from tvbench.scoring.intervals import interval
 from tvbench.types import (
     Choice,
@@ -90,11 +91,13 @@ def response_to_json(response: Response) -> Json:
 
 
 def response_from_json(data: Json) -> Response:
-    """Raises KeyError or TypeError where `data` is not a response. Fields of a later format are ignored."""
+    """Raises KeyError or TypeError where `data` is not a response. Fields of a later format are ignored; a text that
+    was stored with the thinking in it is taken apart."""
     known = {field.name for field in fields(Response)}
     if not isinstance(data["key"], str):
         raise TypeError("key is not a string")
-    return Response(**_tuples({name: value for name, value in data.items() if name in known}))
+    response = Response(**_tuples({name: value for name, value in data.items() if name in known}))
+    return without_thinking(response) if isinstance(response.text, str) else response
 
 
 def score_to_json(score: Score) -> Json:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.errors import UsageError
+from tvbench.registry.thinking import thinking_of
 from tvbench.runs.keys import media_of
 from tvbench.runs.manifest import RunAsk
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
@@ -76,7 +77,7 @@ def _task(planned: PlannedTask, card: ModelCard) -> TaskEstimate:
         len(items),
         sum(len(media_of(planned.item.messages)) for planned in items),
         round(sum(_tokens_in(planned, card) for planned in items)),
-        len(items) * planned.task.tokens_per_answer,
+        len(items) * (planned.task.tokens_per_answer + thinking_of(card).tokens // 2),
     )
 
 

@@ -51,7 +51,7 @@ def manifest_to_json(manifest: Manifest) -> Json:
         "updated": manifest.updated,
         "command": list(manifest.command),
         "ask": dict(manifest.ask.data),
-        "model": asdict(manifest.model) if manifest.model != NOBODY else None,
+        "model": _model_to_json(manifest.model) if manifest.model != NOBODY else None,
         "engine": asdict(manifest.engine) if manifest.engine != NO_ENGINE else None,
         "decoder": dict(manifest.decoder),
         "judging": _flat(manifest.judging) if manifest.judging else None,
@@ -67,6 +67,11 @@ def manifest_to_json(manifest: Manifest) -> Json:
         if name in ("tasks", "sessions") and value is not None or value not in (None, "", [], {})
     }
     return _merged(manifest.rest, kept)
+
+
+def _model_to_json(card: ModelCard) -> Json:
+    data = asdict(card)
+    return {name: value for name, value in data.items() if name != "reasoning" or value}
 
 
 def card_from_json(data: Mapping[str, Any]) -> ModelCard:

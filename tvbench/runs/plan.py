@@ -17,6 +17,7 @@ from typing import Any
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.registry.declared import codes_in
 from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
+from tvbench.registry.thinking import thinking_key, thinking_of
 from tvbench.runs.gate import asked_words, gated, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
 from tvbench.runs.manifest import TaskEntry
@@ -206,7 +207,10 @@ def plan_item(item: Item, card: ModelCard) -> PlannedItem:
 
 def key_of(item: Item, card: ModelCard, digests: Sequence[str] = ()) -> str:
     """The item's key for the model of `card`."""
-    return content_key(item, model_identity(card), card.revision, digests, prompt_settings(card))
+    said = prompt_settings(card)
+    if thinking := thinking_key(card):
+        said = {**said, "reasoning": thinking}
+    return content_key(item, model_identity(card), card.revision, digests, said)
 
 
 def model_identity(card: ModelCard) -> str:
@@ -236,7 +240,7 @@ def make_ask(
 ) -> dict[str, Any]:
     """Everything that makes one run differ from another. Paths are left out: data count by their revision."""
     return {
-        "model": [model_identity(card), card.name, card.revision, *filter(None, [prompt_label(card)])],
+        "model": [model_identity(card), card.name, card.revision, *_said_of_the_model(card)],
         "engine": dict(engine),
         "tasks": [
             {
@@ -257,6 +261,11 @@ def make_ask(
         ],
         "sampling": {name: getattr(overrides, name) for name in Overrides.__slots__},
     }
+
+
+def _said_of_the_model(card: ModelCard) -> list[str]:
+    thinking = thinking_of(card).label
+    return [*filter(None, [prompt_label(card), f"thinking:{thinking}" if thinking else ""])]
 
 
 def _file_name(text: str) -> str:

@@ -23,6 +23,7 @@ from itertools import zip_longest
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import UsageError
 from tvbench.registry.addresses import shown_address
+from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.plan import PlannedItem, requests_of
 from tvbench.types import ModelCard, Request, Response
@@ -162,14 +163,14 @@ def _ask(engine: Engine, items: Sequence[PlannedItem], prepare: Prepare) -> dict
     """The answers that came. A question that fails now says nothing."""
     feed = DecodeAhead(requests_of(items), prepare, threads=THREADS, window=WINDOW)
     try:
-        return {answer.key: answer for answer in engine.serve(feed) if answer.error is None}
+        return {answer.key: without_thinking(answer) for answer in engine.serve(feed) if answer.error is None}
     finally:
         feed.close()
 
 
 def _alike(answer: Response, other: Response) -> bool:
     if answer.logprobs is None or other.logprobs is None:
-        return answer.text == other.text
+        return (answer.text, answer.reasoning) == (other.text, other.reasoning)
     pairs = list(zip(answer.logprobs, other.logprobs, strict=False))
     apart = sum(abs(a - b) for a, b in pairs) / max(1, len(pairs))
     return len(answer.logprobs) == len(other.logprobs) and apart <= CLOSE

@@ -70,6 +70,8 @@ class Options:
     top_k: int | None = None
     sampling_seed: int | None = None
     repeats: int = 1
+    thinking: bool | None = None
+    thinking_tokens: int | None = None
     batch_size: int | None = None
     max_model_len: int | None = None
     concurrency: int | None = None
@@ -89,11 +91,13 @@ class Options:
     asks: int = 5
     price: str | tuple[float, float] | None = None
     budget: float | None = None
+    judge_thinking_tokens: int | None = None
     comet: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for a number that nothing could be done with."""
-        for name in ("limit", "max_new_tokens", "repeats", "batch_size", "max_model_len", "concurrency", "asks"):
+        counts = ("limit", "max_new_tokens", "repeats", "batch_size", "max_model_len", "concurrency", "asks")
+        for name in (*counts, "thinking_tokens", "judge_thinking_tokens"):
             check_number(name, getattr(self, name), whole=True, least=1)
         for name in ("seed", "top_k", "sampling_seed", "max_failures"):
             check_number(name, getattr(self, name), whole=True, least=0)
@@ -114,9 +118,13 @@ class Options:
             value = getattr(self, name)
             if not (value is None and name in ("languages", "settings")):
                 check_kind(name, value, hint)
-        given = [name for name in ("rubric", "check", "price", "budget") if getattr(self, name) is not None]
+        of_judges = ("rubric", "check", "price", "budget", "judge_thinking_tokens")
+        given = [name for name in of_judges if getattr(self, name) is not None]
         if given and self.judge is None:
-            raise UsageError(f"--{given[0]} is for a judge, and none is named", "add --judge MODEL, or leave it out")
+            raise UsageError(
+                f"--{given[0].replace('_', '-')} is for a judge, and none is named",
+                "add --judge MODEL, or leave it out",
+            )
 
     @property
     def engine_arguments(self) -> dict[str, Any]:
@@ -164,6 +172,8 @@ class Keywords(TypedDict, total=False):
     top_k: int | None
     sampling_seed: int | None
     repeats: int
+    thinking: bool | None
+    thinking_tokens: int | None
     batch_size: int | None
     max_model_len: int | None
     concurrency: int | None
@@ -183,6 +193,7 @@ class Keywords(TypedDict, total=False):
     asks: int
     price: str | tuple[float, float] | None
     budget: float | None
+    judge_thinking_tokens: int | None
     comet: str | None
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import TvbenchError
+from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.plan import PlannedItem, requests_of
 from tvbench.runs.store import RunWriter
@@ -63,6 +64,7 @@ class _Ledger:
         self.failed = 0
 
     def record(self, response: Response) -> None:
+        response = without_thinking(response)  # where the engine did not
         self.writer.append(response)
         self.watch.answered(response)
         if response.error is None:

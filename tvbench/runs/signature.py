@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tvbench import __version__
 from tvbench.registry.influence import prompt_label
+from tvbench.registry.thinking import thinking_of
 from tvbench.types import Build, Item, ModelCard, Sampling, Task
 
 TWO_BOS = "two"
@@ -124,6 +125,8 @@ def task_signature(
         "prompts": prompts_hash(items),
         "sampling": ";".join(samplings) or "none",
     }
+    if thinking := thinking_of(card).label:
+        fields["thinking"] = thinking
     if repeats > 1:
         fields["repeats"] = str(repeats)
     if any(item.second_bos for item in items):

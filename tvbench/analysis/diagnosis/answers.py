@@ -91,7 +91,8 @@ def _signs(
     item: Item, response: Response, text: str, score: Score, loss: float | None, verdict: Verdict | None, metric: Metric
 ) -> Iterator[tuple[str, bool]]:
     if is_blank(text):
-        yield "empty", not isinstance(item.target, Contrast)
+        yield "thinking", response.ran_out_thinking
+        yield "empty", not response.ran_out_thinking and not isinstance(item.target, Contrast)
         return
     loops = texts.is_loop(text)
     yield "repetition", loops and not any(map(texts.is_loop, gold_texts(item)))

@@ -31,6 +31,12 @@ CAUSES: dict[str, Cause] = {
             "look at the answers' `error` and `finish`: some harnesses log a failed generation as an empty answer",
         ),
         Cause(
+            "thinking",
+            "ran out while thinking",
+            "the token limit came before the answer did: all was thinking",
+            "ask again with a larger --thinking-tokens, or with --no-thinking",
+        ),
+        Cause(
             "repetition",
             "runaway repetition",
             "more than 80 words, fewer than 20 % of them different",

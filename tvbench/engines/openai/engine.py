@@ -26,6 +26,7 @@ from tvbench.engines.openai.server import LOOK_TIMEOUT_S, ServerFacts, base_url,
 from tvbench.engines.openai.wire import NoReply, Wire
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError, UsageError
+from tvbench.registry.thinking import thinking_of
 from tvbench.types import ModelCard, Response
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class OpenAIEngine:
         self._look_s = min(LOOK_TIMEOUT_S, timeout_s)
         facts = look_at(self.url, secret, pause_s=backoff_s, timeout_s=self._look_s)
         self.concurrency = concurrency
-        self.dialect = Dialect(model, facts.kind, video)
+        self.dialect = Dialect(model, facts.kind, video, thinking_of(card))
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
         self.sight = Sight(files=frozenset(MIME))
         self._card = card
@@ -265,11 +266,12 @@ def own_key() -> str | None:
 
 def without_key(response: Response, secret: Secret) -> Response:
     """The response as it may be stored: a server that repeats the key finds it nowhere in a run."""
-    text = secret.hide_in_answer(response.text or "") if response.text else response.text
-    noted = ("the server's answer held the API key, which is hidden",) if text != response.text else ()
+    text, thought = (secret.hide_in_answer(said) if said else said for said in (response.text, response.reasoning))
+    hidden = text != response.text or thought != response.reasoning
+    noted = ("the server's answer held the API key, which is hidden",) if hidden else ()
     extra = {name: secret.hide(value) if isinstance(value, str) else value for name, value in response.extra.items()}
     notes = (*(secret.hide(note) for note in response.notes), *noted)
-    return replace(response, text=text, notes=notes, extra=extra)
+    return replace(response, text=text, reasoning=thought, notes=notes, extra=extra)
 
 
 def clean_key(key: str | None) -> str | None:

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tvbench.checkpoints.prompt import cut
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
 from tvbench.engines.openai.retry import Json, Trouble, UsableReply
+from tvbench.engines.openai.thinking import apart
 from tvbench.engines.protocol import Prepared
-from tvbench.errors import MediaError
+from tvbench.errors import EngineError, MediaError
+from tvbench.registry.thinking import SILENT, SWITCHES, Thinking
 from tvbench.types import Media, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
@@ -49,6 +50,10 @@ REFUSAL = re.compile(
 LONGEST_ANSWER = 1 << 20
 """Characters. No request asks for so many."""
 LONGEST_NAME = 200
+REASONING = ("reasoning_content", "reasoning")
+"""Where servers put what was thought: vLLM before 0.10, SGLang, llama.cpp, DeepSeek; vLLM since, OpenRouter."""
+THOUGHT = ("thinking", "reasoning")
+"""Types of parts of an answer that are thinking."""
 MOST_TOKENS = 10**9
 
 VideoAs = Literal["frames", "video_url"]
@@ -66,8 +71,9 @@ class Dialect:
     where that may change answers each response has a note.
     """
 
-    def __init__(self, model: str, kind: str = "", video: VideoAs = "frames") -> None:
+    def __init__(self, model: str, kind: str = "", video: VideoAs = "frames", thinking: Thinking = SILENT) -> None:
         self.model = model
+        self.thinking = thinking
         self.kind = kind
         self.video = video
         self.limit_name = "max_tokens"
@@ -78,6 +84,8 @@ class Dialect:
         fields = self._sampling(request)
         body = {"model": self.model, "messages": messages, "stream": False}
         body.update((name, value) for name, value in fields.items() if name not in self.refused)
+        if self.thinking.enabled is not None:
+            body["chat_template_kwargs"] = {self.thinking.switch or SWITCHES[0]: self.thinking.enabled}
         if messages and messages[-1]["role"] == "assistant" and self.kind in ("vllm", "sglang"):
             body.update(continue_final_message=True)
             if self.kind == "vllm":
@@ -88,6 +96,12 @@ class Dialect:
         """Learn from a 400 or 422. True when the request is worth another try in the form that `body` gives now."""
         if not REFUSAL.search(trouble.message):
             return False
+        if "chat_template_kwargs" in sent and _names(trouble, "chat_template_kwargs"):
+            raise EngineError(
+                f"the server does not take chat_template_kwargs, by which a model is told whether to think: "
+                f"{trouble.message}",
+                "leave --thinking or --no-thinking out (--thinking-tokens N alone is never sent)",
+            )
         if "max_completion_tokens" in trouble.message and "max_tokens" in sent and "too large" not in trouble.message:
             self.limit_name = "max_completion_tokens"
             return True
@@ -114,7 +128,7 @@ class Dialect:
     def _sampling(self, request: Request) -> Json:
         asked = request.sampling
         fields: Json = {
-            self.limit_name: asked.max_new_tokens,
+            self.limit_name: asked.max_new_tokens + self.thinking.tokens,
             "temperature": asked.temperature,
             "top_p": asked.top_p,
             "seed": request_seed(request) if asked.temperature > 0 else asked.seed,
@@ -126,6 +140,8 @@ class Dialect:
             fields.update(repeat_penalty=asked.repetition_penalty, repeat_last_n=-1)
         else:
             fields.update(repetition_penalty=asked.repetition_penalty)
+        if self.thinking.on:  # either could end the thinking, or forbid it; the answer is cut and read by us
+            return fields
         if asked.stop:
             fields["stop"] = list(asked.stop)
         if request.reply_schema:
@@ -221,6 +237,8 @@ class ChatAnswer:
     model: str | None
     notes: tuple[str, ...] = ()
     prompt_logprobs: tuple[Any, ...] = ()
+    reasoning: str | None = None
+    tokens_thinking: int | None = None
 
 
 def read_chat(reply: Json) -> ChatAnswer:
@@ -246,6 +264,8 @@ def read_chat(reply: Json) -> ChatAnswer:
         model=name[:LONGEST_NAME] if isinstance(name := reply.get("model"), str) and name else None,
         notes=tuple(notes),
         prompt_logprobs=_rows(reply.get("prompt_logprobs") or choice.get("prompt_logprobs")),
+        reasoning=_reasoning(message),
+        tokens_thinking=_count(_details(reply.get("usage")), "reasoning_tokens"),
     )
 
 
@@ -254,14 +274,17 @@ def to_response(prepared: Prepared, reply: UsableReply[ChatAnswer], dialect: Dia
     in."""
     answer = reply.value
     request = prepared.request
+    told = apart(answer, dialect.thinking, request.sampling)
     return Response(
         request.key,
-        text=cut(answer.text, request.sampling.stop),
-        finish=answer.finish,
+        text=told.text,
+        finish=told.finish,
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
-        notes=prepared.notes + answer.notes + dialect.notes(request),
+        notes=prepared.notes + answer.notes + dialect.notes(request) + told.notes,
         extra={"attempts": reply.attempts, **({"server_model": answer.model} if answer.model else {})},
+        reasoning=told.reasoning,
+        tokens_thinking=told.tokens_thinking,
     )
 
 
@@ -274,12 +297,35 @@ def _text(content: object) -> str:
     return text
 
 
+def _reasoning(message: Json) -> str | None:
+    """What the server sets apart as thinking: a field of its own, or parts of the content. None where it does not."""
+    fields = [message[name] for name in REASONING if isinstance(message.get(name), str) and message[name]]
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    thoughts = fields[:1] or [
+        _thought(part) for part in parts if isinstance(part, dict) and part.get("type") in THOUGHT
+    ]
+    if sum(map(len, thoughts)) > LONGEST_ANSWER:
+        raise BrokenReply(f"thinking of {sum(map(len, thoughts)):,} characters")
+    return "\n".join(thoughts) if thoughts else None
+
+
+def _thought(part: Json) -> str:
+    """The text of a part that is thinking: a string, or a list of parts with text (Mistral)."""
+    told = next((part[name] for name in (*THOUGHT, "text") if part.get(name)), "")
+    pieces = told if isinstance(told, list) else [told]
+    texts = [piece.get("text") if isinstance(piece, dict) else piece for piece in pieces]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def _part(part: object) -> str:
+    if isinstance(part, dict) and part.get("type") in THOUGHT:
+        return ""
     text = part.get("text") if isinstance(part, dict) else part
     if isinstance(text, str):
         return text
     if isinstance(part, dict) and part.get("type") not in (None, "text", "output_text"):
-        return ""  # thoughts, a picture: no part of the answer
+        return ""  # a picture: no part of the answer
     raise BrokenReply(f"the answer is no text but a {type(text).__name__}")
 
 
@@ -294,6 +340,10 @@ def _rows(rows: object) -> tuple[Any, ...]:
     if not isinstance(rows, list | None):
         raise BrokenReply(f"the log-probabilities are a {type(rows).__name__}")
     return tuple(rows or ())
+
+
+def _details(usage: object) -> object:
+    return usage.get("completion_tokens_details") if isinstance(usage, dict) else None
 
 
 def _count(usage: object, name: str) -> int | None:

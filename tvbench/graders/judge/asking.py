@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class JudgeAsk:
     """Who grades, and how: one field for each option of `tvbench judge`. `check`: exact items of each language that are
-    judged too, `all` or a number (None: 20); `price`: dollars for a million tokens, in and out; `budget`: dollars.
+    judged too, `all` or a number (None: 20); `price`: dollars for a million tokens, in and out; `budget`: dollars;
+    `thinking_tokens`: for a judge that thinks, beside its reply's own.
     `arguments` are for the engine; `shared`: with the model that is judged, so that what the judge's engine does not
     have is not its own."""
 
@@ -37,6 +38,7 @@ class JudgeAsk:
     asks: int = 5
     price: str | tuple[float, float] | None = None
     budget: float | None = None
+    thinking_tokens: int | None = None
     engine: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     shared: bool = False
@@ -46,8 +48,10 @@ class JudgeAsk:
     def card(self) -> ModelCard:
         """Raises UsageError for a model that is not known."""
         from tvbench.registry.catalog import resolve_model
+        from tvbench.registry.thinking import asked_to_think
 
-        return self.judge if isinstance(self.judge, ModelCard) else resolve_model(self.judge)
+        card = self.judge if isinstance(self.judge, ModelCard) else resolve_model(self.judge)
+        return asked_to_think(card, None, self.thinking_tokens)
 
     def chosen(self) -> Chosen:
         """The judge's engine and its arguments. Raises UsageError for those that it does not have."""

@@ -15,6 +15,7 @@ from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
 from tvbench.graders.judge.reply import ReplyReading, read_reply
 from tvbench.graders.judge.rubric import Rubric, rubric_from
 from tvbench.registry.influence import prompt_label, score_arguments
+from tvbench.registry.thinking import thinking_of
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.signature import write_signature
 from tvbench.runs.store import RunFolder
@@ -69,6 +70,7 @@ class Judge:
                 "rubric": self.rubric.label,
                 "scale": f"{self.rubric.lowest:g}-{self.rubric.highest:g}",
                 "sampling": f"greedy,max={self.rubric.max_new_tokens}",
+                **({"thinking": thinking} if (thinking := thinking_of(self.card).label) else {}),
             }
         )
 
@@ -134,7 +136,11 @@ def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:
 
     name = re.sub(r"[^\w.+-]+", "-", card.name).strip("-.")[-60:] or "judge"
     arguments = {engine: moving for engine in card.engine if (moving := score_arguments(card, engine))}
-    said = [prompt_label(card), json.dumps(arguments, sort_keys=True, default=str) if arguments else ""]
+    said = [
+        prompt_label(card),
+        thinking_of(card).label,
+        json.dumps(arguments, sort_keys=True, default=str) if arguments else "",
+    ]
     who = "|".join([f"{card.kind}:{card.location}@{card.revision}", rubric.label, *filter(None, said)])
     digest = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return run.path / FOLDER / f"{name}--{rubric.name}-{digest}"

@@ -26,6 +26,7 @@ from tvbench.graders.judge.rubric import Rubric
 from tvbench.graders.judge.sent import NotedEngine, lost_calls
 from tvbench.graders.judge.spend import Prices, Spend, most, spent, with_lost
 from tvbench.registry.influence import prompt_label
+from tvbench.registry.thinking import thinking_of
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.runner import Asking, Watch
@@ -114,6 +115,11 @@ class Judging:
             for case in gather(answers_of_task, rubric, checked=options.checked, seed=options.seed)
         ]
 
+    @property
+    def thinking(self) -> int:
+        """Tokens that the judge may think beside those of a reply."""
+        return thinking_of(self.card).tokens
+
     def missing(self) -> list[PlannedItem]:
         """What a first round would ask now; reads, and writes nothing."""
         replies = _kept(RunFolder(self.folder).responses()) if self.folder.is_dir() else {}
@@ -160,7 +166,7 @@ class Judging:
         if prices is None or budget is None or not pending:
             return list(pending)
         left = budget - (self.spend(replies).dollars or 0.0)
-        costs = [most(planned.item, prices) for planned in pending]
+        costs = [most(planned.item, prices, self.thinking) for planned in pending]
         middle = median(costs)
         wave: list[PlannedItem] = []
         for cost, planned in sorted(zip(costs, pending, strict=True), key=lambda pair: pair[0] > DEAR * middle):

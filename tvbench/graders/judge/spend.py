@@ -72,7 +72,8 @@ def spent(replies: Iterable[tuple[Item, Response]], prices: Prices | None) -> Sp
         known = response.tokens_in is not None and response.tokens_out is not None
         guessed += not known
         tokens_in += response.tokens_in if response.tokens_in is not None else _guess(_request_bytes(item))
-        tokens_out += response.tokens_out if response.tokens_out is not None else _guess(len(response.text.encode()))
+        said = response.text + (response.reasoning or "")
+        tokens_out += response.tokens_out if response.tokens_out is not None else _guess(len(said.encode()))
     return Spend(count, tries, tokens_in, tokens_out, guessed, cost(tokens_in, tokens_out, prices))
 
 
@@ -91,23 +92,24 @@ def with_lost(spend: Spend, calls: Sequence[tuple[int, int]], prices: Prices | N
     return replace(spend, lost=len(calls), reserved=reserved, dollars=spend.dollars + reserved)
 
 
-def most_tokens(asked: Item | Request) -> tuple[int, int]:
-    """The most that one call can use: no token is shorter than a byte, and no reply longer than its limit."""
-    return _request_bytes(asked) + MESSAGE_OVERHEAD, asked.sampling.max_new_tokens
+def most_tokens(asked: Item | Request, thinking: int = 0) -> tuple[int, int]:
+    """The most that one call can use: no token is shorter than a byte, and no reply longer than its limit and that of
+    its `thinking`."""
+    return _request_bytes(asked) + MESSAGE_OVERHEAD, asked.sampling.max_new_tokens + thinking
 
 
-def most(item: Item, prices: Prices) -> float:
+def most(item: Item, prices: Prices, thinking: int = 0) -> float:
     """The most that one call can cost."""
-    dollars = cost(*most_tokens(item), prices)
+    dollars = cost(*most_tokens(item, thinking), prices)
     assert dollars is not None
     return dollars
 
 
-def estimate(items: Iterable[Item], prices: Prices | None) -> Spend:
+def estimate(items: Iterable[Item], prices: Prices | None, thinking: int = 0) -> Spend:
     """What a first round over `items` will use, at about three bytes a token and half of each reply's limit."""
     rest = list(items)
     tokens_in = sum(_guess(_request_bytes(item)) + MESSAGE_OVERHEAD // 2 for item in rest)
-    tokens_out = sum(item.sampling.max_new_tokens // 2 for item in rest)
+    tokens_out = sum((item.sampling.max_new_tokens + thinking) // 2 for item in rest)
     return Spend(len(rest), len(rest), tokens_in, tokens_out, len(rest), cost(tokens_in, tokens_out, prices))
 
 
