@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -17,8 +17,11 @@ READY_TIMEOUT_S = 900.0
 
 
 @contextlib.contextmanager
-def vllm_server(folder: Path, log: Path, *, name: str = "tiny", port: int = 0) -> Iterator[str]:
-    """Serve `folder` as `name` on `port` (0: a free one) of loopback, and give the address when it answers."""
+def vllm_server(
+    folder: Path, log: Path, *, name: str = "tiny", port: int = 0, length: int = 1024, more: Sequence[str] = ()
+) -> Iterator[str]:
+    """Serve `folder` as `name` on `port` (0: a free one) of loopback, and give the address when it answers. `more` are
+    arguments of the server."""
     port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
@@ -37,7 +40,7 @@ def vllm_server(folder: Path, log: Path, *, name: str = "tiny", port: int = 0) -
         "--dtype",
         "float32",
         "--max-model-len",
-        "1024",
+        str(length),
         "--enforce-eager",
         "--limit-mm-per-prompt",
         '{"image": 3, "video": 1}',
@@ -45,6 +48,7 @@ def vllm_server(folder: Path, log: Path, *, name: str = "tiny", port: int = 0) -
         "8",
         "--mm-processor-kwargs",
         '{"use_fast": false}',
+        *more,
     ]
     with log.open("w") as said, subprocess.Popen(words, env=environment, stdout=said, stderr=said) as server:
         try:

@@ -6,12 +6,13 @@ earlier lies in the folder too, and is joined. Imported runs come through here t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from tvbench.analysis.task_scores import failure_warnings, not_computed, score_task
 from tvbench.runs.answered import Answered, answered
 from tvbench.runs.checking import read_contents
+from tvbench.runs.signature import read_signature
 from tvbench.runs.store import RunFolder
 from tvbench.scoring import summarise
 from tvbench.scoring.metric import Metric
@@ -87,6 +88,20 @@ def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence
     return replace(result, counts=counts, warnings=result.warnings + tuple(warnings))
 
 
+def thinking_warnings(task: Answered) -> Iterator[str]:
+    """What a reader must know of replies that hold thinking: it is not scored, and may have left no room to answer."""
+    answers = task.answers.values()
+    thought = sum(response.reasoning is not None for response in answers)
+    cut = sum(response.ran_out_thinking for response in answers)
+    if cut:
+        yield f"{cut} of {len(answers)} replies ran out while thinking: --thinking-tokens N gives it N tokens of its own"
+    if thought and "thinking" not in read_signature(task.entry.signature):
+        yield (
+            f"{thought} of {len(answers)} replies begin with thinking, which is not scored; the signature does not say so, "
+            "because neither the model card nor --thinking-tokens does"
+        )
+
+
 def result_of(task: Scored) -> TaskResult:
     """The figures of one task."""
     entry = task.entry
@@ -97,6 +112,7 @@ def result_of(task: Scored) -> TaskResult:
         *result.warnings,
         *task.said,
         *failure_warnings(metrics, scores),
+        *thinking_warnings(task),
         *not_computed(entry, result, items, scores),
     )
     graded = {side.metric: side.definition for side in task.graded}

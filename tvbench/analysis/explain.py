@@ -206,7 +206,7 @@ def _example(cause: str, answer: Answer) -> Example:
         answer.item.id,
         _end_of_prompt(answer.item),
         clipped(_gold(answer.item)),
-        clipped(answer.text or answer.item.continuation or ""),
+        clipped(answer.text or answer.item.continuation or _end_of(answer.thinking)),
         answer.lost,
     )
 
@@ -224,6 +224,11 @@ def _gold(item: Item) -> str:
 def _end_of_prompt(item: Item) -> str:
     asked = "\n".join(part for message in item.messages for part in message.parts if isinstance(part, str)).strip()
     return asked if len(asked) <= CLIP else "… " + asked[-CLIP:]
+
+
+def _end_of(thinking: str) -> str:
+    """How far the thinking came, of a reply that is nothing else."""
+    return f"(thinking) {thinking}" if thinking else ""
 
 
 def clipped(text: str) -> str:

@@ -42,7 +42,7 @@ RIGHT = 0.5
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answered item. `lost` is between 0 and 1 (None: the metric is not defined for it); `seen` are causes in the
-    order of CAUSES, `explaining` those of them that a loss may be put down to."""
+    order of CAUSES, `explaining` those of them that a loss may be put down to; `thinking` came before the answer."""
 
     item: Item
     text: str
@@ -50,6 +50,7 @@ class Answer:
     lost: float | None
     seen: tuple[str, ...]
     explaining: tuple[str, ...]
+    thinking: str = ""
 
 
 def loss_metric(primary: Metric) -> Metric:
@@ -84,7 +85,7 @@ def diagnose(
     seen |= {name for name, found in signs if found}
     ordered = tuple(cause for cause in CAUSES if cause in seen)
     explaining = tuple(cause for cause in ordered if CAUSES[cause].explains and _explains(cause, item, text, verdict))
-    return Answer(item, text, score, loss, ordered, explaining)
+    return Answer(item, text, score, loss, ordered, explaining, response.reasoning or "")
 
 
 def _signs(

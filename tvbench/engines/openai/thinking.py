@@ -12,7 +12,7 @@ from typing import Protocol
 
 from tvbench.checkpoints.replies import cut
 from tvbench.registry.thinking import Thinking
-from tvbench.registry.thoughts import split
+from tvbench.registry.thoughts import BLANK, split
 from tvbench.types import Sampling
 
 THOUGHT_ANYWAY = "the model thought, although it was told not to"
@@ -56,10 +56,11 @@ def apart(answer: AsRead, thinking: Thinking, sampling: Sampling) -> Apart:
 
 def _split(answer: AsRead, thinking: Thinking) -> Apart:
     """Thinking that the server set apart, and what it left in the text."""
-    apart = answer.reasoning
+    apart = None if answer.reasoning is None else answer.reasoning.strip(BLANK)
     found = split(answer.text, thinking.tags, opened=_opened(answer, thinking), thinks=thinking.on)
     if found is None:
-        return Apart(answer.text, answer.finish, apart, answer.tokens_thinking)
+        text = answer.text if apart is None else answer.text.lstrip(BLANK)
+        return Apart(text, answer.finish, apart, answer.tokens_thinking)
     pieces = [piece for piece in (apart, found.reasoning) if piece]
     finish = answer.finish if found.closed else answer.finish or "length"
     return Apart(found.answer, finish, "\n\n".join(pieces), answer.tokens_thinking)
