@@ -158,7 +158,7 @@ def told(
     finish: str = "stop",
     sampling: Sampling = ASKED,
     usage: Json | None = None,
-    **said: object,
+    **said: Any,
 ) -> Response:
     """What becomes of a reply with that `message`; `said` is what the card says of thinking."""
     reply = {
@@ -201,7 +201,8 @@ def test_a_server_says_it_in_many_ways(server: FaultServer, message: Json, said:
 
 
 def test_a_reply_without_thinking_stays_as_it_is(server: FaultServer) -> None:
-    for said in ({}, {"max_tokens": 50}):
+    silent: Json = {}
+    for said in (silent, {"max_tokens": 50}):
         response = told(server, {"content": "\n Rome \n", "reasoning_content": None, "reasoning": ""}, **said)
         assert (response.text, response.reasoning) == ("\n Rome \n", None)
 

@@ -91,14 +91,14 @@ def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence
 def thinking_warnings(task: Answered) -> Iterator[str]:
     """What a reader must know of replies that hold thinking: it is not scored, and may have left no room to answer."""
     answers = task.answers.values()
-    thought = sum(response.reasoning is not None for response in answers)
+    thought = sum(bool(response.reasoning) for response in answers)
     cut = sum(response.ran_out_thinking for response in answers)
     if cut:
-        yield f"{cut} of {len(answers)} replies ran out while thinking: --thinking-tokens N gives it N tokens of its own"
+        yield f"{cut} of {len(answers)} replies ran out while thinking: --thinking-tokens N gives that N of its own"
     if thought and "thinking" not in read_signature(task.entry.signature):
         yield (
-            f"{thought} of {len(answers)} replies begin with thinking, which is not scored; the signature does not say so, "
-            "because neither the model card nor --thinking-tokens does"
+            f"{thought} of {len(answers)} replies begin with thinking, which is not scored; the signature does not say "
+            "so, because neither the model card nor --thinking-tokens does"
         )
 
 

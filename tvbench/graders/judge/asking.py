@@ -181,7 +181,7 @@ def judged_lines(outcome: Judged) -> list[tuple[str, bool]]:
 REASONS = {
     "refusal": "the judge refused",
     "unparsable": "the judge's reply could not be read",
-    "empty": "the judge's reply was empty",
+    "empty": "the judge's reply was empty (one that thinks aloud needs --judge-thinking-tokens N)",
     "failed": "no reply came; the same command asks again",
     "not asked": "not asked",
 }
