@@ -175,6 +175,7 @@ def explained(card: Record, asked: str) -> Iterator[str]:
         ("also called", ", ".join(card["aliases"])),
         ("paper", card["paper"]),
         ("chat", _settings(card["chat"])),
+        ("thinking", _settings(card.get("reasoning", {}))),
         ("numerics", _settings(card["numerics"])),
         ("engines", "; ".join(f"{name} {_settings(given)}".strip() for name, given in card["engine"].items())),
         ("notes", card["notes"]),

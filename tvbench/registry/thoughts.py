@@ -38,7 +38,8 @@ def _words(*names: str) -> Iterator[Tags]:
 
 KNOWN: tuple[Tags, ...] = (
     # DeepSeek-R1, Qwen3, GLM, Kimi K2, InternVL, Hunyuan, Granite, Ernie, SmolLM3 and most others write the first one.
-    *_words("think", "thinking", "thought", "reasoning", "analysis", "seed:think", "mm:think", "ifm|think"),
+    *_words("think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "analysis"),
+    *_words("seed:think", "mm:think", "ifm|think", "ifm|think_fast", "ifm|think_faster"),
     Tags(r"\[THINK\]", r"\[/THINK\]"),  # Magistral
     Tags(r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),  # Cohere
     Tags(r"<\|channel>(?:thought\n?)?", r"<channel\|>"),  # Gemma 4

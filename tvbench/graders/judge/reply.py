@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tvbench.registry.thoughts import split
 from tvbench.graders.judge.rubric import Rubric
 from tvbench.graders.judge.said import BOXED, amount, scores_said
 
@@ -35,10 +36,6 @@ REFUSALS = re.compile(
 """Openings of refusals in the languages that judges mostly fall into; in any other a refusal counts as unparsable."""
 
 FENCE = re.compile(r"```\w*")
-THINKING = re.compile(
-    r"\A\s*(?:<(?P<tag>think(?:ing)?|thoughts?|reason(?:ing)?|reflection)>|(?P<square>\[THINK\])|(?P<drawn>◁think▷))",
-    re.IGNORECASE,
-)
 OPENED = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷", re.IGNORECASE)
 QUOTE = r"[\"'“”]?"
 LOOSE = re.compile(
@@ -85,12 +82,10 @@ def read_reply(text: str, rubric: Rubric, nonce: str = "") -> ReplyReading:
 
 def _without_thinking(text: str) -> str | None:
     """What follows the thinking that a reply begins with; None where that never ends."""
-    match = THINKING.match(text)
-    if match is None:
+    found = split(text)
+    if found is None:
         return text
-    end = f"</{match['tag']}>" if match["tag"] else "[/THINK]" if match["square"] else "◁/think▷"
-    at = text.casefold().rfind(end.casefold())
-    return text[at + len(end) :].strip() if at >= 0 else None
+    return found.answer.strip() if found.closed else None
 
 
 def _signed(text: str, rubric: Rubric, nonce: str) -> ReplyReading | None:

@@ -49,10 +49,12 @@ def lost_calls(folder: Path, answered: Collection[str]) -> list[Call]:
 
 
 class NotedEngine:
-    """An engine that is handed nothing before it is noted in `folder`. Raises StoreError where that cannot be."""
+    """An engine that is handed nothing before it is noted in `folder`; `thinking` are tokens that it may think beside
+    those of a reply. Raises StoreError where a note cannot be written."""
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path, thinking: int = 0) -> None:
         self.engine = engine
+        self.thinking = thinking
         self.path = folder / SENT
 
     @property
@@ -64,7 +66,7 @@ class NotedEngine:
         try:
             with self.path.open("a+", encoding="utf-8", errors="surrogatepass") as file:
                 _end_line(file)
-                for response in self.engine.serve(_NotedFeed(feed, file)):
+                for response in self.engine.serve(_NotedFeed(feed, file, self.thinking)):
                     if response.error is not None:
                         _note(file, [{"key": response.key, "failed": True}])
                     yield response
@@ -78,8 +80,9 @@ class NotedEngine:
 class _NotedFeed:
     """A Feed that notes what is taken."""
 
-    def __init__(self, feed: Feed, file: IO[str]) -> None:
+    def __init__(self, feed: Feed, file: IO[str], thinking: int) -> None:
         self.feed = feed
+        self.thinking = thinking
         self.file = file
 
     @property
@@ -88,12 +91,12 @@ class _NotedFeed:
 
     def take(self, limit: int, *, wait: bool) -> list[Prepared]:
         taken = self.feed.take(limit, wait=wait)
-        _note(self.file, [_sent(prepared) for prepared in taken])
+        _note(self.file, [_sent(prepared, self.thinking) for prepared in taken])
         return taken
 
 
-def _sent(prepared: Prepared) -> dict[str, object]:
-    tokens_in, tokens_out = most_tokens(prepared.request)
+def _sent(prepared: Prepared, thinking: int) -> dict[str, object]:
+    tokens_in, tokens_out = most_tokens(prepared.request, thinking)
     return {"key": prepared.request.key, "tokens_in": tokens_in, "tokens_out": tokens_out}
 
 

@@ -134,7 +134,7 @@ class Judging:
                 len(self.cases), sum(self._verdict(case, replies).reading.score is not None for case in self.cases)
             )
             if self._affordable(self._pending(replies), replies):
-                with closing(NotedEngine(open_engine(), self.folder)) as engine:
+                with closing(NotedEngine(open_engine(), self.folder, self.thinking)) as engine:
                     try:
                         self._rounds(writer, replies, engine, _Rounds(watch))
                     finally:
