@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.registry.thoughts import split
 from tvbench.graders.judge.rubric import Rubric
 from tvbench.graders.judge.said import BOXED, amount, scores_said
+from tvbench.registry.thoughts import split
 
 REFUSAL, UNPARSABLE, EMPTY = "refusal", "unparsable", "empty"
 
