@@ -256,6 +256,7 @@ def _judge_ask(options: Options, judge: str | ModelCard) -> JudgeAsk:
         arguments=shared,
         shared=True,
         offline=options.offline,
+        planted=options.planted,
     )
 
 

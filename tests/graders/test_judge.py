@@ -76,7 +76,20 @@ def test_spend_counts_unreadable_replies_too(tmp_path: Path, capsys: pytest.Capt
     open_run(tmp_path, 4)
     with judge_server() as server:
         server.faults = [saying("no number here")] * 3
-        code = main(["judge", "run", "--results", str(tmp_path), "--judge", server.model, "--price", "1000000,0"])
+        code = main(
+            [
+                "judge",
+                "run",
+                "--results",
+                str(tmp_path),
+                "--judge",
+                server.model,
+                "--price",
+                "1000000,0",
+                "--planted",
+                "0",
+            ]
+        )
         calls = len(server.bodies)
     assert code == 0
     assert calls == 7
@@ -129,6 +142,8 @@ def test_killed_and_resumed_no_call_is_paid_twice(tmp_path: Path) -> None:
             "run",
             "--results",
             str(tmp_path),
+            "--planted",
+            "0",
             "--judge",
             server.model,
             "--concurrency",
@@ -260,7 +275,7 @@ def test_judge_scores_are_compared_between_runs(tmp_path: Path, capsys: pytest.C
         open_run(tmp_path, 30, name=name, empty=empty)
     with judge_server() as server:
         judge(tmp_path, server.model)
-        main(["judge", "other", "--results", str(tmp_path), "--judge", server.model, "--quiet"])
+        main(["judge", "other", "--results", str(tmp_path), "--judge", server.model, "--quiet", "--planted", "0"])
     capsys.readouterr()
     assert (
         main(

@@ -30,7 +30,7 @@ CALL = 10.0
 
 def aloud(results: Path, model: str, *words: str) -> int:
     """The command with all that it tells."""
-    return main(["judge", "run", "--results", str(results), "--judge", model, *words])
+    return main(["judge", "run", "--results", str(results), "--judge", model, "--planted", "0", *words])
 
 
 def dollars(text: str) -> float:
@@ -89,7 +89,20 @@ def test_unreadable_replies_are_asked_again_next_to_a_dear_answer(tmp_path: Path
 
 def killed(results: Path, model: str, folder: Path, *words: str, after: int, graded: dict[str, int]) -> None:
     """`tvbench judge` in a process of its own, killed when `after` replies more have arrived, or it has ended."""
-    command = [sys.executable, "-m", "tvbench", "judge", "run", "--results", str(results), "--judge", model, *words]
+    command = [
+        sys.executable,
+        "-m",
+        "tvbench",
+        "judge",
+        "run",
+        "--results",
+        str(results),
+        "--judge",
+        model,
+        "--planted",
+        "0",
+        *words,
+    ]
     before = sum(graded.values())
     process = subprocess.Popen(
         [*command, "--concurrency", "4", "--quiet"],

@@ -192,6 +192,7 @@ MAY_KNOW = {
     # of its own, knows nothing of tvbench, and its near side nothing of its work.
     "graders": "languages registry runs scoring",
     "graders.judge.session": "engines.protocol graders.judge registry.influence registry.thinking runs",
+    "graders.judge.sent": "engines.protocol graders.judge.spend runs",
     "graders.judge.asking": "engines.open engines.registry graders.judge languages registry runs",
     "graders.comet.process": "",
     "graders.comet.worker": "",
@@ -202,7 +203,8 @@ MAY_KNOW = {
     "analysis.audit": "scoring",
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",
-    "report.judges": "analysis graders.judge report.table scoring",
+    "report.judges": "analysis graders.judge report.planted report.table scoring",
+    "report.planted": "graders.judge languages report.table scoring",
     "report.table": "",
     "report.tidy": "",
     "report.board": "analysis registry.catalog report scoring",

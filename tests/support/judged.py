@@ -64,6 +64,7 @@ def item(name: str, target: Target, language: str) -> Item:
 
 
 def judge(results: Path, server_model: str, *words: str) -> int:
+    """The command; nothing is planted where `words` do not say so."""
     return main(
         [
             "judge",
@@ -77,6 +78,7 @@ def judge(results: Path, server_model: str, *words: str) -> int:
             "--quiet",
             "--format",
             "json",
+            *(() if "--planted" in words else ("--planted", "0")),
             *words,
         ]
     )

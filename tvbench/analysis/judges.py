@@ -39,13 +39,13 @@ def qualities(by_task: Mapping[str, Sequence[JudgeVerdict]]) -> list[Quality]:
 
 
 def _quality(task: str, language: str, verdicts: Sequence[JudgeVerdict]) -> Quality:
-    opened = [verdict for verdict in verdicts if verdict.case.truth is None]
+    opened = [verdict for verdict in verdicts if verdict.case.open]
     exact = [verdict for verdict in verdicts if verdict.case.truth is not None]
     return Quality(
         task,
         language,
         sum(verdict.reading.score is not None for verdict in opened),
-        sum(verdict.reading.score is None for verdict in verdicts),
+        sum(verdict.reading.score is None for verdict in verdicts if verdict.case.planted is None),
         average(opened),
         carried_over(opened, exact),
         check(exact),

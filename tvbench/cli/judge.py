@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results, dollars, names, positive
+from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
 from tvbench.cli.engine_arguments import add_engine, given_arguments
 from tvbench.cli.output import print_json, say
 from tvbench.cli.progress import Showing
@@ -60,6 +60,14 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
         "to learn how right the judge is (default 20; all; 0: none)",
     )
     judging.add_argument(
+        "--planted",
+        type=not_negative,
+        metavar="N",
+        help="open answers of known worth (right, wrong, half) that are put to the judge in each language, "
+        "to learn where it is loose; they cost like others and count for nothing "
+        "(default 40, but no more than there are open answers; 0: none)",
+    )
+    judging.add_argument(
         "--asks",
         type=positive,
         default=5,
@@ -101,7 +109,7 @@ def judge_ask(args: argparse.Namespace) -> JudgeAsk:
     """What was typed, as what a judge is asked."""
     from tvbench.graders.judge.asking import JudgeAsk
 
-    named = ("judge", "rubric", "check", "asks", "price", "budget", "engine", "offline")
+    named = ("judge", "rubric", "check", "planted", "asks", "price", "budget", "engine", "offline")
     given = {name: getattr(args, name) for name in named} | {"thinking_tokens": args.judge_thinking_tokens}
     return JudgeAsk(**given, arguments=given_arguments(args))
 
@@ -118,6 +126,7 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
             {
                 "rubric": session.rubric.label,
                 "answers": len(session.cases),
+                "planted": sum(case.planted is not None for case in session.cases),
                 "calls": len(missing),
                 "tokens_in": guess.tokens_in,
                 "tokens_out": guess.tokens_out,
@@ -125,9 +134,11 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
             }
         )
         if args.format != "json":
+            count = sum(case.planted is not None for case in session.cases)
+            planted = f" ({count} of them planted)" if count else ""
             cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
             say(
-                f"{session.rubric.label}: {len(session.cases)} answers, {len(missing)} calls to make, about "
+                f"{session.rubric.label}: {len(session.cases)} answers{planted}, {len(missing)} calls to make, about "
                 f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}"
             )
     if args.format == "json":
@@ -141,8 +152,10 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
     from tvbench.analysis.judges import qualities
+    from tvbench.graders.judge.looseness import planted_qualities
     from tvbench.graders.judge.record import find_judges
     from tvbench.report.judges import as_json, between_table, quality_table
+    from tvbench.report.planted import planted_tables
     from tvbench.report.table import show
     from tvbench.runs.answered import answered
 
@@ -158,17 +171,21 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
             for task in judge.tasks
         }
         pairs.append((judge, {task: verdicts for task, verdicts in by_task.items() if verdicts}))
-    found = [(judge, qualities(by_task)) for judge, by_task in pairs]
+    found = [(judge, qualities(by_task), planted_qualities(by_task)) for judge, by_task in pairs]
     if args.format == "json":
         print_json(
             {
                 "run": run.name,
-                "judges": [as_json(judge, verdicts) for judge, verdicts in found],
+                "judges": [as_json(judge, checked, planted) for judge, checked, planted in found],
                 "between": between.as_json() if (between := between_table(pairs)) else None,
             }
         )
         return EXIT_GOOD
-    tables = [quality_table(judge, verdicts) for judge, verdicts in found]
+    tables = [
+        table
+        for judge, checked, planted in found
+        for table in (quality_table(judge, checked), *planted_tables(judge, planted))
+    ]
     between = between_table(pairs)
     show([*tables, *([between] if between else [])], args.format)
     return EXIT_GOOD

@@ -8,7 +8,9 @@ from typing import Any
 
 from tvbench.analysis.judges import ALL, Quality
 from tvbench.graders.judge.calibration import FEWEST, Agreement, agree
+from tvbench.graders.judge.looseness import PlantedQuality
 from tvbench.graders.judge.record import Judge, JudgeVerdict
+from tvbench.report.planted import planted_json
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import percent
 
@@ -110,7 +112,7 @@ def between_table(judges: Sequence[tuple[Judge, Mapping[str, Sequence[JudgeVerdi
     return Table(BETWEEN, tuple(rows), title="two judges on the same answers", labels=2) if rows else None
 
 
-def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
+def as_json(judge: Judge, found: Sequence[Quality], planted: Sequence[PlantedQuality]) -> dict[str, Any]:
     """One judge for scripts."""
     return {
         "judge": judge.name,
@@ -119,6 +121,7 @@ def as_json(judge: Judge, found: Sequence[Quality]) -> dict[str, Any]:
         "quality": [
             {**asdict(quality), "direction": quality.check.direction if quality.check else None} for quality in found
         ],
+        **planted_json(planted),
     }
 
 

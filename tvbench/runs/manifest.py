@@ -125,7 +125,7 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class JudgeEntry:
     """What a judge was asked, where the run is a judge's. `checked` None: every exact item; `chat` None: of before the
-    prompt was a part of keys."""
+    prompt was a part of keys; `planted` None: as many as are planted where nothing else is asked for."""
 
     run: str
     rubric: Mapping[str, Any]
@@ -134,6 +134,7 @@ class JudgeEntry:
     seed: int
     engine: str
     chat: str | None = None
+    planted: int | None = 0
     rest: Mapping[str, Any] = field(default_factory=dict)
 
 

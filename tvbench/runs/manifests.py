@@ -60,6 +60,7 @@ JUDGING_FIELDS: dict[str, tuple[type, ...]] = {
     "seed": NUMBER,
     "engine": TEXT,
     "chat": (str, type(None)),
+    "planted": (int, type(None)),
 }
 JUDGING_NEEDED = ("rubric", "tasks", "checked", "seed", "engine")
 

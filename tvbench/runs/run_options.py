@@ -88,6 +88,7 @@ class Options:
     judge: str | ModelCard | None = None
     rubric: str | None = None
     check: int | str | None = None
+    planted: int | None = None
     asks: int = 5
     price: str | tuple[float, float] | None = None
     budget: float | None = None
@@ -99,7 +100,7 @@ class Options:
         counts = ("limit", "max_new_tokens", "repeats", "batch_size", "max_model_len", "concurrency", "asks")
         for name in (*counts, "thinking_tokens", "judge_thinking_tokens"):
             check_number(name, getattr(self, name), whole=True, least=1)
-        for name in ("seed", "top_k", "sampling_seed", "max_failures"):
+        for name in ("seed", "top_k", "sampling_seed", "max_failures", "planted"):
             check_number(name, getattr(self, name), whole=True, least=0)
         check_number("temperature", self.temperature, least=0)
         check_number("budget", self.budget, above=0)
@@ -118,7 +119,7 @@ class Options:
             value = getattr(self, name)
             if not (value is None and name in ("languages", "settings")):
                 check_kind(name, value, hint)
-        of_judges = ("rubric", "check", "price", "budget", "judge_thinking_tokens")
+        of_judges = ("rubric", "check", "planted", "price", "budget", "judge_thinking_tokens")
         given = [name for name in of_judges if getattr(self, name) is not None]
         if given and self.judge is None:
             raise UsageError(
@@ -190,6 +191,7 @@ class Keywords(TypedDict, total=False):
     judge: str | ModelCard | None
     rubric: str | None
     check: int | str | None
+    planted: int | None
     asks: int
     price: str | tuple[float, float] | None
     budget: float | None

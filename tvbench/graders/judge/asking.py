@@ -6,7 +6,7 @@ Knows the catalog, run folders and judges; prints nothing, and scores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class JudgeAsk:
     """Who grades, and how: one field for each option of `tvbench judge`. `check`: exact items of each language that are
-    judged too, `all` or a number (None: 20); `price`: dollars for a million tokens, in and out; `budget`: dollars;
+    judged too, `all` or a number (None: 20); `planted`: open answers of known worth for each language (None: up to 40,
+    and no more than it has open answers); `price`: dollars for a million tokens, in and out; `budget`: dollars;
     `thinking_tokens`: for a judge that thinks, beside its reply's own.
     `arguments` are for the engine; `shared`: with the model that is judged, so that what the judge's engine does not
     have is not its own."""
@@ -43,6 +44,7 @@ class JudgeAsk:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     shared: bool = False
     offline: bool = False
+    planted: int | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -81,13 +83,20 @@ def require_judge(ask: JudgeAsk) -> None:
     require_engine(ask.chosen().name)
 
 
-def judge_options(ask: JudgeAsk, card: ModelCard) -> JudgeOptions:
+def judge_options(ask: JudgeAsk, card: ModelCard, languages: Iterable[str] = ()) -> JudgeOptions:
     """How judging goes. Raises UsageError."""
     from tvbench.graders.judge.session import JudgeOptions
     from tvbench.graders.judge.spend import prices_of
 
     price = ask.price if ask.price is None or isinstance(ask.price, str) else ",".join(map(str, ask.price))
-    return JudgeOptions(checked=_checked(ask.check), asks=ask.asks, prices=prices_of(price, card), budget=ask.budget)
+    return JudgeOptions(
+        checked=_checked(ask.check),
+        planted=ask.planted,
+        languages=frozenset(languages),
+        asks=ask.asks,
+        prices=prices_of(price, card),
+        budget=ask.budget,
+    )
 
 
 def _checked(given: int | str | None) -> int | None:
@@ -123,9 +132,8 @@ def plan_judging(
     by_rubric: dict[str, tuple[Rubric, dict[str, list[tuple[Item, Response]]]]] = {}
     for name, task in asked.items():
         rubric = choose_rubric(ask.rubric, name, task.entry.protocol)
-        replies = [(item, reply) for item, reply in task.replies if not codes or item.language in codes]
-        by_rubric.setdefault(rubric.label, (rubric, {}))[1][name] = replies
-    options = judge_options(ask, card)
+        by_rubric.setdefault(rubric.label, (rubric, {}))[1][name] = task.replies
+    options = judge_options(ask, card, codes)
     sessions = [
         made
         for rubric, answers in by_rubric.values()

@@ -91,12 +91,17 @@ def check(verdicts: Sequence[JudgeVerdict]) -> Agreement | None:
 
 def agree(first: Sequence[JudgeVerdict], second: Sequence[JudgeVerdict]) -> Agreement | None:
     """Two judges on the answers that both have scored; bias: first minus second."""
-    others = {(verdict.case.item.task, verdict.case.item.id): verdict.reading.score for verdict in second}
+    others = {
+        (verdict.case.item.task, verdict.case.item.id): verdict.reading.score
+        for verdict in second
+        if verdict.case.planted is None
+    }
     return _agreement(
         [
             _Pair(verdict.reading.score, other, _cluster(verdict), verdict.case.item.language)
             for verdict in first
             if verdict.reading.score is not None
+            and verdict.case.planted is None
             and (other := others.get((verdict.case.item.task, verdict.case.item.id))) is not None
         ]
     )

@@ -1,8 +1,9 @@
 """Which answers of a run a judge is shown, and the request for each.
 
 Open answers are judged because nothing else can score them. Items with an exact answer (multiple choice, true/false,
-short) are judged too, a sample of each language, only to learn how far the judge can be believed. Under a rubric that
-judges `every` answer they are judged all. Knows no engine and no file.
+short) are judged too, a sample of each language, only to learn how far the judge can be believed, and so are answers of
+known worth that are planted among the open ones. Under a rubric that judges `every` answer exact items are judged all.
+Knows no engine and no file.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from tvbench.graders.judge.planted import Kind, Plant, plant
 from tvbench.graders.judge.rubric import Rubric
 from tvbench.languages import is_language, language
 from tvbench.runs.plan import PlannedItem, key_of
@@ -34,7 +36,8 @@ AGAIN_TEMPERATURE = 0.5
 @dataclass(frozen=True, slots=True)
 class Case:
     """One answer to be judged. `truth` is what the answer is worth where that is known exactly (0 or 1), else None.
-    `counts`: the judge's score is the item's score, not only a check of the judge."""
+    `counts`: the judge's score is the item's score, not only a check of the judge. `planted`: nobody gave this answer,
+    and what kind it is; `rule` is how it was made."""
 
     item: Item
     answer: str
@@ -43,19 +46,59 @@ class Case:
     reference: str
     truth: float | None
     counts: bool
+    planted: Kind | None = None
+    rule: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is a real answer whose worth nobody knows."""
+        return self.truth is None and self.planted is None
 
 
 def gather(
-    answers: Iterable[tuple[Item, Response]], rubric: Rubric, *, checked: int | None = CHECKED, seed: int = 0
+    answers: Iterable[tuple[Item, Response]],
+    rubric: Rubric,
+    *,
+    checked: int | None = CHECKED,
+    seed: int = 0,
+    planted: int | None = 0,
+    languages: Collection[str] = (),
 ) -> list[Case]:
-    """The cases of one task: every open answer, and of the exact ones `checked` a language (None: all).
+    """The cases of one task: every open answer, of the exact ones `checked` a language (None: all), and `planted` more
+    (None: see planted.py), which stand anywhere among the others. `languages` are those that are wanted (none: all);
+    `answers` are always all there are, since planted ones borrow from other languages.
 
     Failed and unasked items are left out: there is nothing to judge.
     """
-    cases = [case for item, response in answers if (case := _case(item, response, rubric)) is not None]
+    pairs = list(answers)
+    cases = [case for item, response in pairs if (case := _case(item, response, rubric)) is not None]
     extra = [case for case in cases if not case.counts]
     kept = {id(case) for case in _sample(extra, checked, seed)}
-    return [case for case in cases if case.counts or id(case) in kept]
+    cases = [case for case in cases if case.counts or id(case) in kept]
+    plants = _plants([item for item, _ in pairs], cases, planted, seed)
+    if plants:
+        cases = sorted([*cases, *plants], key=lambda case: _place(case, seed))
+    return [case for case in cases if not languages or case.item.language in languages]
+
+
+def _plants(items: Sequence[Item], cases: Sequence[Case], most: int | None, seed: int) -> list[Case]:
+    """The planted cases, where there are open answers that they can stand among."""
+    answers = Counter(case.item.language for case in cases if case.open)
+    wanted = [item for item in items if isinstance(item.target, Open)] if answers and most != 0 else []
+    return [_planted(made) for made in plant(wanted, most, answers=answers, seed=seed) if made.item.language in answers]
+
+
+def _planted(made: Plant) -> Case:
+    target = made.item.target
+    assert isinstance(target, Open)
+    kind = made.item.tags.get("question_type", "open")
+    return Case(made.item, made.answer, kind, target.question, target.reference, None, False, made.kind, made.rule)
+
+
+def _place(case: Case, seed: int) -> bytes:
+    """Where a case stands: by a hash, so that its neighbours say nothing of it."""
+    told = f"{seed}:{case.planted}:{case.item.task}:{case.item.id}"
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
 
 
 def _case(item: Item, response: Response, rubric: Rubric) -> Case | None:
@@ -149,7 +192,7 @@ def judge_request(case: Case, rubric: Rubric, card: ModelCard, attempt: int = 0)
         target=Open(case.question, case.reference),
         sampling=sampling,
         cluster=case.item.cluster,
-        tags={"judged_as": "score" if case.counts else "check"},
+        tags={"judged_as": "score" if case.counts else case.planted or "check"},
         reply_schema=rubric.schema(nonce),
         repeat=attempt,
     )

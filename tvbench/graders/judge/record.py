@@ -43,7 +43,7 @@ class JudgeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One judge of one run. `checked` and `seed` choose the exact items that it was asked about as a check."""
+    """One judge of one run. `checked`, `planted` and `seed` choose what it was asked about as a check."""
 
     run: RunFolder
     store: RunFolder
@@ -54,6 +54,7 @@ class Judge:
     seed: int
     engine: str
     created: str
+    planted: int | None = 0
 
     @property
     def name(self) -> str:
@@ -76,7 +77,7 @@ class Judge:
 
     def cases(self, answers: Iterable[tuple[Item, Response]]) -> list[Case]:
         """The cases of one task's answers, as they were (or would be) asked."""
-        return gather(answers, self.rubric, checked=self.checked, seed=self.seed)
+        return gather(answers, self.rubric, checked=self.checked, seed=self.seed, planted=self.planted)
 
     def verdicts(self, answers: Iterable[tuple[Item, Response]], replies: Mapping[str, Response]) -> list[JudgeVerdict]:
         """The verdict on every case of one task; `replies` are the judge's own responses by key."""
@@ -125,7 +126,9 @@ def read_judge(run: RunFolder, store: RunFolder) -> Judge:
     # Judgings of before knew nothing of the prompt in their keys.
     card = replace(manifest.model, chat={}) if asked.chat is None else manifest.model
     rubric = rubric_from(asked.rubric, str(store.path))
-    return Judge(run, store, card, rubric, asked.tasks, asked.checked, asked.seed, asked.engine, manifest.created)
+    return Judge(
+        run, store, card, rubric, asked.tasks, asked.checked, asked.seed, asked.engine, manifest.created, asked.planted
+    )
 
 
 def judge_folder(run: RunFolder, card: ModelCard, rubric: Rubric) -> Path:

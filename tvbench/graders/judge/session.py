@@ -21,6 +21,7 @@ from typing import Any
 from tvbench.engines.protocol import Engine, EngineInfo, Prepared
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import CHECKED, Case, gather
+from tvbench.graders.judge.planted import PLANTED
 from tvbench.graders.judge.record import JudgeVerdict, judge_folder, settle
 from tvbench.graders.judge.rubric import Rubric
 from tvbench.graders.judge.sent import NotedEngine, lost_calls
@@ -41,9 +42,12 @@ DEAR = 10
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """How judging goes. `checked` None: every exact item; `budget` in US dollars needs `prices`."""
+    """How judging goes. `checked` None: every exact item; `planted` None: see planted.py; `budget` in US dollars needs
+    `prices`. `languages` are those whose answers are judged (none: all)."""
 
     checked: int | None = CHECKED
+    planted: int | None = None
+    languages: frozenset[str] = frozenset()
     seed: int = 0
     asks: int = ASKS
     prices: Prices | None = None
@@ -112,7 +116,14 @@ class Judging:
         self.cases: list[Case] = [
             case
             for answers_of_task in answers.values()
-            for case in gather(answers_of_task, rubric, checked=options.checked, seed=options.seed)
+            for case in gather(
+                answers_of_task,
+                rubric,
+                checked=options.checked,
+                seed=options.seed,
+                planted=options.planted,
+                languages=options.languages,
+            )
         ]
 
     @property
@@ -228,7 +239,7 @@ class Judging:
     def _write(self, writer: RunWriter, info: EngineInfo) -> None:
         """The manifest, and every request that was or may be sent. What an earlier session began keeps its date."""
         before = RunFolder(self.folder).earlier_manifest()
-        asked = before.judging.tasks if before and before.judging else ()
+        earlier = before.judging if before else None
         if info.version == "not started":
             info = earlier_engine(before) or info
         replies = RunFolder(self.folder).responses()
@@ -244,11 +255,12 @@ class Judging:
                 judging=JudgeEntry(
                     run=self.run.name,
                     rubric=self.rubric.as_json(),
-                    tasks=tuple(sorted({*asked, *self.tasks})),
+                    tasks=tuple(sorted({*(earlier.tasks if earlier else ()), *self.tasks})),
                     checked=self.options.checked,
                     seed=self.options.seed,
                     engine=engine_label(info),
                     chat=prompt_label(self.card),
+                    planted=_more(self.options.planted, earlier.planted if earlier else 0),
                 ),
                 packages=packages(),
             )
@@ -263,6 +275,11 @@ def _kept(replies: Mapping[str, Response]) -> dict[str, Response]:
 def _once(items: Iterator[PlannedItem] | Sequence[PlannedItem]) -> list[PlannedItem]:
     """Each key once, in order."""
     return list({planned.key: planned for planned in items}.values())
+
+
+def _more(one: int | None, other: int | None) -> int | None:
+    """The larger number of planted answers: what was asked about before stays in the report."""
+    return max(one, other, key=lambda number: PLANTED if number is None else number)
 
 
 def _problem(verdict: JudgeVerdict) -> str:
