@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
 from tvbench.cli.engine_arguments import add_engine, given_arguments
+from tvbench.cli.judge_labels import add_labels, label_reports, take_labels, write_label_sheet
 from tvbench.cli.output import print_json, say
 from tvbench.cli.progress import Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
@@ -24,6 +25,8 @@ examples:
   tvbench judge RUN --judge openai:gpt-4o@https://api.openai.com/v1 --price 2.5,10 --budget 5
   tvbench judge RUN --judge openai:judge@http://127.0.0.1:8000 --rubric tvbench
   tvbench judge RUN --judge openai:judge@http://127.0.0.1:8000 --dry-run
+  tvbench judge RUN --label-sheet 40             # 40 answers a language for people to label, and then
+  tvbench judge RUN --labels RUN-labels.csv      # what they say, with and without the judge
   tvbench judge RUN                              # how good were the judges that were asked before?
 """
 
@@ -33,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
     add_judging(parser)
+    add_labels(parser)
     parser.add_argument("--tasks", metavar="NAMES", help="only these tasks of the run")
     parser.add_argument("--languages", metavar="CODES", help="only answers in these languages")
     add_engine(parser, ("dtype", "batch_size", "max_model_len", "concurrency", "timeout"))
@@ -90,6 +94,10 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.runs.store import find_run
 
     run = find_run(args.results, args.run)
+    if args.label_sheet is not None:
+        return write_label_sheet(run, args)
+    if args.labels:
+        take_labels(run, args)
     if args.judge is None:
         return report(run, args)
     asked = judge_ask(args)
@@ -153,16 +161,18 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
     from tvbench.analysis.judges import qualities
     from tvbench.graders.judge.looseness import planted_qualities
+    from tvbench.graders.judge.labels import kept_labels
     from tvbench.graders.judge.record import find_judges
     from tvbench.report.judges import as_json, between_table, quality_table
     from tvbench.report.planted import planted_tables
     from tvbench.report.table import show
     from tvbench.runs.answered import answered
 
-    judges = find_judges(run)
-    if not judges:
+    judges, labels = find_judges(run), kept_labels(run)
+    if not judges and labels is None:
         raise UsageError(f"nobody has judged {run.name} yet", f"tvbench judge {run.name} --judge openai:NAME@URL")
-    answers = {name: task.replies for name, task in answered(run).items()}
+    tasks = answered(run)
+    answers = {name: task.replies for name, task in tasks.items()}
     pairs = []
     for judge in judges:
         replies = judge.store.responses()
@@ -172,11 +182,13 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
         }
         pairs.append((judge, {task: verdicts for task, verdicts in by_task.items() if verdicts}))
     found = [(judge, qualities(by_task), planted_qualities(by_task)) for judge, by_task in pairs]
+    people = label_reports(tasks, labels, [(judge.name, by_task) for judge, by_task in pairs] or [(None, {})])
     if args.format == "json":
         print_json(
             {
                 "run": run.name,
                 "judges": [as_json(judge, checked, planted) for judge, checked, planted in found],
+                "labels": [record for _, record in people],
                 "between": between.as_json() if (between := between_table(pairs)) else None,
             }
         )
@@ -187,5 +199,5 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
         for table in (quality_table(judge, checked), *planted_tables(judge, planted))
     ]
     between = between_table(pairs)
-    show([*tables, *([between] if between else [])], args.format)
+    show([*tables, *(table for table, _ in people), *([between] if between else [])], args.format)
     return EXIT_GOOD
