@@ -101,8 +101,18 @@ def test_it_is_never_wider_than_labels_alone(languages: list[Any]) -> None:
             assert band.width > 0
         assert 0 <= found.weight <= 1 and found.gain >= 1 - 1e-12
     assert set(single) == {name for name, answers in strata.items() if sum(a.label is not None for a in answers) >= 2}
-    if whole and len(single) > 1 and whole.weight:
-        assert whole.both.value == pytest.approx(np.mean([found.both.value for found in single.values()]), abs=0.05)
+    if whole:
+        assert whole.alone.value == pytest.approx(np.mean([found.alone.value for found in single.values()]))
+
+
+def test_graded_labels_have_narrower_intervals_than_right_and_wrong() -> None:
+    rng = np.random.default_rng(6)
+    ratings = rng.random(200).tolist()
+    graded = powered({"de": rated((0.5 + 0.1 * rng.normal(size=20).clip(-2, 2)).tolist(), ratings[:20], ratings[20:])})
+    binary = powered({"de": rated((rng.random(20) < 0.5).astype(float).tolist(), ratings[:20], ratings[20:])})
+    assert graded[0]["de"].alone.width < 0.5 * binary[0]["de"].alone.width
+    same = powered({"de": rated([0.6] * 20, ratings[:20], ratings[20:])})[0]["de"]
+    assert 0 < same.alone.width < graded[0]["de"].alone.width and same.weight < 0.1
 
 
 def test_a_judge_who_tells_nothing_and_one_who_lies_change_nothing() -> None:

@@ -15,7 +15,8 @@ mean over the population that the items come from, as in every other interval he
 - With few labels a judge who agreed on all of them looks perfect, and labels that are all `right` have no variance.
   Variance and λ are therefore taken with half an answer more of each kind (label 1 or 0, rating 1 or 0), Jeffreys'
   prior of a two by two table: for λ = 0 Agresti and Coull's interval (1998) with one answer more on each side, for
-  λ = 1 Bonett and Price's for paired proportions (2012). In a mean over G languages each takes a G-th of them.
+  λ = 1 Bonett and Price's for paired proportions (2012). Labels in between vary less, and take as much less of them;
+  in a mean over G languages each takes a G-th.
 - λ costs a degree of freedom more. The variance is never taken as more than that of the labels alone: to choose between
   the two values after looking would be worse than either. Only an interval that is still wider, because it is cut to
   0..1 in another place, makes way for that of the labels alone.
@@ -42,7 +43,7 @@ Vector = NDArray[np.float64]
 FEWEST = 2
 """With fewer labels a stratum has no figure."""
 PRIOR = 0.5
-"""How much of an answer is added in each corner."""
+"""How much of an answer is added in each corner, where labels are right or wrong."""
 CORNER_LABELS = np.array([1.0, 1.0, 0.0, 0.0])
 CORNER_RATINGS = np.array([1.0, 0.0, 1.0, 0.0])
 
@@ -114,6 +115,17 @@ class _Sample:
         return len(self.labels)
 
     @property
+    def prior(self) -> float:
+        """How much of an answer is added in each corner."""
+        sums = (np.array([total]) for total in (float(self.n), self.labels.sum(), (self.labels**2).sum()))
+        return float(_prior(*sums)[0])
+
+    @property
+    def certain(self) -> bool:
+        """Whether the labels are right or wrong, each of a picture of its own."""
+        return self.pictures == self.n and bool(np.isin(self.labels, (0, 1)).all())
+
+    @property
     def pictures(self) -> int:
         """Different clusters of the labelled."""
         return len(np.unique(self.clusters))
@@ -163,14 +175,19 @@ def cross_fitted(labels: Vector, ratings: Vector, clusters: NDArray[np.int64], o
     """For each labelled answer the λ of least variance by the labels of all other clusters: the slope of label on
     rating, of which the sampling error of `others` unlabelled ratings takes a part."""
     _, own = np.unique(clusters, return_inverse=True)
-    columns = (np.ones_like(labels), labels, ratings, labels * ratings, ratings * ratings)
-    corners = (np.ones(4), CORNER_LABELS, CORNER_RATINGS, CORNER_LABELS * CORNER_RATINGS, CORNER_RATINGS**2)
-    count, y, f, yf, ff = (
-        column.sum() + PRIOR * corner.sum() - np.bincount(own, column)[own]
-        for column, corner in zip(columns, corners, strict=True)
-    )
-    slope = (yf / count - y * f / count**2) / (ff / count - (f / count) ** 2)
+    columns = (np.ones_like(labels), labels, ratings, labels * ratings, ratings * ratings, labels * labels)
+    n, y, f, yf, ff, yy = (column.sum() - np.bincount(own, column)[own] for column in columns)
+    prior = _prior(n, y, yy)
+    n, y, f, yf, ff = n + 4 * prior, y + 2 * prior, f + 2 * prior, yf + prior, ff + 2 * prior
+    slope = (yf / n - y * f / n**2) / (ff / n - (f / n) ** 2)
     return np.asarray(np.clip(slope / (1 + len(labels) / others), 0.0, 1.0), dtype=float)
+
+
+def _prior(n: Vector, y: Vector, yy: Vector) -> Vector:
+    """How much of an answer each corner is, by the number of labels and the sums of them and of their squares: PRIOR
+    where all are 0 or 1, and less as they vary less than right and wrong would."""
+    total, mean = n + 4 * PRIOR, (y + 2 * PRIOR) / (n + 4 * PRIOR)
+    return np.asarray(PRIOR * ((yy + 2 * PRIOR) / total - mean**2) / (mean * (1 - mean)), dtype=float)
 
 
 def _parts(sample: _Sample, weights: Vector, prior: float) -> _Parts:
@@ -224,7 +241,7 @@ def _mean_over(samples: Sequence[_Sample], weights: Sequence[Vector], level: flo
 def _summed(samples: Sequence[_Sample], weights: Sequence[Vector]) -> _Parts:
     """The strata's parts as one mean's; the corners are shared out."""
     count = len(samples)
-    parts = [_parts(sample, part, PRIOR / count) for sample, part in zip(samples, weights, strict=True)]
+    parts = [_parts(sample, part, sample.prior / count) for sample, part in zip(samples, weights, strict=True)]
     return _Parts(
         math.fsum(part.value for part in parts) / count,
         math.fsum(part.centre for part in parts) / count,
@@ -237,14 +254,14 @@ def _summed(samples: Sequence[_Sample], weights: Sequence[Vector]) -> _Parts:
 def _quantile(samples: Sequence[_Sample], level: float) -> float:
     """How many standard errors the interval takes.
 
-    One stratum whose labels are all of different pictures takes the normal quantile: the variance of right and wrong is
+    One stratum whose labels are right or wrong, and of different pictures, takes the normal quantile: their variance is
     no second unknown, as in Agresti and Coull's interval. Else Student's, by Welch and Satterthwaite over the strata,
     but never by more clusters than there are.
     """
     probability = (1 + level) / 2
-    if len(samples) == 1 and samples[0].pictures == samples[0].n:
+    if len(samples) == 1 and samples[0].certain:
         return NormalDist().inv_cdf(probability)
-    variances = [_parts(sample, np.zeros(sample.n), PRIOR / len(samples)).variance for sample in samples]
+    variances = [_parts(sample, np.zeros(sample.n), sample.prior / len(samples)).variance for sample in samples]
     whole = sum(variances) ** 2
     parts = sum(part**2 / max(1, sample.pictures - 1) for part, sample in zip(variances, samples, strict=True))
     clusters = len(np.unique(np.concatenate([sample.clusters for sample in samples])))
@@ -266,7 +283,7 @@ def published(
     if weight is None:
         covariance = float(((labels - labels.mean()) * (ratings - ratings.mean())).mean())
         variance = float(np.concatenate([ratings, others]).var(ddof=1))
-        weight = min(1.0, max(0.0, covariance / ((1 + n / rest) * variance)))
+        weight = min(1.0, max(0.0, covariance / ((1 + n / rest) * variance))) if variance else 0.0
     own = _Sample(labels, ratings, np.arange(n), others, np.arange(n, n + rest))
     parts = _parts(own, np.full(n, weight), 0.0)
     # Its variances divide by n, not by n - 1.
