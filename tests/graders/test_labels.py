@@ -134,6 +134,24 @@ def test_a_sheet_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFix
     assert read(tmp_path / "sheet.csv") == before
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--label-sheet", "5", "--judge", "openai:m@http://127.0.0.1:9"), "--label-sheet writes a sheet and stops"),
+        (("--label-sheet", "5", "--labels", "x.csv"), "--label-sheet writes a sheet and stops"),
+        (("--sheet-out", "x.csv"), "--sheet-out needs --label-sheet"),
+        (("--labels", "nowhere.csv"), "nowhere.csv cannot be read"),
+        (("--label-sheet", "5", "--languages", "it"), "unknown language in this run 'it'"),
+    ],
+)
+def test_what_does_not_go_together_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    open_run(tmp_path, 10)
+    assert main(["judge", "run", "--results", str(tmp_path), *words]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_all_answers_where_there_are_fewer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     open_run(tmp_path, 10)
     assert len(sheet(tmp_path, 50)) == 10
@@ -304,7 +322,7 @@ def test_an_answer_that_has_changed_loses_its_label(tmp_path: Path, capsys: pyte
     path = save(tmp_path / "filled.csv", rows)
     assert main(["judge", "run", "--results", str(tmp_path / "b"), "--labels", str(path)]) == 0
     err = capsys.readouterr().err
-    assert "left out 1 labels of answers that this run does not have, or has given again since: filled.csv line" in err
+    assert "left out, as the run does not have these answers, or has given them again since (1): filled.csv line" in err
 
 
 def test_rows_left_empty_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

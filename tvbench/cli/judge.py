@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
 from tvbench.cli.engine_arguments import add_engine, given_arguments
-from tvbench.cli.judge_labels import add_labels, label_reports, take_labels, write_label_sheet
+from tvbench.cli.judge_labels import add_labels, check_labels, label_reports, take_labels, write_label_sheet
 from tvbench.cli.output import print_json, say
 from tvbench.cli.progress import Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
@@ -93,6 +93,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.graders.judge.asking import ask_judge, plan_judging
     from tvbench.runs.store import find_run
 
+    check_labels(args)
     run = find_run(args.results, args.run)
     if args.label_sheet is not None:
         return write_label_sheet(run, args)

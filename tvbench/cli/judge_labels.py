@@ -42,6 +42,14 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_labels(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that do not go together."""
+    if args.label_sheet is not None and (args.judge is not None or args.labels):
+        raise UsageError("--label-sheet writes a sheet and stops", "give --judge or --labels in a command of its own")
+    if args.sheet_out is not None and args.label_sheet is None:
+        raise UsageError("--sheet-out needs --label-sheet", "add --label-sheet 40: forty answers of each language")
+
+
 def write_label_sheet(run: RunFolder, args: argparse.Namespace) -> int:
     """`--label-sheet N`. Raises UsageError where there is nothing to label."""
     from collections import Counter

@@ -69,7 +69,7 @@ def _notes(found: Labelled, judge: str | None) -> list[str]:
         )
     notes.append("for whatever the items are a sample of; intervals over pictures, labels drawn at random")
     if found.unlabelled:
-        notes.append(f"{found.unlabelled} rows of the sheet have no label: taken to be missing at random")
+        notes.append(f"rows of the sheet without a label, taken to be missing at random: {found.unlabelled}")
     for task, codes in found.without.items():
         notes.append(f"{task}: fewer than {FEWEST} labels, and not in the mean: {', '.join(codes)}")
     return notes

@@ -237,7 +237,7 @@ def _as_read(file: LabelFile, name: str, labels: Sequence[WrittenLabel], scales:
 def _lost_note(lost: Sequence[str]) -> Iterator[str]:
     if lost:
         named = ", ".join(lost[:SHOWN_PROBLEMS]) + (", ..." if len(lost) > SHOWN_PROBLEMS else "")
-        yield f"left out {len(lost)} labels of answers that this run does not have, or has given again since: {named}"
+        yield f"left out, as the run does not have these answers, or has given them again since ({len(lost)}): {named}"
 
 
 # ── In the run ────────────────────────────────────────────────────────────────────────────────────
