@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbench.graders.judge.drawing import drawn
-from tvbench.scoring.prediction_powered import Band, PoweredMean, Rated, powered
+from tvbench.scoring.prediction_powered import Band, PoweredMean, Rated, powered, published
 
 Vector = NDArray[np.float64]
 SAME = 0.3
@@ -52,14 +52,16 @@ LANGUAGES = [_language(place) for place in range(20)]
 @dataclass(frozen=True)
 class Coverage:
     """`whole`: how often the mean over languages lies in its interval; `languages`: the same for the languages, all
-    together, from the `least` to the `most`; `alone` as `whole` for labels without the judge. `width` is the mean's,
-    `language_width` that of the languages, as shares of labels alone; `wider` counts intervals that are wider."""
+    together, from the `least` to the `most`; `alone` as `whole` for labels without the judge; `published` as
+    `languages` for the authors' package. `width` is the mean's, `language_width` that of the languages, as shares of
+    labels alone; `wider` counts intervals that are wider."""
 
     whole: float
     languages: float
     least: float
     most: float
     alone: float
+    published: float
     width: float
     language_width: float
     wider: int
@@ -84,11 +86,13 @@ def coverage(labelled: int, answers: int, pictures: int, samples: int, seed: int
     rng = np.random.default_rng(seed)
     truth = float(np.mean([language.share for language in LANGUAGES]))
     held = np.zeros(len(LANGUAGES))
-    whole = alone = wider = 0
+    whole = alone = wider = plain = 0
     widths = np.zeros(4)
     for number in range(samples):
-        single, mean = powered(_sample(rng, labelled, answers, pictures, f"{seed}-{number}"))
+        strata = _sample(rng, labelled, answers, pictures, f"{seed}-{number}")
+        single, mean = powered(strata)
         assert mean
+        plain += sum(_held_as_published(strata[language.code], language.share) for language in LANGUAGES)
         found = [single[language.code] for language in LANGUAGES]
         held += [
             one.both.low <= language.share <= one.both.high for one, language in zip(found, LANGUAGES, strict=True)
@@ -100,7 +104,18 @@ def coverage(labelled: int, answers: int, pictures: int, samples: int, seed: int
     held /= samples
     width, language_width = (widths[::2] / widths[1::2]).tolist()
     ends = float(held.min()), float(held.max())
-    return Coverage(whole / samples, float(held.mean()), *ends, alone / samples, width, language_width, wider)
+    published_share = plain / samples / len(LANGUAGES)
+    return Coverage(
+        whole / samples, float(held.mean()), *ends, alone / samples, published_share, width, language_width, wider
+    )
+
+
+def _held_as_published(rated: Sequence[Rated], truth: float) -> bool:
+    labels = np.array([answer.label for answer in rated if answer.label is not None])
+    ratings = np.array([answer.rating for answer in rated if answer.label is not None])
+    others = np.array([answer.rating for answer in rated if answer.label is None])
+    _, low, high = published(labels, ratings, others)
+    return low <= truth <= high
 
 
 def _bands(found: Sequence[PoweredMean]) -> tuple[list[Band], list[Band]]:
