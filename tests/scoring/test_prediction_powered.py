@@ -139,6 +139,7 @@ def test_a_picture_shared_by_all_languages_is_one_picture() -> None:
     assert independent.alone.width == pytest.approx(one.alone.width / math.sqrt(5), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("labels", "pictures"), [(20, 1), (40, 3)])
 def test_it_covers_in_twenty_languages(labels: int, pictures: int) -> None:
     """A short version of benchmarks/prediction_powered.py; 120 samples tell 95 from 90 %, not from 94."""
