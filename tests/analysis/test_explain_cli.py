@@ -136,7 +136,7 @@ def test_tasks_and_languages_are_chosen(tmp_path: Path, capsys: Said) -> None:
 @pytest.mark.parametrize("form", ["table", "markdown"])
 def test_people_read_causes_losses_positions_and_examples(tmp_path: Path, capsys: Said, form: str) -> None:
     filled(tmp_path)
-    assert main(["explain", "the-run", "--results", str(tmp_path), "--format", form]) == 0
+    assert main(["explain", "the-run", "--results", str(tmp_path), "--format", form, "--all", "--examples"]) == 0
     shown = capsys.readouterr().out
     titles = ["what the answers look like", "where the points went", "positions and ceilings", "examples of answers"]
     places = [shown.index(title) for title in titles]
@@ -145,7 +145,7 @@ def test_people_read_causes_losses_positions_and_examples(tmp_path: Path, capsys
     assert "I'm sorry, I cannot see it." in shown and "6/6/6/6" in shown
     if form == "markdown":
         body = [line for line in shown.splitlines() if line.startswith("|")]
-        assert shown.startswith("### quiz") and all(line.endswith("|") for line in body)
+        assert shown.startswith("### the-run") and all(line.endswith("|") for line in body)
 
 
 def test_without_identifiers_nothing_is_claimed_about_languages(
@@ -153,7 +153,7 @@ def test_without_identifiers_nothing_is_claimed_about_languages(
 ) -> None:
     filled(tmp_path)
     monkeypatch.setattr(language_id, "load", lambda: None)
-    assert main(["explain", "the-run", "--results", str(tmp_path)]) == 0
+    assert main(["explain", "the-run", "--results", str(tmp_path), "--all"]) == 0
     assert "not judged: pip install 'tvbench[langid]'" in capsys.readouterr().out
     record = explained(tmp_path, capsys)["texts"]
     assert record["languages"][0]["check"] is None and "pip install" in record["language_identification"]
@@ -220,9 +220,9 @@ def test_runs_with_nothing_in_them(tmp_path: Path, capsys: Said, form: str) -> N
 
 def test_everything_right_is_said_so(tmp_path: Path, capsys: Said) -> None:
     write(tmp_path, "the-run", [(question(n), "ABCD"[n % 4]) for n in range(8)])
-    assert main(["explain", "the-run", "--results", str(tmp_path)]) == 0
+    assert main(["explain", "the-run", "--results", str(tmp_path), "--examples"]) == 0
     shown = capsys.readouterr().out
-    assert "nothing was lost" in shown and "examples" not in shown
+    assert "nothing was lost" in shown and "examples of answers" not in shown
 
 
 # ── audit ─────────────────────────────────────────────────────────────────────────────────────────

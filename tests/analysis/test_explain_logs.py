@@ -261,6 +261,7 @@ def test_explain_says_where_the_points_went(results: Path, capsys: Said) -> None
                 "Korean",
                 "--examples",
                 "4",
+                "--all",
             ]
         )
         == 0

@@ -265,7 +265,7 @@ def check_compare(capsys: Said, metric: Metric, values: dict[str, float], best: 
 
 def check_explain(capsys: Said, metric: Metric, task: str) -> None:
     (record,) = json.loads(shown(capsys, "explain", BAD, "--format", "json"))
-    text = shown(capsys, "explain", BAD)
+    text = shown(capsys, "explain", BAD, "--all")
     lost = [part["mean_loss"] for part in record["languages"]]
     counted = record["metric"]
     if None in lost:
@@ -315,7 +315,7 @@ def test_a_metric_that_fails_is_a_reason_everywhere(capsys: Said) -> None:
     for run in (GOOD, BAD):
         assert "out of paper" in shown(capsys, "score", run)
     shown(capsys, "leaderboard", "--no-published")
-    assert "what the answers look like" in shown(capsys, "explain", GOOD)
+    assert "what the answers look like" in shown(capsys, "explain", GOOD, "--all")
     assert main(["compare", GOOD, BAD, "--results", "results"]) == 2
     assert "out of paper" in capsys.readouterr().err
 

@@ -260,7 +260,7 @@ def test_explain_shows_the_same_mean_as_the_table(
     source.write_text(source.read_text().replace('{"mine": mine}', f'{{"mine": scorer(mine, {words})}}'))
     catalog._tasks.cache_clear()
     assert result_of(run_of(tmp_path, catalog.task("mine"))).metrics["mine"].value == 300
-    assert main(["explain", GOOD, "--results", "results"]) == 0
+    assert main(["explain", GOOD, "--results", "results", "--all"]) == 0
     lines = capsys.readouterr().out.partition("where the points went")[2].splitlines()
     for code in ("de", "fr"):
         words_of = next(line.split() for line in lines if line.startswith(f"{code} "))

@@ -89,7 +89,13 @@ def explain_run(
 
     Raises UsageError for a damaged folder, and for a task or language that the run has not.
     """
-    found = [diagnosed(task, identifiers) for task in scored_tasks(run, tasks, languages).values()]
+    return explain_tasks(
+        [diagnosed(task, identifiers) for task in scored_tasks(run, tasks, languages).values()], identifiers, examples
+    )
+
+
+def explain_tasks(found: Sequence[Diagnosed], identifiers: Identifiers | None, examples: int) -> list[TaskExplanation]:
+    """The same of tasks whose answers are diagnosed already."""
     explained = [_explain_task(task, identifiers, examples) for task in found]
     biases = place_biases([_places(task, part) for task, part in zip(found, explained, strict=True)])
     return [

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_results, not_negative, positive
+from tvbench.cli.arguments import add_results, names, not_negative, positive
 from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD
+
+if TYPE_CHECKING:
+    from tvbench.analysis.damage import Damage
 
 EPILOG = """\
 examples:
@@ -33,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
+    from tvbench.cli.output import say
     from tvbench.report.comparison import comparison_table
+    from tvbench.report.damage import damage_lines
     from tvbench.report.table import show
 
     found = api.compare(
@@ -54,10 +60,33 @@ def main(args: argparse.Namespace) -> int:
                 "resamples": found.resamples,
                 "seed": found.seed,
                 "tasks": [asdict(difference) for difference in found.tasks],
+                "damage": asdict(_damage(args)),
             }
         )
     elif args.format == "csv":
         print_csv(found.table().csv())
     else:
         show([comparison_table(found.tasks, found.first, found.second, found.resamples)], args.format)
+        lines = list(damage_lines(_damage(args), found.first, found.second))
+        comment = "% " if args.format == "latex" else ""
+        say(
+            *(
+                f"{comment}{line}"
+                for line in (["broken in the second run, and not in the first", *lines] if lines else [])
+            )
+        )
     return EXIT_GOOD
+
+
+def _damage(args: argparse.Namespace) -> Damage:
+    """What is broken in the second run and was not in the first."""
+    from tvbench.analysis.damage import damage_between
+    from tvbench.languages import code_of
+    from tvbench.runs.store import find_run
+
+    return damage_between(
+        find_run(args.results, args.first),
+        find_run(args.results, args.second),
+        names(args.tasks),
+        [code_of(name) for name in names(args.languages)],
+    )

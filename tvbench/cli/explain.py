@@ -1,4 +1,4 @@
-"""`tvbench explain RUN`: why the scores of a run are what they are, per task and language, with examples."""
+"""`tvbench explain RUN`: why the scores of a run are what they are: a screen first, tables and examples on demand."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from tvbench.errors import EXIT_GOOD
 EPILOG = """\
 examples:
   tvbench explain RUN                             # a name, or its beginning, as `tvbench leaderboard` has it
+  tvbench explain RUN --all                       # every table
   tvbench explain RUN --tasks cc-ocr --languages ko,ru --examples 20
   tvbench explain RUN --format markdown > why.md
 """
+EXAMPLES = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,30 +27,54 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--examples",
         type=not_negative,
-        default=10,
+        nargs="?",
+        const=EXAMPLES,
         metavar="N",
-        help="answers shown of each language, the costliest causes first (default 10)",
+        help=f"show N answers of each language, the costliest causes first (default {EXAMPLES}; "
+        "on a terminal none without this option)",
+    )
+    parser.add_argument("--all", action="store_true", help="show every table: answers, losses, positions, languages")
+    parser.add_argument(
+        "--blind", metavar="RUN", help="the run without pictures (default: the newest of this model and these tasks)"
     )
     add_format(parser, ("table", "markdown", "json"))
     add_results(parser)
 
 
 def main(args: argparse.Namespace) -> int:
+    from tvbench.analysis.conclusions import blind_of, conclude
     from tvbench.analysis.diagnosis import language_id
-    from tvbench.analysis.explain import explain_run
-    from tvbench.report.explanation import explanation_records, explanation_tables
+    from tvbench.cli.output import say
+    from tvbench.languages import code_of, is_language
+    from tvbench.report.conclusions import conclusions
+    from tvbench.report.explained import explained_records, explained_tables
     from tvbench.report.table import show
-    from tvbench.runs.store import find_run
+    from tvbench.runs.store import find_run, find_runs
 
     run = find_run(args.results, args.run)
     identifiers = language_id.load()
-    chosen = {"tasks": names(args.tasks), "languages": names(args.languages)}
-    found = explain_run(run, identifiers, **chosen, examples=args.examples)
-    if not found and args.format != "json":
+    found = conclude(
+        run,
+        identifiers,
+        tasks=names(args.tasks),
+        languages=languages,
+        examples=_examples(args),
+        blind=find_run(args.results, args.blind) if args.blind else blind_of(run, find_runs(args.results)),
+    )
+    if not found.tasks and args.format != "json":
         remark(f"{run.name} has no tasks: there is nothing to explain")
+    if found.tasks and args.format == "table":
+        say(*conclusions(found, whole=args.all), *([""] if args.all or args.examples else []))
     show(
-        explanation_tables(found, identified=identifiers is not None, stacked=args.format == "table"),
+        explained_tables(found, identified=identifiers is not None, form=args.format, whole=args.all),
         args.format,
-        explanation_records(found, identified=identifiers is not None),
+        explained_records(found, identified=identifiers is not None),
     )
     return EXIT_GOOD
+
+
+def _examples(args: argparse.Namespace) -> int:
+    """A screen has examples where they are asked for; a file has room for them."""
+    if args.examples is not None:
+        return int(args.examples)
+    return 0 if args.format == "table" else EXAMPLES

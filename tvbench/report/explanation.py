@@ -35,9 +35,14 @@ def explanation_tables(found: Sequence[TaskExplanation], *, identified: bool, st
             continue
         tables += [_answers_table(task, identified), _loss_table(task)]
         tables += [_position_table(task)] if any(part.position for part in task.languages) else []
-        shape = _stacked_examples if stacked else _examples_table
-        tables += [shape(task)] if any(part.examples for part in task.languages) else []
+        tables += example_tables([task], stacked=stacked)
     return tables
+
+
+def example_tables(found: Sequence[TaskExplanation], *, stacked: bool) -> list[Table]:
+    """The examples alone."""
+    shape = _stacked_examples if stacked else _examples_table
+    return [shape(task) for task in found if any(part.examples for part in task.languages)]
 
 
 def _empty_table(task: TaskExplanation) -> Table:
@@ -219,10 +224,11 @@ def findings(task: TaskExplanation) -> Iterator[str]:
         yield f"{label(cause)} ({CAUSES[cause].meaning}): {CAUSES[cause].advice}"
     if not weighed and any(part.losses.total for part in task.languages):
         yield "nearly all of the loss: answered in the form that was asked for, and wrong"
-    yield from _biases(task)
+    yield from bias_lines(task)
 
 
-def _biases(task: TaskExplanation) -> Iterator[str]:
+def bias_lines(task: TaskExplanation) -> Iterator[str]:
+    """Habits of places that are certain, in points: of all languages together, then of each."""
     bias = task.bias
     if bias is not None and bias.certain:
         if bias.overall is not None:

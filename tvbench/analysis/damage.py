@@ -1,0 +1,195 @@
+"""What is broken rather than hard: languages that are lost whole, a script that is, words that a model has no more.
+
+Of one run alone, or of two (`before` and now), over all tasks together. Everything here is tested: languages are a
+family of exact tests, words of theirs (lost_words.py) another; what is not certain is not said. Knows runs and marks;
+no table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tvbench.analysis.assess import scored_tasks
+from tvbench.analysis.diagnosed import diagnosed
+from tvbench.analysis.diagnosis.causes import WRONG, label
+from tvbench.analysis.diagnosis.loss import causes_of
+from tvbench.analysis.lost_words import LostWord, lost_words
+from tvbench.analysis.marks import Language, Mark, Share, marked
+from tvbench.languages import is_language
+from tvbench.languages import language as language_named
+from tvbench.runs.store import RunFolder
+from tvbench.scoring.concentration import LEVEL
+from tvbench.scoring.paired import holm
+
+KEPT = 0.35
+"""A language is lost that keeps no more than this share of what it had (or the best language has) above chance."""
+WORTH = 0.2
+"""What has to be there above chance before it can be lost."""
+MIXED = 0.2
+"""The share of wrong answers in another language's words from which on it is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostLanguage:
+    """One language that is lost. `before` is what it had, or None where only one run is looked at. `looks` are the
+    commonest causes of its wrong answers with their number; `mixed` other languages whose words these answers have."""
+
+    language: str
+    now: Share
+    before: Share | None
+    chance: float
+    looks: tuple[tuple[str, int], ...]
+    mixed: tuple[tuple[str, int], ...]
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Languages that are lost together. `scripts` (ISO 15924) are set where the languages are all that is written in
+    them, and others, in other scripts, are not lost. `kept` is the best of those, None where there is none."""
+
+    languages: tuple[LostLanguage, ...]
+    scripts: tuple[str, ...]
+    kept: tuple[str, Share] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """All that is broken; `tested` languages."""
+
+    losses: tuple[Loss, ...]
+    words: tuple[LostWord, ...]
+    tested: tuple[str, ...]
+
+
+def damage_between(
+    first: RunFolder, second: RunFolder, tasks: Sequence[str] = (), languages: Sequence[str] = ()
+) -> Damage:
+    """What is broken in the second run and was not in the first, over the items that both have."""
+    sides = [
+        {name: task for name, task in scored_tasks(run).items() if not tasks or name in tasks}
+        for run in (first, second)
+    ]
+    before, now = (marked(map(diagnosed, side.values())) for side in sides)
+    chosen = {code: language for code, language in now.items() if not languages or code in languages}
+    return damage(chosen, before)
+
+
+def damage(now: Mapping[str, Language], before: Mapping[str, Language] | None = None) -> Damage:
+    """What is broken in `now`; with `before`, what was not broken there."""
+    if before is not None:
+        now, before = _shared(now, before)
+    lost = _lost(now, before)
+    gone = {language.language for language in lost}
+    rest = {code: language for code, language in now.items() if code not in gone}
+    return Damage(tuple(_together(lost, now)), tuple(lost_words(rest, before)), tuple(now))
+
+
+def _shared(now: Mapping[str, Language], before: Mapping[str, Language]) -> tuple[dict[str, Language], ...]:
+    """Both, with the same items."""
+    codes = [code for code in now if code in before]
+    keys = {code: {m.key for m in now[code].marks} & {m.key for m in before[code].marks} for code in codes}
+    return tuple(
+        {
+            code: Language(code, [mark for mark in side[code].marks if mark.key in keys[code]])
+            for code in codes
+            if keys[code]
+        }
+        for side in (now, before)
+    )
+
+
+# ── Languages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _lost(now: Mapping[str, Language], before: Mapping[str, Language] | None) -> list[LostLanguage]:
+    """Languages that keep little of what they had; of one run, of what the best language has."""
+    best = max((language.rate - language.chance for language in now.values()), default=0.0)
+    tested = list(now)
+    p = [_p_alone(now[code], best) if before is None else _p_paired(now[code], before[code]) for code in tested]
+    found = []
+    for code, adjusted in zip(tested, holm(p), strict=True):
+        had = best if before is None else before[code].rate - before[code].chance
+        if adjusted < LEVEL and had >= WORTH and now[code].rate - now[code].chance <= KEPT * had:
+            found.append(_lost_language(now, code, None if before is None else before[code], adjusted))
+    return found
+
+
+def _p_alone(language: Language, best: float) -> float:
+    """How probable so few right pictures are, were the language half as good above chance as the best one."""
+    units: dict[str, list[float]] = {}
+    for mark in language.marks:
+        units.setdefault(mark.unit, []).append(float(mark.right))
+    right = math.fsum(math.fsum(values) / len(values) for values in units.values())
+    expected = min(1.0, max(0.0, language.chance + best / 2))
+    return _binomial(len(units), expected, math.floor(right + 1e-9))
+
+
+def _p_paired(now: Language, before: Language) -> float:
+    """The sign test over pictures (one-sided): how many got worse of those that changed."""
+    was = {mark.key: mark.right for mark in before.marks}
+    change: Counter[str] = Counter()
+    for mark in now.marks:
+        change[mark.unit] += int(mark.right) - int(was[mark.key])
+    worse, better = sum(value < 0 for value in change.values()), sum(value > 0 for value in change.values())
+    return _binomial(worse + better, 0.5, better)
+
+
+def _binomial(number: int, share: float, most: int) -> float:
+    """The probability of at most `most` of `number`."""
+    return min(1.0, math.fsum(
+        math.comb(number, k) * share**k * (1 - share) ** (number - k) for k in range(min(most, number) + 1)
+    ))  # fmt: skip
+
+
+def _lost_language(now: Mapping[str, Language], code: str, before: Language | None, p: float) -> LostLanguage:
+    language = now[code]
+    wrong = [mark for mark in language.marks if not mark.right]
+    causes = Counter(cause for mark in wrong if (cause := causes_of(mark.answer, None)[0]) != WRONG)
+    mixed = Counter(code for mark in wrong for code in _words_of(mark, language, now))
+    return LostLanguage(
+        code,
+        Share(language.right, len(language.marks)),
+        None if before is None else Share(before.right, len(before.marks)),
+        language.chance,
+        tuple((label(cause), count) for cause, count in causes.most_common(2)),
+        tuple((other, count) for other, count in mixed.most_common(2) if count >= MIXED * len(wrong)),
+        p,
+    )
+
+
+def _words_of(mark: Mark, own: Language, languages: Mapping[str, Language]) -> list[str]:
+    """The languages whose words an answer has, where most of its words are not of its own language."""
+    foreign = mark.said - own.vocabulary
+    if not foreign or 2 * len(foreign) <= len(mark.said):
+        return []
+    others = {code: len(foreign & language.vocabulary) for code, language in languages.items() if code != own.code}
+    most = max(others.values(), default=0)
+    return [code for code, count in others.items() if count == most > 0]
+
+
+def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iterable[Loss]:
+    """Lost languages by their cause: those of each script that is lost with several languages, then all others."""
+    kept = [language for code, language in now.items() if code not in {one.language for one in lost}]
+    best = max(kept, key=lambda language: language.rate, default=None)
+    held = None if best is None else (best.code, Share(best.right, len(best.marks)))
+    scripts: dict[str, list[LostLanguage]] = {}
+    for language in lost:
+        scripts.setdefault(script_of_language(language.language), []).append(language)
+    alive = {script_of_language(language.code) for language in kept}
+    whole = [script for script in scripts if script and alive and script not in alive]
+    for script in whole:
+        if len(scripts[script]) > 1:
+            yield Loss(tuple(scripts.pop(script)), (script,), held)
+    if scripts:
+        left = tuple(language for language in lost if language in sum(scripts.values(), []))
+        yield Loss(left, tuple(scripts) if set(scripts) <= set(whole) else (), held)
+
+
+def script_of_language(code: str) -> str:
+    """The script that our table has for a language; the Chinese ones are one."""
+    script = language_named(code).script if is_language(code) else ""
+    return "Hani" if script in ("Hans", "Hant") else script
