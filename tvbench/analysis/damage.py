@@ -17,11 +17,11 @@ from tvbench.analysis.diagnosed import diagnosed
 from tvbench.analysis.diagnosis.causes import WRONG, label
 from tvbench.analysis.diagnosis.loss import causes_of
 from tvbench.analysis.lost_words import LostWord, lost_words
-from tvbench.analysis.marks import Language, Mark, Share, marked
+from tvbench.analysis.marks import SAMPLED, Language, Mark, Share, marked
 from tvbench.languages import is_language
 from tvbench.languages import language as language_named
 from tvbench.runs.store import RunFolder
-from tvbench.scoring.concentration import LEVEL
+from tvbench.scoring.concentration import LEVEL, at_most
 from tvbench.scoring.paired import holm
 
 KEPT = 0.35
@@ -35,7 +35,8 @@ MIXED = 0.2
 @dataclass(frozen=True, slots=True)
 class LostLanguage:
     """One language that is lost. `before` is what it had, or None where only one run is looked at. `looks` are the
-    commonest causes of its wrong answers with their number; `mixed` other languages whose words these answers have."""
+    commonest causes of its wrong answers with their number; `mixed` other languages whose words these answers have.
+    `tasks` are set where it is lost in these alone."""
 
     language: str
     now: Share
@@ -44,6 +45,7 @@ class LostLanguage:
     looks: tuple[tuple[str, int], ...]
     mixed: tuple[tuple[str, int], ...]
     p: float
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,54 @@ def _shared(now: Mapping[str, Language], before: Mapping[str, Language]) -> tupl
 
 
 def _lost(now: Mapping[str, Language], before: Mapping[str, Language] | None) -> list[LostLanguage]:
-    """Languages that keep little of what they had; of one run, of what the best language has."""
-    best = max((language.rate - language.chance for language in now.values()), default=0.0)
-    tested = list(now)
-    p = [_p_alone(now[code], best) if before is None else _p_paired(now[code], before[code]) for code in tested]
+    """Languages that keep little of what they had; of one run, of what the best language has in the same tasks."""
+    had = _best_by_task(now) if before is None else {code: _by_task(before[code]) for code in now}
+    sides = {code: now[code].only(tasks) for code, tasks in had.items() if tasks}
+    p = [
+        _p_alone(side, _mean(side, had[code])) if before is None else _p_paired(side, before[code])
+        for code, side in sides.items()
+    ]
     found = []
-    for code, adjusted in zip(tested, holm(p), strict=True):
-        had = best if before is None else before[code].rate - before[code].chance
-        if adjusted < LEVEL and had >= WORTH and now[code].rate - now[code].chance <= KEPT * had:
-            found.append(_lost_language(now, code, None if before is None else before[code], adjusted))
+    for (code, side), adjusted in zip(sides.items(), holm(p), strict=True):
+        tasks = _lost_tasks(side, had[code])
+        if adjusted < LEVEL and _is_lost(_above(side), _mean(side, had[code])) and tasks:
+            whole = len(tasks) == len(had[code])
+            part = side if whole else side.only(tasks)
+            was = None if before is None else before[code].only(tasks)
+            found.append(_lost_language(now, part, was, adjusted, () if whole else tuple(tasks)))
     return found
+
+
+def _above(language: Language) -> float:
+    return language.rate - language.chance
+
+
+def _is_lost(above: float, had: float) -> bool:
+    return had >= WORTH and above <= KEPT * had
+
+
+def _lost_tasks(language: Language, had: Mapping[str, float]) -> list[str]:
+    """The tasks that it is lost in, and those in which there was nothing to lose."""
+    above = _by_task(language)
+    lost = [name for name in above if _is_lost(above[name], had[name])]
+    return [name for name in above if name in lost or had[name] < WORTH] if lost else []
+
+
+def _mean(language: Language, had: Mapping[str, float]) -> float:
+    """What was above chance in the tasks, over the language's items."""
+    return math.fsum(had[mark.task] for mark in language.marks) / len(language.marks)
+
+
+def _by_task(language: Language) -> dict[str, float]:
+    return {name: _above(task) for name, task in language.tasks().items()}
+
+
+def _best_by_task(languages: Mapping[str, Language]) -> dict[str, dict[str, float]]:
+    """By language: its tasks that others have too, and how far above chance the best one is in each."""
+    above = {code: _by_task(language) for code, language in languages.items()}
+    names = [name for tasks in above.values() for name in tasks]
+    best = {name: max(tasks[name] for tasks in above.values() if name in tasks) for name in set(names)}
+    return {code: {name: best[name] for name in tasks if names.count(name) > 1} for code, tasks in above.items()}
 
 
 def _p_alone(language: Language, best: float) -> float:
@@ -125,7 +165,7 @@ def _p_alone(language: Language, best: float) -> float:
         units.setdefault(mark.unit, []).append(float(mark.right))
     right = math.fsum(math.fsum(values) / len(values) for values in units.values())
     expected = min(1.0, max(0.0, language.chance + best / 2))
-    return _binomial(len(units), expected, math.floor(right + 1e-9))
+    return at_most(len(units), expected, math.floor(right + 1e-9))
 
 
 def _p_paired(now: Language, before: Language) -> float:
@@ -135,29 +175,25 @@ def _p_paired(now: Language, before: Language) -> float:
     for mark in now.marks:
         change[mark.unit] += int(mark.right) - int(was[mark.key])
     worse, better = sum(value < 0 for value in change.values()), sum(value > 0 for value in change.values())
-    return _binomial(worse + better, 0.5, better)
+    return at_most(worse + better, 0.5, better)
 
 
-def _binomial(number: int, share: float, most: int) -> float:
-    """The probability of at most `most` of `number`."""
-    return min(1.0, math.fsum(
-        math.comb(number, k) * share**k * (1 - share) ** (number - k) for k in range(min(most, number) + 1)
-    ))  # fmt: skip
-
-
-def _lost_language(now: Mapping[str, Language], code: str, before: Language | None, p: float) -> LostLanguage:
-    language = now[code]
+def _lost_language(
+    now: Mapping[str, Language], language: Language, before: Language | None, p: float, tasks: tuple[str, ...]
+) -> LostLanguage:
     wrong = [mark for mark in language.marks if not mark.right]
     causes = Counter(cause for mark in wrong if (cause := causes_of(mark.answer, None)[0]) != WRONG)
-    mixed = Counter(code for mark in wrong for code in _words_of(mark, language, now))
+    looked = wrong[:SAMPLED]
+    mixed = Counter(other for mark in looked for other in _words_of(mark, language, now))
     return LostLanguage(
-        code,
+        language.code,
         Share(language.right, len(language.marks)),
         None if before is None else Share(before.right, len(before.marks)),
         language.chance,
         tuple((label(cause), count) for cause, count in causes.most_common(2)),
-        tuple((other, count) for other, count in mixed.most_common(2) if count >= MIXED * len(wrong)),
+        tuple((other, count) for other, count in mixed.most_common(2) if count >= MIXED * len(looked)),
         p,
+        tasks,
     )
 
 
@@ -172,8 +208,11 @@ def _words_of(mark: Mark, own: Language, languages: Mapping[str, Language]) -> l
 
 
 def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iterable[Loss]:
-    """Lost languages by their cause: those of each script that is lost with several languages, then all others."""
-    kept = [language for code, language in now.items() if code not in {one.language for one in lost}]
+    """Lost languages by their cause: those of each script that is lost with several languages, then all others; those
+    that are lost in some tasks each alone."""
+    parts = [language for language in lost if language.tasks]
+    lost = [language for language in lost if not language.tasks]
+    kept = [language for code, language in now.items() if code not in {one.language for one in (*lost, *parts)}]
     best = max(kept, key=lambda language: language.rate, default=None)
     held = None if best is None else (best.code, Share(best.right, len(best.marks)))
     scripts: dict[str, list[LostLanguage]] = {}
@@ -187,6 +226,7 @@ def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iter
     if scripts:
         left = tuple(language for language in lost if language in sum(scripts.values(), []))
         yield Loss(left, tuple(scripts) if set(scripts) <= set(whole) else (), held)
+    yield from (Loss((part,), (), held) for part in parts)
 
 
 def script_of_language(code: str) -> str:

@@ -1,13 +1,15 @@
 """Words that a model has no more: what it gets wrong is gathered in the questions that need one word.
 
-Looked at are closed questions, whose right answer is one of few: a translation can be put otherwise. Of one run alone
-only words count that no answer has, though right answers want them; of two runs, words whose questions were right
-before. Tested as scoring/concentration.py says. Knows marks; knows no run folder and no table.
+Looked at are closed questions, whose right answer is one of few: a translation can be put otherwise. Of two runs words
+count whose questions were right before. Of one run alone only words that no answer has, though right answers of a kind
+of question want them that is otherwise mostly answered right: where a whole kind fails, no word is the cause. Tested as
+scoring/concentration.py says. Knows marks; knows no run folder and no table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 
 from tvbench.analysis.marks import Language, Mark, Share, is_closed
@@ -15,11 +17,17 @@ from tvbench.scoring.concentration import Universe, gathered
 from tvbench.scoring.normalise import words
 from tvbench.types import Choice
 
+ASKED = "\0asked"
+"""Behind the name of a group: questions with the word are in it, not only those whose right answer has it."""
+MOSTLY = 2 / 3
+"""What must be right of the other questions of a kind, before a word is the cause."""
+
 
 @dataclass(frozen=True, slots=True)
 class LostWord:
-    """A word of the right answers (`answer`) or of the questions. `now` and `before` count the questions with it,
-    `others` those of the language without it; `said` and `said_before` how many answers have the word."""
+    """A word of the right answers (`answer`), or of these and the questions. `now` and `before` count the questions
+    with it, `others` those without it, of the language or, in one run alone, of the same kind; `said` and `said_before`
+    how many answers have the word."""
 
     language: str
     word: str
@@ -34,16 +42,29 @@ class LostWord:
 
 
 def lost_words(now: Mapping[str, Language], before: Mapping[str, Language] | None) -> list[LostWord]:
-    """Words in closed questions that the loss is gathered in. Of one run alone only words that no answer has."""
+    """Words in closed questions that the loss is gathered in."""
+    parts = now if before is None else {code: language for code, language in now.items() if code in before}
+    if before is None:
+        parts = {name: part for language in now.values() for name, part in _kinds(language).items()}
     universes = {
-        code: made
-        for code, language in now.items()
-        if (made := _universe(language, None if before is None else before[code])).marked
+        name: made
+        for name, part in parts.items()
+        if (made := _universe(part, None if before is None else before[name])).marked
     }
     whole = {words(text) for language in now.values() for mark in language.marks for text in _whole(mark)}
-    found = gathered(universes, lambda word: 0.0 if word in whole else float(len(word)))
-    told = [_lost_word(now[one.universe], before, one.group, one.p) for one in found]
-    return [word for word in told if word.before is not None or (word.answer and not word.said)]
+    found = gathered(universes, lambda group: _rank(group, whole))
+    told = [_lost_word(parts[one.universe], now, before, one.group, one.p) for one in found]
+    return [word for word in told if before is not None or _is_gone(word)]
+
+
+def _rank(group: str, whole: Set[str]) -> float:
+    """Whole answers before pieces of text, short ones before long, right answers before questions."""
+    word = group.removesuffix(ASKED)
+    return (0 if word in whole else len(word)) + (0.5 if group.endswith(ASKED) else 0.0)
+
+
+def _is_gone(word: LostWord) -> bool:
+    return not word.said and word.others.right >= MOSTLY * word.others.items
 
 
 def _whole(mark: Mark) -> tuple[str, ...]:
@@ -51,52 +72,55 @@ def _whole(mark: Mark) -> tuple[str, ...]:
     return target.options if isinstance(target, Choice) else ()
 
 
+def _kinds(language: Language) -> dict[str, Language]:
+    """The questions of a language whose answers have to have the words of the right one (a letter has none), by task
+    and category."""
+    kinds: dict[str, list[Mark]] = {}
+    for mark in language.marks:
+        target, tags = mark.item.target, mark.item.tags
+        if is_closed(mark.item) and not (isinstance(target, Choice) and target.letters):
+            kind = tags.get("category") or tags.get("question_type") or ""
+            kinds.setdefault(f"{language.code} {mark.task} {kind}", []).append(mark)
+    return {name: Language(language.code, marks) for name, marks in kinds.items()}
+
+
 def _universe(now: Language, before: Language | None) -> Universe:
     was = None if before is None else {mark.key: mark.right for mark in before.marks}
-    closed = [mark for mark in now.marks if _is_told(mark, alone=was is None)]
+    closed = [mark for mark in now.marks if is_closed(mark.item)]
     marked = {mark.unit for mark in closed if not mark.right and (was is None or was[mark.key])}
-    groups: dict[str, Set[Hashable]] = {}
+    groups: defaultdict[str, set[Hashable]] = defaultdict(set)
     for mark in closed:
-        for word in mark.wanted if was is None else mark.wanted | mark.asked:
-            groups[word] = {*groups.get(word, ()), mark.unit}
+        for word in mark.wanted:
+            groups[word].add(mark.unit)
+        for word in mark.wanted | mark.asked if was is not None else ():
+            groups[word + ASKED].add(mark.unit)
     return Universe({mark.unit for mark in closed}, marked, groups)
 
 
-def _is_told(mark: Mark, *, alone: bool) -> bool:
-    """Whether the words of a right answer are looked at. Of one run they are where the answer itself has to have them:
-    a letter has no words."""
-    target = mark.item.target
-    return is_closed(mark.item) and not (alone and isinstance(target, Choice) and target.letters)
-
-
-def _lost_word(now: Language, before: Mapping[str, Language] | None, word: str, p: float) -> LostWord:
-    alone = before is None
-    was = None if before is None else before[now.code]
-    held = [mark for mark in now.marks if _is_told(mark, alone=alone)]
-    answer = any(word in mark.wanted for mark in held)
+def _lost_word(
+    part: Language, now: Mapping[str, Language], before: Mapping[str, Language] | None, group: str, p: float
+) -> LostWord:
+    word, asked = group.removesuffix(ASKED), group.endswith(ASKED)
+    was = None if before is None else before[part.code]
+    sides = [_shares(language, word, asked) for language in (part, was) if language is not None]
+    (held, others), (held_before, others_before) = sides[0], sides[1] if len(sides) > 1 else (None, None)
     return LostWord(
-        now.code,
+        part.code,
         word,
-        answer,
-        _share(held, word, alone),
-        None if was is None else _share(was.marks, word, alone),
-        _others(held, word, alone),
-        None if was is None else _others([mark for mark in was.marks if is_closed(mark.item)], word, alone),
-        sum(word in mark.said for mark in now.marks),
+        not asked,
+        held,
+        held_before,
+        others,
+        others_before,
+        sum(word in mark.said for mark in now[part.code].marks),
         None if was is None else sum(word in mark.said for mark in was.marks),
         p,
     )
 
 
-def _has(mark: Mark, word: str, alone: bool) -> bool:
-    return is_closed(mark.item) and (word in mark.wanted or (not alone and word in mark.asked))
-
-
-def _share(marks: Iterable[Mark], word: str, alone: bool) -> Share:
-    kept = [mark.right for mark in marks if _has(mark, word, alone)]
-    return Share(sum(kept), len(kept))
-
-
-def _others(marks: Iterable[Mark], word: str, alone: bool) -> Share:
-    kept = [mark.right for mark in marks if not _has(mark, word, alone)]
-    return Share(sum(kept), len(kept))
+def _shares(language: Language, word: str, asked: bool) -> tuple[Share, Share]:
+    """Of the closed questions: those with the word, and the others."""
+    closed = [mark for mark in language.marks if is_closed(mark.item)]
+    held = [mark.right for mark in closed if word in mark.wanted or (asked and word in mark.asked)]
+    right = sum(mark.right for mark in closed)
+    return Share(sum(held), len(held)), Share(right - sum(held), len(closed) - len(held))

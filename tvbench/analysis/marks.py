@@ -15,9 +15,10 @@ from tvbench.analysis.diagnosed import Diagnosed
 from tvbench.analysis.diagnosis.answers import Answer, gold_texts
 from tvbench.scoring.choice import verdict_of
 from tvbench.scoring.normalise import normalise, words, written_without_blanks
-from tvbench.types import Choice, Contains, Item, Short, Translation
+from tvbench.types import Choice, Contains, Item, OcrText, Short, Translation
 
 HALF = 0.5
+SAMPLED = 300
 LONGEST_PIECE = 4
 """Characters of a piece of text in a script without blanks."""
 
@@ -91,10 +92,23 @@ class Language:
     def chance(self) -> float:
         return sum(mark.chance for mark in self.marks) / len(self.marks)
 
+    def only(self, tasks: Iterable[str]) -> Language:
+        """What is of these tasks."""
+        names = set(tasks)
+        return Language(self.code, [mark for mark in self.marks if mark.task in names])
+
+    def tasks(self) -> dict[str, Language]:
+        """The same by task."""
+        found: dict[str, list[Mark]] = {}
+        for mark in self.marks:
+            found.setdefault(mark.task, []).append(mark)
+        return {name: Language(self.code, marks) for name, marks in found.items()}
+
     @cached_property
     def vocabulary(self) -> frozenset[str]:
-        """The words of its questions and right answers."""
-        return frozenset().union(*(mark.wanted | mark.asked for mark in self.marks))
+        """The words of its questions and right answers, of the first SAMPLED; pages of text are left out."""
+        marks = [mark for mark in self.marks if not isinstance(mark.item.target, OcrText)][:SAMPLED]
+        return frozenset().union(*(mark.wanted | mark.asked for mark in marks))
 
 
 def marked(tasks: Iterable[Diagnosed]) -> dict[str, Language]:
@@ -155,7 +169,7 @@ def pieces(*texts: str) -> frozenset[str]:
     found: set[str] = set()
     for text in texts:
         for word in words(text).split():
-            if written_without_blanks(word):
+            if not word.isascii() and written_without_blanks(word):
                 found |= {word[at : at + size] for size in range(2, LONGEST_PIECE + 1) for at in
                           range(len(word) - size + 1)} or {word}  # fmt: skip
             else:

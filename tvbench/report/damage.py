@@ -50,9 +50,15 @@ def _loss_lines(loss: Loss, first: str, second: str) -> Iterator[str]:
     verb = "is" if len(loss.languages) == 1 else "are"
     counts = listed([_counts(one) for one in loss.languages])
     held = "" if loss.kept is None else f"; {named(loss.kept[0])} keeps {_share(loss.kept[1])}"
-    yield f"{names} {verb} lost: right in {counts}{held}"
-    yield f"  {_why(loss)}"
+    tasks = loss.languages[0].tasks
+    where = f" in {listed(tasks)}" if tasks else ""
+    yield f"{names} {verb} lost{where}: right in {counts}{held}"
+    if not tasks:
+        yield f"  {_why(loss)}"
     yield from (f"  {text}" for one in loss.languages if (text := _looks(one)))
+    if tasks:
+        yield f"  next: tvbench explain {second or 'RUN'} --languages {loss.languages[0].language} --examples 5"
+        return
     yield "  next: tvbench doctor MODEL" + (f"; tvbench explain {second}" if second else "")
 
 

@@ -9,6 +9,7 @@ and what is still certain among the rest comes next. Knows numbers and names onl
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -50,6 +51,18 @@ def tail(total: int, marked: int, size: int, hits: int) -> float:
     )
 
 
+def at_most(number: int, share: float, most: int) -> float:
+    """The probability of at most `most` of `number` independent events of probability `share`."""
+    if most >= number or share <= 0:
+        return 1.0
+    if share >= 1:
+        return 0.0
+    odds = math.log(share), math.log1p(-share)
+    return min(
+        1.0, math.fsum(math.exp(_choose(number, k) + k * odds[0] + (number - k) * odds[1]) for k in range(most + 1))
+    )
+
+
 def _choose(total: int, size: int) -> float:
     return math.lgamma(total + 1) - math.lgamma(size + 1) - math.lgamma(total - size + 1)
 
@@ -59,9 +72,14 @@ def gathered(
 ) -> list[Gathered]:
     """The groups that what is marked is gathered in, the clearest first; of equally clear ones that which `preference`
     puts lowest. Groups with a smaller share of marked units than `least` are left out: they are no cause."""
-    tests = family([(universe, group) for universe in universes.values() for group in universe.groups.values()])
+    tests = family([(universe, group) for universe in universes.values() for group in _distinct(universe)])
     found = [one for name, universe in universes.items() for one in _of_one(name, universe, tests, preference, least)]
     return sorted(found, key=lambda one: (one.p, one.universe, one.group))
+
+
+def _distinct(universe: Universe) -> set[frozenset[Hashable]]:
+    """Groups of the same units are one test."""
+    return {frozenset(group) for group in universe.groups.values()}
 
 
 def family(groups: Sequence[tuple[Universe, Set[Hashable]]]) -> int:
@@ -69,7 +87,7 @@ def family(groups: Sequence[tuple[Universe, Set[Hashable]]]) -> int:
     possible p is below the level divided by it."""
     best = sorted(_best(universe, group) for universe, group in groups)
     number = 1
-    while sum(p <= LEVEL / number for p in best) > number:
+    while bisect_right(best, LEVEL / number) > number:
         number += 1
     return number
 
