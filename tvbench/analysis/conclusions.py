@@ -14,7 +14,7 @@ from tvbench.analysis.diagnosed import Diagnosed, diagnosed
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.explain import TaskExplanation, explain_tasks
 from tvbench.analysis.grounding import blind_twin
-from tvbench.analysis.marks import marked
+from tvbench.analysis.marks import Language, marked
 from tvbench.analysis.parallel import Parallel, parallel
 from tvbench.errors import TvbenchError
 from tvbench.runs.answered import answered
@@ -41,8 +41,10 @@ def conclude(
     languages: Sequence[str] = (),
     examples: int = 10,
     blind: RunFolder | None = None,
+    listed: Sequence[str] = (),
 ) -> Explanation:
-    """Raises UsageError for a damaged folder, and for a task or language that the run has not."""
+    """`listed` are the languages that the model's card lists (none: not known): others were never learned, and are not
+    called lost. Raises UsageError for a damaged folder, and for a task or language that the run has not."""
     asked = answered(run, tasks, languages)
     whole = [diagnosed(task) for task in scored_tasks(run, tasks).values()]
     twins = {} if blind is None else {name: diagnosed(task) for name, task in scored_tasks(blind).items()}
@@ -51,10 +53,15 @@ def conclude(
     return Explanation(
         run.name,
         tuple(explain_tasks(found, identifiers, examples)),
-        _damage_in(damage(marked(whole)), languages),
+        _damage_in(damage(_listed(marked(whole), listed)), languages),
         {name: _gaps_in(one, languages) for name, one in made.items() if one is not None},
         "" if blind is None else blind.name,
     )
+
+
+def _listed(languages: Mapping[str, Language], listed: Sequence[str]) -> dict[str, Language]:
+    known = {code.partition("-")[0] for code in listed}
+    return {code: part for code, part in languages.items() if not known or code.partition("-")[0] in known}
 
 
 def _only(task: Diagnosed, languages: Sequence[str]) -> Diagnosed:

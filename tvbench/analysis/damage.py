@@ -213,8 +213,7 @@ def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iter
     parts = [language for language in lost if language.tasks]
     lost = [language for language in lost if not language.tasks]
     kept = [language for code, language in now.items() if code not in {one.language for one in (*lost, *parts)}]
-    best = max(kept, key=lambda language: language.rate, default=None)
-    held = None if best is None else (best.code, Share(best.right, len(best.marks)))
+    held = _best_of(kept)
     scripts: dict[str, list[LostLanguage]] = {}
     for language in lost:
         scripts.setdefault(script_of_language(language.language), []).append(language)
@@ -226,7 +225,12 @@ def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iter
     if scripts:
         left = tuple(language for language in lost if language in sum(scripts.values(), []))
         yield Loss(left, tuple(scripts) if set(scripts) <= set(whole) else (), held)
-    yield from (Loss((part,), (), held) for part in parts)
+    yield from (Loss((part,), (), _best_of([language.only(part.tasks) for language in kept])) for part in parts)
+
+
+def _best_of(languages: Sequence[Language]) -> tuple[str, Share] | None:
+    best = max((one for one in languages if one.marks), key=lambda language: language.rate, default=None)
+    return None if best is None else (best.code, Share(best.right, len(best.marks)))
 
 
 def script_of_language(code: str) -> str:

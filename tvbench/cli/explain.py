@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.conclusions import blind_of, conclude
     from tvbench.analysis.diagnosis import language_id
+    from tvbench.cli.grounding import languages_of
     from tvbench.cli.output import say
     from tvbench.languages import code_of, is_language
     from tvbench.report.conclusions import conclusions
@@ -60,6 +61,7 @@ def main(args: argparse.Namespace) -> int:
         languages=languages,
         examples=_examples(args),
         blind=find_run(args.results, args.blind) if args.blind else blind_of(run, find_runs(args.results)),
+        listed=languages_of(run.manifest().label),
     )
     if not found.tasks and args.format != "json":
         remark(f"{run.name} has no tasks: there is nothing to explain")
