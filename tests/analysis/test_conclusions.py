@@ -121,7 +121,7 @@ def test_a_run_without_pictures_is_found_and_named(tmp_path: Path, capsys: Said)
     write(tmp_path, "without", 1, blind=True)
     text = "\n".join(explained(tmp_path, capsys))
     assert "the picture adds +" in text and "over without" in text
-    assert "the picture adds +" in "\n".join(explained(tmp_path, capsys, "--blind", "without"))
+    assert "the picture adds +" in "\n".join(explained(tmp_path, capsys, "--without-image", "without"))
     (record,) = json.loads("\n".join(explained(tmp_path, capsys, "--format", "json")))
     assert record["blind"] == "without" and record["parallel"]["reference"] == "en"
     assert record["parallel"]["pictures"][0]["comparison"]["low"] > 0

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.analysis.assess import scored_tasks
-from tvbench.analysis.damage import Damage, damage
+from tvbench.analysis.damage import Breakage, damage
 from tvbench.analysis.diagnosed import Diagnosed, diagnosed
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.explain import TaskExplanation, explain_tasks
 from tvbench.analysis.grounding import blind_twin
-from tvbench.analysis.marks import Language, marked
+from tvbench.analysis.marks import MarkedLanguage, marked
 from tvbench.analysis.parallel import Parallel, parallel
 from tvbench.errors import TvbenchError
 from tvbench.runs.answered import answered
@@ -28,7 +28,7 @@ class Explanation:
 
     run: str
     tasks: tuple[TaskExplanation, ...]
-    damage: Damage
+    damage: Breakage
     parallel: Mapping[str, Parallel]
     blind: str = ""
 
@@ -59,7 +59,7 @@ def conclude(
     )
 
 
-def _listed(languages: Mapping[str, Language], listed: Sequence[str]) -> dict[str, Language]:
+def _listed(languages: Mapping[str, MarkedLanguage], listed: Sequence[str]) -> dict[str, MarkedLanguage]:
     known = {code.partition("-")[0] for code in listed}
     return {code: part for code, part in languages.items() if not known or code.partition("-")[0] in known}
 
@@ -73,7 +73,7 @@ def _only(task: Diagnosed, languages: Sequence[str]) -> Diagnosed:
     return Diagnosed(task.task, task.counted, items, answers)
 
 
-def _damage_in(found: Damage, languages: Sequence[str]) -> Damage:
+def _damage_in(found: Breakage, languages: Sequence[str]) -> Breakage:
     if not languages:
         return found
     losses = tuple(loss for loss in found.losses if any(one.language in languages for one in loss.languages))

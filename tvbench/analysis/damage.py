@@ -17,7 +17,7 @@ from tvbench.analysis.diagnosed import diagnosed
 from tvbench.analysis.diagnosis.causes import WRONG, label
 from tvbench.analysis.diagnosis.loss import causes_of
 from tvbench.analysis.lost_words import LostWord, lost_words
-from tvbench.analysis.marks import SAMPLED, Language, Mark, Share, marked
+from tvbench.analysis.marks import SAMPLED, Mark, MarkedLanguage, Share, marked
 from tvbench.languages import is_language
 from tvbench.languages import language as language_named
 from tvbench.runs.store import RunFolder
@@ -59,7 +59,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class Breakage:
     """All that is broken; `tested` languages."""
 
     losses: tuple[Loss, ...]
@@ -69,7 +69,7 @@ class Damage:
 
 def damage_between(
     first: RunFolder, second: RunFolder, tasks: Sequence[str] = (), languages: Sequence[str] = ()
-) -> Damage:
+) -> Breakage:
     """What is broken in the second run and was not in the first, over the items that both have."""
     sides = [
         {name: task for name, task in scored_tasks(run).items() if not tasks or name in tasks}
@@ -80,23 +80,25 @@ def damage_between(
     return damage(chosen, before)
 
 
-def damage(now: Mapping[str, Language], before: Mapping[str, Language] | None = None) -> Damage:
+def damage(now: Mapping[str, MarkedLanguage], before: Mapping[str, MarkedLanguage] | None = None) -> Breakage:
     """What is broken in `now`; with `before`, what was not broken there."""
     if before is not None:
         now, before = _shared(now, before)
     lost = _lost(now, before)
     gone = {language.language for language in lost}
     rest = {code: language for code, language in now.items() if code not in gone}
-    return Damage(tuple(_together(lost, now)), tuple(lost_words(rest, before)), tuple(now))
+    return Breakage(tuple(_together(lost, now)), tuple(lost_words(rest, before)), tuple(now))
 
 
-def _shared(now: Mapping[str, Language], before: Mapping[str, Language]) -> tuple[dict[str, Language], ...]:
+def _shared(
+    now: Mapping[str, MarkedLanguage], before: Mapping[str, MarkedLanguage]
+) -> tuple[dict[str, MarkedLanguage], ...]:
     """Both, with the same items."""
     codes = [code for code in now if code in before]
     keys = {code: {m.key for m in now[code].marks} & {m.key for m in before[code].marks} for code in codes}
     return tuple(
         {
-            code: Language(code, [mark for mark in side[code].marks if mark.key in keys[code]])
+            code: MarkedLanguage(code, [mark for mark in side[code].marks if mark.key in keys[code]])
             for code in codes
             if keys[code]
         }
@@ -107,7 +109,7 @@ def _shared(now: Mapping[str, Language], before: Mapping[str, Language]) -> tupl
 # ── Languages ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _lost(now: Mapping[str, Language], before: Mapping[str, Language] | None) -> list[LostLanguage]:
+def _lost(now: Mapping[str, MarkedLanguage], before: Mapping[str, MarkedLanguage] | None) -> list[LostLanguage]:
     """Languages that keep little of what they had; of one run, of what the best language has in the same tasks."""
     had = _best_by_task(now) if before is None else {code: _by_task(before[code]) for code in now}
     sides = {code: now[code].only(tasks) for code, tasks in had.items() if tasks}
@@ -126,7 +128,7 @@ def _lost(now: Mapping[str, Language], before: Mapping[str, Language] | None) ->
     return found
 
 
-def _above(language: Language) -> float:
+def _above(language: MarkedLanguage) -> float:
     return language.rate - language.chance
 
 
@@ -134,23 +136,23 @@ def _is_lost(above: float, had: float) -> bool:
     return had >= WORTH and above <= KEPT * had
 
 
-def _lost_tasks(language: Language, had: Mapping[str, float]) -> list[str]:
+def _lost_tasks(language: MarkedLanguage, had: Mapping[str, float]) -> list[str]:
     """The tasks that it is lost in, and those in which there was nothing to lose."""
     above = _by_task(language)
     lost = [name for name in above if _is_lost(above[name], had[name])]
     return [name for name in above if name in lost or had[name] < WORTH] if lost else []
 
 
-def _mean(language: Language, had: Mapping[str, float]) -> float:
+def _mean(language: MarkedLanguage, had: Mapping[str, float]) -> float:
     """What was above chance in the tasks, over the language's items."""
     return math.fsum(had[mark.task] for mark in language.marks) / len(language.marks)
 
 
-def _by_task(language: Language) -> dict[str, float]:
+def _by_task(language: MarkedLanguage) -> dict[str, float]:
     return {name: _above(task) for name, task in language.tasks().items()}
 
 
-def _best_by_task(languages: Mapping[str, Language]) -> dict[str, dict[str, float]]:
+def _best_by_task(languages: Mapping[str, MarkedLanguage]) -> dict[str, dict[str, float]]:
     """By language: its tasks that others have too, and how far above chance the best one is in each."""
     above = {code: _by_task(language) for code, language in languages.items()}
     names = [name for tasks in above.values() for name in tasks]
@@ -158,7 +160,7 @@ def _best_by_task(languages: Mapping[str, Language]) -> dict[str, dict[str, floa
     return {code: {name: best[name] for name in tasks if names.count(name) > 1} for code, tasks in above.items()}
 
 
-def _p_alone(language: Language, best: float) -> float:
+def _p_alone(language: MarkedLanguage, best: float) -> float:
     """How probable so few right pictures are, were the language half as good above chance as the best one."""
     units: dict[str, list[float]] = {}
     for mark in language.marks:
@@ -168,7 +170,7 @@ def _p_alone(language: Language, best: float) -> float:
     return at_most(len(units), expected, math.floor(right + 1e-9))
 
 
-def _p_paired(now: Language, before: Language) -> float:
+def _p_paired(now: MarkedLanguage, before: MarkedLanguage) -> float:
     """The sign test over pictures (one-sided): how many got worse of those that changed."""
     was = {mark.key: mark.right for mark in before.marks}
     change: Counter[str] = Counter()
@@ -179,7 +181,11 @@ def _p_paired(now: Language, before: Language) -> float:
 
 
 def _lost_language(
-    now: Mapping[str, Language], language: Language, before: Language | None, p: float, tasks: tuple[str, ...]
+    now: Mapping[str, MarkedLanguage],
+    language: MarkedLanguage,
+    before: MarkedLanguage | None,
+    p: float,
+    tasks: tuple[str, ...],
 ) -> LostLanguage:
     wrong = [mark for mark in language.marks if not mark.right]
     causes = Counter(cause for mark in wrong if (cause := causes_of(mark.answer, None)[0]) != WRONG)
@@ -197,7 +203,7 @@ def _lost_language(
     )
 
 
-def _words_of(mark: Mark, own: Language, languages: Mapping[str, Language]) -> list[str]:
+def _words_of(mark: Mark, own: MarkedLanguage, languages: Mapping[str, MarkedLanguage]) -> list[str]:
     """The languages whose words an answer has, where most of its words are not of its own language."""
     foreign = mark.said - own.vocabulary
     if not foreign or 2 * len(foreign) <= len(mark.said):
@@ -207,7 +213,7 @@ def _words_of(mark: Mark, own: Language, languages: Mapping[str, Language]) -> l
     return [code for code, count in others.items() if count == most > 0]
 
 
-def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iterable[Loss]:
+def _together(lost: Sequence[LostLanguage], now: Mapping[str, MarkedLanguage]) -> Iterable[Loss]:
     """Lost languages by their cause: those of each script that is lost with several languages, then all others; those
     that are lost in some tasks each alone."""
     parts = [language for language in lost if language.tasks]
@@ -228,7 +234,7 @@ def _together(lost: Sequence[LostLanguage], now: Mapping[str, Language]) -> Iter
     yield from (Loss((part,), (), _best_of([language.only(part.tasks) for language in kept])) for part in parts)
 
 
-def _best_of(languages: Sequence[Language]) -> tuple[str, Share] | None:
+def _best_of(languages: Sequence[MarkedLanguage]) -> tuple[str, Share] | None:
     best = max((one for one in languages if one.marks), key=lambda language: language.rate, default=None)
     return None if best is None else (best.code, Share(best.right, len(best.marks)))
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 
-from tvbench.analysis.marks import Language, Mark, Share, is_closed
+from tvbench.analysis.marks import Mark, MarkedLanguage, Share, is_closed
 from tvbench.scoring.concentration import Universe, gathered
 from tvbench.scoring.normalise import words
 from tvbench.types import Choice
@@ -26,8 +26,8 @@ MOSTLY = 2 / 3
 @dataclass(frozen=True, slots=True)
 class LostWord:
     """A word of the right answers (`answer`), or of these and the questions. `now` and `before` count the questions
-    with it, `others` those without it, of the language or, in one run alone, of the same kind; `said` and `said_before`
-    how many answers have the word."""
+    with it, `others` those without it, of the language or, in one run alone, of the same kind, of which `said` answers
+    have the word then; `said_before` is of the language."""
 
     language: str
     word: str
@@ -41,7 +41,7 @@ class LostWord:
     p: float
 
 
-def lost_words(now: Mapping[str, Language], before: Mapping[str, Language] | None) -> list[LostWord]:
+def lost_words(now: Mapping[str, MarkedLanguage], before: Mapping[str, MarkedLanguage] | None) -> list[LostWord]:
     """Words in closed questions that the loss is gathered in."""
     parts = now if before is None else {code: language for code, language in now.items() if code in before}
     if before is None:
@@ -72,7 +72,7 @@ def _whole(mark: Mark) -> tuple[str, ...]:
     return target.options if isinstance(target, Choice) else ()
 
 
-def _kinds(language: Language) -> dict[str, Language]:
+def _kinds(language: MarkedLanguage) -> dict[str, MarkedLanguage]:
     """The questions of a language whose answers have to have the words of the right one (a letter has none), by task
     and category."""
     kinds: dict[str, list[Mark]] = {}
@@ -81,10 +81,10 @@ def _kinds(language: Language) -> dict[str, Language]:
         if is_closed(mark.item) and not (isinstance(target, Choice) and target.letters):
             kind = tags.get("category") or tags.get("question_type") or ""
             kinds.setdefault(f"{language.code} {mark.task} {kind}", []).append(mark)
-    return {name: Language(language.code, marks) for name, marks in kinds.items()}
+    return {name: MarkedLanguage(language.code, marks) for name, marks in kinds.items()}
 
 
-def _universe(now: Language, before: Language | None) -> Universe:
+def _universe(now: MarkedLanguage, before: MarkedLanguage | None) -> Universe:
     was = None if before is None else {mark.key: mark.right for mark in before.marks}
     closed = [mark for mark in now.marks if is_closed(mark.item)]
     marked = {mark.unit for mark in closed if not mark.right and (was is None or was[mark.key])}
@@ -98,7 +98,11 @@ def _universe(now: Language, before: Language | None) -> Universe:
 
 
 def _lost_word(
-    part: Language, now: Mapping[str, Language], before: Mapping[str, Language] | None, group: str, p: float
+    part: MarkedLanguage,
+    now: Mapping[str, MarkedLanguage],
+    before: Mapping[str, MarkedLanguage] | None,
+    group: str,
+    p: float,
 ) -> LostWord:
     word, asked = group.removesuffix(ASKED), group.endswith(ASKED)
     was = None if before is None else before[part.code]
@@ -112,13 +116,13 @@ def _lost_word(
         held_before,
         others,
         others_before,
-        sum(word in mark.said for mark in now[part.code].marks),
+        sum(word in mark.said for mark in (part if before is None else now[part.code]).marks),
         None if was is None else sum(word in mark.said for mark in was.marks),
         p,
     )
 
 
-def _shares(language: Language, word: str, asked: bool) -> tuple[Share, Share]:
+def _shares(language: MarkedLanguage, word: str, asked: bool) -> tuple[Share, Share]:
     """Of the closed questions: those with the word, and the others."""
     closed = [mark for mark in language.marks if is_closed(mark.item)]
     held = [mark.right for mark in closed if word in mark.wanted or (asked and word in mark.asked)]

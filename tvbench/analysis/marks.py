@@ -74,7 +74,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Language:
+class MarkedLanguage:
     """All marked answers in one language."""
 
     code: str
@@ -92,17 +92,17 @@ class Language:
     def chance(self) -> float:
         return sum(mark.chance for mark in self.marks) / len(self.marks)
 
-    def only(self, tasks: Iterable[str]) -> Language:
+    def only(self, tasks: Iterable[str]) -> MarkedLanguage:
         """What is of these tasks."""
         names = set(tasks)
-        return Language(self.code, [mark for mark in self.marks if mark.task in names])
+        return MarkedLanguage(self.code, [mark for mark in self.marks if mark.task in names])
 
-    def tasks(self) -> dict[str, Language]:
+    def tasks(self) -> dict[str, MarkedLanguage]:
         """The same by task."""
         found: dict[str, list[Mark]] = {}
         for mark in self.marks:
             found.setdefault(mark.task, []).append(mark)
-        return {name: Language(self.code, marks) for name, marks in found.items()}
+        return {name: MarkedLanguage(self.code, marks) for name, marks in found.items()}
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
@@ -111,7 +111,7 @@ class Language:
         return frozenset().union(*(mark.wanted | mark.asked for mark in marks))
 
 
-def marked(tasks: Iterable[Diagnosed]) -> dict[str, Language]:
+def marked(tasks: Iterable[Diagnosed]) -> dict[str, MarkedLanguage]:
     """All languages with an answer that is right or wrong."""
     found: dict[str, list[Mark]] = {}
     for task in tasks:
@@ -119,7 +119,7 @@ def marked(tasks: Iterable[Diagnosed]) -> dict[str, Language]:
             for answer in answers:
                 if (right := is_right(answer)) is not None:
                     found.setdefault(code, []).append(Mark(task.name, answer, right))
-    return {code: Language(code, marks) for code, marks in sorted(found.items())}
+    return {code: MarkedLanguage(code, marks) for code, marks in sorted(found.items())}
 
 
 def is_right(answer: Answer) -> bool | None:

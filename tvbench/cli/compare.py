@@ -11,7 +11,7 @@ from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD
 
 if TYPE_CHECKING:
-    from tvbench.analysis.damage import Damage
+    from tvbench.analysis.damage import Breakage
 
 EPILOG = """\
 examples:
@@ -78,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
     return EXIT_GOOD
 
 
-def _damage(args: argparse.Namespace) -> Damage:
+def _damage(args: argparse.Namespace) -> Breakage:
     """What is broken in the second run and was not in the first."""
     from tvbench.analysis.damage import damage_between
     from tvbench.languages import code_of

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="show every table: answers, losses, positions, languages")
     parser.add_argument(
-        "--blind", metavar="RUN", help="the run without pictures (default: the newest of this model and these tasks)"
+        "--without-image", metavar="RUN", help="the run without pictures (default: the newest of this model and these tasks)"
     )
     add_format(parser, ("table", "markdown", "json"))
     add_results(parser)
@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
         tasks=names(args.tasks),
         languages=languages,
         examples=_examples(args),
-        blind=find_run(args.results, args.blind) if args.blind else blind_of(run, find_runs(args.results)),
+        blind=find_run(args.results, blind) if (blind := args.without_image) else blind_of(run, find_runs(args.results)),
         listed=languages_of(run.manifest().label),
     )
     if not found.tasks and args.format != "json":

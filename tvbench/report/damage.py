@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tvbench.analysis.damage import Damage, Loss, LostLanguage
+from tvbench.analysis.damage import Breakage, Loss, LostLanguage
 from tvbench.analysis.lost_words import LostWord
 from tvbench.analysis.marks import Share
 from tvbench.languages import is_language, language
@@ -30,7 +30,7 @@ MOST_WORDS = 4
 """Words of one language that are named."""
 
 
-def damage_lines(found: Damage, first: str = "", second: str = "") -> Iterator[str]:
+def damage_lines(found: Breakage, first: str = "", second: str = "") -> Iterator[str]:
     """A line for what is broken, then lines that begin with blanks: why, and what to do. `first` and `second` are the
     names of two runs that were compared."""
     for loss in found.losses:
@@ -86,7 +86,7 @@ def _looks(one: LostLanguage) -> str:
 def _word_lines(word: LostWord) -> Iterator[str]:
     others = f"its other questions: {_share(word.others)}"
     if word.before is None:
-        yield f"{named(word.language)}: the word '{word.word}' is never said"
+        yield f"{named(word.language)}: the word '{word.word}' is never answered"
         yield f"  the right answer of {word.now.items} questions has it, {_right(word.now)} right; {others}"
         return
     yield (

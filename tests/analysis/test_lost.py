@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tvbench.analysis.damage import Damage, damage
+from tvbench.analysis.damage import Breakage, damage
 from tvbench.analysis.diagnosis.answers import diagnose
-from tvbench.analysis.marks import Language, Mark, is_right, marked, pieces, right_texts
+from tvbench.analysis.marks import Mark, MarkedLanguage, is_right, marked, pieces, right_texts
 from tvbench.report.damage import damage_lines
 from tvbench.scoring import score_item
 from tvbench.scoring.metrics import metric
@@ -24,7 +24,7 @@ COLOURS = {
     "zh": ("红色", "蓝色", "绿色", "黑色"),
 }
 Says = Callable[[str, str, int], str]
-"""Language, right answer and number of the question to what is answered."""
+"""MarkedLanguage, right answer and number of the question to what is answered."""
 
 
 def mark(code: str, number: int, says: Says, *, task: str = "colours") -> Mark:
@@ -46,8 +46,8 @@ def mark(code: str, number: int, says: Says, *, task: str = "colours") -> Mark:
     return Mark(task, answer, right)
 
 
-def model(says: Says, *, codes: tuple[str, ...] = tuple(COLOURS), count: int = 40) -> dict[str, Language]:
-    return {code: Language(code, [mark(code, number, says) for number in range(count)]) for code in codes}
+def model(says: Says, *, codes: tuple[str, ...] = tuple(COLOURS), count: int = 40) -> dict[str, MarkedLanguage]:
+    return {code: MarkedLanguage(code, [mark(code, number, says) for number in range(count)]) for code in codes}
 
 
 def sound(code: str, right: str, number: int) -> str:
@@ -59,7 +59,7 @@ def broken(*codes: str, says: str = "?!") -> Says:
     return lambda code, right, number: says if code in codes else sound(code, right, number)
 
 
-def lines(found: Damage) -> str:
+def lines(found: Breakage) -> str:
     return " ".join(" ".join(damage_lines(found, "a", "b")).split())
 
 
@@ -103,13 +103,13 @@ def test_the_answers_own_words_tell_another_language() -> None:
 def test_a_language_that_no_other_is_next_to_is_not_held_against_it() -> None:
     """Languages of different tasks are different questions: one may be harder."""
     easy = model(sound, codes=("de",))
-    hard = {"ru": Language("ru", [mark("ru", n, broken("ru"), task="hard") for n in range(40)])}
+    hard = {"ru": MarkedLanguage("ru", [mark("ru", n, broken("ru"), task="hard") for n in range(40)])}
     assert not damage(easy | hard).losses
 
 
 def test_a_language_may_be_lost_in_one_task_alone() -> None:
     both = {
-        code: Language(
+        code: MarkedLanguage(
             code,
             [
                 *(mark(code, n, sound) for n in range(60)),
@@ -144,7 +144,7 @@ def test_a_kind_of_question_that_fails_whole_has_no_word_as_its_cause() -> None:
         return Mark("colours", replace(made.answer, item=item), right)
 
     languages = {
-        code: Language(code, [*language.marks, *(placed(code, n, right=code != "de") for n in range(12))])
+        code: MarkedLanguage(code, [*language.marks, *(placed(code, n, right=code != "de") for n in range(12))])
         for code, language in model(sound).items()
     }
     assert not damage(languages).words
