@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="show every table: answers, losses, positions, languages")
     parser.add_argument(
-        "--without-image", metavar="RUN", help="the run without pictures (default: the newest of this model and these tasks)"
+        "--without-image", metavar="RUN", help="the run without pictures (default: the newest of this model and tasks)"
     )
     add_format(parser, ("table", "markdown", "json"))
     add_results(parser)
@@ -54,13 +54,14 @@ def main(args: argparse.Namespace) -> int:
 
     run = find_run(args.results, args.run)
     identifiers = language_id.load()
+    without = find_run(args.results, args.without_image) if args.without_image else None
     found = conclude(
         run,
         identifiers,
         tasks=names(args.tasks),
         languages=languages,
         examples=_examples(args),
-        blind=find_run(args.results, blind) if (blind := args.without_image) else blind_of(run, find_runs(args.results)),
+        blind=without or blind_of(run, find_runs(args.results)),
         listed=languages_of(run.manifest().label),
     )
     if not found.tasks and args.format != "json":
