@@ -323,7 +323,8 @@ def test_a_comparison_is_tidy_too(server: ChatServer, data: Path, tmp_path: Path
     found = tvbench.compare(first, second, metric="chrF++", resamples=50)
     (row,) = found.table()
     assert (row.task, row.language, row.metric, row.n, row.unit) == ("multi30k", "de", "chrfpp", 4, "points")
-    assert row.difference == row.low == row.high == 0 and row.verdict == "equal" and row.first_run == first.name
+    assert row.difference == 0 and row.low is row.high is None and row.first_run == first.name
+    assert row.verdict == "too few pictures to tell (at least 6 needed)" and (row.level, row.together) == (0.95, 1)
     with pytest.raises(UsageError, match="--resamples 0: must be 1 or more"):
         tvbench.compare(first, second, resamples=0)
     with pytest.raises(UsageError, match="unknown task 'alm'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy import stats
 
 from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean, t_quantile
 from tvbench.scoring.metrics import metric as metric_named
-from tvbench.scoring.paired import Pairs, compare, holm, means
+from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, holm, is_certain, means
 from tvbench.types import Item, Translation
 
 WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()
@@ -115,7 +116,125 @@ def test_corpus_scores_are_compared_as_corpus_scores() -> None:
         worse = compare([Pairs(rows["good"], rows["bad"], list(range(200)), formula)], resamples=999)
         assert worse.p == pytest.approx(0.001) and worse.high < 0 and worse.low < worse.difference < worse.high
         equal = compare([Pairs(rows["good"], rows["same"], list(range(200)), formula)], resamples=999)
-        assert equal.p == 1.0 and equal.difference == 0.0 and equal.detectable is None
+        assert equal.p == 1.0 and equal.difference == 0.0 and equal.detectable is None and equal.identical
+
+
+def languages(rng: np.random.Generator, pictures: int, missing: float, better: Sequence[float]) -> list[Pairs]:
+    """A language for each of `better`: right or wrong by picture, system and item; the second is better by so much."""
+    groups = []
+    shared = rng.normal(size=pictures)
+    for more in better:
+        clusters = np.repeat(np.arange(pictures), rng.integers(1, 4, pictures))
+        clusters = clusters[rng.random(len(clusters)) >= missing]
+        first, second = (
+            (0.6 * shared[clusters] + 0.8 * rng.normal(size=len(clusters)) < stats.norm.ppf(0.6 + gain)).astype(float)
+            for gain in (0, more)
+        )
+        groups.append(means(first, second, clusters.tolist()))
+    return groups
+
+
+@pytest.mark.parametrize(("pictures", "count", "missing"), [(200, 14, 0.2), (10, 3, 0.5), (20, 1, 0.0), (40, 14, 0.6)])
+def test_intervals_hold_where_pictures_miss_languages(pictures: int, count: int, missing: float) -> None:
+    """The bootstrap within strata of equal languages held 68 % in the first of these."""
+    rng = np.random.default_rng(8)
+    rounds = 300
+    found = [compare(languages(rng, pictures, missing, [0.1] * count), resamples=499, seed=n) for n in range(rounds)]
+    held = sum(one.low <= 0.1 <= one.high for one in found)
+    assert 0.92 <= held / rounds <= 0.99
+
+
+def test_one_giant_picture_is_no_sample() -> None:
+    """Half of the items on one picture, with errors that pictures share: the others say how far it may be off."""
+    rng = np.random.default_rng(9)
+    rounds, held = 400, 0
+    clusters = np.repeat(np.arange(20), [60, *[3] * 19])
+    for number in range(rounds):
+        second = rng.normal(size=20)[clusters] + 0.5 * rng.normal(size=len(clusters)) + 0.3
+        one = compare([means(np.zeros(len(clusters)), second, clusters.tolist())], resamples=499, seed=number)
+        held += one.low <= 0.3 <= one.high
+    assert 0.93 <= held / rounds <= 0.98
+
+
+def test_systems_that_hardly_differ_have_no_interval_of_nothing() -> None:
+    """Of 200 pictures some four differ: an interval of what was seen alone would be too short."""
+    rng = np.random.default_rng(10)
+    rounds, held = 400, 0
+    for number in range(rounds):
+        second = (rng.random(200) < 0.02).astype(float)
+        one = compare([means(np.zeros(200), second, list(range(200)))], resamples=499, seed=number)
+        held += one.low <= 0.02 <= one.high
+    assert held / rounds >= 0.93
+
+
+def consistent(one: Comparison) -> bool:
+    """Whether the interval leaves 0 out exactly where the adjusted p is below 0.05."""
+    return (one.low > 0 or one.high < 0) == (one.adjusted < 0.05) == is_certain(one)
+
+
+def test_interval_and_p_never_contradict_each_other() -> None:
+    rng = np.random.default_rng(11)
+    certain = 0
+    for number in range(150):
+        pictures = int(rng.integers(2, 30))
+        count = int(rng.integers(1, 6))
+        groups = languages(rng, pictures, 0.3 * rng.random(), list(rng.choice([0, 0.2, 0.38], count)))
+        groups = [group for group in groups if len(group.first)]
+        if groups:
+            found = [compare(groups, resamples=499, seed=number), *compare_each(groups, resamples=499, seed=number)]
+            assert all(map(consistent, found)), number
+            assert all(one.adjusted >= one.p for one in found)
+            certain += sum(map(is_certain, found))
+    assert certain > 30
+
+
+def test_languages_are_held_together() -> None:
+    """Where nothing differs, one of 14 languages is called certain in 5 % of all cases at most, not in half of them;
+    and one true difference of the size that is called detectable is certain in 80 %."""
+    rng = np.random.default_rng(12)
+    rounds, pictures = 300, list(range(60))
+    false = 0
+    for number in range(rounds):
+        groups = [means(one, two, pictures) for one, two in rng.normal(size=(14, 2, len(pictures)))]
+        found = compare_each(groups, resamples=999, seed=number)
+        false += any(map(is_certain, found))
+    assert 0.02 <= false / rounds <= 0.08
+    detectable = float(np.mean([one.detectable for one in found if one.detectable is not None]))
+    seen = 0
+    for number in range(rounds):
+        noise = rng.normal(size=(14, 2, len(pictures)))
+        noise[0, 1] += detectable
+        seen += is_certain(compare_each([means(one, two, pictures) for one, two in noise], resamples=999)[0])
+    assert 0.74 <= seen / rounds <= 0.86
+
+
+def test_so_few_clusters_can_show_nothing_and_that_is_said() -> None:
+    """Five clusters of one sign have p = 2 / 2**5; of 14 languages, nine have p = 2 / 2**9 > 0.05 / 14."""
+    for count, needed in ((5, 6), (2, 6), (1, 6)):
+        one = compare([means(np.zeros(count), np.ones(count), list(range(count)))])
+        assert (one.low, one.high) == (-np.inf, np.inf) and one.detectable is None and one.needed == needed
+    six = compare([means(np.zeros(6), np.ones(6), list(range(6)))])
+    assert six.needed is None and six.p == 2 / 2**6 and is_certain(six)
+    rng = np.random.default_rng(13)
+    each = [means(rng.random(count), 2 + rng.random(count), list(range(count))) for count in (5, *[40] * 13)]
+    first, *others = compare_each(each, resamples=9999)
+    assert first.needed == 10 and first.low == -np.inf and all(one.needed is None for one in others)
+
+
+def test_the_interval_is_the_test_turned_round() -> None:
+    """What lies outside, taken off the second system, is a difference that the test finds; and it is hardly wider than
+    that."""
+    rng = np.random.default_rng(14)
+    clusters = np.repeat(np.arange(11), rng.integers(1, 5, 11))
+    first, second = rng.normal(size=(2, len(clusters)))
+
+    def p(difference: float) -> float:
+        return compare([means(first, second - difference, clusters.tolist())]).p
+
+    one = compare([means(first, second, clusters.tolist())])
+    width = one.high - one.low
+    assert p(one.low - 1e-6 * width) < 0.05 and p(one.high + 1e-6 * width) < 0.05
+    assert p(one.low + width / 8) >= 0.05 and p(one.high - width / 8) >= 0.05
 
 
 def test_holm() -> None:

@@ -21,9 +21,9 @@ from tvbench.runs.answered import languages_called
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.guards import figure_of, is_for, statistics_of
-from tvbench.scoring.metric import Metric, Pair
+from tvbench.scoring.metric import FRACTION, PERCENT, POINTS, Metric, Pair
 from tvbench.scoring.metrics import metric, metric_id
-from tvbench.scoring.paired import Comparison, Pairs, compare, holm, means
+from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, means
 from tvbench.types import Contrast, Item
 
 log = logging.getLogger(__name__)
@@ -40,22 +40,28 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Two figures that cannot be resampled: their difference, and nothing on how certain it is."""
+    """Two figures that cannot be resampled: their difference, and nothing on how certain it is. `identical`: all
+    answers are the same."""
 
     first: float
     second: float
     difference: float
     items: int
     clusters: int
+    identical: bool = False
     low: None = None
     high: None = None
+    interval: None = None
     p: None = None
     detectable: None = None
+    adjusted: None = None
+    together: int = 1
+    needed: None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageComparison:
-    """One language; `p` is Holm's over the languages of the task (None: not resampled)."""
+    """One language; `p` is adjusted for all languages of the task, as its interval is (None: not resampled)."""
 
     language: str
     comparison: Comparison | Plain
@@ -192,10 +198,11 @@ def _resampled(
     }
     if not groups:
         return None
-    single = [compare([group], resamples=resamples, seed=seed) for group in groups.values()]
-    adjusted = holm([comparison.p for comparison in single])
+    single = compare_each(list(groups.values()), resamples=resamples, seed=seed)
     overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
-    return overall, tuple(LanguageComparison(*parts) for parts in zip(groups, single, adjusted, strict=True))
+    return overall, tuple(
+        LanguageComparison(language, made, made.adjusted) for language, made in zip(groups, single, strict=True)
+    )
 
 
 def _plain(
@@ -208,7 +215,8 @@ def _plain(
         one, other = (figure_of(measured, language, _pairs(used, side)) for side in (first, second))
         if one is not None and other is not None:
             clusters = len({_cluster(item) for item in used})
-            found[language] = Plain(one.value, other.value, other.value - one.value, len(used), clusters)
+            same = all(first.text(item.id) == second.text(item.id) for item in used)
+            found[language] = Plain(one.value, other.value, other.value - one.value, len(used), clusters, same)
     if not found:
         return None
     before, after = (
@@ -217,7 +225,8 @@ def _plain(
     pictures = {
         _cluster(item) for language in found for item in _both_answered(measured, by_language[language], first, second)
     }
-    overall = Plain(before, after, after - before, sum(part.items for part in found.values()), len(pictures))
+    count, same = sum(part.items for part in found.values()), all(part.identical for part in found.values())
+    overall = Plain(before, after, after - before, count, len(pictures), same)
     return overall, tuple(LanguageComparison(language, part, None) for language, part in found.items())
 
 
@@ -230,12 +239,18 @@ def paired_items(measured: Metric, language: str, items: Sequence[Item], first: 
         )
         if one is None or other is None:
             return None
-        return Pairs(one, other, [_cluster(item) for item in used], measured.of_sums)
+        return Pairs(one, other, [_cluster(item) for item in used], measured.of_sums, scale_of(measured))
     values = [(_value(measured, item, first), _value(measured, item, second), item) for item in items]
     kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
     if not kept:
         return None
-    return means([a for a, _, _ in kept], [b for _, b, _ in kept], [_cluster(item) for _, _, item in kept])
+    clusters = [_cluster(item) for _, _, item in kept]
+    return means([a for a, _, _ in kept], [b for _, b, _ in kept], clusters, scale_of(measured))
+
+
+def scale_of(measured: Metric) -> float:
+    """The most by which two figures can differ; 0 where that is not known."""
+    return {FRACTION: 1.0, POINTS: float(PERCENT)}.get(measured.unit, 0.0) if measured.better == "higher" else 0.0
 
 
 def _both_answered(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> list[Item]:

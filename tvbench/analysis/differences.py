@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from tvbench.analysis.compare import Plain, TaskComparison
 from tvbench.analysis.tidy import ALL
+from tvbench.scoring.intervals import LEVEL
 from tvbench.scoring.metric import Metric, from_facts
 from tvbench.scoring.paired import Comparison, is_certain
 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
-    """The second run less the first, in one task and language (`all`: their mean), with its 95 % interval from `low` to
-    `high`. `p` of languages is adjusted by Holm; `detectable` is the smallest difference seen at 80 % power. These are
-    not there where the metric cannot be resampled."""
+    """The second run less the first, in one task and language (`all`: their mean), with its interval from `low` to
+    `high`. The intervals of `together` comparisons (the languages of a task) hold all at once at `level`, `p` is
+    adjusted for as many, and `detectable` is the smallest true difference found in 80 % of such data. These are not
+    there where the metric cannot be resampled, or the pictures are too few for any difference to show."""
 
     first_run: str
     second_run: str
@@ -36,6 +38,8 @@ class DifferenceRow:
     verdict: str
     unit: str
     better: str
+    level: float
+    together: int
 
 
 def difference_rows(found: Iterable[TaskComparison], first: str, second: str) -> Iterator[DifferenceRow]:
@@ -46,6 +50,7 @@ def difference_rows(found: Iterable[TaskComparison], first: str, second: str) ->
         if len(parts) != 1:
             parts.insert(0, (ALL, difference.overall, difference.overall.p))
         for language, it, p in parts:
+            low, high = it.interval or (None, None)
             yield DifferenceRow(
                 first,
                 second,
@@ -55,23 +60,28 @@ def difference_rows(found: Iterable[TaskComparison], first: str, second: str) ->
                 it.first,
                 it.second,
                 it.difference,
-                it.low,
-                it.high,
+                low,
+                high,
                 p,
                 it.items,
                 it.detectable,
-                verdict(it, p, shown),
+                verdict(it, shown),
                 shown.unit,
                 shown.better,
+                LEVEL,
+                it.together,
             )
 
 
-def verdict(comparison: Comparison | Plain, p: float | None, shown: Metric) -> str:
-    """`second better`, `first better`, `equal`, or `cannot tell`; by the metric's own direction."""
-    if isinstance(comparison, Plain) or p is None:
-        return "equal" if comparison.difference == 0 else "cannot tell (not resampled)"
-    if comparison.difference == comparison.low == comparison.high == 0:
+def verdict(comparison: Comparison | Plain, shown: Metric) -> str:
+    """`second better`, `first better`, `equal` (no item differs), or why that cannot be told; by the metric's own
+    direction."""
+    if isinstance(comparison, Plain):
+        return "equal" if comparison.identical else "cannot tell (not resampled)"
+    if comparison.needed is not None:
+        return f"too few pictures to tell (at least {comparison.needed} needed)"
+    if comparison.identical:
         return "equal"
-    if not is_certain(comparison, p):
+    if not is_certain(comparison):
         return "cannot tell"
     return "second better" if shown.improves(comparison.difference) else "first better"

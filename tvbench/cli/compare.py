@@ -38,9 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
     from tvbench.cli.output import say
-    from tvbench.report.comparison import comparison_table
+    from tvbench.report.comparison import comparison_records, comparison_table
     from tvbench.report.damage import damage_lines
     from tvbench.report.table import show
+    from tvbench.scoring.intervals import LEVEL
 
     found = api.compare(
         args.first,
@@ -59,7 +60,8 @@ def main(args: argparse.Namespace) -> int:
                 "second": found.second,
                 "resamples": found.resamples,
                 "seed": found.seed,
-                "tasks": [asdict(difference) for difference in found.tasks],
+                "level": LEVEL,
+                "tasks": comparison_records(found.tasks),
                 "damage": asdict(_damage(args)),
             }
         )

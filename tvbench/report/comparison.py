@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from tvbench.analysis.compare import Plain, TaskComparison
 from tvbench.analysis.differences import verdict
@@ -26,13 +28,16 @@ COLUMNS = (
 
 
 def comparison_table(found: Sequence[TaskComparison], first: str, second: str, resamples: int) -> Table:
-    """All tasks; the macro average of each first, then its languages with Holm-adjusted p."""
+    """All tasks; the macro average of each first, then its languages, held together."""
     rows: list[tuple[Cell, ...]] = []
     rules: list[int] = []
     notes = [
         f"first: {first}; second: {second}; difference: second minus first",
-        f"p: approximate randomisation, intervals: bootstrap, both over pictures and clips, {resamples:,} draws; p of "
-        "languages adjusted by Holm; smallest detectable: at 80 % power",
+        f"p and intervals: approximate randomisation of pictures and clips, {resamples:,} draws; 0 lies outside of the "
+        "interval exactly where p < 0.05",
+        "languages of a task: their intervals hold all at once (95 %), and p is adjusted for all of them; the macro "
+        "average stands alone",
+        "smallest detectable: a true difference of that size is certain in 80 % of such data; equal: no item differs",
     ]
     for task in found:
         rules.append(len(rows))
@@ -52,11 +57,21 @@ def comparison_table(found: Sequence[TaskComparison], first: str, second: str, r
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), labels=2, rules=tuple(rules[1:]))
 
 
+def comparison_records(found: Sequence[TaskComparison]) -> list[dict[str, Any]]:
+    """For JSON: everything that is known; an infinite interval has no limits."""
+    records = [asdict(task) for task in found]
+    for task in records:
+        for comparison in (task["overall"], *(part["comparison"] for part in task["languages"])):
+            if comparison["needed"] is not None:
+                comparison.update(low=None, high=None)
+    return records
+
+
 def _row(
     task: TaskComparison, language: str, comparison: Comparison | Plain, p: float | None, *, bold: bool = False
 ) -> tuple[Cell, ...]:
     shown = from_facts(task.metric, task.facts)
-    low, high, detectable = comparison.low, comparison.high, comparison.detectable
+    interval, detectable = comparison.interval, comparison.detectable
     nothing = Cell("–", value="")
     return (
         Cell(task.task, bold=bold),
@@ -65,11 +80,9 @@ def _row(
         Cell(shown.text(comparison.first), value=comparison.first),
         Cell(shown.text(comparison.second), value=comparison.second),
         Cell(shown.text(comparison.difference, sign=True), value=comparison.difference, bold=bold),
-        nothing
-        if low is None or high is None
-        else Cell(f"{shown.text(low, sign=True)} to {shown.text(high, sign=True)}"),
+        nothing if interval is None else Cell(" to ".join(shown.text(limit, sign=True) for limit in interval)),
         nothing if p is None else Cell(f"{p:.4f}" if p >= 0.0001 else "<0.0001", value=p),
         Cell(str(comparison.items), value=comparison.items),
         nothing if detectable is None else Cell(shown.text(detectable), value=detectable),
-        Cell(verdict(comparison, p, shown)),
+        Cell(verdict(comparison, shown)),
     )

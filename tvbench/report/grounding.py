@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from tvbench.analysis.grounding import GroundingRow, TaskGrounding
@@ -60,10 +59,12 @@ def _line(row: GroundingRow, languages: Sequence[str]) -> tuple[Cell, ...]:
     shown = metric(row.metric)
     chance = Cell("–", value="") if row.chance is None else Cell(shown.text(row.chance, decimals=0), value=row.chance)
     overall = row.overall
-    change, low, high = (
-        shown.text(value, sign=True, decimals=0) for value in (overall.difference, overall.low, overall.high)
-    )
-    difference = Cell(f"{change} ({low} to {high})", value=overall.difference)
+    change = shown.text(overall.difference, sign=True, decimals=0)
+    if overall.interval is None:
+        limits = f"{overall.needed} pictures needed"
+    else:
+        limits = " to ".join(shown.text(limit, sign=True, decimals=0) for limit in overall.interval)
+    difference = Cell(f"{change} ({limits})", value=overall.difference)
     return (
         Cell(row.kind),
         Cell(shown.label),
@@ -95,7 +96,10 @@ def grounding_records(found: Sequence[TaskGrounding], trained: Collection[str]) 
             "seeing": comparison.second,
             "blind": comparison.first,
             "chance": row.chance,
-            **{name: asdict(comparison)[name] for name in ("difference", "low", "high", "p", "items")},
+            "difference": comparison.difference,
+            **dict(zip(("low", "high"), comparison.interval or (None, None), strict=True)),
+            "p": comparison.p,
+            "items": comparison.items,
         }
         for task in found
         for row in task.rows

@@ -1,17 +1,14 @@
 """Whether two systems differ on the same items: paired tests and intervals that know of shared pictures.
 
-What is resampled is the cluster (a picture with all its questions, in all languages), never the item. The statistic is
-always the second system's minus the first's, macro-averaged over groups (languages).
+What is exchanged is the cluster (a picture with all its questions, in all languages), never the item. The statistic is
+always the second system's minus the first's, macro-averaged over groups (languages). p and interval come from the same
+draws (exchange.py), so that 0 lies outside of an interval exactly where its p is below the level.
 
-- p: approximate randomisation (Noreen 1989; for corpus scores Riezler and Maxwell 2005). Under the null hypothesis the
-  two systems' outputs may be exchanged cluster by cluster. Enumerated where all exchanges are fewer than `resamples`.
-- interval: percentiles of the bootstrap over clusters (Efron 1979; for corpus scores Koehn 2004), drawn within strata
-  of clusters that occur in the same groups, and expanded for few clusters (Hesterberg 2015, arXiv 1411.5279, 5.3): a
-  plain percentile interval is too short as the normal one is, by sqrt((C-1)/C) and by z against Student's t.
-- Holm's correction (1979) over languages.
+`compare` makes one comparison of all groups. `compare_each` makes one of each group, and holds them together: their
+intervals hold all at once, and their adjusted p are those of the same draws.
 
-Two kinds of figures: means of item values, and functions of summed statistics (BLEU, chrF++). Arrays of numpy; knows no
-task, no metric and no file.
+Two kinds of figures: means of item values, and functions of summed statistics (BLEU, chrF++; Riezler and Maxwell 2005).
+Arrays of numpy; knows no task, no metric and no file.
 """
 
 from __future__ import annotations
@@ -19,14 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
+from tvbench.scoring.exchange import Exchanged, Parts, exchanged, fewest
 from tvbench.scoring.intervals import LEVEL, t_quantile
 
 RESAMPLES = 10_000
-CHUNK = 1_000
 POWER = 0.8
 TINY = 1e-12
 
@@ -37,18 +33,23 @@ Score = Callable[[np.ndarray], np.ndarray]
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """One group's items: `first` and `second` hold a row of statistics for each item, float (items, S); `clusters` its
-    cluster. `score` turns sums over items into a figure. `means` makes one for plain values."""
+    cluster. `score` turns sums over items into a figure. `scale`: the most by which two figures can differ, 0 where
+    that is not known. `means` makes one for plain values."""
 
     first: np.ndarray
     second: np.ndarray
     clusters: Sequence[Hashable]
     score: Score
+    scale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`difference` is second minus first, with its interval at LEVEL and its p-value. `detectable` is the smallest
-    difference that such data would show at 5 % two-sided with POWER; None where that cannot be told."""
+    """`difference` is second minus first, with its interval at LEVEL and its p-value. `together` comparisons hold at
+    once: the interval is for all of them, `p` for this one alone, `adjusted` for all. `identical`: no item differs.
+    `detectable` is the smallest true difference that such data would make certain with POWER; None where that cannot be
+    told. Where so few clusters can make nothing certain, the interval is infinite, and `needed` says how many it takes.
+    """
 
     first: float
     second: float
@@ -59,55 +60,137 @@ class Comparison:
     items: int
     clusters: int
     detectable: float | None
+    adjusted: float
+    together: int = 1
+    identical: bool = False
+    needed: int | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """None where it is infinite."""
+        return (self.low, self.high) if math.isfinite(self.low) and math.isfinite(self.high) else None
 
 
 def means(
-    first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, clusters: Sequence[Hashable]
+    first: Sequence[float] | np.ndarray,
+    second: Sequence[float] | np.ndarray,
+    clusters: Sequence[Hashable],
+    scale: float | None = None,
 ) -> Pairs:
-    """Pairs for the mean of item values."""
+    """Pairs for the mean of item values. Without a `scale`, values from 0 to 1 are taken for fractions."""
     ones = np.ones(len(first))
-    return Pairs(np.column_stack((first, ones)), np.column_stack((second, ones)), clusters, _mean)
+    one, other = np.column_stack((first, ones)), np.column_stack((second, ones))
+    if scale is None:
+        scale = float(all(side.size > 0 and side.min() >= 0 and side.max() <= 1 for side in (one, other)))
+    return Pairs(one, other, clusters, _mean, scale)
 
 
 def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """The two systems over all groups. Raises ValueError for no items, or groups whose systems differ in length."""
+    return _compared(groups, [_weights(groups)], resamples, seed)[0]
+
+
+def compare_each(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
+    """The two systems in each group, all held together. Raises ValueError as `compare` does."""
+    return _compared(groups, [np.eye(len(groups))[number] for number in range(len(groups))], resamples, seed)
+
+
+def _weights(groups: Sequence[Pairs]) -> np.ndarray:
+    return np.full(len(groups), 1 / max(1, len(groups)))
+
+
+def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: int, seed: int) -> list[Comparison]:
+    """A comparison for each of `mixes`: what each group weighs in it."""
     if not groups or any(len(group.first) == 0 or group.first.shape != group.second.shape for group in groups):
         raise ValueError("nothing to compare")
-    names = list(dict.fromkeys(name for group in groups for name in group.clusters))
+    names = dict.fromkeys(name for group in groups for name in group.clusters)
     place = {name: number for number, name in enumerate(names)}
-    sums = [_by_cluster(group, place) for group in groups]
-    scores = [group.score for group in groups]
-    first, second = (
-        _macro([score(pair[side].sum(0)) for score, pair in zip(scores, sums, strict=True)]) for side in (0, 1)
+    taken = [_taken_apart(group, place) for group in groups]
+    parts = _mixed(groups, taken, mixes)
+    found = exchanged(parts, resamples, seed)
+    return [_comparison(number, mix, groups, taken, parts, found) for number, mix in enumerate(mixes)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One group's two figures, and what each cluster adds to their difference; `identical`: no item differs."""
+
+    first: float
+    second: float
+    adds: np.ndarray
+    shares: np.ndarray
+    identical: bool
+
+
+def _taken_apart(group: Pairs, place: dict[Hashable, int]) -> _Group:
+    """By the jackknife of both systems' corpora put together: what they lose without a cluster of the one, or of the
+    other. Whoever exchanges the systems changes the signs, and nothing else. For means this is exact."""
+    numbers = np.array([place[name] for name in group.clusters])
+    shares = np.bincount(numbers, minlength=len(place)) / len(numbers)
+    sums = [_by_cluster(rows, numbers, len(place)) for rows in (group.first, group.second)]
+    first, second = (float(group.score(side.sum(0))) for side in sums)
+    both = sums[0].sum(0) + sums[1].sum(0)
+    adds = (2 - shares) * (group.score(both - sums[0]) - group.score(both - sums[1]))
+    adds = _summing_to(second - first, np.where(shares > 0, adds, 0.0), shares)
+    return _Group(first, second, adds, shares, bool((group.first == group.second).all()))
+
+
+def _summing_to(difference: float, adds: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """`adds` stretched to the difference; where they are far from it (a score with a bend) moved there."""
+    total = float(adds.sum())
+    if difference * total > 0 and abs(math.log(difference / total)) < math.log(2):
+        return adds * (difference / total)
+    return adds + shares * (difference - total)
+
+
+def _by_cluster(rows: np.ndarray, numbers: np.ndarray, clusters: int) -> np.ndarray:
+    """Statistics summed by cluster: (clusters, S)."""
+    sums = np.zeros((clusters, rows.shape[1]))
+    np.add.at(sums, numbers, rows)
+    return sums
+
+
+def _mixed(groups: Sequence[Pairs], taken: Sequence[_Group], mixes: Sequence[np.ndarray]) -> Parts:
+    weights = np.array(mixes).T
+    return Parts(
+        np.column_stack([group.adds for group in taken]) @ weights,
+        np.column_stack([group.shares for group in taken]) @ weights,
+        np.array([group.scale for group in groups]) @ weights,
     )
-    difference = float(second - first)
-    p = _randomisation(sums, scores, difference, resamples, seed)
-    strata = _strata(groups, place)
-    drawn = _bootstrap(sums, scores, strata, resamples, seed)
-    low, high = np.quantile(drawn, _expanded(len(names) - len(strata) + 1))
-    spread = float(drawn.std())
-    normal = NormalDist()
-    detectable = (normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(POWER)) * spread if spread > TINY else None
+
+
+def _comparison(
+    number: int, mix: np.ndarray, groups: Sequence[Pairs], taken: Sequence[_Group], parts: Parts, found: Exchanged
+) -> Comparison:
+    held = [group for group, weight in zip(taken, mix, strict=True) if weight > 0]
+    first, second = (math.fsum(getattr(group, side) for group in held) / len(held) for side in ("first", "second"))
+    together = parts.adds.shape[1]
+    low, high = float(found.low[number]), float(found.high[number])
+    able = math.isfinite(low) and math.isfinite(high)
     return Comparison(
-        float(first),
-        float(second),
-        difference,
-        float(low),
-        float(high),
-        p,
-        sum(len(group.first) for group in groups),
-        len(names),
-        detectable,
+        first,
+        second,
+        second - first,
+        low if able else -math.inf,
+        high if able else math.inf,
+        float(found.p[number]),
+        sum(len(group.first) for group, weight in zip(groups, mix, strict=True) if weight > 0),
+        int(parts.clusters[number]),
+        _detectable(parts, number, found.level) if able else None,
+        float(found.adjusted[number]),
+        together,
+        all(group.identical for group in held),
+        None if able else fewest(together),
     )
 
 
-def _expanded(clusters: int) -> tuple[float, float]:
-    """The two quantiles of the bootstrap that hold LEVEL of the truth with so few clusters; with one, all of it."""
-    if clusters < 2:
-        return 0.0, 1.0
-    wide = math.sqrt(clusters / (clusters - 1)) * t_quantile((1 + LEVEL) / 2, clusters - 1)
-    low = NormalDist().cdf(-wide)
-    return low, 1 - low
+def _detectable(parts: Parts, number: int, level: float) -> float | None:
+    """The true difference whose p is below `level` with POWER, by Student's t; None where nothing differs."""
+    clusters = int(parts.clusters[number])
+    error = math.sqrt(float((parts.deviations[:, number] ** 2).sum()) * clusters / (clusters - 1))
+    if error <= TINY:
+        return None
+    return (t_quantile(1 - level / 2, clusters - 1) + t_quantile(POWER, clusters - 1)) * error
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -120,86 +203,10 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-# ── Resampling ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _randomisation(
-    sums: Sequence[np.ndarray], scores: Sequence[Score], observed: float, resamples: int, seed: int
-) -> float:
-    """Two-sided p: how often exchanged systems differ at least as much. (1 + hits) / (1 + draws) where drawn."""
-    clusters = sums[0].shape[1]
-    limit = abs(observed) - TINY * max(1.0, abs(observed))
-    if clusters < 62 and 2**clusters <= resamples:
-        keep = (np.arange(2**clusters)[:, None] >> np.arange(clusters)) & 1
-        return float((np.abs(_exchanged(sums, scores, keep.astype(float))) >= limit).mean())
-    random = np.random.default_rng((seed, 1))
-    hits = 0
-    for size in _chunks(resamples):
-        keep = random.integers(0, 2, (size, clusters)).astype(float)
-        hits += int((np.abs(_exchanged(sums, scores, keep)) >= limit).sum())
-    return (1 + hits) / (1 + resamples)
-
-
-def _exchanged(sums: Sequence[np.ndarray], scores: Sequence[Score], keep: np.ndarray) -> np.ndarray:
-    """Differences (draws) when the systems change places in the clusters where `keep` (draws, clusters) is 0."""
-    found = []
-    for pair, score in zip(sums, scores, strict=True):
-        pooled = pair[0].sum(0) + pair[1].sum(0)
-        first = keep @ (pair[0] - pair[1]) + pair[1].sum(0)
-        found.append(score(pooled - first) - score(first))
-    return _macro(found)
-
-
-def _bootstrap(
-    sums: Sequence[np.ndarray], scores: Sequence[Score], strata: Sequence[np.ndarray], resamples: int, seed: int
-) -> np.ndarray:
-    """Differences (draws) over clusters drawn with replacement, within each stratum."""
-    random = np.random.default_rng((seed, 2))
-    drawn = []
-    for size in _chunks(resamples):
-        times = np.zeros((size, sums[0].shape[1]))
-        for members in strata:
-            count = len(members)
-            times[:, members] = random.multinomial(count, np.full(count, 1 / count), size)
-        drawn.append(
-            _macro([score(times @ pair[1]) - score(times @ pair[0]) for pair, score in zip(sums, scores, strict=True)])
-        )
-    return np.concatenate(drawn)
-
-
-def _by_cluster(group: Pairs, place: dict[Hashable, int]) -> np.ndarray:
-    """Statistics of both systems summed by cluster: (2, clusters, S)."""
-    numbers = np.array([place[name] for name in group.clusters])
-    sums = np.zeros((2, len(place), group.first.shape[1]))
-    for side, rows in enumerate((group.first, group.second)):
-        np.add.at(sums[side], numbers, rows)
-    return sums
-
-
-def _strata(groups: Sequence[Pairs], place: dict[Hashable, int]) -> list[np.ndarray]:
-    """Clusters that occur in the same groups, so that no draw leaves a group empty."""
-    where: dict[Hashable, list[int]] = {}
-    for number, group in enumerate(groups):
-        for name in dict.fromkeys(group.clusters):
-            where.setdefault(name, []).append(number)
-    strata: dict[tuple[int, ...], list[int]] = {}
-    for name, numbers in where.items():
-        strata.setdefault(tuple(numbers), []).append(place[name])
-    return [np.array(members) for members in strata.values()]
-
-
-def _chunks(total: int) -> list[int]:
-    return [min(CHUNK, total - start) for start in range(0, total, CHUNK)]
-
-
-def _macro(figures: Sequence[np.ndarray]) -> np.ndarray:
-    return np.asarray(np.sum(figures, axis=0)) / len(figures)
-
-
 def _mean(sums: np.ndarray) -> np.ndarray:
     return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def is_certain(comparison: Comparison, p: float, level: float = 1 - LEVEL) -> bool:
-    """Whether the two can be told apart: the (adjusted) p is below `level`, and the difference is a number."""
-    return p < level and math.isfinite(comparison.difference)
+def is_certain(comparison: Comparison, level: float = 1 - LEVEL) -> bool:
+    """Whether the two can be told apart: the adjusted p is below `level`, so that the interval excludes 0."""
+    return comparison.adjusted < level and math.isfinite(comparison.difference)
