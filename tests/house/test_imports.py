@@ -201,6 +201,7 @@ MAY_KNOW = {
     "analysis.task_scores": "graders registry.catalog runs scoring",
     "analysis.diagnosis": "languages scoring",
     "analysis.audit": "scoring",
+    "analysis.ranks": "analysis.entries registry.remembered runs scoring",
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",
     "report.judges": "analysis graders.judge report.planted report.table scoring",

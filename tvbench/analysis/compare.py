@@ -20,8 +20,8 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.answered import languages_called
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
-from tvbench.scoring.guards import figure_of, is_for, statistics_of
-from tvbench.scoring.metric import FRACTION, PERCENT, POINTS, Metric, Pair
+from tvbench.scoring.guards import cluster_of, figure_of, is_for, statistics_of
+from tvbench.scoring.metric import Metric, Pair
 from tvbench.scoring.metrics import metric, metric_id
 from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, means
 from tvbench.types import Contrast, Item
@@ -214,7 +214,7 @@ def _plain(
         used = _both_answered(measured, items, first, second)
         one, other = (figure_of(measured, language, _pairs(used, side)) for side in (first, second))
         if one is not None and other is not None:
-            clusters = len({_cluster(item) for item in used})
+            clusters = len({cluster_of(item) for item in used})
             same = all(first.text(item.id) == second.text(item.id) for item in used)
             found[language] = Plain(one.value, other.value, other.value - one.value, len(used), clusters, same)
     if not found:
@@ -223,7 +223,9 @@ def _plain(
         math.fsum(getattr(part, side) for part in found.values()) / len(found) for side in ("first", "second")
     )
     pictures = {
-        _cluster(item) for language in found for item in _both_answered(measured, by_language[language], first, second)
+        cluster_of(item)
+        for language in found
+        for item in _both_answered(measured, by_language[language], first, second)
     }
     count, same = sum(part.items for part in found.values()), all(part.identical for part in found.values())
     overall = Plain(before, after, after - before, count, len(pictures), same)
@@ -239,18 +241,13 @@ def paired_items(measured: Metric, language: str, items: Sequence[Item], first: 
         )
         if one is None or other is None:
             return None
-        return Pairs(one, other, [_cluster(item) for item in used], measured.of_sums, scale_of(measured))
+        return Pairs(one, other, [cluster_of(item) for item in used], measured.of_sums, measured.span)
     values = [(_value(measured, item, first), _value(measured, item, second), item) for item in items]
     kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
     if not kept:
         return None
-    clusters = [_cluster(item) for _, _, item in kept]
-    return means([a for a, _, _ in kept], [b for _, b, _ in kept], clusters, scale_of(measured))
-
-
-def scale_of(measured: Metric) -> float:
-    """The most by which two figures can differ; 0 where that is not known."""
-    return {FRACTION: 1.0, POINTS: float(PERCENT)}.get(measured.unit, 0.0) if measured.better == "higher" else 0.0
+    clusters = [cluster_of(item) for _, _, item in kept]
+    return means([a for a, _, _ in kept], [b for _, b, _ in kept], clusters, measured.span)
 
 
 def _both_answered(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> list[Item]:
@@ -283,7 +280,3 @@ def _expected(measured: Metric, items: Sequence[Item], first: Scored, second: Sc
 def _kind(item: Item) -> tuple[type, bool]:
     """Two-sided targets carry their figure on the right side only."""
     return type(item.target), not isinstance(item.target, Contrast) or item.target.correct
-
-
-def _cluster(item: Item) -> str:
-    return item.cluster or f"item {item.id}"

@@ -26,7 +26,7 @@ LOGGED_FAMILIES = {name: known.family for known in BUILTIN.values() for name in 
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """One task of one run. `date` is when the run was last touched (ISO, sortable)."""
+    """One task of one run. `date` is when the run was last touched (ISO, sortable); `folder` is where it lies."""
 
     model: str
     revision: str
@@ -34,6 +34,7 @@ class RunEntry:
     run: str
     date: str
     result: TaskResult
+    folder: RunFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def _entries_of(run: RunFolder) -> list[RunEntry]:
             run=run.name,
             date=manifest.updated,
             result=result,
+            folder=run,
         )
         for result in results
     ]

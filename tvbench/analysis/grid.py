@@ -18,13 +18,15 @@ ABSENT = {"media": "shown", "repeats": "1"}
 @dataclass(frozen=True, slots=True)
 class Field:
     """`text` is the figure, or what stands where there is none (`value` None); `error` its standard error, "" where
-    unknown. `number`: the remark that says how it was measured otherwise than the rest of its column; 0: not so."""
+    unknown. `number`: the remark that says how it was measured otherwise than the rest of its column; 0: not so.
+    `rank`: the ranks that it may have among the figures of its column with equal signatures, best and worst."""
 
     text: str = "–"
     value: float | None = None
     error: str = ""
     marks: tuple[Mark, ...] = ()
     number: int = 0
+    rank: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who answered."""
+    """Who answered; `rank` is that of the column by which the lines are sorted, such as `1–2`."""
 
     model: str
     source: str
     published: bool = False
+    rank: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, logged_famili
 from tvbench.analysis.grid import Grid
 from tvbench.analysis.matrix import Matrix
 from tvbench.analysis.published import PublishedFigure
+from tvbench.analysis.ranks import Ranker
 from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
 
@@ -43,7 +44,7 @@ def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure],
         return []
     by, ascending = _sort_key([(places, rows)], view.sort)
     rows = _sorted(rows, by or places[0].key, places, view.metric, ascending=ascending)
-    return [Matrix(places, rows, view.metric).by_task()]
+    return [Matrix(places, rows, view.metric, by or "").by_task()]
 
 
 def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[str]:
@@ -91,10 +92,11 @@ def _language_grids(entries: Sequence[RunEntry], figures: Sequence[PublishedFigu
     sheets = _language_sheets(entries, figures, view)
     by, ascending = _sort_key(sheets, view.sort)
     grids: list[Grid] = []
+    ranker = Ranker()
     for places, rows in sheets:
         chosen = by if any(by in place.names for place in places) else places[0].key
         rows = _sorted(rows, chosen or "", places, view.metric, ascending=ascending)
-        grids.append(Matrix(places, rows, view.metric).by_language())
+        grids.append(Matrix(places, rows, view.metric, chosen or "", ranker).by_language())
     return grids
 
 

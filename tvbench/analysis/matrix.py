@@ -1,7 +1,7 @@
-"""The fields of a leaderboard: what is best, what lacks answers, what was measured otherwise.
+"""The fields of a leaderboard: what may be best, what lacks answers, what was measured otherwise.
 
-Best are figures among those of equal signature only, ours and published ones apart. Where a column holds several
-signatures, each but the most common has a number, and a remark says what differs. Knows rows and places; no layout.
+Figures are ranked among those of ours of equal signature only (ranks.py). Where a column holds several signatures, each
+but the most common has a number, and a remark says what differs. Knows rows and places; no layout.
 """
 
 from __future__ import annotations
@@ -9,25 +9,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tvbench.analysis.entries import ALL, MULTI, Shown, untrained
+from tvbench.analysis.entries import ALL, MULTI, RunEntry, Shown, untrained
 from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
+from tvbench.analysis.ranks import Rank, Ranker, Ranking, may_be_ranked, ranks_text
 from tvbench.analysis.rows import ModelRow, Place, shown_in, value_of
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import family_label
 from tvbench.types import Counts
 
-PUBLISHED_GROUP = "published"
 PRINTED = (
     "T = its table; not recomputed; data, prompts and scorer are the authors' own, so do not rank our figures against "
     "them"
 )
+STARRED = "nothing is certainly better (ours with equal signatures; paired over pictures and clips, all at once, 95 %)"
+RANKED = "best and worst that the data leave open, among ours with equal signatures, all at once (95 %)"
 
 
 class Matrix:
     """Rows x places, marked. Ours stand first, published rows after them."""
 
-    def __init__(self, places: Sequence[Place], rows: Sequence[ModelRow], metric: str | None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        rows: Sequence[ModelRow],
+        metric: str | None,
+        by: str = "",
+        ranker: Ranker | None = None,
+    ) -> None:
         self.places = tuple(places)
+        self._by = next((place for place in self.places if by in place.names), self.places[0])
+        self._ranker = ranker or Ranker()
+        self._uncertain: list[str] = []
         self.rows = tuple(rows)
         self.metric = metric
         self._said: dict[Remark, None] = {}
@@ -52,50 +64,71 @@ class Matrix:
             Heading(self._key(place), above, _part_name(place.part), place.part, whole=place.part in (ALL, MULTI))
             for place, above in zip(self.places, titles, strict=True)
         )
-        lines = tuple(Line(row.model, row.source, row.published) for row in self.rows)
+        by = self.places.index(self._by)
+        lines = tuple(
+            Line(row.model, row.source, row.published, ranks_text(fields[by].rank))
+            for row, fields in zip(self.rows, self._fields, strict=True)
+        )
         return Grid(title, headings, lines, self._fields, tuple(self._remarks()), down)
 
     def _column(self, place: Place) -> list[Field]:
         """The fields of one place, top to bottom."""
         figures = [shown_in(row, place, self.metric) for row in self.rows]
         common = _most_common(figures)
-        best = self._best(place, figures)
+        ranks = self._ranks(place, figures)
         fields: list[Field] = []
         for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
             value = value_of(row, place, self.metric)
-            marks: tuple[Mark, ...] = ("best",) if number in best else ()
             if value is None:
                 asked = not row.published and place.task in row.entries
                 fields.append(Field("none" if asked else "–"))
             elif shown is None:
-                fields.append(Field(f"{value:.1f}", value, marks=marks))
+                fields.append(Field(f"{value:.1f}", value))
             else:
-                fields.append(self._own(row, place, shown, value, marks, common))
+                fields.append(self._own(row, place, shown, value, ranks.get(number), common))
         return fields
 
     def _own(
-        self, row: ModelRow, place: Place, shown: Shown, value: float, marks: tuple[Mark, ...], common: str | None
+        self, row: ModelRow, place: Place, shown: Shown, value: float, rank: Rank | None, common: str | None
     ) -> Field:
+        marks: tuple[Mark, ...] = ("best",) if rank is not None and rank.first else ()
         more, number = self._marks(row, place, shown, common)
+        among = None if rank is None or shown.group != common else (rank.low, rank.high)
         error = "" if shown.value.stderr is None else shown.metric.text(shown.value.stderr)
-        return Field(shown.metric.text(shown.value.value), value, error, (*marks, *more), number)
+        return Field(shown.metric.text(shown.value.value), value, error, (*marks, *more), number, among)
 
-    def _best(self, place: Place, figures: Sequence[Shown | None]) -> set[int]:
-        """Row numbers that hold the best of their group; groups of one have no best."""
-        groups: dict[str, list[tuple[float, int]]] = {}
-        metrics: dict[str, Metric] = {}
+    def _ranks(self, place: Place, figures: Sequence[Shown | None]) -> dict[int, Rank]:
+        """The ranks of rows by number; groups of one have none."""
+        groups: dict[str, list[tuple[int, RunEntry, Shown]]] = {}
         for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
-            value = value_of(row, place, self.metric)
-            if value is None or (shown is not None and not _may_be_best(row, place, shown)):
-                continue
-            groups.setdefault(PUBLISHED_GROUP if shown is None else shown.group, []).append((value, number))
-            metrics[PUBLISHED_GROUP if shown is None else shown.group] = place.metric if shown is None else shown.metric
-        best: set[int] = set()
-        for name, group in groups.items():
+            if shown is not None and may_be_ranked(row.entries[place.task], shown):
+                groups.setdefault(shown.group, []).append((number, row.entries[place.task], shown))
+        found: dict[int, Rank] = {}
+        for group in groups.values():
             if len(group) > 1:
-                top = metrics[name].best(value for value, _ in group)
-                best |= {number for value, number in group if value == top}
-        return best
+                numbers, entries, shown_figures = zip(*group, strict=True)
+                values = [shown.value for shown in shown_figures]
+                made = self._ranker.ranking(entries, values, shown_figures[0].metric.id, place.part)
+                self._note_ranking(place, made)
+                found |= dict(zip(numbers, made.ranks, strict=False))
+        return found
+
+    def _note_ranking(self, place: Place, made: Ranking) -> None:
+        key = self._key(place)
+        if not made.ranks:
+            self._say(Remark(f"{key}: no ★ and no ranks: {made.problem}"))
+        elif not made.paired:
+            self._say(Remark(f"{key}: ★ and ranks by standard errors alone: {made.problem}"))
+        if made.ranks and not any(rank.first for rank in made.ranks):
+            self._uncertain.append(key)
+
+    def _about_ranks(self) -> list[Remark]:
+        said = []
+        if any(field.rank for fields in self._fields for field in fields):
+            said.append(Remark(f"rank: {RANKED}, in {self._key(self._by)}"))
+        if self._uncertain:
+            said.append(Remark(f"no ★ in {', '.join(self._uncertain)}: no two figures can be told apart"))
+        return said
 
     def _marks(self, row: ModelRow, place: Place, shown: Shown, common: str | None) -> tuple[tuple[Mark, ...], int]:
         """The marks of a figure of ours, and the number of what differs."""
@@ -142,7 +175,8 @@ class Matrix:
         said = [Remark(text, number=number) for text, number in self._numbers.items()]
         said += list(self._said)
         if any("best" in field.marks for fields in self._fields for field in fields):
-            said.append(Remark("best of ours with equal signatures, and best of the published rows", "best"))
+            said.append(Remark(STARRED, "best"))
+        said += self._about_ranks()
         said += [
             Remark(f"{shown.label}: lower is better") for shown in self._held().values() if shown.better == "lower"
         ]
@@ -155,6 +189,8 @@ class Matrix:
         means = sorted({place.key for place, figure in figures if figure.computed and place in self.places})
         if means:
             said.append(Remark(f"published {', '.join(means)}: mean over the printed languages, taken here"))
+        if figures and len(self.rows) > 1:
+            said.append(Remark("published rows: no ★ and no ranks: their answers are not at hand"))
         return said
 
 
@@ -162,12 +198,6 @@ def _most_common(figures: Sequence[Shown | None]) -> str | None:
     """The group that most fields of a column share; the first of equals."""
     groups = Counter(shown.group for shown in figures if shown is not None and not shown.logged)
     return groups.most_common(1)[0][0] if groups else None
-
-
-def _may_be_best(row: ModelRow, place: Place, shown: Shown) -> bool:
-    """Not what was copied, what lacks answers, or what describes the data instead of the model."""
-    counts = row.entries[place.task].result.counts
-    return not shown.logged and counts.all_answered and not shown.metric.baseline
 
 
 def _counts_text(counts: Counts) -> str:

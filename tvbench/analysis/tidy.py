@@ -21,7 +21,8 @@ ALL, MULTI = "all", "multi"
 class FigureRow:
     """One figure of one task in one run. `value`, and its 95 % interval from `low` to `high`, are in `unit`: a fraction
     is 0 to 1, points are 0 to 100. `language` is a code, `all` (the mean over languages) or `multi` (all but English);
-    `n` items entered it; `better` says which end is good. Without a run: printed in a paper, in percent."""
+    `n` items entered it; `better` says which end is good. Without a run: printed in a paper, in percent. In a
+    leaderboard, its rank among figures of equal signature is from `rank_low` to `rank_high`, all of them at once."""
 
     run: str
     model: str
@@ -36,6 +37,8 @@ class FigureRow:
     unit: str
     better: str
     signature: str
+    rank_low: int | None = None
+    rank_high: int | None = None
 
 
 def figure_rows(result: TaskResult, run: str, model: str) -> Iterator[FigureRow]:

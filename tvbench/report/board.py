@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from tvbench.analysis.grid import Grid
 from tvbench.analysis.groups import group_grids, group_sheets
 from tvbench.analysis.leaderboard import View, leaderboard, order_of_runs
 from tvbench.analysis.published import PublishedFigure, published_figures
+from tvbench.analysis.ranks import all_ranks
 from tvbench.errors import unknown_name
 from tvbench.report.painting import painted
 from tvbench.report.records import group_records, leaderboard_records
@@ -52,7 +53,7 @@ class Board:
 
         view = View(self.tasks, self.metric, sort, languages)
         order = order_of_runs(self.entries, self.figures, view)
-        return TidyTable(FigureRow, [*self._own_rows(order), *self._printed_rows()])
+        return TidyTable(FigureRow, [*self._own_rows(order, languages), *self._printed_rows()])
 
     def grids(self, *, languages: bool = False, sort: str | None = None) -> list[Grid]:
         """Models by tasks, or a grid a task by language, as computed, for a look of one's own; none where there is
@@ -71,7 +72,8 @@ class Board:
 
     def records(self) -> list[dict[str, Any]]:
         """Everything that is known of every result, and every printed figure, as plain JSON."""
-        return leaderboard_records(self.entries, self.figures, self.tasks)
+        metric = None if self.metric is None else self._known_metric(self.metric)
+        return leaderboard_records(self.entries, self.figures, self.tasks, all_ranks(self._chosen(), metric))
 
     def __str__(self) -> str:
         text = io.StringIO()
@@ -84,15 +86,20 @@ class Board:
     def __repr__(self) -> str:
         return str(self)
 
-    def _own_rows(self, order: Sequence[str]) -> Iterator[FigureRow]:
+    def _chosen(self) -> list[RunEntry]:
+        return [entry for entry in self.entries if not self.tasks or entry.result.task in self.tasks]
+
+    def _own_rows(self, order: Sequence[str], languages: bool) -> Iterator[FigureRow]:
         from tvbench.analysis.tidy import figure_rows
 
         place = {name: number for number, name in enumerate(order)}
         metric = None if self.metric is None else self._known_metric(self.metric)
-        for entry in sorted(self.entries, key=lambda entry: place.get(entry.run, len(place))):
-            if not self.tasks or entry.result.task in self.tasks:
-                rows = figure_rows(entry.result, entry.run, entry.model)
-                yield from (row for row in rows if metric in (None, row.metric))
+        ranks = all_ranks(self._chosen(), metric, languages=languages)
+        for entry in sorted(self._chosen(), key=lambda entry: place.get(entry.run, len(place))):
+            for row in figure_rows(entry.result, entry.run, entry.model):
+                if metric in (None, row.metric):
+                    rank = ranks.get((row.run, row.task, row.metric, row.language))
+                    yield row if rank is None else replace(row, rank_low=rank.low, rank_high=rank.high)
 
     def _printed_rows(self) -> Iterator[FigureRow]:
         from tvbench.analysis.tidy import FigureRow

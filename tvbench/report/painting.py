@@ -1,7 +1,7 @@
 """The one painter of leaderboards: a grid as a table, models down, or columns down where they are many.
 
-★ the best among figures that may be compared, * not every item answered and scored, ° copied from a foreign log, † not
-over all that a group has; a small number says what differs. Computes nothing.
+★ nothing is certainly better among figures that may be compared, * not every item answered and scored, ° copied from a
+foreign log, † not over all that a group has; a small number says what differs. Computes nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,20 @@ def painted(grids: Sequence[Grid]) -> list[Table]:
 def _models_down(grid: Grid) -> Table:
     above = [f"{head.title}\n{_size(head).text}" if grid.sized else head.title for head in grid.headings]
     heads = [Column(head.key, title) for head, title in zip(grid.headings, above, strict=True)]
+    ranked = any(line.rank for line in grid.lines)
     rows = tuple(
-        (Cell(line.model, bold=not line.published), Cell(line.source, faint=True), *map(_cell, fields))
+        (
+            Cell(line.model, bold=not line.published),
+            *((_rank(line),) if ranked else ()),
+            Cell(line.source, faint=True),
+            *map(_cell, fields),
+        )
         for line, fields in zip(grid.lines, grid.fields, strict=True)
     )
     own = sum(not line.published for line in grid.lines)
-    columns = (Column("model", "model", "left"), Column("source", "source", "left"), *heads)
-    return Table(columns, rows, grid.title, _notes(grid), labels=2, rules=(own,) if own else ())
+    ranks = (Column("rank", "rank"),) if ranked else ()
+    columns = (Column("model", "model", "left"), *ranks, Column("source", "source", "left"), *heads)
+    return Table(columns, rows, grid.title, _notes(grid), labels=2 + ranked, rules=(own,) if own else ())
 
 
 def _columns_down(grid: Grid) -> Table:
@@ -46,6 +53,10 @@ def _columns_down(grid: Grid) -> Table:
         for number, head in enumerate(grid.headings)
     )
     whole = sum(head.whole for head in grid.headings)
+    if any(line.rank for line in grid.lines):
+        size = (Cell("", value=""),) if grid.sized else ()
+        rows = ((Cell("rank"), *size, *map(_rank, grid.lines)), *rows)
+        whole += 1
     columns = (Column(*grid.parts, "left"), *sizes, *heads)
     return Table(columns, rows, grid.title, _notes(grid), rules=(whole,))
 
@@ -56,6 +67,10 @@ def _cell(field: Field) -> Cell:
     marks = "".join(SIGNS[mark] for mark in field.marks) + _numbered(field.number)
     wide = f"{field.text} ±{field.error}{marks}" if field.error else ""
     return Cell(f"{field.text}{marks}", wide, field.value, bold="best" in field.marks)
+
+
+def _rank(line: Line) -> Cell:
+    return Cell(line.rank) if line.rank else Cell("–", value="", faint=True, empty=True)
 
 
 def _size(head: Heading) -> Cell:

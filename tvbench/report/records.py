@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tvbench.analysis.by_language import Group
 from tvbench.analysis.entries import RunEntry
 from tvbench.analysis.groups import Sheet, Standing
 from tvbench.analysis.published import PublishedFigure
+from tvbench.analysis.ranks import Rank
 from tvbench.runs import codec
+from tvbench.scoring.intervals import LEVEL
 
 
 def leaderboard_records(
-    entries: Iterable[RunEntry], figures: Iterable[PublishedFigure], tasks: tuple[str, ...]
+    entries: Iterable[RunEntry],
+    figures: Iterable[PublishedFigure],
+    tasks: tuple[str, ...],
+    ranks: Mapping[tuple[str, str, str, str], Rank],
 ) -> list[dict[str, Any]]:
     """Every figure of every metric, whole and by language, with standard error, n, counts and signature.
 
-    Values are in their own unit (fractions; BLEU and chrF++ 0..100); published ones say theirs (`unit`).
+    Values are in their own unit (fractions; BLEU and chrF++ 0..100); published ones say theirs (`unit`). `ranks`, by
+    metric, are of the means over languages: from `low` to `high` of `of` figures with equal signatures, at `level` all
+    at once; `star`: none of them is certainly better, and some are certain.
     """
-    ours = [_own(entry) for entry in entries if not tasks or entry.result.task in tasks]
+    ours = [_own(entry, ranks) for entry in entries if not tasks or entry.result.task in tasks]
     return ours + [_published(figure) for figure in figures if not tasks or figure.task in tasks]
 
 
-def _own(entry: RunEntry) -> dict[str, Any]:
+def _own(entry: RunEntry, ranks: Mapping[tuple[str, str, str, str], Rank]) -> dict[str, Any]:
     data = codec.result_to_json(entry.result)
     breakdowns = dict(data.pop("breakdowns"))
     languages = breakdowns.pop("language", {})
@@ -37,6 +44,11 @@ def _own(entry: RunEntry) -> dict[str, Any]:
         "run": entry.run,
         "updated": entry.date,
         **data,
+        "ranks": {
+            metric: {"low": rank.low, "high": rank.high, "of": rank.of, "star": rank.first, "level": LEVEL}
+            for (run, task, metric, _), rank in ranks.items()
+            if (run, task) == (entry.run, entry.result.task)
+        },
         "languages": languages,
         "breakdowns": breakdowns,
     }

@@ -187,6 +187,15 @@ class RunFolder:
                 found[data["item"]] = codec.score_from_json(data)
         return found
 
+    def all_scores(self) -> dict[str, dict[str, Score]]:
+        """The same of every task."""
+        found: dict[str, dict[str, Score]] = {}
+        path = self.path / SCORES
+        for _, data in read_lines(path, []) if path.is_file() else ():
+            if isinstance(data.get("task"), str) and isinstance(data.get("item"), str):
+                found.setdefault(data["task"], {})[data["item"]] = codec.score_from_json(data)
+        return found
+
     def answered_keys(self) -> set[str]:
         """The keys that have an answer; none where there is no run."""
         return {key for key, response in self.responses().items() if response.error is None}

@@ -27,14 +27,14 @@ import numpy as np
 
 from tvbench.scoring.intervals import LEVEL, t_quantile
 
-ALPHA = 1 - LEVEL
+ALPHA = round(1 - LEVEL, 9)
 CHUNK = 1_000
 TINY = 1e-12
 MOST_EXACT = 40
 """Clusters from which 2**clusters is more than anybody draws."""
 FEWEST = 2
-NORMAL = 3
-"""The kurtosis of what differs everywhere; where few clusters differ it is larger."""
+NORMAL = 2
+"""A kurtosis that what differs everywhere has in few clusters; where few of them differ it is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,23 @@ def exchanged(parts: Parts, resamples: int, seed: int) -> Exchanged:
     adjusted, level = _together(np.vstack((np.abs(parts.difference), moved)), np.abs(parts.adds).sum(0), p)
     low, high = _limits(ratios, level)
     return Exchanged(*_widened(parts, low, high, level), p, adjusted, level)
+
+
+def certain(parts: Parts, resamples: int, seed: int) -> np.ndarray:
+    """The sign of each difference that is certain among all of them, else 0: by the largest difference of each draw,
+    each in units of what its clusters add (Romano and Wolf 2005). Quicker than `exchanged` where many are compared."""
+    size = np.sqrt((parts.adds**2).sum(0))
+    unit = np.where(size > 0, size, np.inf)
+    observed = np.abs(parts.difference) / unit
+    largest = np.concatenate(
+        [
+            (np.abs(parts.difference - 2 * (keep @ parts.adds)) / unit).max(1)
+            for keep in _draws(len(parts.adds), resamples, seed)
+        ]
+    )
+    hits = len(largest) - np.searchsorted(np.sort(largest), observed * (1 - TINY), "left")
+    found = (1 + hits) / (1 + len(largest)) < ALPHA - TINY
+    return np.where(found, np.sign(parts.difference), 0).astype(int)
 
 
 def fewest(comparisons: int) -> int:

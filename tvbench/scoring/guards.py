@@ -44,6 +44,11 @@ def problem_of(metric: Metric, value: object) -> str | None:
     return None
 
 
+def cluster_of(item: Item) -> str:
+    """The picture or clip that an item shares with others; one of its own where there is none."""
+    return item.cluster or f"item {item.id}"
+
+
 def is_for(metric: Metric, item: Item) -> bool:
     """Whether the metric is for the item. One that cannot say so is: it fails, with its reason, where it is asked."""
     try:

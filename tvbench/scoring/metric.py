@@ -178,6 +178,11 @@ class Metric:
         return self.order(difference) < 0
 
     @property
+    def span(self) -> float:
+        """The most by which two of its figures can differ; 0 where that is not known (error rates know no end)."""
+        return {FRACTION: 1.0, POINTS: float(PERCENT)}.get(self.unit, 0.0) if self.better == "higher" else 0.0
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What is kept of it beside figures (SHOWN_FACTS), without what says nothing."""
         facts = {name: value for name in SHOWN_FACTS if (value := getattr(self, name))}

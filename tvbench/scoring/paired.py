@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tvbench.scoring.exchange import Exchanged, Parts, exchanged, fewest
-from tvbench.scoring.intervals import LEVEL, t_quantile
+from tvbench.scoring.exchange import ALPHA, Exchanged, Parts, certain, exchanged, fewest
+from tvbench.scoring.intervals import t_quantile
 
 RESAMPLES = 10_000
 POWER = 0.8
@@ -45,7 +45,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`difference` is second minus first, with its interval at LEVEL and its p-value. `together` comparisons hold at
+    """`difference` is second minus first, with its 95 % interval and its p-value. `together` comparisons hold at
     once: the interval is for all of them, `p` for this one alone, `adjusted` for all. `identical`: no item differs.
     `detectable` is the smallest true difference that such data would make certain with POWER; None where that cannot be
     told. Where so few clusters can make nothing certain, the interval is infinite, and `needed` says how many it takes.
@@ -85,6 +85,17 @@ def means(
     return Pairs(one, other, clusters, _mean, scale)
 
 
+def of_rows(
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    clusters: Sequence[Hashable],
+    score: Score,
+    scale: float = 0.0,
+) -> Pairs:
+    """Pairs for a function of summed statistics, a row an item."""
+    return Pairs(np.array(first, dtype=float), np.array(second, dtype=float), clusters, score, scale)
+
+
 def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """The two systems over all groups. Raises ValueError for no items, or groups whose systems differ in length."""
     return _compared(groups, [_weights(groups)], resamples, seed)[0]
@@ -109,6 +120,20 @@ def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: i
     parts = _mixed(groups, taken, mixes)
     found = exchanged(parts, resamples, seed)
     return [_comparison(number, mix, groups, taken, parts, found) for number, mix in enumerate(mixes)]
+
+
+def certain_signs(comparisons: Sequence[Sequence[Pairs]], *, resamples: int = RESAMPLES, seed: int = 0) -> list[int]:
+    """For each of several comparisons, each over groups as in `compare`: 1 where the second system's figure is higher
+    with certainty, -1 where it is lower, else 0. All hold at once."""
+    names = dict.fromkeys(name for groups in comparisons for group in groups for name in group.clusters)
+    place = {name: number for number, name in enumerate(names)}
+    taken = [[_taken_apart(group, place) for group in groups] for groups in comparisons]
+    parts = Parts(
+        np.column_stack([np.mean([group.adds for group in groups], axis=0) for groups in taken]),
+        np.column_stack([np.mean([group.shares for group in groups], axis=0) for groups in taken]),
+        np.zeros(len(taken)),
+    )
+    return [int(sign) for sign in certain(parts, resamples, seed)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +232,6 @@ def _mean(sums: np.ndarray) -> np.ndarray:
     return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def is_certain(comparison: Comparison, level: float = 1 - LEVEL) -> bool:
+def is_certain(comparison: Comparison, level: float = ALPHA) -> bool:
     """Whether the two can be told apart: the adjusted p is below `level`, so that the interval excludes 0."""
-    return comparison.adjusted < level and math.isfinite(comparison.difference)
+    return comparison.adjusted < level - TINY and math.isfinite(comparison.difference)
