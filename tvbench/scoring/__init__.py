@@ -94,9 +94,9 @@ def _reading(item: Item, response: Response) -> Seen:
         case Contrast():
             return contrast_reading(response)
         case Exam() as target:
-            return exam_reading(target, text)
+            return exam_reading(target, text, item.language)
         case Choice() as target:
-            return choice_reading(target, text)
+            return choice_reading(target, text, item.language)
         case Open():
             return Seen(empty_flag(text), NEEDS_JUDGE)
         case Voted() as target if not voted(target):

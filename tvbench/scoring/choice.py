@@ -2,8 +2,9 @@
 
 - `strict`: the reply is the target, character for character. What the TowerVision authors report.
 - `casefold`: the same, without regard to case.
-- `aligned`: after normalisation the reply equals the target or the option to which the gold text was aligned; or
-  names its letter, where the prompt showed letters. The figure to believe.
+- `aligned`: after normalisation the reply equals the target or the option to which the gold text was aligned, with
+  nothing but words around it that change nothing (`The answer is ...`), by the rules of the item's
+  language; or names its letter, where the prompt showed letters. The figure to believe.
 - `fragment`: or the reply contains exactly one option as whole words, or is a piece of exactly one option, and that
   one is right. An upper bound: it credits `RTVE` for `RTVE e RTP`.
 
@@ -15,16 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tvbench.scoring.letters import letter_before, named_letter
-from tvbench.scoring.normalise import (
-    contains_words,
-    is_blank,
-    is_number,
-    normalise,
-    without_markdown,
-    words,
-    written_without_blanks,
-)
+from tvbench.scoring.dressing import readings
+from tvbench.scoring.folding import exact
+from tvbench.scoring.letters import Letters, label_of, named_letter
+from tvbench.scoring.matching import NO_MATCH, Match, match
+from tvbench.scoring.normalise import contains_words, is_blank, is_number, normalise, words, written_without_blanks
 from tvbench.scoring.reading import Seen, empty_flag
 from tvbench.types import NO_GOLD, Choice
 
@@ -46,34 +42,43 @@ class Verdict:
     flags: tuple[str, ...] = ()
 
 
-def choice_reading(choice: Choice, text: str) -> Seen:
+def choice_reading(choice: Choice, text: str, language: str = "") -> Seen:
     """Without a right option the target alone decides; without either the reply is unscored."""
     if choice.gold is None and not usable_target(choice):
         return Seen(empty_flag(text), NO_GOLD)
-    return Seen(verdict_of(choice, text).flags)
+    return Seen(verdict_of(choice, text, language).flags)
 
 
 @lru_cache(maxsize=4)
-def verdict_of(choice: Choice, text: str) -> Verdict:
+def verdict_of(choice: Choice, text: str, language: str = "") -> Verdict:
     """`judge`, once for all metrics of one reply."""
-    return judge(choice, text)
+    return judge(choice, text, language)
 
 
-def judge(choice: Choice, text: str) -> Verdict:
-    """Read `text` as an answer to `choice`. Never raises."""
+def judge(choice: Choice, text: str, language: str = "") -> Verdict:
+    """Read `text` as an answer to `choice`, which is asked in `language` (a code, "" where it is not known). Never
+    raises."""
     if is_blank(text):
         return Verdict(False, False, False, False, False, None, ("empty",))
     target = usable_target(choice)
     strict = target is not None and text == target
     casefold = strict or (target is not None and text.casefold() == target.casefold())
     normalised = casefold or normalise(text) == normalise(_gold_text(choice) if target is None else target)
-    option, ambiguous = _read_whole(choice, text)
+    option, ambiguous = _read_whole(choice, text, language)
     aligned = normalised or (option is not None and option == choice.gold)
     if not normalised and option is None and not ambiguous:
         option, ambiguous = _read_fragment(choice.options, text)
     fragment = aligned or (option is not None and option == choice.gold)
     flags = ("ambiguous",) if ambiguous else ("unparsed",) if option is None and not normalised else ()
     return Verdict(strict, casefold, normalised, aligned, fragment, option, flags)
+
+
+def is_answer(answers: tuple[str, ...], text: str, language: str) -> bool:
+    """Whether `text` is one of several answers to one question, all of them right."""
+    if is_blank(text):
+        return False
+    longest = max(map(len, answers), default=0) + _ROOM
+    return any(match(said, answers, language) != NO_MATCH for said in readings(text, language, longest))
 
 
 def usable_target(choice: Choice) -> str | None:
@@ -89,31 +94,77 @@ def _gold_text(choice: Choice) -> str:
 # ── The whole reply is an option ──────────────────────────────────────────────────────────────────
 
 
-def _read_whole(choice: Choice, text: str) -> tuple[int | None, bool]:
+_ROOM = 12
+"""So many letters longer than the longest option may a reply be that is one in another form (`20 per cent`)."""
+
+
+def _read_whole(choice: Choice, text: str, language: str) -> tuple[int | None, bool]:
     """(the option that the whole reply is, or names by its letter; whether it names several)."""
-    reply = normalise(without_markdown(text))
-    equal = [i for i, option in enumerate(choice.options) if normalise(without_markdown(option)) == reply]
-    if not choice.letters:
-        return (equal[0], False) if equal and _same(choice.options, equal) else (None, len(equal) > 1)
-    named = named_letter(text, len(choice.options))
-    if equal and not (len(reply) == 1 and named.place is not None):
-        return equal[0], False
-    for place, option in enumerate(choice.options):
-        if letter_before(text, option, place):
+    if choice.letters:
+        return _read_letter(choice.options, text, language)
+    return _read_text(choice.options, text, language)
+
+
+def _read_text(options: tuple[str, ...], text: str, language: str, *, labels: bool = False) -> tuple[int | None, bool]:
+    """The option that the reply is, the words around it aside, and its own label, where options were shown with
+    `labels`. Two different ones are none."""
+    longest = max(map(len, options), default=0) + _ROOM
+    found: set[int] = set()
+    for at, said in enumerate(readings(text, language, longest)):
+        place, several = match(said, options, language)
+        if labels and place is None and not several:
+            place, several = _labelled(options, said, language)
+        if several:
+            return None, True
+        if place is not None and not at:
             return place, False
-    if named.place is not None and _contradicted(choice.options, named.place, named.rest):
+        if place is not None:
+            found.add(place)
+    return (found.pop(), False) if len(found) == 1 else (None, len(found) > 1)
+
+
+def _labelled(options: tuple[str, ...], said: str, language: str) -> Match:
+    """The option behind its own label: `b) kimono`, `2. kimono`."""
+    label, rest = label_of(said)
+    if label is None:
+        return NO_MATCH
+    found = match(exact(rest, language), options, language)
+    return found if found.place == label else NO_MATCH
+
+
+def _read_letter(options: tuple[str, ...], text: str, language: str) -> tuple[int | None, bool]:
+    """The option that the reply names by its letter, or is. A letter and the text of another option are none."""
+    named = named_letter(text, len(options), language)
+    whole = match(exact(text, language), options, language)
+    if whole.place is not None and not (named.place is not None and len(exact(text, language)) == 1):
+        return whole.place, False
+    if named.place is None and not named.several:
+        return _read_text(options, text, language, labels=True)
+    if named.place is not None and _contradicted(options, named, language):
         return None, True
     return named.place, named.several
 
 
-def _same(options: tuple[str, ...], places: list[int]) -> bool:
-    return len({normalise(options[place]) for place in places}) == 1
-
-
-def _contradicted(options: tuple[str, ...], place: int, rest: str) -> bool:
+def _contradicted(options: tuple[str, ...], named: Letters, language: str) -> bool:
     """Whether the text behind a letter is another option: `B) Dirndl` where Dirndl is A."""
-    said = normalise(rest)
-    return bool(said) and said != normalise(options[place]) and any(said == normalise(option) for option in options)
+    said = exact(named.rest, language)
+    if not said:
+        return False
+    place, several = match(said, options, language)
+    if place is None and not several:
+        place = _begins(options, said, language)
+    return place is not None and place != named.place
+
+
+def _begins(options: tuple[str, ...], said: str, language: str) -> int | None:
+    """The longest option with which a text begins, as whole words; None for numbers and single letters."""
+    written = [exact(option, language) for option in options]
+    held = [i for i, option in enumerate(written) if _counts(option) and _starts(said, option)]
+    return max(held, key=lambda place: len(written[place]), default=None)
+
+
+def _starts(text: str, part: str) -> bool:
+    return text.startswith(part) and contains_words(text[: len(part) + 1], part)
 
 
 # ── A part of the reply is an option, or the reply a part of one ──────────────────────────────────

@@ -1,37 +1,20 @@
 """The letter in a reply to a lettered question: `B`, `(B)`, `B) Kimono`, `Answer: B`, `**B**`, `정답은 B입니다`.
 
 Used only where the prompt showed letters: without them a bare `A` is as likely to be an article as an answer.
-Knows how a letter is set off in running text. Does not know which option is right.
+Knows how a letter is set off in running text, and what denies it. Does not know which option is right.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
+from tvbench.scoring.dressing import inside
 from tvbench.scoring.normalise import normalise, without_markdown
-
-_CUE_WORDS = """
-    answer option choice letter correct is was be
-    antwort option lösung buchstabe richtig ist lautet
-    réponse choix lettre est correcte respuesta opción letra es correcta correcto
-    risposta opzione lettera è corretta resposta opção alternativa letra correta
-    antwoord optie keuze svar svaret alternativ alternativet är er vastaus vaihtoehto on svarið
-    odpowiedź opcja to jest odpověď možnost je odpoveď răspuns răspunsul opțiunea este litera
-    válasz atsakymas atbilde vastus cevap seçenek şık jawaban jawapan pilihan adalah ialah
-    đáp án chọn là sagot jibu amsa idahun ateb erantzuna resposta opció
-"""
-"""Words that announce a letter in Latin script. Elsewhere a Latin letter between foreign ones announces itself."""
-_CUES = frozenset(_CUE_WORDS.split())
-
-_ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
-_LEADING = re.compile(r"^\W*(?:([A-Z])\s*(?:[)\].:\u3001]|\s[-\u2013]\s|\n)|([a-z])\))\s*(?=\S)")
-_BRACKETED = re.compile(r"[(\[]\s*([A-Z])\s*[)\]]|\*\*\s*\(?([A-Z])[).]?\s*\*\*|\\boxed\{\s*(?:\\text\{)?([A-Z])")
-_AFTER_COLON = re.compile(r"[:=]\s*[(\[\"']*([A-Za-z])(?=\W*(?:$|\n)|[)\].]\s*\S)", re.MULTILINE)
-_LOOK_ALIKES = str.maketrans("\u0410\u0412\u0421\u0415\u0391\u0392\u0395", "ABCEABE")
-"""Cyrillic and Greek capitals of Latin shape: what a Russian or Greek keyboard gives for the letter shown."""
-_STANDING = re.compile(r"(?<![^\W\d_])(?<![\d'&+-])([A-Z])(?![\d'&+-])(?![^\W\d_])")
+from tvbench.scoring.wording import Wording, Words, word_edge, wording
 
 
 class Letters(NamedTuple):
@@ -45,79 +28,376 @@ class Letters(NamedTuple):
     rest: str
 
 
+class Standing(NamedTuple):
+    """A letter that stands alone, at `start` to `end` of a text. `sure`: capital, and of Latin script."""
+
+    place: int
+    start: int
+    end: int
+    sure: bool
+
+
+NO_LETTER = Letters(None, False, "")
+SEVERAL = Letters(None, True, "")
+_LOOK_ALIKES = str.maketrans("\u0410\u0412\u0421\u0415\u0391\u0392\u0395", "ABCEABE")
+"""Cyrillic and Greek capitals of Latin shape: what a Russian or Greek keyboard gives for the letter shown."""
+_ORDERS = (
+    "\u0623\u0628\u062c\u062f\u0647\u0648\u0632",
+    "\u0627\u0628\u062c\u062f\u0647\u0648\u0632",
+    "\u05d0\u05d1\u05d2\u05d3\u05d4\u05d5\u05d6\u05d7",
+    "\u0915\u0916\u0917\u0918",
+    "\u0995\u0996\u0997\u0998",
+    "\u0e01\u0e02\u0e04\u0e07",
+    "\u7532\u4e59\u4e19\u4e01\u620a",
+    "\uac00\ub098\ub2e4\ub77c\ub9c8",
+    "\u24b6\u24b7\u24b8\u24b9\u24ba\u24bb",
+    "\u24d0\u24d1\u24d2\u24d3\u24d4\u24d5",
+    "-\u0411--",
+)
+"""Letters with which other scripts number what Latin numbers A, B, C, D; none that looks like another Latin letter."""
 _LIST_OF_LETTERS = 5
 """A reply of at most so many words that names two letters (`A or B`) takes no decision."""
-NO_LETTER = Letters(None, False, "")
+_NEAR = 6
+"""So many words around a letter may deny it."""
+_NEAR_LETTERS = 60
+_LONGEST = 4000
+"""Of a longer reply the beginning and the end are read, so many letters of each."""
+
+_LETTER = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
+_APART = re.compile(r"['&+-]")
+_LABEL_END = re.compile(r"\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014]\s|\n)\s*(?=\S)")
+_BOUNDARY = re.compile(
+    r"[.,;!?\n\u3002\uff0c\uff1b\uff01\uff1f\u0964\u060c\u061b\u061f\u06d4()\[\]\u2026]|\s[-\u2013\u2014]\s"
+)
+_OPENING = " \t\n([{\"'\u201c\u201e\u00ab\u300c\u300e\u2018*:=\uff1a-\u2013\u2014>"
+_CLOSING = " \t)]}\"'\u201d\u00bb\u300d\u300f\u2019*"
+_SPLIT = re.compile(r"[\s,;/&+\uff0c\u3001\u060c|\u30fb()\[\]{}\"'*:.\u2013\u2014-]+")
 
 
-def named_letter(reply: str, count: int) -> Letters:
+def named_letter(reply: str, count: int, language: str = "") -> Letters:
     """The letter that `reply` gives, among the first `count` of the alphabet."""
-    text = unicodedata.normalize("NFKC", reply).strip()
-    plain = without_markdown(text).strip()
-    alone = _ALONE.match(plain.translate(_LOOK_ALIKES))
-    if alone:
-        return _one([alone[1].upper()], count)
-    leading = _LEADING.match(plain)
-    place = _place(leading[1] or leading[2], count) if leading else None
-    if leading and place is not None:
-        return Letters(place, False, plain[leading.end() :])
-    colons = list(_AFTER_COLON.finditer(plain))
-    for letters in ([match[1] for match in colons], _bracketed(text), _announced(plain)):
-        if any(_place(letter, count) is not None for letter in letters):
-            rest = plain[colons[0].end() :].partition("\n")[0] if len(colons) == 1 else ""
-            return _one(letters, count)._replace(rest=rest)
-    if len(plain.split()) <= _LIST_OF_LETTERS:
-        several = _one([match[1] for match in _standing(plain)], count).several
-        return Letters(None, several, "")
-    return NO_LETTER
+    words = wording(language)
+    text = unicodedata.normalize("NFC", inside(reply)).strip()
+    if len(text) > 2 * _LONGEST:
+        text = text[:_LONGEST] + "\n\n" + text[-_LONGEST:]
+    text = without_markdown(_bold(text)).strip()
+    found = list(_standing(text, count, words))
+    alone = _alone(text, found, words)
+    if alone is not None:
+        return alone
+    label = _label(text, found, words)
+    stated = _stated(text, found, words)
+    if stated.several or (stated.place is not None and label.place not in (None, stated.place)):
+        return SEVERAL
+    if stated.place is not None:
+        return stated if label.place is None else label
+    return label if label.place is not None or label.several else _mentioned(text, found, words)
 
 
-def letter_before(reply: str, option: str, place: int) -> bool:
-    """Whether `reply` is the letter of `option`, a blank, and the option: `B Kimono`."""
-    words = without_markdown(reply).strip().split(maxsplit=1)
-    return len(words) == 2 and normalise(words[0]) == chr(ord("a") + place) and normalise(words[1]) == normalise(option)
+def label_of(text: str) -> tuple[int | None, str]:
+    """(the place that the label of `text` means, the text behind it): `B) Kimono` is (1, "Kimono"), also `2. Kimono`
+    and `Б) Кимоно`; (None, text) without a label."""
+    match = re.match(r"\s*[(\[]?\s*(\w)\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014](?=\s)|(?=\s))\s*(?=\S)", text)
+    if match is None:
+        return None, text
+    sign = match[1]
+    place = int(sign) - 1 if sign.isdecimal() else _latin(sign.upper().translate(_LOOK_ALIKES))
+    if place is None:
+        place = _native(sign)
+    return (place if place is None or place >= 0 else None), text[match.end() :]
 
 
-def _place(letter: str, count: int) -> int | None:
-    place = ord(letter.upper()) - ord("A")
-    return place if 0 <= place < count else None
+# ── Letters that stand alone ──────────────────────────────────────────────────────────────────────
 
 
-def _one(letters: list[str], count: int) -> Letters:
-    places = {place for place in (_place(letter, count) for letter in letters) if place is not None}
-    return Letters(places.pop(), False, "") if len(places) == 1 else Letters(None, len(places) > 1, "")
+def _bold(text: str) -> str:
+    """`text` in which letters set in bold are set in brackets, that the mark is not lost with the stars."""
+    return re.sub(r"\*\*\s*\(?([A-Z])[).]?\s*\*\*", r"(\1)", text) if "**" in text else text
 
 
-def _bracketed(text: str) -> list[str]:
-    return [next(group for group in match.groups() if group) for match in _BRACKETED.finditer(text)]
+def _standing(text: str, count: int, words: Wording) -> Iterable[Standing]:
+    """Letters without a Latin neighbour: the `B` of `답은 B입니다`, not that of `Bar`, `B-52` or `B's`."""
+    for at, character in enumerate(text):
+        if not character.isalpha() or not _free(text, at, words):
+            continue
+        wide = unicodedata.normalize("NFKC", character)
+        place, sure = _latin(wide), True
+        if place is None:
+            sure = False
+            place = _latin(wide.upper().translate(_LOOK_ALIKES) if wide.isupper() else wide.upper())
+        if place is None or (not sure and not wide.isascii() and not wide.isupper()):
+            place = _native(character)
+        if place is not None and place < count:
+            yield Standing(place, at, at + 1, sure)
 
 
-def _announced(text: str) -> list[str]:
-    """Capital letters that stand alone behind a cue word, or among letters of another script."""
-    found: list[str] = []
-    for match in _standing(text):
-        before, after = text[: match.start()].split(), text[match.end() :]
-        if _foreign(text):
-            found.append(match[1])
-        elif before and normalise(before[-1]) in _CUES:
-            follows_word = re.match(r"\s+\w", after) is not None
-            if not (follows_word and match[1] in "AEIOUY"):
-                found.append(match[1])
-    return found
+def _free(text: str, at: int, words: Wording) -> bool:
+    """Whether no letter of the same kind, and no sign that makes a name of it, stands next to the letter at `at`."""
+    for near, beyond in ((at - 1, at - 2), (at + 1, at + 2)):
+        if not 0 <= near < len(text):
+            continue
+        other = text[near]
+        if unicodedata.category(other)[0] == "M" or other.isdigit():
+            return False
+        if other.isalpha() and (_is_latin(other) or not _is_latin(text[at])):
+            return False
+        if near > at and other in "'\u2019" and words.ending.first(normalise(text[beyond : beyond + 5])):
+            continue  # Turkish: B'dir
+        if other in "'\u2019&+-" and 0 <= beyond < len(text) and text[beyond].isalnum() and text[beyond].isascii():
+            return False
+        if other in "&+-" and not (0 <= beyond < len(text)):
+            return False
+    return True
 
 
-def _standing(text: str) -> list[re.Match[str]]:
-    """Capitals without a Latin neighbour: the `B` of `답은 B입니다`, not that of `Bar`, `B-52` or `B's`."""
-    spaced = "".join(c if _latin_or_plain(c) else " " for c in text)
-    return list(_STANDING.finditer(spaced))
+def _latin(character: str) -> int | None:
+    return ord(character) - ord("A") if len(character) == 1 and "A" <= character <= "Z" else None
 
 
-def _latin_or_plain(character: str) -> bool:
-    return not character.isalpha() or _is_latin(character)
+def _native(character: str) -> int | None:
+    return next((order.index(character) for order in _ORDERS if character in order), None)
 
 
 def _is_latin(character: str) -> bool:
-    return unicodedata.name(character, "").startswith("LATIN")
+    return character.isascii() or unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
+
+
+# ── The whole reply is a letter ───────────────────────────────────────────────────────────────────
+
+
+def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
+    """What a reply says that holds letters and words around an answer, and nothing else; None for any other."""
+    articles = [one for one in found if _is_article(text, one, found, words)]
+    letters = [one for one in found if one not in articles]
+    if not letters or len(text) > 400:
+        return None
+    bounds = [0, *(edge for one in letters for edge in (one.start, one.end)), len(text)]
+    parts = [text[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)]
+    bare = not any(part.strip(_OPENING + _CLOSING + ".,;!?\u3002") for part in parts)
+    joined = words.letter_around.words | words.letter_join.words
+    if not all(
+        _consumed(part, words.letter_around, joined if 0 < at < len(parts) - 1 else frozenset(), words)
+        for at, part in enumerate(parts)
+    ):
+        return None
+    if any(not one.sure for one in letters) and not bare and not _announced_small(text, letters, words):
+        return None
+    return _one(letters)
+
+
+def _is_article(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
+    """Whether a letter is an article: Portuguese `a B`, or `A letra B`."""
+    if normalise(text[one.start]) not in words.article.words or len(found) < 2:
+        return False
+    if text[one.start].islower():
+        return True
+    rest = normalise(text[one.end : one.end + 40])
+    return bool(words.letter_option.first(rest) or words.letter_sure.first(rest)) and text[one.end] == " "
+
+
+def _announced_small(text: str, letters: list[Standing], words: Wording) -> bool:
+    """Whether a small letter, or one of another script, is announced: `option b`, `Ответ: В`, `b) is correct`."""
+    one = letters[0]
+    before, after = text[: one.start].rstrip(), text[one.end :].lstrip()
+    if before[-1:] in (":", "\uff1a", "=", "(", "\u2014", "\u2013", "-") or after[:1] == ")":
+        return True
+    plain = normalise(before)
+    return words.letter_sure.last(plain) < len(plain) or words.letter_option.last(plain) < len(plain)
+
+
+def _consumed(part: str, around: Words, joined: frozenset[str], words: Wording) -> bool:
+    """Whether `part` is made of words around an answer alone."""
+    text = normalise(part) if any(c.isalnum() for c in part) else ""
+    every = Words(joined) if joined else around
+    at = 0
+    while at < len(text):
+        match = _SPLIT.match(text, at)
+        if match:
+            at = match.end()
+            continue
+        if not text[at].isalnum() and text[at] not in "'\u0301":
+            at += 1
+            continue
+        end = every.first(text, at)
+        if end == at:
+            return False
+        at = end
+    return True
+
+
+# ── A letter with more behind it ──────────────────────────────────────────────────────────────────
+
+
+def _label(text: str, found: list[Standing], words: Wording) -> Letters:
+    """The letter with which the reply begins as with a label: `B) Kimono`, `B. It is ...`."""
+    first = found[0] if found else None
+    if first is None or text[: first.start].strip(_OPENING + "\u2022") or not (first.sure or text[first.end] == ")"):
+        return NO_LETTER
+    match = _LABEL_END.match(text, first.end)
+    if match is None:
+        return NO_LETTER
+    rest = text[match.end() :]
+    follows = [one for one in found[1:] if one.place != first.place and _LABEL_END.match(text, one.end)]
+    if follows and follows[0].place == first.place + 1 and first.place == 0 and len(follows) > 1:
+        return SEVERAL
+    if _joined(text, first, found, words) or _joins(rest, words):
+        return SEVERAL
+    closed = text[first.end : match.end()].strip() in (")", "]", "\uff09")
+    if (closed or rest[:1].islower()) and _denied_after(rest, words):
+        return Letters(None, False, rest)
+    return Letters(first.place, False, rest)
+
+
+def _stated(text: str, found: list[Standing], words: Wording) -> Letters:
+    """The letter that is said to be the answer: `the answer is B`, `Answer: B`, `B is correct`."""
+    stated = [one for one in found if _sure_before(text, one, words) or (one.sure and _sure_after(text, one, words))]
+    return _decision(text, [one for one in stated if not _an_article(text, one, words)], found, words)
+
+
+def _mentioned(text: str, found: list[Standing], words: Wording) -> Letters:
+    """The only letter that is set off in any way: in brackets, behind a colon or `is`, among foreign letters."""
+    capitals = [one for one in found if one.sure]
+    foreign = _foreign(text)
+    set_off = [one for one in capitals if foreign or _set_off(text, one, words)]
+    bracketed = [one for one in capitals if text[one.start - 1 : one.start] in ("(", "[") and one.start]
+    for some in (bracketed, [one for one in set_off if foreign or not _an_article(text, one, words)]):
+        decision = _decision(text, some, found, words)
+        if decision != NO_LETTER:
+            return decision
+    if len(text.split()) > _LIST_OF_LETTERS:
+        return NO_LETTER
+    decision = _decision(text, [one for one in capitals if not _an_article(text, one, words)], found, words)
+    return decision if decision.several or len(capitals) > 1 else NO_LETTER
+
+
+def _decision(text: str, some: list[Standing], found: list[Standing], words: Wording) -> Letters:
+    """The only one of `some` letters that is not denied, with the letters joined to it by `or` and the like."""
+    held = [one for one in some if not denied(text, one.start, one.end, words)]
+    if any(_joined(text, one, found, words) for one in held):
+        return SEVERAL
+    decision = _one(held)
+    if decision.place is not None and len(held) == 1:
+        rest = text[held[0].end :].partition("\n")[0]
+        return decision._replace(rest=rest if _LABEL_END.match(rest) or rest[:1] == " " else "")
+    return decision
+
+
+def _one(letters: Iterable[Standing]) -> Letters:
+    places = {one.place for one in letters}
+    return Letters(places.pop(), False, "") if len(places) == 1 else (SEVERAL if places else NO_LETTER)
+
+
+def _joined(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
+    """Whether `one` is joined to a neighbouring letter by `or`, `and`, a comma or the like, or by blanks alone."""
+    for left, right in pairwise(found):
+        if one not in (left, right) or left.place == right.place:
+            continue
+        between = text[left.end : right.start]
+        if "\n" in between or len(between) > 40:
+            continue
+        plain = [part for part in _SPLIT.split(normalise(between)) if part]
+        marks = between.strip(" ()[]\"'*")
+        if plain and all(part in words.letter_join.words or part in words.article.words for part in plain):
+            if any(part in words.letter_join.words for part in plain):
+                return True
+        elif not plain and (
+            marks in (",", "/", "&", "+", "\uff0c", "\u3001", "\u060c", "|", "\u30fb")
+            or (not marks and left.sure and right.sure)
+        ):
+            return True
+    return False
+
+
+def _joins(rest: str, words: Wording) -> bool:
+    """Whether what stands behind a label joins another letter to it: `B. or C`."""
+    said = normalise(rest[:20])
+    end = words.letter_join.first(said)
+    return end > 0 and re.match(r"\W+[a-z](?!\w)", said[end:]) is not None
+
+
+# ── What is said of a letter ──────────────────────────────────────────────────────────────────────
+
+
+def _before(text: str, start: int) -> str:
+    """The text before a letter, in normal form, from where its clause begins."""
+    part = text[max(0, start - _NEAR_LETTERS) : start].rstrip(_OPENING)
+    edges = [match.end() for match in _BOUNDARY.finditer(part)]
+    return normalise(part[edges[-1] :] if edges else part) if part.strip() else ""
+
+
+def _after(text: str, end: int) -> str:
+    """The text behind a letter, in normal form, to where its clause ends."""
+    part = text[end : end + _NEAR_LETTERS].lstrip(_CLOSING)
+    edge = _BOUNDARY.search(part)
+    part = part[: edge.start()] if edge else part
+    return normalise(part) if part.strip() else ""
+
+
+def _sure_before(text: str, one: Standing, words: Wording) -> bool:
+    """Whether the words before a letter say that it is the answer."""
+    before = _before(text, one.start)
+    sure = False
+    for _ in range(_NEAR):
+        start = words.letter_around.last(before)
+        if start == len(before):
+            break
+        sure = sure or before[start:] in words.letter_sure.words
+        before = before[:start].rstrip(_OPENING + ",.")
+    return sure
+
+
+def _sure_after(text: str, one: Standing, words: Wording) -> bool:
+    """Whether the words behind a letter say that it is right."""
+    after = _after(text, one.end)
+    for _ in range(_NEAR):
+        end = words.letter_around.first(after)
+        if not end:
+            return False
+        if after[:end] in words.letter_sure.words:
+            return True
+        after = after[end:].lstrip(" '\"-")
+    return False
+
+
+def _set_off(text: str, one: Standing, words: Wording) -> bool:
+    """Whether a letter follows a colon, at the end of its line, or a word that announces an answer."""
+    before = text[: one.start].rstrip(" ([\"'")
+    if before[-1:] in (":", "=", "\uff1a"):
+        return re.match(r"\W*(?:$|\n)|[)\].]\s*\S", text[one.end :]) is not None
+    plain = normalise(before[-_NEAR_LETTERS:]) if before.strip() else ""
+    return bool(plain) and words.letter_around.last(plain) < len(plain) and " " in text[one.start - 1 : one.start]
+
+
+def _an_article(text: str, one: Standing, words: Wording) -> bool:
+    """Whether a vowel with a word behind it may be an article: `The answer is A cathedral`."""
+    match = re.match(r"\s+(?=\w)", text[one.end :])
+    if match is None or text[one.start] not in "AEIOUY":
+        return False
+    after = _after(text, one.end)
+    return not (words.letter_turn.first(after) or words.letter_around.first(after) or words.letter_join.first(after))
+
+
+def denied(text: str, start: int, end: int, words: Wording) -> bool:
+    """Whether a word of denial stands near the letter at `start` to `end`, in its clause."""
+    before = _before(text, start)
+    turns = ((at, words.letter_turn.first(before, at)) for at in range(len(before)) if word_edge(before, at))
+    before = before[max((turn for at, turn in turns if turn > at), default=0) :]
+    return _denies(" ".join(before.split()[-_NEAR:]), words) or _denied_after(text[end:], words)
+
+
+def _denied_after(text: str, words: Wording) -> bool:
+    after = _after(text, 0)
+    for at in range(len(after)):
+        if not word_edge(after, at) or words.letter_denial.first(after, at) > at:
+            continue
+        if words.letter_turn.first(after, at) > at or words.letter_join.first(after, at) > at:
+            after = after[:at]
+            break
+    return _denies(" ".join(after.split()[:_NEAR]), words)
+
+
+def _denies(text: str, words: Wording) -> bool:
+    return words.letter_denial.within(text)
 
 
 def _foreign(text: str) -> bool:

@@ -38,9 +38,9 @@ def read_letter(reply: str, options: Sequence[str]) -> str | None:
     return _letter(likeness.index(best)) if best > _ALIKE else None
 
 
-def exam_reading(exam: Exam, text: str) -> Seen:
+def exam_reading(exam: Exam, text: str, language: str = "") -> Seen:
     """What is seen of a reply to any choice, and whether the parser draws a letter for it."""
-    seen = choice_reading(exam, text)
+    seen = choice_reading(exam, text, language)
     drawn = seen.unscored is None and read_letter(text, exam.raw) is None
     return replace(seen, flags=(*seen.flags, COIN_FLIP)) if drawn else seen
 

@@ -1,7 +1,9 @@
 """Text made comparable: Unicode form, case, blanks, quotes and edge punctuation; and words found inside a text.
 
-Knows scripts and Unicode, but no task, no target and no metric. No language gets rules of its own: the same
-steps run over the right answer, the options and the reply, so they only have to be the same on both sides.
+Knows scripts and Unicode, but no task, no target and no metric. No language gets rules of its own here (folding.py has
+those): the same steps run over the right answer, the options and the reply, so they only have to be the same on both
+sides. What means another thing when it is written plainly is not: `10\u00b2` is 10^2 and not 102, `1\u00bd` is 1 1/2
+and not 11/2, and `\u2461` stays as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +18,28 @@ _QUOTES = str.maketrans(
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
     }
 )
-_KEPT_PUNCTUATION = frozenset("%\u2030#@&\u00a7")
+_DASHES = "-\u2010\u2011\u2012\u2013\u2212"
+"""What may stand before a number as its sign."""
+_CIRCLED = range(0x2460, 0x2500)
+_SUPERSCRIPT = {**dict(zip("\u2070\u00b9\u00b2\u00b3", "0123", strict=True)), "\u2071": "i", "\u207f": "n"} | {
+    chr(0x2070 + at): sign for at, sign in zip(range(4, 15), "456789+-=()", strict=True)
+}
+_SUBSCRIPT = {chr(0x2080 + at): sign for at, sign in enumerate("0123456789+-=()")}
+_RAISED = re.compile(f"([{''.join(_SUPERSCRIPT)}]+)|([{''.join(_SUBSCRIPT)}]+)")
+_FRACTION = re.compile(r"(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
+_UNITS = {mark: unicodedata.decomposition(mark) for mark in map(chr, range(0x3371, 0x33E0))}
+_POWERS = str.maketrans(
+    {
+        mark: "".join(chr(int(code, 16)) for code in parts.split()[1:])
+        for mark, parts in _UNITS.items()
+        if "00B2" in parts or "00B3" in parts
+    }
+)
+"""Signs for units with a power in them: \u33a1 is m\u00b2 and not m2."""
+_SPECIAL = re.compile(
+    f"[\u2460-\u24ff\u3371-\u33df\u00bc-\u00be\u2150-\u215e\u2189{''.join({**_SUPERSCRIPT, **_SUBSCRIPT})}]"
+)
+_KEPT_PUNCTUATION = frozenset("%\u2030\u066a#@&\u00a7")
 """Marks that carry meaning at the edge of an answer: `50%` is not `50`, `C#` is not `C`."""
 
 _WITHOUT_BLANKS = (
@@ -44,10 +67,22 @@ def normalise(text: str) -> str:
 
     Returns "" only for text without any visible character. Canonically equal texts (NFC, NFD) give equal results.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = compatible(compatible(text).casefold()) if not text.isascii() else text.casefold()
+    if "\u0307" in folded:
+        folded = folded.replace("i\u0307", "i")  # the Turkish capital with its dot
     visible = "".join(" " if c.isspace() else c for c in folded.translate(_QUOTES) if c.isspace() or _visible(c))
     collapsed = " ".join(visible.split())
-    return trim_edges(collapsed) or collapsed
+    trimmed = trim_edges(collapsed) or collapsed
+    return "-" + trimmed[1:] if _is_sign(trimmed, 0) else trimmed
+
+
+def compatible(text: str) -> str:
+    """`text` in NFKC, with powers, indices, fractions and circled numbers kept apart from plain digits."""
+    if not _SPECIAL.search(text):
+        return unicodedata.normalize("NFKC", text)
+    text = _FRACTION.sub(" ", unicodedata.normalize("NFC", text).translate(_POWERS))
+    text = _RAISED.sub(lambda match: "^" + match[1] if match[1] else "\u02cd" + match[2], text)
+    return "".join(c if ord(c) in _CIRCLED else unicodedata.normalize("NFKC", c) for c in text).replace("\u2044", "/")
 
 
 def trim_edges(text: str) -> str:
@@ -82,7 +117,7 @@ def _is_edge(character: str) -> bool:
 
 
 def _is_sign(text: str, at: int) -> bool:
-    return text[at] in "-\u2212" and text[at + 1 : at + 2].isdigit()
+    return text[at : at + 1] in _DASHES and text[at : at + 1] != "" and text[at + 1 : at + 2].isdigit()
 
 
 def is_word_character(character: str) -> bool:
@@ -127,9 +162,10 @@ def is_number(text: str) -> bool:
     return bool(text) and all(c.isnumeric() or c in ".,:/-\u066b\u066c " for c in text)
 
 
-_MARKDOWN = re.compile(r"\\boxed\{([^{}]*)\}|\\text\{([^{}]*)\}|[*_`$~]+")
+_FORMULA = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|mathsf|operatorname)\s*\{([^{}]*)\}")
+_MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|[*_`$~]+")
 
 
 def without_markdown(text: str) -> str:
     """`text` without emphasis, code and formula marks: `**B**` and `\\boxed{B}` become `B`."""
-    return _MARKDOWN.sub(lambda match: match[1] or match[2] or "", text)
+    return _MARKDOWN.sub(lambda match: match[1] or "", _FORMULA.sub(r"\1", text) if "\\" in text else text)

@@ -79,7 +79,7 @@ def diagnose(
     final marks (leaves_out_marks)."""
     text = response.text or ""
     loss = lost(item, text, score, metric)
-    verdict = judge(item.target, text) if isinstance(item.target, Choice) else None
+    verdict = judge(item.target, text, item.language) if isinstance(item.target, Choice) else None
     seen = {name for name, found in _signs(item, response, text, score, loss, verdict, metric) if found}
     signs = _letters_and_ends(item, text, identifiers, seen, lost=loss, unmarked=unmarked)
     seen |= {name for name, found in signs if found}

@@ -135,7 +135,7 @@ def data_baselines(items: Sequence[Item]) -> dict[str, Figure]:
 
 def _chosen(answer: Answer) -> int | None:
     assert isinstance(answer.item.target, Choice)
-    verdict = judge(answer.item.target, answer.text)
+    verdict = judge(answer.item.target, answer.text, answer.item.language)
     if verdict.option is None and verdict.aligned:
         return answer.item.target.gold
     return verdict.option

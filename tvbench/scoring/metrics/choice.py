@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from tvbench.scoring.choice import verdict_of
 from tvbench.scoring.metric import Metric
+from tvbench.scoring.wording import DIGEST
 from tvbench.types import Choice, Item
 
-NORMALISED = "norm:nfkc+casefold+edge-punctuation"
+NORMALISED = f"norm:nfkc+casefold+edge-punctuation|language:own|words:{DIGEST}"
+"""How replies are made comparable: by the language of the item, with the words of scoring/words_of_answers.csv."""
 
 
 class Depth(Metric):
@@ -22,7 +24,7 @@ class Depth(Metric):
     def of_item(self, item: Item, text: str) -> float | None:
         """0 or 1."""
         assert isinstance(item.target, Choice)
-        return float(getattr(verdict_of(item.target, text), self.id))
+        return float(getattr(verdict_of(item.target, text, item.language), self.id))
 
 
 class Strict(Depth):
@@ -53,7 +55,7 @@ class Aligned(Depth):
 
     id = "aligned"
     meaning = "the reply is the right option, or its letter where letters were shown"
-    definition = f"{NORMALISED}|letters:shown|version:1"
+    definition = f"{NORMALISED}|letters:shown|version:2"
     headline = True
 
 
@@ -62,7 +64,7 @@ class Fragment(Depth):
 
     id = "fragment"
     meaning = "exactly one option is found in the reply, or the reply in it: an upper bound"
-    definition = f"{NORMALISED}|words:whole|version:1"
+    definition = f"{NORMALISED}|parts:whole-words|version:2"
 
 
 METRICS = (Strict(), Casefold(), Aligned(), Fragment())

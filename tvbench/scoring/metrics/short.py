@@ -1,9 +1,11 @@
-"""`accuracy`: a short free answer is right where it equals one of the answers, after normalisation."""
+"""`accuracy`: a short free answer is right where it equals one of the answers, after normalisation by the rules of its
+language (scoring/folding.py), with nothing but words around it that change nothing."""
 
 from __future__ import annotations
 
+from tvbench.scoring.choice import is_answer
 from tvbench.scoring.metric import Metric
-from tvbench.scoring.normalise import is_blank, normalise, without_markdown
+from tvbench.scoring.wording import DIGEST
 from tvbench.types import Item, Short, Voted
 
 
@@ -13,7 +15,7 @@ class Accuracy(Metric):
     id = "accuracy"
     family = "accuracy"
     meaning = "the reply equals an answer"
-    definition = "norm:nfkc+casefold+edge-punctuation|version:1"
+    definition = f"norm:nfkc+casefold+edge-punctuation|language:own|words:{DIGEST}|version:2"
     targets = (Short,)
     always = True
     headline = True
@@ -26,9 +28,7 @@ class Accuracy(Metric):
     def of_item(self, item: Item, text: str) -> float | None:
         """0 or 1."""
         assert isinstance(item.target, Short)
-        reply = normalise(without_markdown(text))
-        right = any(reply == normalise(without_markdown(answer)) for answer in item.target.answers)
-        return float(right and not is_blank(text))
+        return float(is_answer(item.target.answers, text, item.language))
 
 
 METRICS = (Accuracy(),)
