@@ -76,7 +76,7 @@ def reason(item: Item, text: str) -> tuple[str, str]:
 
     target, names = item.target, ("as written", "digits, numbers, marks", "articles and the like")
     if isinstance(target, Choice) and target.letters:
-        named = named_letter(text, len(target.options), item.language)
+        named = named_letter(text, target.options, item.language)
         if named.place is not None or named.several:
             verdict = judge(target, text, item.language)
             said = "several letters" if named.several else f"letter {chr(ord('A') + (named.place or 0))}"

@@ -134,7 +134,7 @@ def _labelled(options: tuple[str, ...], said: str, language: str) -> Match:
 
 def _read_letter(options: tuple[str, ...], text: str, language: str) -> tuple[int | None, bool]:
     """The option that the reply names by its letter, or is. A letter and the text of another option are none."""
-    named = named_letter(text, len(options), language)
+    named = named_letter(text, options, language)
     whole = match(exact(text, language), options, language)
     if whole.place is not None and not (named.place is not None and len(exact(text, language)) == 1):
         return whole.place, False

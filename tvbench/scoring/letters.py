@@ -10,10 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
+from os.path import commonprefix
 from typing import NamedTuple
 
 from tvbench.scoring.dressing import inside
-from tvbench.scoring.normalise import normalise, without_markdown
+from tvbench.scoring.folding import exact
+from tvbench.scoring.normalise import normalise, without_markdown, written_without_blanks
 from tvbench.scoring.wording import Wording, Words, word_edge, wording
 
 
@@ -60,6 +62,12 @@ _LIST_OF_LETTERS = 5
 _NEAR = 6
 """So many words around a letter may deny it."""
 _NEAR_LETTERS = 60
+_NEAR_UNDIVIDED = 14
+"""So many letters, in scripts that do not divide words."""
+_SHORT = 400
+"""A longer reply is more than a letter with words around it."""
+_SHORT_FOREIGN = 40
+"""In a reply of so many letters in another script any Latin letter is the answer; not so in a longer text."""
 _LONGEST = 4000
 """Of a longer reply the beginning and the end are read, so many letters of each."""
 
@@ -69,19 +77,47 @@ _LABEL_END = re.compile(r"\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014]\s|\n)\s*(?
 _BOUNDARY = re.compile(
     r"[.,;!?\n\u3002\uff0c\uff1b\uff01\uff1f\u0964\u060c\u061b\u061f\u06d4()\[\]\u2026]|\s[-\u2013\u2014]\s"
 )
+_PAIRS = ("()", "[]", "\uff08\uff09", "\u3010\u3011")
 _OPENING = " \t\n([{\"'\u201c\u201e\u00ab\u300c\u300e\u2018*:=\uff1a-\u2013\u2014>"
 _CLOSING = " \t)]}\"'\u201d\u00bb\u300d\u300f\u2019*"
 _SPLIT = re.compile(r"[\s,;/&+\uff0c\u3001\u060c|\u30fb()\[\]{}\"'*:.\u2013\u2014-]+")
 
 
-def named_letter(reply: str, count: int, language: str = "") -> Letters:
-    """The letter that `reply` gives, among the first `count` of the alphabet."""
+def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Letters:
+    """The letter that `reply` gives, of those that stand before `options`."""
     words = wording(language)
     text = unicodedata.normalize("NFC", inside(reply)).strip()
     if len(text) > 2 * _LONGEST:
         text = text[:_LONGEST] + "\n\n" + text[-_LONGEST:]
     text = without_markdown(_bold(text)).strip()
-    found = list(_standing(text, count, words))
+    found = list(_standing(text, len(options), words))
+    found = [one for one in found if not _is_article(text, one, found, words)]
+    listed = [one for one in found if _own_text(text, one, options, language)]
+    if listed:
+        return _of_list(text, found, listed, options, words) or _read(text, found, words)
+    return _read(text, found, words)
+
+
+def _of_list(
+    text: str, found: list[Standing], listed: list[Standing], options: tuple[str, ...], words: Wording
+) -> Letters | None:
+    """What a reply says in which letters stand before the texts of their options: one of them, or a list of several."""
+    first = listed[0]
+    end = first.end + len(options[first.place]) + 4
+    others = [one for one in listed if one.place != first.place]
+    if not others:
+        alone = all(one.place == first.place or first.end < one.start < end for one in found)
+        said = _opens(text, first, words) or (alone and not _denied_before(text, first.start, words))
+        return Letters(first.place, False, "") if said else None
+    between = text[min(end, others[0].start) : others[0].start]
+    if _opens(text, first, words) and "\n" in between and any(c.isalnum() for c in between):
+        return Letters(first.place, False, "")  # the answer first, then a word on each option
+    stated = _stated(text, [one for one in found if one.start > listed[-1].start], words)
+    return stated if stated.place is not None else SEVERAL
+
+
+def _read(text: str, found: list[Standing], words: Wording) -> Letters:
+    """The letter that a reply gives which is no letter with the text of its own option."""
     alone = _alone(text, found, words)
     if alone is not None:
         return alone
@@ -92,6 +128,28 @@ def named_letter(reply: str, count: int, language: str = "") -> Letters:
     if stated.place is not None:
         return stated if label.place is None else label
     return label if label.place is not None or label.several else _mentioned(text, found, words)
+
+
+_ALIKE = 0.6
+"""The text behind a letter is that of its option where so much of the shorter one is the same from the beginning."""
+
+
+def _own_text(text: str, one: Standing, options: tuple[str, ...], language: str) -> bool:
+    """Whether the text of its own option stands behind a letter, as a whole or cut off."""
+    match = _LABEL_END.match(text, one.end)
+    if match is None:
+        return False
+    own = [exact(option, language) for option in options]
+    said = exact(text[match.end() : match.end() + max(map(len, options)) + 20].partition("\n")[0], language)
+    alike = [len(commonprefix([said, option])) for option in own]
+    here = alike[one.place]
+    shorter = min(len(said), len(own[one.place]))
+    return 0 < here >= _ALIKE * shorter and all(other < here for at, other in enumerate(alike) if at != one.place)
+
+
+def _opens(text: str, one: Standing, words: Wording) -> bool:
+    """Whether nothing but words around an answer stands before a letter."""
+    return _consumed(text[: one.start], words.letter_around, frozenset(), words)
 
 
 def label_of(text: str) -> tuple[int | None, str]:
@@ -167,9 +225,8 @@ def _is_latin(character: str) -> bool:
 
 def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
     """What a reply says that holds letters and words around an answer, and nothing else; None for any other."""
-    articles = [one for one in found if _is_article(text, one, found, words)]
-    letters = [one for one in found if one not in articles]
-    if not letters or len(text) > 400:
+    letters = found
+    if not letters or len(text) > _SHORT:
         return None
     bounds = [0, *(edge for one in letters for edge in (one.start, one.end)), len(text)]
     parts = [text[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)]
@@ -186,13 +243,18 @@ def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
 
 
 def _is_article(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
-    """Whether a letter is an article: Portuguese `a B`, or `A letra B`."""
-    if normalise(text[one.start]) not in words.article.words or len(found) < 2:
+    """Whether a letter is an article: Portuguese `a B`, `A letra B`, `A resposta correta`, `A casa ...`."""
+    if normalise(text[one.start]) not in words.article.words or not re.match(r" \w", text[one.end :]):
         return False
     if text[one.start].islower():
-        return True
+        return len(found) > 1
+    if any(other.start == one.end + 1 for other in found):
+        return False
     rest = normalise(text[one.end : one.end + 40])
-    return bool(words.letter_option.first(rest) or words.letter_sure.first(rest)) and text[one.end] == " "
+    noun = words.letter_option.first(rest) or words.answer.first(rest)
+    return bool(noun and words.an_article) or (
+        len(found) > 1 and bool(words.letter_sure.first(rest) or noun or _an_article(text, one, words))
+    )
 
 
 def _announced_small(text: str, letters: list[Standing], words: Wording) -> bool:
@@ -257,9 +319,9 @@ def _stated(text: str, found: list[Standing], words: Wording) -> Letters:
 def _mentioned(text: str, found: list[Standing], words: Wording) -> Letters:
     """The only letter that is set off in any way: in brackets, behind a colon or `is`, among foreign letters."""
     capitals = [one for one in found if one.sure]
-    foreign = _foreign(text)
+    foreign = len(text) <= _SHORT_FOREIGN and _foreign(text)
     set_off = [one for one in capitals if foreign or _set_off(text, one, words)]
-    bracketed = [one for one in capitals if text[one.start - 1 : one.start] in ("(", "[") and one.start]
+    bracketed = [one for one in capitals if one.start and text[one.start - 1] + text[one.end : one.end + 1] in _PAIRS]
     for some in (bracketed, [one for one in set_off if foreign or not _an_article(text, one, words)]):
         decision = _decision(text, some, found, words)
         if decision != NO_LETTER:
@@ -267,7 +329,7 @@ def _mentioned(text: str, found: list[Standing], words: Wording) -> Letters:
     if len(text.split()) > _LIST_OF_LETTERS:
         return NO_LETTER
     decision = _decision(text, [one for one in capitals if not _an_article(text, one, words)], found, words)
-    return decision if decision.several or len(capitals) > 1 else NO_LETTER
+    return decision if _one(capitals).several else NO_LETTER
 
 
 def _decision(text: str, some: list[Standing], found: list[Standing], words: Wording) -> Letters:
@@ -320,7 +382,10 @@ def _joins(rest: str, words: Wording) -> bool:
 
 def _before(text: str, start: int) -> str:
     """The text before a letter, in normal form, from where its clause begins."""
-    part = text[max(0, start - _NEAR_LETTERS) : start].rstrip(_OPENING)
+    part = text[max(0, start - _NEAR_LETTERS) : start].rstrip(_OPENING.replace("\n", ""))
+    if part.endswith("\n"):
+        part = part.rstrip()
+        part = part.rstrip(_OPENING) if part.endswith((":", "\uff1a", "=")) else ""
     edges = [match.end() for match in _BOUNDARY.finditer(part)]
     return normalise(part[edges[-1] :] if edges else part) if part.strip() else ""
 
@@ -365,6 +430,8 @@ def _set_off(text: str, one: Standing, words: Wording) -> bool:
     if before[-1:] in (":", "=", "\uff1a"):
         return re.match(r"\W*(?:$|\n)|[)\].]\s*\S", text[one.end :]) is not None
     plain = normalise(before[-_NEAR_LETTERS:]) if before.strip() else ""
+    if plain and words.letter_join.last(plain) < len(plain):
+        return False
     return bool(plain) and words.letter_around.last(plain) < len(plain) and " " in text[one.start - 1 : one.start]
 
 
@@ -379,10 +446,17 @@ def _an_article(text: str, one: Standing, words: Wording) -> bool:
 
 def denied(text: str, start: int, end: int, words: Wording) -> bool:
     """Whether a word of denial stands near the letter at `start` to `end`, in its clause."""
+    return _denied_before(text, start, words) or _denied_after(text[end:], words)
+
+
+def _denied_before(text: str, start: int, words: Wording) -> bool:
     before = _before(text, start)
     turns = ((at, words.letter_turn.first(before, at)) for at in range(len(before)) if word_edge(before, at))
     before = before[max((turn for at, turn in turns if turn > at), default=0) :]
-    return _denies(" ".join(before.split()[-_NEAR:]), words) or _denied_after(text[end:], words)
+    near = " ".join(before.split()[-_NEAR:])
+    if near and written_without_blanks(near[-1]):
+        near = near[-_NEAR_UNDIVIDED:]
+    return _denies(near, words)
 
 
 def _denied_after(text: str, words: Wording) -> bool:
@@ -393,7 +467,8 @@ def _denied_after(text: str, words: Wording) -> bool:
         if words.letter_turn.first(after, at) > at or words.letter_join.first(after, at) > at:
             after = after[:at]
             break
-    return _denies(" ".join(after.split()[:_NEAR]), words)
+    near = " ".join(after.split()[:_NEAR])
+    return _denies(near[:_NEAR_UNDIVIDED] if near and written_without_blanks(near[0]) else near, words)
 
 
 def _denies(text: str, words: Wording) -> bool:

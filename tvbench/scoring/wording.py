@@ -86,6 +86,8 @@ class Wording(NamedTuple):
     option: Words
     around: Words
     article: Words
+    an_article: bool
+    """Whether a letter before a noun is an article: `a resposta`, but not `a answer`."""
     ending: Words
     percent: Words
     decimal: str
@@ -111,6 +113,7 @@ def wording(language: str) -> Wording:
         option=Words(_some(both, ("option",))),
         around=Words(_some(both, AROUND) - _some((own,), ("not", "wrong"))),
         article=Words(_some((own,), ("article",))),
+        an_article=own is not rows[ENGLISH],
         ending=Words(_some((own,), ("ending",))),
         percent=Words(_some(both, ("percent",))),
         decimal=next(iter(own["decimal"]), "."),
