@@ -124,6 +124,8 @@ def ask_tvbench(question: Question, words: Words, seed: int) -> Asked:
         parsed = parse_options(question.answer)
         if parsed.gold is None:
             raise ValueError(f"the right answer is not among the options: {parsed.stem[:60]!r}")
+        if not parsed.sure:
+            raise ValueError(f"the list of options can be read in two ways: {question.answer.strip()[:80]!r}")
         choice = shuffled_choice(parsed.options, parsed.gold, question.id, seed)
     return Asked(f"{text}\n{lettered(choice.options)}\n{ANSWER_WITH_LETTER}", choice, tokens)
 
@@ -143,7 +145,7 @@ def paper_target(answer: str) -> Choice:
         parsed = parse_options(answer)
     except ValueError:
         return Choice((), None, paper.target, paper.shown)
-    return Choice(parsed.options, parsed.gold, paper.target, paper.shown)
+    return Choice(parsed.options, parsed.gold if parsed.sure else None, paper.target, paper.shown)
 
 
 def ask_official(question: Question, words: Words, seed: int) -> Asked:
@@ -153,7 +155,8 @@ def ask_official(question: Question, words: Words, seed: int) -> Asked:
         stem, choices = cut_at_bracket(question.answer)
         parsed = parse_options(question.answer)
         # Their prompt has the options in one line, in the order of the data: `shown` is that order.
-        choice = Choice(parsed.options, parsed.gold, stem.strip(), shown=parsed.options)
+        gold = parsed.gold if parsed.sure else None
+        choice = Choice(parsed.options, gold, stem.strip(), shown=parsed.options)
         return Asked(OFFICIAL_CHOICE.format(question=text, choices=choices), choice, OFFICIAL_MAX_NEW_TOKENS)
     prompt = OFFICIAL[question.kind].format(question=text, language=question.language_name)
     if question.kind == "true-false":

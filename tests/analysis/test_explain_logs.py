@@ -47,10 +47,11 @@ LOOPS = {"towerp_2b_instruct": 130, "towerp_9b_base": 127}
 INSIDE_WORDS = {"towerp_2b_instruct": 3, "towerp_9b_base": 2}
 """Published: OCRBench hits that are a part of a longer word."""
 DEPTHS = {
-    "towerp_2b_instruct": {"it": (60.0, 80.0, 86.7), "ru": (65.5, 81.0, 82.8), "en": (62.5, 67.2, 70.3)},
+    "towerp_2b_instruct": {"it": (60.0, 81.7, 86.7), "ru": (65.5, 81.0, 82.8), "en": (62.5, 68.8, 70.3)},
     "towerp_9b_base": {"it": (65.0, 86.7, 91.7), "ko": (73.6, 80.6, 81.9), "de": (84.5, 84.5, 86.2)},
 }
-"""Published: strict, aligned and fragment of ALM-Bench, per cent."""
+"""Published: strict, aligned and fragment of ALM-Bench, per cent; with `Carbonara` for `La carbonara` and `20000` for
+`20,000` right, which were not when the figures were published."""
 
 
 @pytest.fixture(scope="module")

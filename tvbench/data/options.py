@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Literal
 
@@ -24,7 +24,9 @@ _COLONS = ":\uff1a\ufe55\ufe13\u1361\u1366\u17d6\u055d\u0589"
 """Colons of the world: Latin, full-width, Ethiopic (two), Khmer, Armenian (two)."""
 
 _KEYWORD = re.compile(rf"\s*[^\W\d_][^{_COLONS},;\uff0c\u3001\u060c()\uff08\uff09\n]{{0,40}}?\s*[{_COLONS}]")
-_BARE_KEYWORD = re.compile(rf"^(?P<stem>.*?)[\s.;,]+[^\W\d_]\S*\s*[{_COLONS}](?P<body>.+)$", re.DOTALL)
+_LONGEST_KEYWORD = 60
+_BARE_KEYWORD = re.compile(rf"[\s.;,][^\W\d_]\S{{0,{_LONGEST_KEYWORD}}}\s{{0,9}}[{_COLONS}](?=.)", re.DOTALL)
+"""A keyword that stands in the text, without brackets around the list."""
 _UNMARKED_KEYWORD = re.compile(
     r"\s*(?:[^\W\d_]\S*\s+[-\u2013\u2014]\s+"
     r"|(?:options?|choices|optionen|auswahl|opties|opciones|opzioni|choix|opções|варианты|варіанти|opcje|možnosti"
@@ -33,13 +35,17 @@ _UNMARKED_KEYWORD = re.compile(
     re.IGNORECASE,
 )
 """A keyword without its colon; believed only where one option then equals the gold text."""
-_KEYWORD_BEFORE = re.compile(rf"[\s.;,]+[^\W\d_]\S*\s*[{_COLONS}]$")
+_KEYWORD_BEFORE = re.compile(rf"[\s.;,][^\W\d_]\S{{0,{_LONGEST_KEYWORD}}}\s{{0,9}}[{_COLONS}]$")
 """A keyword that stands before the bracket instead of in it."""
 
 _SIMILAR = 0.6
 """Least similarity (difflib ratio) of a gold text to an option that it does not equal or contain ..."""
 _MARGIN = 0.1
 """... and by how much that option must be ahead of the next one."""
+_LONGEST_ALIKE = 400
+"""Longer texts are not held against each other letter by letter: that takes as long as both multiplied."""
+_MOST_GROUPS = 8
+"""So many brackets are tried as the place of the list, the most trustworthy first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class ParsedOptions:
     """`stem` is the right answer as written, `options` the choices in their order, `gold` the right one's index.
 
     `how` says on what ground `gold` was chosen. `pieces` are what a split at every comma shows, which is what
-    careless prompts print.
+    careless prompts print. `sure`: no other way to cut the list is as good.
     """
 
     stem: str
@@ -55,6 +61,7 @@ class ParsedOptions:
     gold: int | None
     how: How
     pieces: tuple[str, ...]
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +86,28 @@ def parse_options(answer: str, expected: int = 4) -> ParsedOptions:
     Texts are in NFC: how long a Korean word is must not depend on how it was typed. Raises ValueError when there are no
     options in it.
     """
-    best: tuple[tuple[int, int, int], ParsedOptions] | None = None
     for stem, body, stated in _groups(unicodedata.normalize("NFC", answer).strip()):
-        for order, spans in enumerate(splits(body, stem, expected)):
+        found: list[tuple[ParsedOptions, bool]] = []
+        for spans, trusted in splits(body, stem, expected):
             parsed = _parsed(stem, body, spans)
-            if len(parsed.options) < 2 or (not stated and parsed.how != "equal"):
-                continue
-            rank = _RANK[parsed.how]
-            merit = (rank if len(parsed.options) == expected else rank - 2, rank, -order)
-            if best is None or merit > best[0]:
-                best = (merit, parsed)
-        if best is not None:
-            return best[1]
+            if len(parsed.options) >= 2 and (stated or parsed.how == "equal"):
+                found.append((parsed, trusted))
+        if found:
+            return _best(found, expected)
     raise ValueError(f"no options in {answer.strip()[:80]!r}")
+
+
+def _best(found: list[tuple[ParsedOptions, bool]], expected: int) -> ParsedOptions:
+    """The best way to cut a list, the first of equals; it is sure where no way that is as good gives other options.
+    One that can be trusted is held against its like alone."""
+
+    def merit(parsed: ParsedOptions) -> tuple[int, int]:
+        rank = _RANK[parsed.how]
+        return (rank if len(parsed.options) == expected else rank - 2, rank)
+
+    best, trusted = max(found, key=lambda way: merit(way[0]))
+    rivals = [other for other, as_good in found if merit(other) == merit(best) and as_good >= trusted]
+    return replace(best, sure=all(other.options == best.options for other in rivals))
 
 
 def _parsed(stem: str, body: str, spans: list[Span]) -> ParsedOptions:
@@ -101,7 +117,7 @@ def _parsed(stem: str, body: str, spans: list[Span]) -> ParsedOptions:
         label, text = split_label(stem)
         if label is not None and label < len(options) and normalise(text) in ("", normalise(options[label])):
             gold, how = label, "equal"
-    pieces = tuple(re.split(r"\s*,\s*", body.strip()))
+    pieces = tuple(piece.strip() for piece in body.split(","))
     return ParsedOptions(stem, options, gold, how, pieces)
 
 
@@ -122,6 +138,8 @@ def align(stem: str, options: tuple[str, ...]) -> tuple[int | None, How]:
         inner = all(i == longest or contains_words(folded[longest], folded[i]) for i in held)
         if inner:
             return longest, "contained"
+    if max(map(len, (gold, *folded))) > _LONGEST_ALIKE:
+        return None, "none"
     ratios = [SequenceMatcher(None, gold, option).ratio() for option in folded]
     best, *others = sorted(ratios, reverse=True) or [0.0]
     if best >= _SIMILAR and best - max(others, default=0.0) >= _MARGIN:
@@ -133,24 +151,43 @@ def _groups(text: str) -> Iterator[tuple[str, str, bool]]:
     """(right answer, list of options, whether a keyword announced the list), the most trustworthy first."""
     brackets = list(_bracket_groups(text))
     last = max((text.rfind(bracket) for bracket in BRACKETS_CLOSE), default=-1)
-    for start, end, _ in sorted(brackets, key=lambda group: (group[2], -group[0])):
+    announced = [
+        (start, end, keyword.end())
+        for start, end, _ in sorted(brackets, key=lambda group: (group[2], -group[0]))
+        if (keyword := _KEYWORD.match(text, start + 1, end))
+    ]
+    for start, end, after in announced[:_MOST_GROUPS]:
+        if text[after:end].strip():
+            yield _around(text, start, end), text[after:end], True
+        if end < last:  # the bracket of a label, as in `(Options: A) x B) y)`, is not the end
+            yield _around(text, start, last), text[after:last], True
+    outer = [(start, end) for start, end, depth in brackets if depth == 0]
+    for start, end in outer[: -_MOST_GROUPS - 1 : -1]:
         inside = text[start + 1 : end]
-        keyword = _KEYWORD.match(inside)
-        if keyword and inside[keyword.end() :].strip():
-            yield _around(text, start, end), inside[keyword.end() :], True
-        if keyword and end < last:  # the bracket of a label, as in `(Options: A) x B) y)`, is not the end
-            yield _around(text, start, last), text[start + 1 : last][keyword.end() :], True
-    for start, end, depth in reversed(brackets):
-        inside = text[start + 1 : end]
-        if depth == 0 and inside.strip():
-            stem = _KEYWORD_BEFORE.sub("", _around(text, start, end))
+        if inside.strip():
+            stem = _without_keyword(_around(text, start, end))
             keyword = _UNMARKED_KEYWORD.match(inside)
             if keyword:
                 yield stem, inside[keyword.end() :], False
             yield stem, inside, False
-    bare = _BARE_KEYWORD.match(text)
+    bare = _BARE_KEYWORD.search(text)
     if bare:
-        yield bare["stem"].strip(), bare["body"], False
+        yield _before(text, bare.start()), text[bare.end() :], False
+
+
+def _without_keyword(stem: str) -> str:
+    """`stem` without a keyword at its end: `Birne Options:`."""
+    tail = max(0, len(stem) - _LONGEST_KEYWORD - 20)
+    keyword = _KEYWORD_BEFORE.search(stem, tail)
+    return _before(stem, keyword.start()) if keyword else stem
+
+
+def _before(text: str, end: int) -> str:
+    """The text before a keyword, without the blanks and marks between."""
+    kept = end
+    while kept and (text[kept - 1].isspace() or text[kept - 1] in ".;,"):
+        kept -= 1
+    return text[:kept].strip()
 
 
 def _around(text: str, start: int, end: int) -> str:
@@ -176,17 +213,28 @@ def _bracket_groups(text: str) -> Iterator[tuple[int, int, int]]:
 # ── The authors' splitter ─────────────────────────────────────────────────────────────────────────
 
 _PAPER = re.compile(
-    r"^(.*?)\s*\((?:Options|Opties|옵션|选项|Opciones|opzioni|Варианты|choix |Opções|Optionen"
-    r"|Auswahl|Zutaten|선택사항|선택 ?):\s*(.*?)\)$",
+    r"\((?:Options|Opties|옵션|选项|Opciones|opzioni|Варианты|choix |Opções|Optionen"
+    r"|Auswahl|Zutaten|선택사항|선택 ?):\s*",
     re.IGNORECASE,
 )
-"""The first line is published; the second is proven by the published logs, made with a later version."""
+"""The first line is published; the second is proven by the published logs, made with a later version. The authors
+wrap it as `^(.*?)\\s*` ... `(.*?)\\)$`, which says the same and takes as long as the text is long, squared."""
 _UNPARSED = ("None",)
 
 
 def paper_options(answer: str) -> PaperOptions:
     """What the TowerVision authors' code makes of `answer`: the text `None`, twice, where its pattern fails."""
-    match = _PAPER.match(answer.strip())
-    if match is None:
-        return PaperOptions("None", _UNPARSED)
-    return PaperOptions(match[1], tuple(re.split(r"\s*,\s*", match[2])))
+    text = answer.strip()
+    for match in _PAPER.finditer(text) if text.endswith(")") else ():
+        stem, body = text[: match.start()].rstrip(), text[match.end() : -1]
+        if match.end() < len(text) and "\n" not in stem and "\n" not in body:
+            return PaperOptions(stem, _paper_pieces(body))
+    return PaperOptions("None", _UNPARSED)
+
+
+def _paper_pieces(body: str) -> tuple[str, ...]:
+    """`body` cut at every comma with the blanks around it; those at its own ends stay."""
+    first, *others = body.split(",")
+    if not others:
+        return (first,)
+    return (first.rstrip(), *(piece.strip() for piece in others[:-1]), others[-1].lstrip())

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate, islice
 
-from tvbench.scoring.normalise import normalise
+from tvbench.scoring.normalise import is_word_character, normalise
 
 BRACKETS_OPEN = "([{\uff08\uff3b\u3010\u3014\uff5b"
 BRACKETS_CLOSE = ")]}\uff09\uff3d\u3011\u3015\uff5d"
@@ -32,26 +34,41 @@ def texts_of(body: str, spans: list[Span]) -> tuple[str, ...]:
     return tuple(_BULLET.sub("", body[start:end]).strip() for start, end in spans)
 
 
-def splits(body: str, stem: str, expected: int) -> Iterator[list[Span]]:
-    """Ways to cut `body`, the most likely first. `stem` is the right answer, which one of the options equals."""
-    labelled = labelled_spans(body)
-    if labelled:
-        yield labelled
-    lines = _cut(body, "\n", numbers=False, brackets=False)
-    if len(lines) > 1:
-        yield lines
+_MOST_PIECES = 200
+"""A list of more pieces is none."""
+_KINDS = (",\uff0c\ufe50", "\u3001\ufe51\uff64", "\u060c", ";\uff1b\u061b\u1364", "|\uff5c", "/\uff0f")
+"""Separators that stand for each other. Of different kinds, one separates the options; others are a part of them."""
+
+
+def splits(body: str, stem: str, expected: int) -> Iterator[tuple[list[Span], bool]]:
+    """Ways to cut `body`, the most likely first, and whether each can be trusted: one kind of separator gives as many
+    options as expected. `stem` is the right answer, which one of the options equals."""
+    whole = (labelled_spans(body), _cut(body, "\n", numbers=False, brackets=False))
+    yield from ((spans, len(spans) == expected) for spans in whole if 1 < len(spans) <= _MOST_PIECES)
+    one_kind = [_cut(body, kind, numbers=True, brackets=True) for kind in _KINDS]
+    gold = normalise(stem)
+    yield from ((spans, True) for spans in one_kind if len(spans) == expected and _holds(body, spans, gold))
+    for spans in _ways(body):
+        if len(spans) <= _MOST_PIECES:
+            yield regroup(body, spans, stem, expected), False
+    if len(_cut(body, _COMMAS + _STRONG, numbers=True, brackets=True)) == 1:
+        for separators in ("/\uff0f", "\u30fb\u00b7", "-\u2013", " "):
+            spans = _cut(body, separators, numbers=False, brackets=True)
+            if len(spans) <= _MOST_PIECES:
+                yield spans, False
+
+
+def _ways(body: str) -> Iterator[list[Span]]:
+    """Cuts at commas and semicolons, which may belong to an option."""
     strong = _cut(body, _STRONG, numbers=False, brackets=True)
     if len(strong) > 1:
-        yield regroup(body, strong, stem, expected)
+        yield strong
     careful = _cut(body, _COMMAS + _STRONG, numbers=True, brackets=True)
-    yield regroup(body, careful, stem, expected)
+    yield careful
     for numbers, brackets in ((False, True), (True, False), (False, False)):
         other = _cut(body, _COMMAS + _STRONG, numbers=numbers, brackets=brackets)
         if other != careful:
-            yield regroup(body, other, stem, expected)
-    if len(careful) == 1:
-        for separators in ("/\uff0f", "\u30fb\u00b7", "-\u2013", " "):
-            yield _cut(body, separators, numbers=False, brackets=True)
+            yield other
 
 
 def _cut(body: str, separators: str, *, numbers: bool, brackets: bool) -> list[Span]:
@@ -61,16 +78,24 @@ def _cut(body: str, separators: str, *, numbers: bool, brackets: bool) -> list[S
     """
     spans: list[Span] = []
     depth = start = 0
-    for at, character in enumerate(body):
+    for match in _marks(separators + (BRACKETS_OPEN + BRACKETS_CLOSE if brackets else "")).finditer(body):
+        character, at = match[0], match.start()
         if brackets and character in BRACKETS_OPEN:
             depth += 1
         elif brackets and character in BRACKETS_CLOSE:
             depth = max(0, depth - 1)
-        elif character in separators and depth == 0 and not (numbers and _inside_number(body, at)):
+        elif depth == 0 and not (numbers and _inside_number(body, at)):
             spans.append((start, at))
             start = at + 1
+            if len(spans) > 2 * _MOST_PIECES:
+                break
     spans.append((start, len(body)))
     return [span for span in spans if body[span[0] : span[1]].strip()]
+
+
+@lru_cache(maxsize=64)
+def _marks(characters: str) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(characters)}]")
 
 
 def _inside_number(body: str, at: int) -> bool:
@@ -109,21 +134,48 @@ def _holds(body: str, spans: list[Span], gold: str) -> bool:
     return bool(gold) and any(normalise(body[start:end]) == gold for start, end in spans)
 
 
+_MOST_RUNS = 50
+"""So many runs of pieces that have the right letters are looked at closely."""
+
+
 def _merge_run(body: str, spans: list[Span], gold: str) -> tuple[int, list[Span]] | None:
-    """The run of neighbouring pieces that reads like `gold`, made one: (its index, all spans)."""
-    for first in range(len(spans)):
-        for last in range(first, len(spans)):
-            joined = (spans[first][0], spans[last][1])
-            if gold and normalise(body[joined[0] : joined[1]]) == gold:
-                return first, [*spans[:first], joined, *spans[last + 1 :]]
+    """The first run of neighbouring pieces that reads like `gold`, made one: (its index, all spans)."""
+    for first, last in islice(_runs([_letters(normalise(body[start:end])) for start, end in spans], gold), _MOST_RUNS):
+        joined = (spans[first][0], spans[last][1])
+        if normalise(body[joined[0] : joined[1]]) == gold:
+            return first, [*spans[:first], joined, *spans[last + 1 :]]
     return None
+
+
+def _runs(pieces: list[str], gold: str) -> Iterator[tuple[int, int]]:
+    """(first, last) of the runs of pieces whose letters are those of `gold`; without letters each piece is one."""
+    letters = _letters(gold)
+    if not letters:
+        yield from ((at, at) for at in range(len(pieces)))
+        return
+    ends = list(accumulate(map(len, pieces)))
+    starts = [0, *ends[:-1]]
+    first_at, text = {start: at for at, start in reversed(list(enumerate(starts)))}, "".join(pieces)
+    at = text.find(letters)
+    for _ in range(len(pieces) * 4):
+        if at < 0:
+            return
+        if at in first_at and at + len(letters) in ends:
+            yield first_at[at], ends.index(at + len(letters))
+        at = text.find(letters, at + 1)
+
+
+def _letters(text: str) -> str:
+    """`text` without anything that is no letter and no digit."""
+    return "".join(character for character in text if is_word_character(character))
 
 
 def _glue_lower_case(body: str, spans: list[Span]) -> list[Span]:
     """Join a piece that begins with a small letter to the one before, where options begin with capitals."""
     glued: list[Span] = []
+    capitals = bool(spans) and body[spans[0][0] : spans[0][1]].strip()[0].isupper()
     for start, end in spans:
-        if glued and body[start:end].strip()[0].islower() and body[glued[0][0] :].strip()[0].isupper():
+        if glued and capitals and body[start:end].strip()[0].islower():
             glued[-1] = (glued[-1][0], end)
         else:
             glued.append((start, end))
@@ -158,6 +210,7 @@ _LABEL = re.compile(
 )
 
 
+@lru_cache(maxsize=4)
 def labelled_spans(body: str) -> list[Span]:
     """The options of `A) x B) y`, `1. x 2. y`, `(가) x (나) y`, ...; empty where the numbering does not hold.
 
@@ -168,6 +221,8 @@ def labelled_spans(body: str) -> list[Span]:
         label = match["inner"] or match["open"] or match["circled"]
         if len(found) in _places(label):
             found.append(match)
+        if len(found) > _MOST_PIECES:
+            return []
     if len(found) < 2 or body[: found[0].start()].strip():
         return []
     ends = [match.start() for match in found[1:]] + [len(body)]

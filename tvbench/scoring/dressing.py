@@ -75,12 +75,12 @@ def _keyed(text: str) -> list[str]:
 
 def readings(reply: str, language: str, longest: int) -> Iterator[str]:
     """What `reply` may say, in its exact form: as it is first, then with ever more of the words around it taken off.
-    Longer texts than `longest` letters are no answers."""
+    Longer texts than `longest` letters are no answers. Where the language is not known, nothing is taken off."""
     text = inside(reply)
     whole = exact(text, language)
     words = wording(language)
     yield whole
-    if text.rstrip()[-1:] in _QUESTION:
+    if not language or text.rstrip()[-1:] in _QUESTION:
         return
     lines = [line for line in text.splitlines() if line.strip()] if "\n" in text else []
     if len(lines) <= 1:

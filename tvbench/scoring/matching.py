@@ -1,7 +1,8 @@
 """Which option a text is: by what was written, else by a form of it that means the same (scoring/folding.py).
 
 An option is found by the first form in which any option equals the text. Where two different options are equal in that
-form, neither is taken: folding never merges options. Knows no reply and no letter.
+form, neither is taken: folding never merges options. Where the language is not known, only what was written counts.
+Knows no reply and no letter.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def option_forms(options: tuple[str, ...], language: str) -> tuple[dict[str, tup
 def match(text: str, options: tuple[str, ...], language: str) -> Match:
     """The option that `text`, in its exact form, is."""
     forms = option_forms(options, language)
-    for form, places in zip(FORMS, forms, strict=True):
+    for form, places in zip(FORMS if language else FORMS[:1], forms, strict=False):
         if equal := places.get(form(text, language)):
             same = len({exact(options[place], language) for place in equal}) == 1
             return Match(equal[0], False) if same else Match(None, True)
