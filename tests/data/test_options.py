@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import unicodedata
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -243,7 +244,7 @@ def test_a_list_that_can_be_read_in_two_ways_is_flagged(answer: str) -> None:
     assert paper_target(answer).gold is None
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[int], str]] = {
     "commas": lambda n: f"x (Options: {'a,' * (n // 2)})",
     "blanks": lambda n: f"a{' ' * n}b (Options: a, b, c, d)",
     "brackets": lambda n: "(" * n,

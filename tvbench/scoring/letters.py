@@ -44,14 +44,13 @@ SEVERAL = Letters(None, True, "")
 _LOOK_ALIKES = str.maketrans("\u0410\u0412\u0421\u0415\u0391\u0392\u0395", "ABCEABE")
 """Cyrillic and Greek capitals of Latin shape: what a Russian or Greek keyboard gives for the letter shown."""
 _ORDERS = (
-    "\u0623\u0628\u062c\u062f\u0647\u0648\u0632",
-    "\u0627\u0628\u062c\u062f\u0647\u0648\u0632",
-    "\u05d0\u05d1\u05d2\u05d3\u05d4\u05d5\u05d6\u05d7",
+    "\u0623\u0628\u062c\u062f",
+    "\u0627\u0628\u062c\u062f",
+    "\u05d0\u05d1\u05d2\u05d3",
     "\u0915\u0916\u0917\u0918",
     "\u0995\u0996\u0997\u0998",
     "\u0e01\u0e02\u0e04\u0e07",
-    "\u7532\u4e59\u4e19\u4e01\u620a",
-    "\uac00\ub098\ub2e4\ub77c\ub9c8",
+    "\u7532\u4e59\u4e19\u4e01",
     "\u24b6\u24b7\u24b8\u24b9\u24ba\u24bb",
     "\u24d0\u24d1\u24d2\u24d3\u24d4\u24d5",
     "-\u0411--",
@@ -244,10 +243,13 @@ def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
 
 def _is_article(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
     """Whether a letter is an article: Portuguese `a B`, `A letra B`, `A resposta correta`, `A casa ...`."""
-    if normalise(text[one.start]) not in words.article.words or not re.match(r" \w", text[one.end :]):
+    word = normalise(text[one.start])
+    if not re.match(r" \w", text[one.end :]):
         return False
-    if text[one.start].islower():
-        return len(found) > 1
+    if text[one.start].islower() and len(found) > 1 and (word in words.article.words or word in words.own_join.words):
+        return True
+    if word not in words.article.words:
+        return False
     if any(other.start == one.end + 1 for other in found):
         return False
     rest = normalise(text[one.end : one.end + 40])
@@ -451,8 +453,15 @@ def denied(text: str, start: int, end: int, words: Wording) -> bool:
 
 def _denied_before(text: str, start: int, words: Wording) -> bool:
     before = _before(text, start)
-    turns = ((at, words.letter_turn.first(before, at)) for at in range(len(before)) if word_edge(before, at))
-    before = before[max((turn for at, turn in turns if turn > at), default=0) :]
+    at = turned = 0
+    while at < len(before):
+        turn, denial = words.letter_turn.first(before, at), words.letter_denial.first(before, at)
+        if not word_edge(before, at) or max(turn, denial) == at:
+            at += 1
+            continue
+        turned = turn if turn >= denial else turned
+        at = max(turn, denial)
+    before = before[turned:]
     near = " ".join(before.split()[-_NEAR:])
     if near and written_without_blanks(near[-1]):
         near = near[-_NEAR_UNDIVIDED:]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os.path import dirname, join
@@ -26,7 +27,7 @@ from tvbench.scoring.normalise import is_word_character, normalise, written_with
 TABLE = join(dirname(__file__), "words_of_answers.csv")  # noqa: PTH118, PTH120 - quick commands do without pathlib
 ENGLISH = "en"
 AROUND = ("answer", "option", "right", "is", "article")
-SHORT_DENIALS = frozenset({"no", "ne", "ei", "ni", "ej"})
+SHORT_DENIALS = frozenset({"no", "ne", "ei", "ni", "ej", "nu"})
 """Words of two Latin letters that deny in so many languages that they do in all."""
 WELL_KNOWN = "en de fr es it pt nl sv da no is fi pl cs ro hu ru uk zh ja ko hi tr ar fa vi id el bg hr sk".split()
 """Languages whose words of denial hold everywhere, also where another language has a harmless word like it."""
@@ -71,6 +72,8 @@ def word_edge(text: str, at: int) -> bool:
     if at <= 0 or at >= len(text) or text[at - 1] == "'":
         return True
     before, after = text[at - 1], text[at]
+    if unicodedata.category(after)[0] == "M" or (after == "'" and text[at + 1 : at + 2].isalpha()):
+        return False
     return (
         not (is_word_character(before) and is_word_character(after))
         or written_without_blanks(before)
@@ -97,6 +100,7 @@ class Wording(NamedTuple):
     letter_denial: Words
     letter_join: Words
     letter_turn: Words
+    own_join: Words
 
 
 @lru_cache(maxsize=256)
@@ -106,7 +110,8 @@ def wording(language: str) -> Wording:
     own = rows.get(language) or rows.get(language.partition("-")[0]) or rows[ENGLISH]
     both = (own, rows[ENGLISH])
     denial = _denial(own)
-    around = _some(rows.values(), AROUND) - denial
+    around = frozenset(word for word in _some(rows.values(), AROUND) if len(word) > 1 or not word.isascii())
+    around = (around | _some(both, AROUND)) - denial
     turn = _some(both, ("but",)) if language else _some(rows.values(), ("but",)) - _some(rows.values(), (*AROUND, "or"))
     return Wording(
         answer=Words(_some(both, ("answer",))),
@@ -122,6 +127,7 @@ def wording(language: str) -> Wording:
         letter_option=Words(_some(rows.values(), ("option",)) - denial),
         letter_denial=Words(denial),
         letter_join=Words(_some(rows.values(), ("or",))),
+        own_join=Words(_some((own,), ("or",))),
         letter_turn=Words({word for word in turn if len(word) > 1 or word in _some(both, ("but",))}),
     )
 
