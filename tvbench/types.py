@@ -270,14 +270,17 @@ class SideScores:
 class Figure:
     """One figure: `value` in its own unit (accuracies and F1 are fractions, BLEU and chrF++ 0..100).
 
-    `stderr` is clustered where items share a picture, None where it is not defined (corpus BLEU).
-    `n` items entered it, from `clusters` clusters.
+    `low` and `high` are the ends of its 95 % interval, which need not lie equally far from it; None where there is none
+    (corpus BLEU, a single picture). `stderr` is clustered where items share a picture; it is for who combines figures:
+    the interval is more than a multiple of it. `n` items entered it, from `clusters` clusters.
     """
 
     value: float
     n: int
     stderr: float | None = None
     clusters: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,12 @@ def test_shared_pictures_take_the_upper_bound() -> None:
     figures = [Figure(0.2, 5, 0.03), Figure(0.4, 5, 0.04)]
     assert mean_of(figures).stderr == pytest.approx(0.05 / 2)
     assert mean_of(figures, shared=True).stderr == pytest.approx(0.07 / 2)
+    sure = [Figure(0.2, 5, 0.03, low=0.16, high=0.26), Figure(0.4, 5, 0.04, low=0.37, high=0.48)]
+    apart, together = mean_of(sure), mean_of(sure, shared=True)
+    assert (apart.low, apart.high) == pytest.approx((0.3 - 0.05 / 2, 0.3 + 0.1 / 2))
+    assert (together.low, together.high) == pytest.approx((0.3 - 0.07 / 2, 0.3 + 0.14 / 2))
+    gap = difference_of(sure[1], sure[0])
+    assert (gap.low, gap.high) == pytest.approx((0.2 - sqrt(0.03**2 + 0.06**2), 0.2 + sqrt(0.08**2 + 0.04**2)))
     assert named(grouped({"de": figures[0], "en": figures[1]}, "support", shared=True))["core"].metric.stderr == (
         pytest.approx(0.035)
     )
@@ -242,15 +248,15 @@ def test_table_by_support(capsys: Said, results: Path) -> None:
     assert lines[0].strip() == "alm by support: aligned"
     first, second = (next(line for line in lines if line.startswith(name)) for name in ("model-a", "model-b"))
     assert lines.index(second) < lines.index(first), "the better one stands first"
-    assert "70.0 ±1.2" in first and "50.0 ±1.4" in first and "20.0 ±2.0" in first
-    assert "75.0 ±1.2" in second and "–" in second
+    assert "70.0 ±3.7" in first and "50.0 ±4.5" in first and "20.0 ±6.4" in first
+    assert "75.0 ±3.7" in second and "–" in second
     assert "core: de, en, fr" in out and "not comparable" not in out
 
 
 def test_partial_groups_are_marked(capsys: Said, results: Path) -> None:
     out, _ = board(capsys, "--by", "script", "--no-published")
     rows = {line.split()[0]: line for line in out.splitlines() if line.startswith("model-")}
-    assert "72.5 ±1.0†" in rows["model-b"] and "58.0 ±0.9" in rows["model-a"] and "†" not in rows["model-a"]
+    assert "72.5 ±3.2†" in rows["model-b"] and "58.0 ±2.8" in rows["model-a"] and "†" not in rows["model-a"]
     assert "† not over all" in out
 
 
@@ -271,17 +277,17 @@ def test_records(capsys: Said, results: Path) -> None:
 def test_gap_to_english(capsys: Said, results: Path) -> None:
     out, _ = board(capsys, "--by", "english", "--no-published")
     heads, row = out.splitlines()[1], next(line for line in out.splitlines() if line.startswith("model-a"))
-    assert "-50.0 ±2.8" in row and "hi Hindi" in heads and "en English" not in heads
+    assert "-50.0 ±9.0" in row and "hi Hindi" in heads and "en English" not in heads
     best = max(records(capsys, "--by", "english"), key=lambda one: one["value"])
     assert best["group"] == "fr" and best["value"] == pytest.approx(-0.2)
 
 
 def test_category_kinds(capsys: Said) -> None:
-    figures = {"Food": Figure(0.4, 9, 0.06), "Indoor": Figure(0.7, 9)}
+    figures = {"Food": Figure(0.4, 9, 0.06, 9, 0.3, 0.52), "Indoor": Figure(0.7, 9)}
     write_run(Path("results"), "c", "m", with_categories("alm", figures))
     out, _ = board(capsys, "--by", "category-kind", "--no-published")
     line = next(line for line in out.splitlines() if line.startswith("m "))
-    assert all(text in line for text in ("40.0 ±6.0", "70.0", "-30.0"))
+    assert all(text in line for text in ("40.0 +12.0/-10.0", "70.0", "-30.0"))
     assert [one["group"] for one in records(capsys, "--by", "category-kind")] == [
         "cultural",
         "generic",
@@ -295,7 +301,7 @@ def test_many_groups_stand_below_each_other(capsys: Said) -> None:
     lines = board(capsys, "--by", "script", "--no-published")[0].splitlines()
     figures = [line.split() for line in lines if "50.0 ±" in line]
     assert [words[0] for words in figures] == ["all", *"Latn Armn Ethi Geor Grek Hebr Jpan Kore Taml Thai".split()]
-    assert figures[1][1:] == ["3", "50.0", "±2.0"] and "±: an upper bound" in "".join(lines)
+    assert figures[1][1:] == ["3", "50.0", "±6.4"] and "are upper bounds" in "".join(lines)
 
 
 def test_sorting(capsys: Said, results: Path) -> None:

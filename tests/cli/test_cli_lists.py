@@ -274,8 +274,8 @@ def test_csv_has_one_figure_a_row_with_its_interval(capsys: Said, runs: Path) ->
 @pytest.mark.parametrize(
     ("form", "german"),
     [
-        ("table", r"^de German +70\.0 ±2\.0★ +40\.0 ±2\.0"),
-        ("markdown", r"^\| de German \| \*\*70\.0 ±2\.0★\*\* \| 40\.0 ±2\.0 \|"),
+        ("table", r"^de German +70\.0 ±6\.4★ +40\.0 ±6\.4"),
+        ("markdown", r"^\| de German \| \*\*70\.0 ±6\.4★\*\* \| 40\.0 ±6\.4 \|"),
     ],
 )
 def test_by_language_in_every_format(capsys: Said, runs: Path, form: str, german: str) -> None:

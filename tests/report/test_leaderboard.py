@@ -66,7 +66,7 @@ def test_published_rows_stand_apart_and_are_marked_apart(capsys: Said) -> None:
     write_run(Path("results"), "b", "ours-b", result(value=0.5, model="b"))
     _, out, _ = board(capsys, published=True)
     assert out.index("ours-b") < out.index("TowerVision-9B")
-    assert "99.0 ±1.2★" in line_of(out, "ours-a")
+    assert "99.0 ±2.9★" in line_of(out, "ours-a")
     assert "★" not in line_of(out, "TowerVision-9B"), "nobody knows how sure a published figure is"
     assert "published rows: no ★ and no ranks: their answers are not at hand" in out
     assert "published: as printed" in out
@@ -102,7 +102,7 @@ def test_best_is_marked_once_a_column(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.61, model="b"))
     _, out, _ = board(capsys)
-    assert "61.0 ±1.2★" in line_of(out, "beta")
+    assert "61.0 ±2.9★" in line_of(out, "beta")
     assert "★" not in line_of(out, "alpha")
     assert out.index("beta") < out.index("alpha"), "best first"
 
@@ -112,7 +112,7 @@ def test_other_signatures_get_a_number_and_a_line_and_no_rank(capsys: Said) -> N
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b"))
     write_run(Path("results"), "c", "gamma", result(value=0.9, model="c", protocol="paper", primary="strict"))
     _, out, _ = board(capsys)
-    assert "90.0 ±1.2¹" in line_of(out, "gamma") or "45.0 ±2.0¹" in line_of(out, "gamma")
+    assert "90.0 ±2.9¹" in line_of(out, "gamma") or "45.0 ±4.7¹" in line_of(out, "gamma")
     assert "★" not in line_of(out, "gamma") and "★" in line_of(out, "beta")
     note = line_of(out, "¹")
     assert "protocol paper" in note and "others: protocol tvbench" in note and "metric strict" in note
@@ -130,7 +130,7 @@ def test_incomplete_runs_are_starred_counted_and_never_best(capsys: Said) -> Non
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b", counts=Counts(10, 7, 2, 6, 1)))
     write_run(Path("results"), "c", "gamma", result(value=0.4, model="c"))
     _, out, _ = board(capsys)
-    assert "60.0 ±1.2*" in line_of(out, "beta")
+    assert "60.0 ±2.9*" in line_of(out, "beta")
     assert "* beta, alm: 7 of 10 answered, 2 failed, 1 unscored" in out
     assert "★" in line_of(out, "alpha")
 
@@ -254,6 +254,8 @@ def test_json_has_every_figure_of_every_language(capsys: Said) -> None:
         "n": 5,
         "stderr": 0.02,
         "clusters": 4,
+        "low": pytest.approx(0.4 - 3.18245 * 0.02),
+        "high": pytest.approx(0.4 + 3.18245 * 0.02),
         "interval": pytest.approx([0.4 - 3.18245 * 0.02, 0.4 + 3.18245 * 0.02]),
     }
     assert german["metrics"]["strict"]["value"] == pytest.approx(0.2)
@@ -302,7 +304,7 @@ def test_in_a_pipe_each_row_is_one_line(capsys: Said) -> None:
     write_run(Path("results"), "a", "a-model-with-quite-a-long-name-2b-instruct", *tasks)
     _, out, _ = board(capsys)
     line = line_of(out, "a-model-with-quite-a-long-name-2b-instruct")
-    assert all(f"{10 + number}.0 ±1.2" in line for number in range(12))
+    assert all(f"{10 + number}.0 ±2.9" in line for number in range(12))
     assert "\x1b" not in out
 
 

@@ -277,6 +277,8 @@ def test_stored_results_of_before_read_as_they_did(tmp_path: Path) -> None:
         "n",
         "stderr",
         "clusters",
+        "low",
+        "high",
         "interval",
     }
     (line, *_) = (run.path / "scores.jsonl").read_text().splitlines()

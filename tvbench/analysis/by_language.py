@@ -2,9 +2,10 @@
 
 A group's figure is the unweighted mean over its G languages. Its standard error is sqrt(sum of se²) / G where the
 languages have pictures of their own (ALM-Bench), and the upper bound (sum of se) / G where they share them (Multi30K,
-CoMMuTE): figures by language do not say how strongly they vary together. It is None where a language has none (corpus
-BLEU). The error of a gap takes both figures for independent, which is too large rather than too small on shared
-pictures. Knows languages and metrics; no run, no table, no file.
+CoMMuTE): figures by language do not say how strongly they vary together. The halves of its interval come from those of
+the languages in the same way. Both are None where a language has none (corpus BLEU). Those of a gap take both figures
+for independent, which is too large rather than too small on shared pictures. Knows languages and metrics; no run, no
+table, no file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from tvbench.errors import UsageError
 from tvbench.languages import ENGLISH, Language, language
+from tvbench.scoring.intervals import combined
 from tvbench.types import Figure, TaskResult
 
 UNKNOWN = "unknown"
@@ -84,14 +86,17 @@ def mean_of(metrics: Sequence[Figure], *, shared: bool = False) -> Figure:
     errors = [metric.stderr for metric in metrics if metric.stderr is not None]
     total = math.fsum(errors) if shared else math.hypot(*errors)
     stderr = total / len(metrics) if len(errors) == len(metrics) else None
-    return Figure(value, sum(metric.n for metric in metrics), stderr)
+    low, high = combined(value, metrics, [1 / len(metrics)] * len(metrics), together=shared) or (None, None)
+    return Figure(value, sum(metric.n for metric in metrics), stderr, low=low, high=high)
 
 
 def difference_of(first: Figure, second: Figure) -> Figure:
     """`first` minus `second`, taken for independent; `n` counts the items of both."""
     known = first.stderr is not None and second.stderr is not None
     stderr = math.hypot(first.stderr or 0.0, second.stderr or 0.0) if known else None
-    return Figure(first.value - second.value, first.n + second.n, stderr)
+    value = first.value - second.value
+    low, high = combined(value, (first, second), (1, -1)) or (None, None)
+    return Figure(value, first.n + second.n, stderr, low=low, high=high)
 
 
 def grouped(figures: Mapping[str, Figure], by: str, *, shared: bool = False) -> tuple[Group, ...]:

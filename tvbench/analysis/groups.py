@@ -26,7 +26,7 @@ from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.rows import own_rows, published_rows
 from tvbench.errors import unknown_name
 from tvbench.languages import is_language, language
-from tvbench.scoring.metric import POINTS, Metric, Named
+from tvbench.scoring.metric import INTERVALS, POINTS, Metric, Named
 from tvbench.scoring.metrics import family_label, of_family
 from tvbench.types import Figure
 
@@ -206,11 +206,12 @@ def _field(sheet: Sheet, name: str, standing: Standing) -> Field:
         return Field()
     marks: tuple[Mark, ...] = ("partial",) if group is not None and set(group.members) != sheet.columns[name] else ()
     text = standing.shown.text(figure.value, sign=group is not None and group.gap)
-    error = "" if figure.stderr is None else standing.shown.text(figure.stderr)
-    return Field(text, standing.shown.shown(figure.value), error, marks)
+    return Field(text, standing.shown.shown(figure.value), standing.shown.halves(figure), marks)
 
 
 def _remarks(sheet: Sheet) -> Iterator[Remark]:
+    if any(_field(sheet, name, line).interval for line in sheet.lines for name in (ALL, *sheet.columns)):
+        yield Remark(INTERVALS)
     for name, members in sheet.columns.items():
         if len(members) > 1:
             yield Remark(f"{name}: {_listed(members)}")
@@ -219,7 +220,7 @@ def _remarks(sheet: Sheet) -> Iterator[Remark]:
             "not over all that the group has here: the model was not asked, or not scored, in every one", "partial"
         )
     if sheet.by in GROUPINGS and any(standing.shared for standing in sheet.lines):
-        yield Remark("±: an upper bound for groups, since the languages share pictures")
+        yield Remark("intervals of groups are upper bounds, since the languages share pictures")
     for standing in sheet.lines:
         if standing.shown.better == "lower":
             yield Remark(f"{standing.shown.label}: lower is better")

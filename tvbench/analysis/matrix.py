@@ -13,7 +13,7 @@ from tvbench.analysis.entries import ALL, MULTI, RunEntry, Shown, untrained
 from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
 from tvbench.analysis.ranks import Rank, Ranker, Ranking, may_be_ranked, ranks_text
 from tvbench.analysis.rows import ModelRow, Place, shown_in, value_of
-from tvbench.scoring.metric import Metric
+from tvbench.scoring.metric import INTERVALS, Metric
 from tvbench.scoring.metrics import family_label
 from tvbench.types import Counts
 
@@ -94,8 +94,8 @@ class Matrix:
         marks: tuple[Mark, ...] = ("best",) if rank is not None and rank.first else ()
         more, number = self._marks(row, place, shown, common)
         among = None if rank is None or shown.group != common else (rank.low, rank.high)
-        error = "" if shown.value.stderr is None else shown.metric.text(shown.value.stderr)
-        return Field(shown.metric.text(shown.value.value), value, error, (*marks, *more), number, among)
+        interval = shown.metric.halves(shown.value)
+        return Field(shown.metric.text(shown.value.value), value, interval, (*marks, *more), number, among)
 
     def _ranks(self, place: Place, figures: Sequence[Shown | None]) -> dict[int, Rank]:
         """The ranks of rows by number; groups of one have none."""
@@ -177,6 +177,8 @@ class Matrix:
         if any("best" in field.marks for fields in self._fields for field in fields):
             said.append(Remark(STARRED, "best"))
         said += self._about_ranks()
+        if any(field.interval for fields in self._fields for field in fields):
+            said.append(Remark(INTERVALS))
         said += [
             Remark(f"{shown.label}: lower is better") for shown in self._held().values() if shown.better == "lower"
         ]

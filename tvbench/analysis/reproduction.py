@@ -8,6 +8,7 @@ answers lie on the other side of the printed figure, they are named: a more leni
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from tvbench.analysis.published import (
     read_published,
 )
 from tvbench.runs.signature import TWO_BOS, read_signature
-from tvbench.scoring.intervals import half_width
+from tvbench.scoring.intervals import ends
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import label
 from tvbench.types import Figure, TaskResult
@@ -114,11 +115,7 @@ def _compared(
     if metric is None:
         return Reproduced(figure, run=entry.run, remarks=tuple(remarks))
     ours = metric_of(result, name).shown(metric.value)
-    half = (
-        None
-        if metric.stderr is None or (metric.clusters or 0) < 2
-        else (metric_of(result, name).shown(half_width(metric.stderr, metric.clusters or 2)))
-    )
+    low, high = (metric_of(result, name).shown(end) - figure.value for end in ends(metric) or (math.nan, math.nan))
     others = {
         other: metric_of(result, other).shown(metrics[other].value) for other in scored.others if other in metrics
     }
@@ -129,8 +126,8 @@ def _compared(
         ours,
         name,
         logged,
-        None if half is None else ours - figure.value - half,
-        None if half is None else ours - figure.value + half,
+        None if math.isnan(low) else low,
+        None if math.isnan(high) else high,
         others,
         tuple(_against(figure, scored, guide, result, metric, logged)),
         tuple(remarks),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tvbench.scoring.intervals import interval
+from tvbench.scoring.intervals import ends
 from tvbench.scoring.metrics import metric as metric_of
 from tvbench.types import Figure, TaskResult
 
@@ -62,7 +62,7 @@ def _parts(result: TaskResult) -> list[tuple[str, Mapping[str, Figure]]]:
 
 def _row(result: TaskResult, run: str, model: str, language: str, metric: str, figure: Figure) -> FigureRow:
     shown = metric_of(metric, result.declared)
-    low, high = interval(figure.value, figure.stderr, figure.clusters) or (None, None)
+    low, high = ends(figure) or (None, None)
     return FigureRow(
         run,
         model,

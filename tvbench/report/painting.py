@@ -65,7 +65,7 @@ def _cell(field: Field) -> Cell:
     if field.value is None:
         return Cell(field.text, value="", faint=True, empty=True)
     marks = "".join(SIGNS[mark] for mark in field.marks) + _numbered(field.number)
-    wide = f"{field.text} ±{field.error}{marks}" if field.error else ""
+    wide = f"{field.text} {field.interval}{marks}" if field.interval else ""
     return Cell(f"{field.text}{marks}", wide, field.value, bold="best" in field.marks)
 
 

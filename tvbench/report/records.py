@@ -20,7 +20,7 @@ def leaderboard_records(
     tasks: tuple[str, ...],
     ranks: Mapping[tuple[str, str, str, str], Rank],
 ) -> list[dict[str, Any]]:
-    """Every figure of every metric, whole and by language, with standard error, n, counts and signature.
+    """Every figure of every metric, whole and by language, with interval, standard error, n, counts and signature.
 
     Values are in their own unit (fractions; BLEU and chrF++ 0..100); published ones say theirs (`unit`). `ranks`, by
     metric, are of the means over languages: from `low` to `high` of `of` figures with equal signatures, at `level` all
@@ -88,6 +88,8 @@ def _of_group(sheet: Sheet, line: Standing, group: Group) -> dict[str, Any]:
         "members": list(group.members),
         "value": group.metric.value,
         "stderr": group.metric.stderr,
+        "low": group.metric.low,
+        "high": group.metric.high,
         "n": None if line.entry is None else group.metric.n,
         "unit": "percent, as printed" if line.entry is None else "its own",
         "signature": None if line.entry is None else line.entry.result.signature,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tvbench.analysis.entries import untrained
 from tvbench.report.table import Cell, Column, Table
-from tvbench.scoring.metric import Metric
+from tvbench.scoring.intervals import ends
+from tvbench.scoring.metric import INTERVALS, Metric
 from tvbench.scoring.metrics import metric
 from tvbench.types import NEEDS_JUDGE, Counts, Figure, TaskResult
 
@@ -30,6 +31,8 @@ def run_table(results: Sequence[TaskResult], revision: str = "") -> Table:
         rules.append(len(rows))
         rows.extend(_task_rows(result))
         notes.extend(_notes(result))
+    if any(ends(figure) for result in results for figure in result.metrics.values()):
+        notes.insert(0, INTERVALS)
     if untrained(revision):
         notes.append("the model has random weights: its scores are at chance or below and mean nothing")
     return Table(COLUMNS, tuple(rows), notes=tuple(notes), rules=tuple(rules[1:]))
@@ -55,11 +58,11 @@ def _metric_row(result: TaskResult, name: str, *, first: bool) -> tuple[Cell, ..
 
 
 def figure_cell(shown: Metric, figure: Figure | None, *, bold: bool = False) -> Cell:
-    """A figure in the unit that people read, with its standard error where there is room."""
+    """A figure in the unit that people read, with its interval where there is room."""
     if figure is None:
         return Cell()
     text = shown.text(figure.value)
-    wide = text if figure.stderr is None else f"{text} ±{shown.text(figure.stderr)}"
+    wide = f"{text} {shown.halves(figure)}".rstrip()
     return Cell(text, wide, figure.value, bold=bold)
 
 

@@ -1,6 +1,6 @@
 """One table, four ways to show it: terminal (rich), markdown, CSV, JSON.
 
-A table that is wider than the terminal is first shown without its standard errors, then cut into blocks of columns
+A table that is wider than the terminal is first shown without its intervals, then cut into blocks of columns
 that each repeat the row labels; a column that is still too wide is folded. Nothing is ever cut off. In a pipe every
 row stays on one line, which needs no rich: its import takes longer than a quick command may. For the same reason the
 vocabulary here is of named tuples: `dataclasses` imports `inspect`.
@@ -41,7 +41,7 @@ class Column(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """`text` is short, `wide` (if any) the longer form with the standard error; `value` goes into CSV as it is.
+    """`text` is short, `wide` (if any) the longer form with the interval; `value` goes into CSV as it is.
     `empty` cells hold a dash or nothing: a row of only those is left out of a block."""
 
     text: str = ""

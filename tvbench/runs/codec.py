@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
 from tvbench.registry.thoughts import without_thinking
-from tvbench.scoring.intervals import interval
+from tvbench.scoring.intervals import ends
 from tvbench.types import (
     Choice,
     Contains,
@@ -146,8 +146,8 @@ def _metric_tables(data: Json) -> Iterator[Json]:
 
 
 def _interval(metric: Json) -> list[float] | None:
-    """The 95 % interval of a figure that has a standard error, for readers of the file."""
-    found = interval(metric["value"], metric["stderr"], metric["clusters"])
+    """The 95 % interval of a figure that has one, for readers of the file."""
+    found = ends(Figure(**metric))
     return None if found is None else list(found)
 
 
@@ -175,7 +175,14 @@ def result_from_json(data: Json) -> TaskResult:
 
 def _figures(data: Mapping[str, Json]) -> dict[str, Figure]:
     known = [field.name for field in fields(Figure)]
-    return {name: Figure(**{key: metric[key] for key in known if key in metric}) for name, metric in data.items()}
+    figures = {name: Figure(**{key: metric[key] for key in known if key in metric}) for name, metric in data.items()}
+    return {name: _with_ends(figure) for name, figure in figures.items()}
+
+
+def _with_ends(figure: Figure) -> Figure:
+    """Figures of earlier versions have a standard error and no interval."""
+    low, high = ends(figure) or (None, None)
+    return replace(figure, low=low, high=high)
 
 
 def _part_to_json(part: str | Media, digests: Iterator[str]) -> Json:

@@ -1,4 +1,4 @@
-"""How sure a figure is: standard errors of means whose items share pictures.
+"""How sure a figure is: standard errors and 95 % intervals of means whose items share pictures.
 
 Two questions on one picture are not two independent draws. The standard error of a mean is therefore the
 cluster-robust one (Liang and Zeger 1986; for evaluations: Miller 2024, "Adding Error Bars to Evals",
@@ -7,16 +7,24 @@ arXiv 2411.00640, eq. 4), with the usual small-sample factor C / (C - 1) for C c
     se² = C / (C - 1) · Σ_c ( Σ_{i in c} (x_i - mean) )² / n²
 
 Where every item is a cluster of its own this is exactly s / √n with s the sample standard deviation.
+
+A mean of values in 0..1 has the interval of `beta_binomial.py`: value ± t · se holds far less than 95 % where accuracy
+is near 1, pictures are few, or one has most of the items. Other values have t's interval, by the effective number of
+clusters.
 Knows numbers and cluster names; no tasks, no metrics.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tvbench.scoring.beta_binomial import Clusters
+    from tvbench.types import Figure
 
 LEVEL = 0.95
 MANY = 200
@@ -64,6 +72,87 @@ def macro_stderr(groups: Sequence[Sequence[Observation]]) -> float | None:
         for observation in group:
             deviations[observation.cluster] += weight * (observation.value - centre)
     return math.sqrt(math.fsum(deviation**2 for deviation in deviations.values())) if groups else None
+
+
+# ── The interval of a mean ────────────────────────────────────────────────────────────────────────
+
+
+def mean_interval(
+    groups: Sequence[Sequence[Observation]], bounds: tuple[float, float] | None = (0.0, 1.0)
+) -> tuple[float, float] | None:
+    """The 95 % interval of the unweighted mean of the groups' means. `bounds`: the least and the most that a value can
+    be, None where there is no such thing. None for one cluster, and where values without bounds do not vary."""
+    observations = [observation for group in groups for observation in group]
+    if cluster_count(observations) < 2 or not all(groups):
+        return None
+    values = [observation.value for observation in observations]
+    if bounds is None or min(values) < bounds[0] or max(values) > bounds[1]:
+        return _unbounded(groups)
+    from tvbench.scoring.beta_binomial import limits
+
+    low, high = bounds
+    least, most = limits(_clusters(groups, low, high - low))
+    return low + (1 - most) * (high - low), low + (1 - least) * (high - low)
+
+
+def _clusters(groups: Sequence[Sequence[Observation]], low: float, width: float) -> Clusters:
+    """The pictures of all groups, as the model has them: what is missing to the best value is wrong."""
+    import numpy as np
+
+    from tvbench.scoring.beta_binomial import clusters_of
+
+    names: dict[str, int] = {}
+    place = np.array([names.setdefault(one.cluster, len(names)) for group in groups for one in group])
+    values = np.array([one.value for group in groups for one in group])
+    number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    return clusters_of(1 - (values - low) / width, place, number)
+
+
+def _unbounded(groups: Sequence[Sequence[Observation]]) -> tuple[float, float] | None:
+    """t's interval of the mean of the groups' means. A cluster with a great part of a group hides its own deviation in
+    the mean: its square is divided by what is left (Bell and McCaffrey 2002); degrees of freedom go by the effective
+    number of clusters."""
+    deviations: defaultdict[str, float] = defaultdict(float)
+    weights: defaultdict[str, float] = defaultdict(float)
+    for group in groups:
+        centre, parts = mean(group), Counter(observation.cluster for observation in group)
+        if len(parts) < 2:
+            return None
+        for observation in group:
+            own = parts[observation.cluster] / len(group)
+            each = 1 / (len(group) * len(groups))
+            deviations[observation.cluster] += each * (observation.value - centre) / math.sqrt(1 - own)
+            weights[observation.cluster] += each
+    half = math.sqrt(math.fsum(deviation**2 for deviation in deviations.values()))
+    half *= t_quantile((1 + LEVEL) / 2, max(1, round(1 / math.fsum(weight**2 for weight in weights.values()) - 1)))
+    value = math.fsum(map(mean, groups)) / len(groups)
+    return None if half <= 1e-12 * max(1.0, abs(value)) else (value - half, value + half)
+
+
+def ends(figure: Figure) -> tuple[float, float] | None:
+    """The 95 % interval of a figure: its own, or, as earlier versions stored figures, by its standard error."""
+    if figure.low is not None and figure.high is not None:
+        return figure.low, figure.high
+    return interval(figure.value, figure.stderr, figure.clusters) if figure.stderr else None
+
+
+def combined(
+    value: float, figures: Sequence[Figure], factors: Sequence[float], *, together: bool = False
+) -> tuple[float, float] | None:
+    """The interval of `value`, the sum of the figures times their factors, from the figures' own (Zou and Donner 2008):
+    their halves are added as squares where they are independent, and as they are where they may go `together`. None
+    where a figure has none."""
+    below: list[float] = []
+    above: list[float] = []
+    for figure, factor in zip(figures, factors, strict=True):
+        found = ends(figure)
+        if found is None:
+            return None
+        halves = abs(factor) * (figure.value - found[0]), abs(factor) * (found[1] - figure.value)
+        below.append(halves[factor < 0])
+        above.append(halves[factor > 0])
+    add = math.fsum if together else lambda halves: math.hypot(*halves)
+    return value - add(below), value + add(above)
 
 
 # ── Student's t ───────────────────────────────────────────────────────────────────────────────────

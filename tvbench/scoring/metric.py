@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from tvbench.scoring.intervals import ends
 from tvbench.types import Figure, Item, Open, Response, Short, Translation
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ CORPUS = "of_corpora"
 PERCENT = 100
 DECIMALS = 1
 OWN_DECIMALS = 3
+MOST_DECIMALS = 9
+ALIKE = 0.1
+"""Halves of an interval that differ by no more than this part of the larger one are shown as one, the larger."""
+TINY = 1e-9
+INTERVALS = "±: 95 % interval, clustered by picture; +1.0/-2.0: the same, where its halves differ"
+"""Stands once below every table that has `Metric.halves`."""
 SHOWN_FACTS = ("label", "unit", "better", "family", "baseline", "definition", "meaning")
 """What a run keeps of a metric that is not tvbench's own, so that it can be shown without its code."""
 NAME = re.compile(r"[\w.+-]+")
@@ -162,8 +169,31 @@ class Metric:
     def text(self, value: float, *, sign: bool = False, decimals: int | None = None) -> str:
         """`value` as it stands in a table."""
         if decimals is None:
-            decimals = DECIMALS if self.unit in (FRACTION, POINTS, NATS) else OWN_DECIMALS
+            decimals = self._decimals
         return f"{self.shown(value):{'+' if sign else ''}.{decimals}f}"
+
+    def halves(self, figure: Figure) -> str:
+        """The 95 % interval of `figure` as it stands behind it: `±1.9`, or `+1.2/-3.9` where the halves differ by more
+        than ALIKE; "" where it has none."""
+        found = ends(figure)
+        if found is None:
+            return ""
+        below, above = figure.value - found[0], found[1] - figure.value
+        if max(below, above) <= 0:
+            return ""
+        if abs(below - above) <= ALIKE * max(below, above):
+            return f"±{self._half(max(below, above))}"
+        texts = [f"{sign}{self._half(half)}" for sign, half in (("+", above), ("-", below)) if half > TINY]
+        return "/".join(texts)
+
+    def _half(self, half: float) -> str:
+        """A half of an interval with as many decimals as it needs not to be nothing."""
+        texts = (self.text(half, decimals=number) for number in range(self._decimals, MOST_DECIMALS))
+        return next((text for text in texts if float(text)), self.text(half, decimals=MOST_DECIMALS))
+
+    @property
+    def _decimals(self) -> int:
+        return DECIMALS if self.unit in (FRACTION, POINTS, NATS) else OWN_DECIMALS
 
     def best(self, values: Iterable[float]) -> float:
         """The best of `values`. Raises ValueError for none."""

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tvbench.errors import UsageError
 from tvbench.scoring.guards import figure_of, is_for
-from tvbench.scoring.intervals import Observation, cluster_count, clustered_stderr, macro_stderr, mean
-from tvbench.scoring.metric import CorpusFigure, Metric
+from tvbench.scoring.intervals import Observation, cluster_count, macro_stderr, mean, mean_interval
+from tvbench.scoring.metric import FRACTION, PERCENT, POINTS, CorpusFigure, Metric
 from tvbench.scoring.metrics import BUILTIN, always
+from tvbench.scoring.metrics import metric as metric_of
 from tvbench.scoring.metrics.baselines import baselines_of
 from tvbench.types import Counts, Figure, Item, Response, Score, Slice, TaskResult
 
@@ -52,10 +53,15 @@ class _Record:
 class _Corpora:
     """Corpus figures of sets of records of one language, each computed once; gathers signatures and warnings."""
 
+    used: Sequence[Metric] = ()
     metrics: Sequence[Metric] = ()
     done: dict[tuple[str, ...], Mapping[str, Figure]] = field(default_factory=dict)
     signatures: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     warnings: dict[str, None] = field(default_factory=dict)
+
+    def named(self, name: str) -> Metric:
+        """The metric of that id, as it is computed here."""
+        return next((metric for metric in self.used if metric.id == name), None) or metric_of(name)
 
     def figures(self, language: str, records: Sequence[_Record]) -> Mapping[str, Figure]:
         answered = [record for record in records if record.text is not None]
@@ -104,12 +110,12 @@ def summarise(
     by_item = {score.item: score for score in scores}
     records = [_record(item, responses.get(item.id), by_item.get(item.id)) for item in items]
     languages = _by_language(records)
-    corpora = _Corpora([metric for metric in used if metric.of_corpora])
+    corpora = _Corpora(used, [metric for metric in used if metric.of_corpora])
     by_language = {code: _slice(group, corpora) for code, group in languages.items()}
     others = {code: group for code, group in languages.items() if code != ENGLISH}
     breakdowns = {"language": by_language, **_tag_slices(records, corpora)}
     counts = _counts(records)
-    figures = _macro(languages, by_language)
+    figures = _macro(languages, by_language, corpora)
     return TaskResult(
         task=task,
         protocol=protocol,
@@ -117,8 +123,8 @@ def summarise(
         primary=primary,
         counts=counts,
         metrics=figures,
-        micro=_pooled(_observed(records)),
-        macro_without_english=_macro(others, by_language),
+        micro=_pooled(_observed(records), corpora),
+        macro_without_english=_macro(others, by_language, corpora),
         breakdowns=breakdowns,
         metric_signatures=_signatures(figures, used, corpora),
         warnings=(*_count_warnings(counts, by_language, primary), *corpora.warnings),
@@ -163,7 +169,7 @@ def _counts(records: Sequence[_Record]) -> Counts:
 
 def _slice(records: Sequence[_Record], corpora: _Corpora) -> Slice:
     """The figures of some records: item figures pooled, corpus figures averaged over their languages."""
-    metrics = _pooled(_observed(records))
+    metrics = _pooled(_observed(records), corpora)
     languages = _by_language(records)
     corpus = [corpora.figures(code, group) for code, group in languages.items()]
     for name in dict.fromkeys(name for figures in corpus for name in figures):
@@ -193,26 +199,36 @@ def _observed(records: Sequence[_Record]) -> Observed:
     return observed
 
 
-def _pooled(observed: Observed) -> dict[str, Figure]:
-    return {
-        name: Figure(mean(values), len(values), clustered_stderr(values), cluster_count(values))
-        for name, values in observed.items()
-    }
+def _pooled(observed: Observed, corpora: _Corpora) -> dict[str, Figure]:
+    return {name: _with_interval(corpora.named(name), [values]) for name, values in observed.items()}
+
+
+BOUNDS = {FRACTION: (0.0, 1.0), POINTS: (0.0, float(PERCENT))}
+"""The least and the most that a value can be, by unit."""
+
+
+def _with_interval(metric: Metric, groups: Sequence[Sequence[Observation]]) -> Figure:
+    """The mean of the groups' means, and how sure it is."""
+    observations = [observation for group in groups for observation in group]
+    low, high = mean_interval(groups, BOUNDS.get(metric.unit)) or (None, None)
+    value = sum(map(mean, groups)) / len(groups)
+    return Figure(value, len(observations), macro_stderr(groups), cluster_count(observations), low, high)
 
 
 # ── Over languages ────────────────────────────────────────────────────────────────────────────────
 
 
-def _macro(languages: Mapping[str, Sequence[_Record]], slices: Mapping[str, Slice]) -> dict[str, Figure]:
-    """The unweighted mean over the languages that have the figure, with its standard error."""
+def _macro(
+    languages: Mapping[str, Sequence[_Record]], slices: Mapping[str, Slice], corpora: _Corpora
+) -> dict[str, Figure]:
+    """The unweighted mean over the languages that have the figure, with its standard error and interval."""
     observed = {code: _observed(records) for code, records in languages.items()}
     macro: dict[str, Figure] = {}
     for name in dict.fromkeys(name for code in languages for name in slices[code].metrics):
         metric = _mean_figure([slices[code].metrics[name] for code in languages if name in slices[code].metrics])
         groups = [values[name] for values in observed.values() if name in values]
         if groups:
-            clusters = len({observation.cluster for group in groups for observation in group})
-            metric = Figure(metric.value, metric.n, macro_stderr(groups), clusters)
+            metric = replace(_with_interval(corpora.named(name), groups), value=metric.value, n=metric.n)
         macro[name] = metric
     return macro
 
