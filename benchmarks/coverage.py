@@ -3,8 +3,8 @@
     python benchmarks/coverage.py [--draws 2000] [--write] [--random 300]
 
 A run has pictures with questions, in one language or several; each answer is right with the accuracy `p`, and answers
-on one picture go together with the correlation `icc` (beta-binomial, or a normal trait of the picture). `--write` puts the
-table into benchmarks/coverage.md. `--random N` tries N settings at random instead.
+on one picture go together with the correlation `icc` (beta-binomial, or a normal trait of the picture). `--write` puts
+the table into benchmarks/coverage.md. `--random N` tries N settings at random instead.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def cells() -> list[Cell]:
         for p in (0.7, 0.9, 0.97)
     ]
     several = Cell(0.5, 10, languages=14)
-    shapes = (several, replace(several, missing=0.2), replace(several, missing=0.2, figure="pooled"))
-    shapes += (replace(several, trait="normal", spread=0.5), Cell(0.5, 10, "5", values="thirds"))
+    shapes = [several, replace(several, missing=0.2), replace(several, missing=0.2, figure="pooled")]
+    shapes += [replace(several, trait="normal", spread=0.5), Cell(0.5, 10, "5", values="thirds")]
     return found + [
         replace(shape, p=p, pictures=count)
         for shape in shapes
@@ -173,8 +173,8 @@ def at_random(rng: np.random.Generator) -> Cell:
 
 
 def forced(cell: Cell) -> bool:
-    """Whether pictures with one item each leave no interval that treats right and wrong alike a coverage of 93 to 97 %:
-    such an interval holds the truth for all numbers of right answers from one to another, and no such stretch has it."""
+    """Whether no interval that treats right and wrong alike can cover 93 to 97 %, with one item a picture: it holds the
+    truth for all numbers of right answers from one to another, and no such stretch is as probable as that."""
     from scipy.stats import binom
 
     if cell.sizes != "1" or cell.languages > 1 or cell.values != "right or wrong":
@@ -227,8 +227,9 @@ def summary(found: Sequence[Covered]) -> str:
     """All of it in a line."""
     coverages = np.array([covered.coverage for covered in found])
     low, high = int((coverages < 0.93).sum()), int((coverages > 0.97).sum())
+    least, middle, most = coverages.min(), np.median(coverages), coverages.max()
     return (
-        f"{len(found)} cells: least {coverages.min():.3f}, median {np.median(coverages):.3f}, most {coverages.max():.3f}; "
+        f"{len(found)} cells: least {least:.3f}, median {middle:.3f}, most {most:.3f}; "
         f"below 93 %: {low}, above 97 %: {high}."
     )
 
