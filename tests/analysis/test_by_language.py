@@ -116,9 +116,9 @@ def test_shared_pictures_take_the_upper_bound() -> None:
     assert named(grouped({"de": figures[0], "en": figures[1]}, "support", shared=True))["core"].metric.stderr == (
         pytest.approx(0.035)
     )
-    apart = task_result()
-    assert not share_pictures(apart, "aligned"), "4 + 4 pictures are the 8 of the whole"
-    common = replace(apart, metrics={"aligned": Figure(0.5, 10, 0.01, 4)})
+    alone = task_result()
+    assert not share_pictures(alone, "aligned"), "4 + 4 pictures are the 8 of the whole"
+    common = replace(alone, metrics={"aligned": Figure(0.5, 10, 0.01, 4)})
     assert share_pictures(common, "aligned") and not share_pictures(common, "bleu")
 
 

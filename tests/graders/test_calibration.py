@@ -68,7 +68,7 @@ def test_a_picture_that_languages_share_is_one_picture() -> None:
     assert together <= single
 
 
-def test_no_language_is_corrected_by_anothers_bias() -> None:
+def test_no_language_is_corrected_by_the_bias_of_another() -> None:
     answers = opened("de", [0.8, 0.6] * 10) + opened("fr", [0.4, 0.2] * 10) + opened("hi", [0.9, 0.7] * 10)
     checks = exact("de", [0.5, 0.1] * 10) + exact("fr", [0.1] * 9) + exact("sw", [1.0] * 30)
     found = carried_over(answers, checks)

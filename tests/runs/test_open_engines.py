@@ -131,4 +131,4 @@ def test_a_judge_that_dies_is_closed(tmp_path: Path) -> None:
 def test_a_budget_that_pays_for_nothing_opens_nothing(tmp_path: Path) -> None:
     engine = Counting()
     options = JudgeOptions(checked=0, prices=Prices(1e6, 1e6), budget=0.01)
-    assert judging(tmp_path, options).ask(engine.open, Nobody()).budget_spent and engine.opened == 0
+    assert judging(tmp_path, options).ask(engine.open, Nobody()).too_dear and engine.opened == 0

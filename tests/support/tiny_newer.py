@@ -1,10 +1,10 @@
-"""Small random checkpoints of the newer families among the cards: Qwen3-VL, InternVL, Gemma 4, Pangea and Aya Vision."""
+"""Small random checkpoints of newer families among the cards: Qwen3-VL, InternVL, Gemma 4, Pangea, Aya Vision."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tiny_baselines import GEMMA_TEMPLATE, QWEN_TEMPLATE, TEXT, published_names, save, tokenizer
+from tiny_baselines import QWEN_TEMPLATE, TEXT, published_names, save, tokenizer
 
 INTERN_TEMPLATE = """\
 {%- for message in messages -%}

@@ -5,7 +5,7 @@ Puts together what is told of each task (explain.py), of parallel questions and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.analysis.assess import scored_tasks
@@ -46,15 +46,16 @@ def conclude(
     """`listed` are the languages that the model's card lists (none: not known): others were never learned, and are not
     called lost. Raises UsageError for a damaged folder, and for a task or language that the run has not."""
     asked = answered(run, tasks, languages)
-    whole = [diagnosed(task) for task in scored_tasks(run, tasks).values()]
+    codes = {item.language for task in asked.values() for item in task.items.values()} if languages else set()
+    whole = [diagnosed(task, identifiers) for task in scored_tasks(run, tasks).values()]
     twins = {} if blind is None else {name: diagnosed(task) for name, task in scored_tasks(blind).items()}
-    found = [_only(task, languages) for task in whole if task.name in asked]
+    found = [_only(task, codes) for task in whole if task.name in asked]
     made = {task.name: parallel(task, twins.get(task.name)) for task in whole if task.name in asked}
     return Explanation(
         run.name,
         tuple(explain_tasks(found, identifiers, examples)),
-        _damage_in(damage(_listed(marked(whole), listed)), languages),
-        {name: _gaps_in(one, languages) for name, one in made.items() if one is not None},
+        _damage_in(damage(_listed(marked(whole), listed)), codes),
+        {name: _gaps_in(one, codes) for name, one in made.items() if one is not None},
         "" if blind is None else blind.name,
     )
 
@@ -64,7 +65,7 @@ def _listed(languages: Mapping[str, MarkedLanguage], listed: Sequence[str]) -> d
     return {code: part for code, part in languages.items() if not known or code.partition("-")[0] in known}
 
 
-def _only(task: Diagnosed, languages: Sequence[str]) -> Diagnosed:
+def _only(task: Diagnosed, languages: Collection[str]) -> Diagnosed:
     """The task in these languages; what is said of a language next to others is not."""
     if not languages:
         return task
@@ -73,14 +74,14 @@ def _only(task: Diagnosed, languages: Sequence[str]) -> Diagnosed:
     return Diagnosed(task.task, task.counted, items, answers)
 
 
-def _damage_in(found: Breakage, languages: Sequence[str]) -> Breakage:
+def _damage_in(found: Breakage, languages: Collection[str]) -> Breakage:
     if not languages:
         return found
     losses = tuple(loss for loss in found.losses if any(one.language in languages for one in loss.languages))
     return replace(found, losses=losses, words=tuple(word for word in found.words if word.language in languages))
 
 
-def _gaps_in(found: Parallel, languages: Sequence[str]) -> Parallel:
+def _gaps_in(found: Parallel, languages: Collection[str]) -> Parallel:
     if not languages:
         return found
     gaps, pictures = (tuple(gap for gap in side if gap.language in languages) for side in (found.gaps, found.pictures))

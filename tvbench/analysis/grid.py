@@ -19,7 +19,7 @@ ABSENT = {"media": "shown", "repeats": "1"}
 class Field:
     """`text` is the figure, or what stands where there is none (`value` None); `interval` its 95 % interval as shown
     with it, "" where unknown. `number`: the remark that says how it was measured otherwise than the rest of its column;
-    0: not so. `rank`: the ranks that it may have among the figures of its column with equal signatures, best and worst."""
+    0: not so. `rank`: the ranks that it may have among the figures of its column with equal signatures."""
 
     text: str = "–"
     value: float | None = None

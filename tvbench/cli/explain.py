@@ -46,7 +46,6 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.diagnosis import language_id
     from tvbench.cli.grounding import languages_of
     from tvbench.cli.output import say
-    from tvbench.languages import code_of, is_language
     from tvbench.report.conclusions import conclusions
     from tvbench.report.explained import explained_records, explained_tables
     from tvbench.report.table import show
@@ -59,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
         run,
         identifiers,
         tasks=names(args.tasks),
-        languages=languages,
+        languages=names(args.languages),
         examples=_examples(args),
         blind=without or blind_of(run, find_runs(args.results)),
         listed=languages_of(run.manifest().label),

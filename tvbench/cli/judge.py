@@ -161,8 +161,8 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
     from tvbench.analysis.judges import qualities
-    from tvbench.graders.judge.looseness import planted_qualities
     from tvbench.graders.judge.labels import kept_labels
+    from tvbench.graders.judge.looseness import planted_qualities
     from tvbench.graders.judge.record import find_judges
     from tvbench.report.judges import as_json, between_table, quality_table
     from tvbench.report.planted import planted_tables
