@@ -297,7 +297,7 @@ def test_a_judges_card_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folders = [judge_folder(run, card, rubric) for card in cards]
     assert len(set(folders)) == 3 and folders[0] == folders[3]
     with judge_server() as server:
-        words = ["judge", "run", "--judge", "mine", "--quiet"]
+        words = ["judge", "run", "--judge", "mine", "--quiet", "--planted", "0"]
         card = {"server": "judge", "url": server.model.partition("@")[2]}
         write_card(tmp_path, **card)
         assert main(words) == 0 and len(server.bodies) == 3

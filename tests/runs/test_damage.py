@@ -479,11 +479,12 @@ def test_a_judges_damaged_manifest_is_written_anew_by_the_same_command(tmp_path:
     with judge_server() as server:
         words = ["judge", "run", "--results", str(tmp_path), "--judge", server.model, "--quiet"]
         assert main(words) == 0
+        asked = len(server.bodies)
         (path,) = run.path.glob("judges/*/manifest.json")
         path.write_bytes(path.read_bytes()[:100])
         assert main(["score", str(run.path)]) == 2
         assert "`tvbench judge`" in capsys.readouterr().err
-        assert main(words) == 0 and len(server.bodies) == 3, "nothing is paid twice"
+        assert main(words) == 0 and len(server.bodies) == asked, "nothing is paid twice"
     assert main(["score", str(run.path)]) == 0
     assert (run.result() or [])[0].metrics["judge"].n == 3
 

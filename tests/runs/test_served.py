@@ -324,7 +324,7 @@ def test_another_judge_behind_the_same_name_and_address_is_another_judge(tmp_pat
 
     run = RunFolder(open_run(tmp_path, 4))
     with judge_server(kinds=()) as server:
-        words = ["judge", str(run.path), "--judge", server.model, "--quiet", "--check", "0"]
+        words = ["judge", str(run.path), "--judge", server.model, "--quiet", "--check", "0", "--planted", "0"]
         serve_llama(server)
         assert main(words) == 0
         changed(server, "/v1/models", created=77)
