@@ -131,3 +131,12 @@ def test_two_judges_are_compared_within_languages() -> None:
     found = agree(first, second)
     assert found is not None and found.correlation is not None
     assert abs(found.correlation) < 0.4
+
+
+def test_a_judge_that_never_erred_is_not_certain_never_to() -> None:
+    few, many = (
+        check([verdict("de", str(place), float(place % 2), float(place % 2)) for place in range(n)]) for n in (20, 200)
+    )
+    assert few is not None and many is not None
+    assert (few.bias, round(few.half_width or 0, 3), few.direction) == (0.0, 0.161, "cannot tell")
+    assert (many.bias, round(many.half_width or 0, 3), many.direction) == (0.0, 0.019, "fair")

@@ -377,3 +377,15 @@ def test_damaged_labels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         (folder / "labels.json").write_text(text)
         assert main(["judge", "run", "--results", str(tmp_path)]) == 2
         assert "labels.json is damaged" in capsys.readouterr().err
+
+
+def test_planted_answers_are_not_taken_for_the_runs_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are planted at the run's items, and have the same names."""
+    open_run(tmp_path, 40)
+    with judge_server() as server:
+        judge(tmp_path, server.model)
+        path = save(tmp_path / "filled.csv", filled(sheet(tmp_path, 10), worth))
+        [without] = reported(tmp_path, capsys, "--labels", str(path))
+        assert judge(tmp_path, server.model, "--planted", "20") == 0
+    [found] = reported(tmp_path, capsys)
+    assert found == without

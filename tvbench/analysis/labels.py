@@ -54,7 +54,8 @@ def labelled_means(
     empty = set(labels.unlabelled)
     unlabelled = 0
     for task, languages in answers.items():
-        scores = {verdict.case.item.id: verdict.reading.score for verdict in verdicts.get(task, ())}
+        given = (verdict for verdict in verdicts.get(task, ()) if verdict.case.planted is None)
+        scores = {verdict.case.item.id: verdict.reading.score for verdict in given}
         means, whole = powered({code: _rated(part, labels, scores) for code, part in languages.items()})
         if whole is None:
             continue

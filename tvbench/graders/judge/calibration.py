@@ -25,6 +25,7 @@ from tvbench.scoring.intervals import Observation, cluster_count, clustered_stde
 T = TypeVar("T")
 RIGHT = 0.5
 """A judge's score of at least this share of its scale says `right`."""
+Z = 1.959963984540054
 FAIR = 0.05
 """A bias that is not seen, within an interval of no more than this, is none."""
 FEWEST = 10
@@ -195,8 +196,11 @@ def _average_of_known(values: Sequence[float | None]) -> float | None:
 
 
 def _half(groups: Sequence[Sequence[Observation]]) -> float | None:
-    """Half of the 95 % interval of the mean of the groups' means; a cluster may reach over groups."""
+    """Half of the 95 % interval of the mean of the groups' means; a cluster may reach over groups. Where nothing varies
+    in any, the largest share of clusters that may be otherwise for all that was seen (Wilson): no figure is certain."""
     stderr = macro_stderr(groups)
+    if stderr is not None and all(len({observation.value for observation in group}) == 1 for group in groups):
+        return Z * Z / (Z * Z + len({observation.cluster for group in groups for observation in group}))
     return None if stderr is None else half_width(stderr, 1 + _freedom(groups))
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from tvbench.graders.judge.calibration import RIGHT
+from tvbench.graders.judge.calibration import RIGHT, Z
 from tvbench.graders.judge.planted import KINDS, WRONG, Kind
 from tvbench.graders.judge.record import JudgeVerdict
 
@@ -26,7 +26,6 @@ ALPHA = 0.05
 SHARES: Mapping[str, float] = {"loose": 0.8, "harsh": 0.2}
 BOUND = 0.2
 """A judge that accepts certainly more of wrong answers, over all languages, is called loose without any comparison."""
-Z = 1.959963984540054
 
 
 class Share(NamedTuple):
