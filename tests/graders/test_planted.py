@@ -15,50 +15,21 @@ import pytest
 from fault_server import Call
 from judge_server import FAULTS, judge_server, nonce_in
 from judged import figures, judge, open_run
+from planted_answers import LANGUAGES, items, named, verdicts
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
 from tvbench.graders.judge.alterations import Neighbours, changed, likeness, truncated
 from tvbench.graders.judge.calibration import agree
-from tvbench.graders.judge.cases import Case, gather, judge_request
+from tvbench.graders.judge.cases import gather, judge_request
 from tvbench.graders.judge.looseness import PlantedQuality, Share, planted_qualities
-from tvbench.graders.judge.planted import KINDS, WRONG, Kind, Plant, plant
-from tvbench.graders.judge.record import JudgeVerdict
+from tvbench.graders.judge.planted import KINDS, Kind, Plant, plant
 from tvbench.graders.judge.reply import ReplyReading
 from tvbench.graders.judge.rubric import known_rubrics
 from tvbench.report.planted import planted_findings
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring.normalise import normalise
-from tvbench.types import Item, Message, ModelCard, Open, Response
-
-LANGUAGES = ("de", "fr", "hi", "ko", "sw")
-LETTERS = {
-    "de": "abdefghiklmnorstu",
-    "fr": "aceilmnoprstu",
-    "hi": "कखगचजटडतदनपबमरलसह",
-    "ko": "가나다라마바사아자차카타파하",
-    "sw": "abehikmnostuwyz",
-}
-
-
-def word(rng: random.Random, code: str) -> str:
-    return "".join(rng.choice(LETTERS[code]) for _ in range(rng.randint(3, 9)))
-
-
-def items(count: int = 60, codes: tuple[str, ...] = LANGUAGES, seed: int = 0, task: str = "alm") -> list[Item]:
-    """Open questions on the same pictures in every language, answered in made-up words; half of them have a number."""
-    rng = random.Random(seed)
-    made = []
-    for place in range(count):
-        for code in codes:
-            said = [word(rng, code) for _ in range(7)]
-            if place % 2:
-                said[2] = str(rng.randint(2, 2000))
-            target = Open(f"{word(rng, code)} {word(rng, code)}?", " ".join(said))
-            made.append(
-                Item(f"{code}/oe/{place}", task, code, (Message("user", ("?",)),), target, cluster=f"clip {place}")
-            )
-    return made
+from tvbench.types import Item, ModelCard, Open, Response
 
 
 def open_folder(results: Path, asked: list[Item]) -> Path:
@@ -383,29 +354,13 @@ def test_a_judge_that_is_loose_in_one_language_is_named(tmp_path: Path, capsys: 
     assert figures(folder)["metrics"]["judge"]["value"] == pytest.approx(0.4), "no score moves"
 
 
-def verdicts(chances: Mapping[str, tuple[float, float]], rng: random.Random, plants: list[Plant]) -> list[JudgeVerdict]:
-    """Verdicts of a judge by language: the chance that it accepts a wrong answer, and that it rejects a right one."""
-    found = []
-    for made in plants:
-        accepts, rejects = chances[made.item.language]
-        right = rng.random() < (accepts if made.kind in WRONG else 1 - rejects if made.kind == "reference" else 0.5)
-        case = Case(made.item, made.answer, "open", "?", "!", None, False, made.kind, made.rule)
-        found.append(JudgeVerdict(case, ReplyReading(float(right)), 1))
-    return found
-
-
 PLANTS = plant(items(), 40, answers={})
-
-
-def named(chances: Mapping[str, tuple[float, float]], rng: random.Random) -> dict[str, str]:
-    found = planted_qualities({"alm": verdicts(chances, rng, PLANTS)})
-    return {quality.language: quality.direction for quality in found if quality.direction}
 
 
 def test_it_is_found_nine_times_of_ten() -> None:
     rng = random.Random(1)
     tries = 150
-    hits = [named({**dict.fromkeys(LANGUAGES, (0.1, 0.05)), "hi": (0.5, 0.05)}, rng) for _ in range(tries)]
+    hits = [named({**dict.fromkeys(LANGUAGES, (0.1, 0.05)), "hi": (0.5, 0.05)}, rng, PLANTS) for _ in range(tries)]
     assert sum(found.get("hi") == "loose" for found in hits) >= 0.88 * tries
     assert sum(bool(found.keys() - {"hi"}) for found in hits) <= 0.05 * tries
 
@@ -414,13 +369,13 @@ def test_it_is_found_nine_times_of_ten() -> None:
 def test_an_equally_good_judge_is_accused_in_one_report_of_twenty_at_most(chance: float) -> None:
     rng = random.Random(2)
     tries = 200
-    alarms = sum(bool(named(dict.fromkeys(LANGUAGES, (chance, 0.05)), rng)) for _ in range(tries))
+    alarms = sum(bool(named(dict.fromkeys(LANGUAGES, (chance, 0.05)), rng, PLANTS)) for _ in range(tries))
     assert alarms <= 0.08 * tries, "5 % and what chance adds to 200 tries"
 
 
 def test_a_harsh_judge_is_named_too() -> None:
     rng = random.Random(3)
-    found = named({**dict.fromkeys(LANGUAGES, (0.05, 0.02)), "sw": (0.05, 0.95)}, rng)
+    found = named({**dict.fromkeys(LANGUAGES, (0.05, 0.02)), "sw": (0.05, 0.95)}, rng, PLANTS)
     assert found == {"sw": "harsh"}
 
 
