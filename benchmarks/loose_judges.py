@@ -43,11 +43,9 @@ def main() -> int:
             if loose is not None:
                 chances["hi"] = (loose, REJECTED)
             found = [named(chances, rng, plants) for _ in range(args.tries)]
-            hits = sum("loose" in one.get("hi", "") for one in found) if loose is not None else "–"
+            hits = f"{sum('loose' in one.get('hi', '') for one in found)} of {args.tries}" if loose is not None else "–"
             others = sum(bool(one.keys() - ({"hi"} if loose is not None else set())) for one in found)
-            print(
-                f"| {size} | {usual} | {loose or '–'} | {hits} of {args.tries} | {others} of {args.tries} |", flush=True
-            )
+            print(f"| {size} | {usual} | {loose or '–'} | {hits} | {others} of {args.tries} |", flush=True)
     return 0
 
 
