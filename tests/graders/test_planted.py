@@ -22,7 +22,7 @@ from tvbench.cli.main import main
 from tvbench.graders.judge.alterations import Neighbours, changed, likeness, truncated
 from tvbench.graders.judge.calibration import agree
 from tvbench.graders.judge.cases import gather, judge_request
-from tvbench.graders.judge.looseness import PlantedQuality, Share, planted_qualities
+from tvbench.graders.judge.looseness import PlantedQuality, Proportion, planted_qualities
 from tvbench.graders.judge.planted import KINDS, Kind, Plant, plant
 from tvbench.graders.judge.reply import ReplyReading
 from tvbench.graders.judge.rubric import known_rubrics
@@ -404,11 +404,11 @@ def test_one_language_alone_is_held_against_a_bound() -> None:
 
 
 def test_wilsons_interval() -> None:
-    low, high = Share(0, 10).interval or (9, 9)
+    low, high = Proportion(0, 10).interval or (9, 9)
     assert (low, round(high, 4)) == (0.0, 0.2775)
-    low, high = Share(9, 10).interval or (9, 9)
+    low, high = Proportion(9, 10).interval or (9, 9)
     assert (round(low, 4), round(high, 4)) == (0.5958, 0.9821)
-    assert Share(0, 0).interval is None and Share(0, 0).value is None
+    assert Proportion(0, 0).interval is None and Proportion(0, 0).value is None
 
 
 def test_two_judges_are_not_compared_on_planted_answers() -> None:

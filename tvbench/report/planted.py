@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tvbench.graders.judge.looseness import BOUND, PlantedQuality, Share, overall
+from tvbench.graders.judge.looseness import BOUND, PlantedQuality, Proportion, overall
 from tvbench.graders.judge.planted import KINDS, Kind
 from tvbench.graders.judge.record import Judge
 from tvbench.languages import is_language, language
@@ -109,16 +109,16 @@ def _row(quality: PlantedQuality) -> tuple[Cell, ...]:
     )
 
 
-def _share_cell(share: Share) -> Cell:
+def _share_cell(share: Proportion) -> Cell:
     return Cell("–", value="", empty=True) if share.value is None else Cell(_shown(share), value=share.value)
 
 
-def _shown(share: Share) -> str:
+def _shown(share: Proportion) -> str:
     low, high = share.interval or (0.0, 1.0)
     return f"{_rounded(share)} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
-def _rounded(share: Share) -> str:
+def _rounded(share: Proportion) -> str:
     return "–" if share.value is None else f"{100 * share.value:.0f}"
 
 
@@ -136,6 +136,6 @@ def _record(quality: PlantedQuality) -> dict[str, Any]:
     return data
 
 
-def _share_record(share: Share) -> dict[str, Any]:
+def _share_record(share: Proportion) -> dict[str, Any]:
     low, high = share.interval or (None, None)
     return {"count": share.hits, "n": share.n, "share": share.value, "low": low, "high": high}

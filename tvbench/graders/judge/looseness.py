@@ -28,7 +28,7 @@ BOUND = 0.2
 """A judge that accepts certainly more of wrong answers, over all languages, is called loose without any comparison."""
 
 
-class Share(NamedTuple):
+class Proportion(NamedTuple):
     """`hits` of `n`, with its 95 % interval."""
 
     hits: int
@@ -56,8 +56,8 @@ class PlantedKind:
 
     kind: Kind
     mean: float
-    accepted: Share
-    foreign: Share
+    accepted: Proportion
+    foreign: Proportion
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class PlantedQuality:
     task: str
     language: str
     kinds: Mapping[Kind, PlantedKind]
-    false_acceptance: Share
-    false_rejection: Share
-    others_acceptance: Share
-    others_rejection: Share
+    false_acceptance: Proportion
+    false_rejection: Proportion
+    others_acceptance: Proportion
+    others_rejection: Proportion
     loose: float | None = None
     harsh: float | None = None
 
@@ -81,12 +81,12 @@ class PlantedQuality:
         return "loose and harsh" if loose and harsh else "loose" if loose else "harsh" if harsh else ""
 
 
-def overall(found: Sequence[PlantedQuality]) -> dict[str, Share]:
+def overall(found: Sequence[PlantedQuality]) -> dict[str, Proportion]:
     """The wrong answers that were accepted in all languages of each task."""
-    totals: defaultdict[str, list[Share]] = defaultdict(list)
+    totals: defaultdict[str, list[Proportion]] = defaultdict(list)
     for quality in found:
         totals[quality.task].append(quality.false_acceptance)
-    return {task: Share(sum(s.hits for s in some), sum(s.n for s in some)) for task, some in totals.items()}
+    return {task: Proportion(sum(s.hits for s in some), sum(s.n for s in some)) for task, some in totals.items()}
 
 
 class _Seen(NamedTuple):
@@ -148,14 +148,14 @@ def _kinds(seen: Sequence[_Seen]) -> dict[Kind, PlantedKind]:
         told = [one.right_language for one in some if one.right_language is not None]
         if some:
             mean = sum(one.score for one in some) / len(some)
-            accepted = Share(sum(one.accepted for one in some), len(some))
-            found[kind] = PlantedKind(kind, mean, accepted, Share(told.count(False), len(told)))
+            accepted = Proportion(sum(one.accepted for one in some), len(some))
+            found[kind] = PlantedKind(kind, mean, accepted, Proportion(told.count(False), len(told)))
     return found
 
 
-def _share(seen: Iterable[_Seen], kinds: Iterable[str], *, accepted: bool) -> Share:
+def _share(seen: Iterable[_Seen], kinds: Iterable[str], *, accepted: bool) -> Proportion:
     chosen = [one.accepted == accepted for one in seen if one.kind in kinds]
-    return Share(sum(chosen), len(chosen))
+    return Proportion(sum(chosen), len(chosen))
 
 
 # ── The test ──────────────────────────────────────────────────────────────────────────────────────
