@@ -68,7 +68,7 @@ def test_published_rows_stand_apart_and_are_marked_apart(capsys: Said) -> None:
     assert out.index("ours-b") < out.index("TowerVision-9B")
     assert "99.0 ±2.9★" in line_of(out, "ours-a")
     assert "★" not in line_of(out, "TowerVision-9B"), "nobody knows how sure a published figure is"
-    assert "published rows: no ★ and no ranks: their answers are not at hand" in out
+    assert "published rows: no star and no ranks: their answers are not at hand" in out
     assert "published: as printed" in out
 
 

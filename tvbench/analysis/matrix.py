@@ -116,9 +116,9 @@ class Matrix:
     def _note_ranking(self, place: Place, made: Ranking) -> None:
         key = self._key(place)
         if not made.ranks:
-            self._say(Remark(f"{key}: no ★ and no ranks: {made.problem}"))
+            self._say(Remark(f"{key}: no star and no ranks: {made.problem}"))
         elif not made.paired:
-            self._say(Remark(f"{key}: ★ and ranks by standard errors alone: {made.problem}"))
+            self._say(Remark(f"{key}: stars and ranks by standard errors alone: {made.problem}"))
         if made.ranks and not any(rank.first for rank in made.ranks):
             self._uncertain.append(key)
 
@@ -127,7 +127,7 @@ class Matrix:
         if any(field.rank for fields in self._fields for field in fields):
             said.append(Remark(f"rank: {RANKED}, in {self._key(self._by)}"))
         if self._uncertain:
-            said.append(Remark(f"no ★ in {', '.join(self._uncertain)}: no two figures can be told apart"))
+            said.append(Remark(f"no star in {', '.join(self._uncertain)}: no two figures can be told apart"))
         return said
 
     def _marks(self, row: ModelRow, place: Place, shown: Shown, common: str | None) -> tuple[tuple[Mark, ...], int]:
@@ -192,7 +192,7 @@ class Matrix:
         if means:
             said.append(Remark(f"published {', '.join(means)}: mean over the printed languages, taken here"))
         if figures and len(self.rows) > 1:
-            said.append(Remark("published rows: no ★ and no ranks: their answers are not at hand"))
+            said.append(Remark("published rows: no star and no ranks: their answers are not at hand"))
         return said
 
 

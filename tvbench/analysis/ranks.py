@@ -24,7 +24,8 @@ from tvbench.registry.remembered import remembered
 from tvbench.runs.store import REQUESTS, SCORES, RunFolder
 from tvbench.scoring.guards import cluster_of, is_for, statistics_of
 from tvbench.scoring.intervals import LEVEL, t_quantile
-from tvbench.scoring.metric import Metric
+from tvbench.scoring.metric import CORPUS, Metric
+from tvbench.scoring.metrics import computable
 from tvbench.types import Figure, Item, Score
 
 RESAMPLES = 10_000
@@ -104,28 +105,34 @@ class Ranker:
         if any(folder is None or not (folder.path / REQUESTS).is_file() for folder in folders):
             return None, "their items are not at hand"
         held = [folder for folder in folders if folder is not None]
-        files = [path for folder in held for path in _files(folder, shown)]
+        corpora = shown.of_corpora or bool(entries[0].result.declared.get(shown.id, {}).get(CORPUS))
+        files = [path for folder in held for path in _files(folder, corpora)]
 
         def compute() -> tuple[Any, list[object]]:
-            return self._signs(held, task, shown, part), list(files)
+            return self._signs(held, task, shown, part, corpora), list(files)
 
         key = [task, shown.id, shown.definition, part, *map(str, files)]
         found = remembered(f"ranks-{_digest(key)}", key, compute)
         return (found, "") if isinstance(found, list) else (None, str(found))
 
-    def _signs(self, folders: Sequence[RunFolder], task: str, shown: Metric, part: str) -> list[int] | str:
-        """Worked out; or why that cannot be."""
+    def _signs(
+        self, folders: Sequence[RunFolder], task: str, shown: Metric, part: str, corpora: bool
+    ) -> list[int] | str:
+        """Worked out; or why that cannot be. What is computed of a corpus needs the metric's code."""
         from tvbench.scoring.paired import certain_signs
 
         try:
-            sides = [self._run(folder).values(task, shown, part) for folder in folders]
+            code = computable(shown.id) if corpora else shown
+            if code is None:
+                return f"{shown.label} is not at hand"
+            sides = [self._run(folder).values(task, code, part) for folder in folders]
         except TvbenchError as error:
-            return str(error)
+            return f"{shown.label} cannot be resampled: {error.message}"
         if any(not side for side in sides):
             return f"{shown.label} cannot be resampled"
         comparisons = []
         for first, second in itertools.combinations(sides, 2):
-            groups = [_pairs(first[code], second[code], shown) for code in sorted(first.keys() & second.keys())]
+            groups = [_pairs(first[name], second[name], code) for name in sorted(first.keys() & second.keys())]
             comparisons.append([group for group in groups if group is not None])
         if not all(comparisons):
             return "they share no items"
@@ -215,9 +222,9 @@ def _pairs(first: Values, second: Values, shown: Metric) -> Any:
     return means(one, other, clusters, shown.span)
 
 
-def _files(folder: RunFolder, shown: Metric) -> list[object]:
+def _files(folder: RunFolder, corpora: bool) -> list[object]:
     """What the values of a metric are made of."""
-    return [folder.path / REQUESTS, *(folder.response_files() if shown.of_corpora else [folder.path / SCORES])]
+    return [folder.path / REQUESTS, *(folder.response_files() if corpora else [folder.path / SCORES])]
 
 
 def _digest(key: Sequence[str]) -> str:
