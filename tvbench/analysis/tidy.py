@@ -21,7 +21,9 @@ ALL, MULTI = "all", "multi"
 class FigureRow:
     """One figure of one task in one run. `value`, and its 95 % interval from `low` to `high`, are in `unit`: a fraction
     is 0 to 1, points are 0 to 100. `language` is a code, `all` (the mean over languages) or `multi` (all but English);
-    `n` items entered it; `better` says which end is good. Without a run: printed in a paper, in percent."""
+    `n` items entered it; `better` says which end is good. Without a run: printed in a paper, in percent. In a
+    leaderboard, among figures of equal signature, it may have ranks from `rank_low` (1: best) to `rank_high`; the
+    intervals of all of them hold at once, in 95 %. They are there for the metric that is ranked."""
 
     run: str
     model: str
@@ -36,13 +38,6 @@ class FigureRow:
     unit: str
     better: str
     signature: str
-
-
-@dataclass(frozen=True, slots=True)
-class RankedRow(FigureRow):
-    """One figure of a leaderboard. Among figures of equal signature it may have ranks from `rank_low` (1: best) to
-    `rank_high`; the intervals of all of them hold at once, in 95 %. They are there for the metric that is ranked."""
-
     rank_low: int | None = None
     rank_high: int | None = None
 

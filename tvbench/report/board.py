@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from tvbench.report.table import Table, show
 from tvbench.scoring.metrics import of_family
 
 if TYPE_CHECKING:
-    from tvbench.analysis.tidy import RankedRow
+    from tvbench.analysis.tidy import FigureRow
     from tvbench.report.tidy import TidyTable
 
 PROTOCOLS = ("tvbench", "paper", "official")
@@ -45,15 +45,15 @@ class Board:
         """Whether no run is scored there."""
         return not self.found
 
-    def table(self, *, sort: str | None = None, languages: bool = False) -> TidyTable[RankedRow]:
+    def table(self, *, sort: str | None = None, languages: bool = False) -> TidyTable[FigureRow]:
         """One row a figure: every metric (or the one asked for) of every task, of the mean and of each language. Runs
         stand in the order of the leaderboard (of that by `languages`), the papers' figures last."""
-        from tvbench.analysis.tidy import RankedRow
+        from tvbench.analysis.tidy import FigureRow
         from tvbench.report.tidy import TidyTable
 
         view = View(self.tasks, self.metric, sort, languages)
         order = order_of_runs(self.entries, self.figures, view)
-        return TidyTable(RankedRow, [*self._own_rows(order, languages), *self._printed_rows()])
+        return TidyTable(FigureRow, [*self._own_rows(order, languages), *self._printed_rows()])
 
     def grids(self, *, languages: bool = False, sort: str | None = None) -> list[Grid]:
         """Models by tasks, or a grid a task by language, as computed, for a look of one's own; none where there is
@@ -72,8 +72,7 @@ class Board:
 
     def records(self) -> list[dict[str, Any]]:
         """Everything that is known of every result, and every printed figure, as plain JSON."""
-        metric = None if self.metric is None else self._known_metric(self.metric)
-        return leaderboard_records(self.entries, self.figures, self.tasks, all_ranks(self._chosen(), metric))
+        return leaderboard_records(self.entries, self.figures, self.tasks, all_ranks(self._chosen()))
 
     def __str__(self) -> str:
         text = io.StringIO()
@@ -89,8 +88,8 @@ class Board:
     def _chosen(self) -> list[RunEntry]:
         return [entry for entry in self.entries if not self.tasks or entry.result.task in self.tasks]
 
-    def _own_rows(self, order: Sequence[str], languages: bool) -> Iterator[RankedRow]:
-        from tvbench.analysis.tidy import RankedRow, figure_rows
+    def _own_rows(self, order: Sequence[str], languages: bool) -> Iterator[FigureRow]:
+        from tvbench.analysis.tidy import figure_rows
 
         place = {name: number for number, name in enumerate(order)}
         metric = None if self.metric is None else self._known_metric(self.metric)
@@ -100,15 +99,15 @@ class Board:
                 if metric in (None, row.metric):
                     rank = ranks.get((row.run, row.task, row.metric, row.language))
                     low, high = (None, None) if rank is None else (rank.low, rank.high)
-                    yield RankedRow(**asdict(row), rank_low=low, rank_high=high)
+                    yield replace(row, rank_low=low, rank_high=high)
 
-    def _printed_rows(self) -> Iterator[RankedRow]:
-        from tvbench.analysis.tidy import RankedRow
+    def _printed_rows(self) -> Iterator[FigureRow]:
+        from tvbench.analysis.tidy import FigureRow
 
         for figure in self.figures:
             wanted = self.metric is None or family(figure.metric) == family(self._known_metric(self.metric))
             if wanted and (not self.tasks or figure.task in self.tasks):
-                yield RankedRow(
+                yield FigureRow(
                     "",
                     figure.model,
                     figure.task,

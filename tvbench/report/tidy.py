@@ -26,6 +26,8 @@ SHOWN_ROWS = 60
 """Rows that are printed of a longer table."""
 UNSHOWN = frozenset({"signature"})
 """Too long to be printed; every other form has it."""
+SELDOM = frozenset({"rank_low", "rank_high"})
+"""Printed where some row has it."""
 
 
 class TidyTable(Sequence[R], Generic[R]):
@@ -159,6 +161,7 @@ class TidyTable(Sequence[R], Generic[R]):
     def _shown(self) -> tuple[str, list[str], list[list[str]]]:
         """What is the same in all rows, the other columns, and the rows as texts."""
         texts = {name: [_text(getattr(row, name)) for row in self.rows] for name in self.columns if name not in UNSHOWN}
+        texts = {name: held for name, held in texts.items() if name not in SELDOM or any(held)}
         kinds = self._kinds()
         same = [name for name, held in texts.items() if kinds[name] is str and len(held) > 1 and len(set(held)) == 1]
         heading = ", ".join(f"{name}: {texts[name][0]}" for name in same if texts[name][0])
