@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -210,12 +211,16 @@ def _comparison(
 
 
 def _detectable(parts: Parts, number: int, level: float) -> float | None:
-    """The true difference whose p is below `level` with POWER, by Student's t; None where nothing differs."""
+    """The true difference whose p is below `level` with POWER, by the noncentral t (Johnson and Welch 1940), and p going
+    in steps; None where nothing differs."""
     clusters = int(parts.clusters[number])
     error = math.sqrt(float((parts.deviations[:, number] ** 2).sum()) * clusters / (clusters - 1))
     if error <= TINY:
         return None
-    return (t_quantile(1 - level / 2, clusters - 1) + t_quantile(POWER, clusters - 1)) * error
+    below = max(level / 2, level - 2.0 ** (1 - clusters))
+    edge, degrees = t_quantile(1 - below / 2, clusters - 1), clusters - 1
+    spread = math.sqrt(1 + edge**2 / (2 * degrees))
+    return (edge * (1 - 1 / (4 * degrees)) + NormalDist().inv_cdf(POWER) * spread) * error
 
 
 def holm(values: Sequence[float]) -> list[float]:
