@@ -18,7 +18,7 @@ from tvbench.analysis.diagnosis.answers import Answer
 from tvbench.analysis.marks import is_right
 from tvbench.languages import ENGLISH
 from tvbench.scoring.choice import verdict_of
-from tvbench.scoring.paired import Comparison, compare, holm, means
+from tvbench.scoring.paired import Comparison, compare, compare_each, means
 from tvbench.types import Choice, Item
 
 RESAMPLES = 2_000
@@ -29,7 +29,8 @@ LEAST = 5
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What `comparison` measures in one language, the other language or run first; `p` is Holm's over languages."""
+    """What `comparison` measures in one language, the other language or run first; `p` is adjusted for all languages,
+    as its interval is."""
 
     language: str
     comparison: Comparison
@@ -136,9 +137,8 @@ def _compared(
         code: means([one.value for one, _ in pair], [two.value for _, two in pair], [two.cluster for _, two in pair])
         for code, pair in kept.items()
     }
-    single = [compare([group], resamples=resamples) for group in groups.values()]
-    adjusted = holm([made.p for made in single])
-    gaps = tuple(Gap(*parts) for parts in zip(groups, single, adjusted, strict=True))
+    single = compare_each(list(groups.values()), resamples=resamples) if groups else []
+    gaps = tuple(Gap(code, made, made.adjusted) for code, made in zip(groups, single, strict=True))
     if not overall or len(groups) < 2:
         return gaps
     together = compare(list(groups.values()), resamples=resamples)

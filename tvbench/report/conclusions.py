@@ -158,9 +158,10 @@ def interval(gap: Gap) -> str:
     """`-12.0 [-20.1, -3.9]`, in points."""
     held = gap.comparison
     shown = f"{percent(held.difference, sign=True)}"
-    if held.low is None or held.high is None:
+    if held.interval is None:
         return shown
-    return f"{shown} [{percent(held.low, sign=True)}, {percent(held.high, sign=True)}]"
+    low, high = (percent(limit, sign=True) for limit in held.interval)
+    return f"{shown} [{low}, {high}]"
 
 
 def _percent(share: float) -> str:

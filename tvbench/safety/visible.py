@@ -7,6 +7,7 @@ Every exit of the program goes through here. Knows nobody.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -35,11 +36,20 @@ def visible_lines(text: str, indent: str = "") -> str:
 
 
 def json_text(value: Any, *, ascii_only: bool = False) -> str:
-    """`value` as indented JSON that no terminal obeys and every encoding can hold; a reader gets the same value."""
+    """`value` as indented JSON that no terminal obeys and every encoding can hold; a reader gets the same value, and
+    null for a number that is not finite, which JSON has not."""
     import json
 
-    text = json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)
+    text = json.dumps(_finite(value), ensure_ascii=ascii_only, indent=2, default=str)
     return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def csv_cell(value: Any) -> Any:

@@ -211,8 +211,8 @@ def _comparison(
 
 
 def _detectable(parts: Parts, number: int, level: float) -> float | None:
-    """The true difference whose p is below `level` with POWER, by the noncentral t (Johnson and Welch 1940), and p going
-    in steps; None where nothing differs."""
+    """The true difference whose p, which goes in steps, is below `level` with POWER, by the noncentral t (Johnson and
+    Welch 1940); None where nothing differs."""
     clusters = int(parts.clusters[number])
     error = math.sqrt(float((parts.deviations[:, number] ** 2).sum()) * clusters / (clusters - 1))
     if error <= TINY:
