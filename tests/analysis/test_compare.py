@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -186,3 +188,53 @@ def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None
     for words, said in ((["--tasks", "quizz"], "quiz"), (["--languages", "it"], "unknown language in these runs 'it'")):
         assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), *words]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_two_items_alike_are_too_few_and_not_equal(tmp_path: Path, capsys: Said) -> None:
+    for name in ("a-run", "b-run"):
+        write(tmp_path, name, [(question(n), right(question(n))) for n in range(2)])
+    (task,) = compared(tmp_path, capsys)["tasks"]
+    (language,) = task["languages"]
+    assert language["comparison"]["low"] is None and language["comparison"]["needed"] == 6
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "too few pictures to tell (at least 6 needed)" in shown
+    assert not any(line.rstrip().endswith("equal") for line in shown.splitlines())
+
+
+def test_the_same_score_by_other_answers_is_not_equal(tmp_path: Path, capsys: Said) -> None:
+    """As many right answers as before, to other questions."""
+    items = [question(n) for n in range(40)]
+    write(tmp_path, "a-run", [(one, right(one) if n < 20 else wrong(one)) for n, one in enumerate(items)])
+    write(tmp_path, "b-run", [(one, right(one) if n >= 20 else wrong(one)) for n, one in enumerate(items)])
+    (task,) = compared(tmp_path, capsys)["tasks"]
+    assert task["overall"]["difference"] == 0 and not task["overall"]["identical"]
+    assert task["overall"]["low"] < 0 < task["overall"]["high"] and task["overall"]["detectable"] > 0
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
+    assert "cannot tell" in capsys.readouterr().out
+
+
+def test_no_row_contradicts_itself(tmp_path: Path, capsys: Said) -> None:
+    """Of each language and of the mean: 0 lies outside of the interval exactly where p is below 0.05."""
+    items = [question(n, code) for code in ("de", "en", "fr", "hi", "ko") for n in range(30)]
+    share = {"de": 0, "en": 4, "fr": 5, "hi": 9, "ko": 14}
+    write(tmp_path, "a-run", [(one, wrong(one)) for one in items])
+    write(
+        tmp_path,
+        "b-run",
+        [(one, right(one) if n % 30 < share[one.language] else wrong(one)) for n, one in enumerate(items)],
+    )
+    data = compared(tmp_path, capsys, "--resamples", "5000")
+    assert data["level"] == 0.95
+    (task,) = data["tasks"]
+    rows = [(part["comparison"], part["p"]) for part in task["languages"]]
+    assert [row["together"] for row, _ in rows] == [5] * 5 and task["overall"]["together"] == 1
+    for row, p in [*rows, (task["overall"], task["overall"]["p"])]:
+        assert (row["low"] > 0 or row["high"] < 0) == (p < 0.05)
+    assert [p < 0.05 for _, p in rows] == [False, False, False, True, True]
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), "--format", "csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {(row["language"], row["together"], row["level"]) for row in table} >= {
+        ("all", "1", "0.95"),
+        ("ko", "5", "0.95"),
+    }
