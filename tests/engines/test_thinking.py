@@ -68,7 +68,7 @@ def test_stop_strings_count_in_the_answer_only(folder: Path) -> None:
 def test_special_tokens_and_a_template_that_opens_change_nothing(
     folder: Path, tmp_path: Path, how: dict[str, bool]
 ) -> None:
-    other = write_model(tmp_path / "other", weights=folder, **how)
+    other = write_model(tmp_path / "other", **how)
     expected, came = answers(folder, max_tokens=50), answers(other, max_tokens=50)
     names = [name for name in GOLD if name not in (PLAIN, ENDLESS)]
     assert [(came[name].text, came[name].reasoning) for name in names] == [
@@ -87,7 +87,7 @@ def test_told_not_to_think_it_answers_at_once(folder: Path) -> None:
 
 
 def test_a_template_without_a_switch_refuses_no_thinking(folder: Path, tmp_path: Path) -> None:
-    plain = write_model(tmp_path / "plain", weights=folder)
+    plain = write_model(tmp_path / "plain")
     (plain / "chat_template.jinja").write_text(
         "{% for m in messages %}<|user|>{{ m.content }}{% endfor %}<|assistant|>"
     )
@@ -265,6 +265,16 @@ def test_a_server_that_thinks_although_it_was_told_not_to(server: FaultServer) -
     assert response.text == "Rome" and any("told not to" in note for note in response.notes)
 
 
+def test_a_server_that_takes_an_answer_for_thinking(server: FaultServer) -> None:
+    """vLLM's parsers do where nothing closes what they believe to be open."""
+    misfiled = {"content": None, "reasoning": "Rome"}
+    quiet = told(server, misfiled, enabled=False)
+    assert (quiet.text, quiet.reasoning, quiet.notes) == ("Rome", None, ())
+    silent = told(server, misfiled)
+    assert (silent.text, silent.reasoning) == ("", "Rome") and not silent.ran_out_thinking
+    assert any("no answer" in note for note in silent.notes)
+
+
 def test_a_server_that_takes_no_switch_ends_the_run(server: FaultServer) -> None:
     server.everything = status(400, "Unrecognized request argument supplied: chat_template_kwargs")
     card = ModelCard("m", "server", "m", url=server.root, reasoning={"enabled": False})
@@ -272,3 +282,14 @@ def test_a_server_that_takes_no_switch_ends_the_run(server: FaultServer) -> None
     with pytest.raises(EngineError, match="whether to think"):
         list(engine.serve(ListFeed([question("q")])))
     engine.close()
+
+
+def test_a_server_that_shows_its_template_is_refused_before_it_is_asked(server: FaultServer) -> None:
+    server.pages["/v1/models"] = {"object": "list", "data": [{"id": "m", "owned_by": "llamacpp"}]}
+    server.pages["/props"] = {"chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}
+    card = ModelCard("m", "server", "m", url=server.root, reasoning={"enabled": False})
+    with pytest.raises(UsageError, match="knows no enable_thinking"):
+        OpenAIEngine("m", server.root, api_key="", backoff_s=0.002, card=card)
+    server.pages["/props"] = {"chat_template": "{% if enable_thinking %}<think>{% endif %}"}
+    OpenAIEngine("m", server.root, api_key="", backoff_s=0.002, card=card).close()
+    assert not server.bodies

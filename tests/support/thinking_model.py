@@ -1,8 +1,11 @@
-"""A tiny language model that really thinks aloud: `<think> … </think> answer`, learned by heart in half a minute.
+"""A tiny language model that really thinks aloud: `<think> … </think> answer`, learned by heart.
 
 Some of its questions are answered rightly after some thinking, one wrongly, one keeps it thinking for ever, and one it
 answers without thinking. Its chat template knows `enable_thinking`; told not to think, it answers at once. `special`:
 the tags are special tokens, as in Magistral; `opened`: the template writes the opening tag into the prompt. Text only.
+Its weights lie in tests/data; this trains them again, in less than a minute:
+
+    OMP_NUM_THREADS=1 python tests/support/thinking_model.py
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from tvbench.types import Ask, Item, Message, Opened, Sampling, Short, Task
@@ -28,6 +32,7 @@ ENDLESS = "Capital of Chad?"
 PLAIN = "Capital of Japan?"
 LA = "la " * 30
 LENGTH = 256
+WEIGHTS = Path(__file__).parents[1] / "data" / "thinking_model.safetensors"
 TEMPLATE = """\
 {%- for message in messages -%}{{- '<|' + message['role'] + '|>' + message['content'] -}}{%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|assistant|>' -}}
@@ -75,17 +80,21 @@ def tokenizer(*, special: bool) -> Tokenizer:
     return made
 
 
-def write_model(folder: Path, *, special: bool = False, opened: bool = False, weights: Path | None = None) -> Path:
-    """Write it as a checkpoint of the common layout: trained now, or with the `weights` of another one."""
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+def word_tokenizer(*, special: bool) -> Any:
+    from transformers import PreTrainedTokenizerFast
 
-    words = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer(special=special), eos_token="<|end|>", pad_token="<|pad|>", model_max_length=LENGTH
+    made = tokenizer(special=special)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<|end|>", pad_token="<|pad|>", model_max_length=LENGTH
     )
+
+
+def write_model(folder: Path, *, special: bool = False, opened: bool = False) -> Path:
+    """Write it as a checkpoint of the common layout."""
+    words = word_tokenizer(special=special)
     words.chat_template = TEMPLATE.replace("OPENED", str(opened).lower())
-    model = LlamaForCausalLM.from_pretrained(weights) if weights else untrained(words)
-    if weights is None:
-        learn(model, words)
+    model = untrained(words)
+    model.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()}, strict=False)
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": words.eos_token_id}))
@@ -133,3 +142,12 @@ def learn(model: Any, words: Any, steps: int = 250) -> None:
         optimizer.step()
         rate.step()
     model.eval()
+
+
+if __name__ == "__main__":
+    spoken = word_tokenizer(special=False)
+    trained = untrained(spoken)
+    learn(trained, spoken)
+    save_file(
+        {name: tensor.half() for name, tensor in trained.state_dict().items() if name != "lm_head.weight"}, WEIGHTS
+    )

@@ -34,7 +34,7 @@ def told(response: Response) -> tuple[object, ...]:
 
 
 def test_vllm_and_transformers_tell_the_same(folder: Path, tmp_path: Path) -> None:
-    special = write_model(tmp_path / "special", weights=folder, special=True, opened=True)
+    special = write_model(tmp_path / "special", special=True, opened=True)
     asked = [ask(name, name, sampling=Sampling(max_new_tokens=16, stop=("x",))) for name in GOLD]
     for place in (folder, special):
         card = card_for(place, reasoning={"max_tokens": BUDGET}, modalities=())
@@ -62,16 +62,18 @@ def test_a_real_server_of_a_model_that_thinks(url: str, tmp_path: Path) -> None:
     """Scored right, the budget kept, and what ran out while thinking told apart from what is wrong."""
     run = tvbench.run(f"openai:thinker@{url}", thinking_task(), results=tmp_path, thinking_tokens=BUDGET)
     result = run.results["capitals"]
-    assert result.metrics["accuracy"].value == pytest.approx(4 / 6)
-    assert "|thinking:on(50)|" in result.signature
     answers = run.answered()["capitals"].answers
+    # The server's parser takes for thinking what nothing closes: the one reply without any is lost to it, and says so.
+    lost = any("whole reply into its reasoning" in note for note in answers[PLAIN].notes)
+    assert (answers[PLAIN].text, answers[PLAIN].reasoning) == (("", "Tokyo") if lost else ("Tokyo", None))
+    assert result.metrics["accuracy"].value == pytest.approx((3 if lost else 4) / 6)
+    assert "|thinking:on(50)|" in result.signature
     assert answers["Capital of Italy?"].text == "Rome"
     assert answers["Capital of Italy?"].reasoning == "It is not Milan.\nIt is Rome."
-    assert answers[PLAIN].text == "Tokyo"
     assert all((answer.tokens_out or 0) <= BUDGET + 16 for answer in answers.values())
     assert answers[ENDLESS].ran_out_thinking
     (told,) = tvbench.explain(run)
-    causes = {example.item: example.cause for example in told.languages[0].examples}
+    causes = {example.item: example.cause for example in told.languages[0].examples if example.item != PLAIN}
     assert causes == {ENDLESS: "thinking", "Capital of Norway?": "wrong"}
 
 

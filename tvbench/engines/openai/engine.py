@@ -26,7 +26,7 @@ from tvbench.engines.openai.server import LOOK_TIMEOUT_S, ServerFacts, base_url,
 from tvbench.engines.openai.wire import NoReply, Wire
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError, UsageError
-from tvbench.registry.thinking import thinking_of
+from tvbench.registry.thinking import no_switch, switch_in, thinking_of
 from tvbench.types import ModelCard, Response
 
 T = TypeVar("T")
@@ -86,8 +86,11 @@ class OpenAIEngine:
         secret = Secret(key)
         self._look_s = min(LOOK_TIMEOUT_S, timeout_s)
         facts = look_at(self.url, secret, pause_s=backoff_s, timeout_s=self._look_s)
+        thinking = thinking_of(card)
+        if thinking.enabled is False and facts.template and not switch_in(facts.template, thinking):
+            raise no_switch(model, thinking)
         self.concurrency = concurrency
-        self.dialect = Dialect(model, facts.kind, video, thinking_of(card))
+        self.dialect = Dialect(model, facts.kind, video, thinking)
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
         self.sight = Sight(files=frozenset(MIME))
         self._card = card

@@ -41,6 +41,8 @@ class ServerFacts:
     version: str = ""
     models: tuple[str, ...] = ()
     told: Mapping[str, Facts] = field(default_factory=dict)
+    template: str = ""
+    """Its chat template, where it tells that (llama.cpp does)."""
 
     def label(self) -> str:
         """`vllm-0.32.0`, for a signature."""
@@ -107,7 +109,8 @@ def look_at(url: str, secret: Secret, *, pause_s: float = 0.5, timeout_s: float 
         raise EngineError(
             f"what the server at {url} says of itself is nested too deep", "is that the right address?"
         ) from None
-    return ServerFacts(kind, secret.message(_version(kind, pages))[:LONGEST_NAME], tuple(listed), told)
+    template = next((text for page in pages.values() if (text := _text(page, "chat_template"))), "")
+    return ServerFacts(kind, secret.message(_version(kind, pages))[:LONGEST_NAME], tuple(listed), told, template)
 
 
 def _get(url: str, secret: Secret, pause_s: float, timeout_s: float) -> Reply:

@@ -16,6 +16,7 @@ from tvbench.registry.thoughts import BLANK, split
 from tvbench.types import Sampling
 
 THOUGHT_ANYWAY = "the model thought, although it was told not to"
+NOTHING_ELSE = "the server put the whole reply into its reasoning, so that there is no answer"
 ESTIMATED = "the server does not count the tokens of thinking: the answer was cut by its share of the bytes"
 
 
@@ -50,13 +51,20 @@ def apart(answer: AsRead, thinking: Thinking, sampling: Sampling) -> Apart:
     told = _within(_split(answer, thinking), answer.tokens_out, thinking, sampling)
     text = cut(told.text, sampling.stop)
     finish = "stop" if thinking.on and text != told.text else told.finish
-    anyway = (THOUGHT_ANYWAY,) if thinking.enabled is False and told.reasoning else ()
-    return replace(told, text=text, finish=finish, notes=told.notes + anyway)
+    notes = told.notes
+    if thinking.enabled is False and told.reasoning:
+        notes += (THOUGHT_ANYWAY,)
+    if answer.reasoning is not None and told.finish == "stop" and not told.text.strip():
+        notes += (NOTHING_ELSE,)
+    return replace(told, text=text, finish=finish, notes=notes)
 
 
 def _split(answer: AsRead, thinking: Thinking) -> Apart:
     """Thinking that the server set apart, and what it left in the text."""
     apart = None if answer.reasoning is None else answer.reasoning.strip(BLANK)
+    if apart and thinking.enabled is False and answer.finish == "stop" and not answer.text.strip():
+        # Told not to think, it did not: a server's parser that takes for thinking what nothing closes has put it there.
+        return Apart(apart, answer.finish)
     found = split(answer.text, thinking.tags, opened=_opened(answer, thinking), thinks=thinking.on)
     if found is None:
         text = answer.text if apart is None else answer.text.lstrip(BLANK)
