@@ -79,6 +79,17 @@ def test_special_tokens_and_a_template_that_opens_change_nothing(
     assert undeclared[ROME].text == "" and undeclared[ROME].ran_out_thinking
 
 
+def test_a_text_that_is_scored_inside_the_thinking_says_so(folder: Path, tmp_path: Path) -> None:
+    opened = write_model(tmp_path / "opened", opened=True)
+    notes = []
+    for place, reasoning in ((folder, {}), (opened, {}), (opened, {"enabled": False})):
+        engine = TransformersEngine(place, card_for(place, reasoning=reasoning), dtype="float32")
+        (came,) = serve_all(engine, [ask("q", ROME, continuation="Rome")]).values()
+        assert came.text == "Rome" and came.reasoning is None
+        notes.append(came.notes)
+    assert notes[0] == notes[2] == () and "inside the model's thinking" in notes[1][0]
+
+
 def test_told_not_to_think_it_answers_at_once(folder: Path) -> None:
     came = answers(folder, enabled=False)
     assert [came[name].text for name in (ROME, NORWAY, ENDLESS)] == ["Rome", "Bergen", "Lima"]

@@ -618,6 +618,15 @@ def test_a_task_that_nobody_here_reads_keeps_its_logged_figures(tmp_path: Path, 
     assert "50.0°" in capsys.readouterr().out
 
 
+def test_what_was_thought_aloud_in_a_log_is_not_scored(tmp_path: Path, importing: Any) -> None:
+    said = ["<think>Birne? Nein.</think>\n\nApfel", "Birne? Nein.</think>Apfel", "<think>Apfel, oder", "Apfel"]
+    write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(said)})
+    done = importing(tmp_path / "logs")
+    assert done.code == 0 and values(done.result())["strict"] == values(done.result())["aligned"] == 0.75
+    assert sorted(str(answer.text) for answer in done.answers) == ["", "Apfel", "Apfel", "Apfel"]
+    assert any("1 of 4 replies ran out while thinking" in warning for warning in done.result().warnings)
+
+
 def test_empty_answers_are_wrong_answers_and_remarked(tmp_path: Path, importing: Any) -> None:
     write_log(tmp_path / "logs", {"alm-bench-de": alm_rows(["Apfel", "", " \n  \n", "\u3000"])})
     done = importing(tmp_path / "logs")

@@ -16,6 +16,7 @@ from tvbench.registry.thinking import Thinking
 from tvbench.registry.thoughts import SPECIAL, Split, split, thinking_opens_at_end
 from tvbench.types import Sampling
 
+SCORED_INSIDE = "the text was scored inside the model's thinking, which its prompt opens: --no-thinking would not"
 TAIL = 32
 """Tokens at the end of a prompt, among which an opening tag is looked for."""
 
@@ -49,11 +50,15 @@ class Replies:
 
     def opened(self, prompt: Sequence[int]) -> bool:
         """Whether the prompt ends inside the thinking: the card says so, or its last tokens are an opening tag."""
-        if self.thinking.opened is not None or self.thinking.enabled is False:
-            return bool(self.thinking.opened) and self.thinking.on
+        if self.thinking.opened is not None and self.thinking.on:
+            return self.thinking.opened
         return thinking_opens_at_end(
             self.tokenizer.decode(list(prompt[-TAIL:]), skip_special_tokens=False), self.thinking.tags
         )
+
+    def scoring_notes(self, prompt: Sequence[int]) -> tuple[str, ...]:
+        """What must be said of a continuation that is scored after `prompt`."""
+        return (SCORED_INSIDE,) if self.opened(prompt) else ()
 
     def limit(self, sampling: Sampling) -> int:
         """How many tokens may be generated, for thinking and answer together."""

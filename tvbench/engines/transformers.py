@@ -23,6 +23,7 @@ from tvbench.checkpoints.corrections import (
 )
 from tvbench.checkpoints.hostile import first_line
 from tvbench.checkpoints.prompt import Prompter
+from tvbench.checkpoints.replies import TAIL
 from tvbench.checkpoints.tensors import weight_files
 from tvbench.engines.inputs import Collated, EncodedRequest, LlavaInputs, ProcessorInputs, has_vision, open_inputs
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
@@ -225,6 +226,7 @@ class TransformersEngine:
 
         wanted = [self.prompter.continuation(item.prepared.request.continuation or "") for item in batch]
         longest = max(map(len, wanted))
+        prompts = collated.tensors["input_ids"][:, -TAIL:].tolist()
         tensors = append_right(collated.tensors, wanted, longest)
         if not isinstance(self.inputs, ProcessorInputs):
             # Models with a processor of their own may count positions otherwise (M-RoPE), and do so themselves.
@@ -242,7 +244,7 @@ class TransformersEngine:
                 tokens_out=0,
                 seconds=seconds,
                 logprobs=tuple(float(logs[row, place, token]) for place, token in enumerate(wanted[row])),
-                notes=item.prepared.notes,
+                notes=item.prepared.notes + self.prompter.replies.scoring_notes(prompts[row]),
             )
             for row, item in enumerate(batch)
         ]

@@ -239,7 +239,8 @@ class VllmEngine:
                 tokens_out=0,
                 seconds=seconds,
                 logprobs=logs,
-                notes=flight.prepared.notes,
+                notes=flight.prepared.notes
+                + self.prompter.replies.scoring_notes(output.prompt_token_ids[: -len(flight.scored)]),
             )
         if completion.finish_reason not in ("stop", "length"):
             reason = f"vLLM ended the answer with '{completion.finish_reason}'"
