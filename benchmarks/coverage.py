@@ -106,15 +106,15 @@ class Covered:
     width: float
 
 
-def cover(cell: Cell, draws: int, seed: int) -> Covered:
-    """Simulate one cell."""
+def cover(cell: Cell, draws: int, seed: int, widths: int = WIDTHS) -> Covered:
+    """Simulate one cell; the first `widths` intervals are measured."""
     rng = np.random.default_rng(seed)
     hits = 0
     ratios: list[float] = []
     for number in range(draws):
         clusters, true = drawn(cell, rng)
         hits += bool(accepts(clusters, np.array([true]))[0])
-        if number < WIDTHS and not clusters.one_sided:
+        if number < widths and not clusters.one_sided:
             low, high = limits(clusters)
             ratios.append((high - low) / _wald(clusters))
     return Covered(cell, hits / draws, median(ratios) if ratios else float("nan"))
