@@ -206,7 +206,8 @@ def table(found: Sequence[Covered], draws: int) -> str:
     for (shape, pictures), by_p in rows.items():
         shown = [_shown(by_p.get(p)) for p in ACCURACIES]
         widths = [covered.width for p, covered in by_p.items() if p <= 0.9]
-        lines.append(f"| {shape} | {pictures} | {' | '.join(shown)} | {median(widths):.2f} |")
+        width = f"{median(widths):.2f}" if widths else ""
+        lines.append(f"| {shape} | {pictures} | {' | '.join(shown)} | {width} |")
     return "\n".join(lines) + "\n"
 
 
