@@ -161,7 +161,8 @@ MAY_KNOW = {
     "languages": "",
     # What a number is: no file, no engine, no task, no command.
     "scoring": "",
-    "scoring.intervals": "",
+    "scoring.intervals": "scoring.beta_binomial",
+    "scoring.beta_binomial": "",
     # How a name becomes a thing.
     "registry": "languages scoring.task_metrics",
     "registry.environments": "registry.places",
