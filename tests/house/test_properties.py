@@ -66,6 +66,8 @@ def test_form_and_blanks_do_not_move_a_verdict(
     gold = data.draw(st.integers(0, len(options) - 1))
     reply = data.draw(st.just(free) | st.sampled_from(options) | st.just("ABCDE"[gold]))
     assume(normalise(reply))
+    # The compatible form of 10² is 102, another number: that may move a verdict.
+    assume(normalise(unicodedata.normalize(form, reply)) == normalise(reply))
     choice = Choice(tuple(options), gold, options[gold], tuple(options), letters)
     one, other = judge(choice, reply), judge(choice, before + unicodedata.normalize(form, reply) + after)
     assert (one.aligned, one.fragment, one.option) == (other.aligned, other.fragment, other.option)

@@ -125,7 +125,7 @@ def _read_text(options: tuple[str, ...], text: str, language: str, *, labels: bo
 
 def _labelled(options: tuple[str, ...], said: str, language: str) -> Match:
     """The option behind its own label: `b) kimono`, `2. kimono`."""
-    label, rest = label_of(said)
+    label, rest = label_of(said, language)
     if label is None:
         return NO_MATCH
     found = match(exact(rest, language), options, language)
@@ -135,8 +135,10 @@ def _labelled(options: tuple[str, ...], said: str, language: str) -> Match:
 def _read_letter(options: tuple[str, ...], text: str, language: str) -> tuple[int | None, bool]:
     """The option that the reply names by its letter, or is. A letter and the text of another option are none."""
     named = named_letter(text, options, language)
+    if named.place is not None and len(exact(text, language)) == 1:
+        return named.place, False
     whole = match(exact(text, language), options, language)
-    if whole.place is not None and not (named.place is not None and len(exact(text, language)) == 1):
+    if whole.place is not None:
         return whole.place, False
     if named.place is None and not named.several:
         return _read_text(options, text, language, labels=True)

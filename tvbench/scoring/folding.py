@@ -22,6 +22,7 @@ TURKIC = ("tr", "az", "tt", "crh", "kk-Latn")
 _TURKIC_CASE = str.maketrans({"I": "\u0131", "\u0130": "i"})
 
 
+@lru_cache(maxsize=65536)
 def exact(text: str, language: str) -> str:
     """`text` in normal form, with case as the language has it."""
     plain = without_markdown(text)

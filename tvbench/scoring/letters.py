@@ -30,7 +30,7 @@ class Letters(NamedTuple):
     rest: str
 
 
-class Standing(NamedTuple):
+class LoneLetter(NamedTuple):
     """A letter that stands alone, at `start` to `end` of a text. `sure`: capital, and of Latin script."""
 
     place: int
@@ -43,19 +43,18 @@ NO_LETTER = Letters(None, False, "")
 SEVERAL = Letters(None, True, "")
 _LOOK_ALIKES = str.maketrans("\u0410\u0412\u0421\u0415\u0391\u0392\u0395", "ABCEABE")
 """Cyrillic and Greek capitals of Latin shape: what a Russian or Greek keyboard gives for the letter shown."""
-_ORDERS = (
-    "\u0623\u0628\u062c\u062f",
-    "\u0627\u0628\u062c\u062f",
-    "\u05d0\u05d1\u05d2\u05d3",
-    "\u0915\u0916\u0917\u0918",
-    "\u0995\u0996\u0997\u0998",
-    "\u0e01\u0e02\u0e04\u0e07",
-    "\u7532\u4e59\u4e19\u4e01",
-    "\u24b6\u24b7\u24b8\u24b9\u24ba\u24bb",
-    "\u24d0\u24d1\u24d2\u24d3\u24d4\u24d5",
-    "-\u0411--",
-)
-"""Letters with which other scripts number what Latin numbers A, B, C, D; none that looks like another Latin letter."""
+_ORDERS = {
+    **dict.fromkeys(
+        ("ar", "arz", "fa", "ur", "ps", "sd", "ckb"), ("\u0623\u0628\u062c\u062f", "\u0627\u0628\u062c\u062f")
+    ),
+    **dict.fromkeys(("he", "yi"), ("\u05d0\u05d1\u05d2\u05d3",)),
+    **dict.fromkeys(("hi", "mr", "ne", "bho", "sa"), ("\u0915\u0916\u0917\u0918",)),
+    **dict.fromkeys(("bn", "as"), ("\u0995\u0996\u0997\u0998",)),
+    "th": ("\u0e01\u0e02\u0e04\u0e07",),
+    "zh": ("\u7532\u4e59\u4e19\u4e01",),
+    **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "mk"), ("-\u0411--",)),
+}
+"""Letters with which a language numbers what Latin numbers A, B, C, D; none that looks like another Latin letter."""
 _LIST_OF_LETTERS = 5
 """A reply of at most so many words that names two letters (`A or B`) takes no decision."""
 _NEAR = 6
@@ -70,8 +69,7 @@ _SHORT_FOREIGN = 40
 _LONGEST = 4000
 """Of a longer reply the beginning and the end are read, so many letters of each."""
 
-_LETTER = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
-_APART = re.compile(r"['&+-]")
+_BARE = re.compile(r"\s*[(*]{0,3}([A-Za-z])[).*]{0,3}\s*\Z")
 _LABEL_END = re.compile(r"\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014]\s|\n)\s*(?=\S)")
 _BOUNDARY = re.compile(
     r"[.,;!?\n\u3002\uff0c\uff1b\uff01\uff1f\u0964\u060c\u061b\u061f\u06d4()\[\]\u2026]|\s[-\u2013\u2014]\s"
@@ -84,12 +82,15 @@ _SPLIT = re.compile(r"[\s,;/&+\uff0c\u3001\u060c|\u30fb()\[\]{}\"'*:.\u2013\u201
 
 def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Letters:
     """The letter that `reply` gives, of those that stand before `options`."""
+    if (bare := _BARE.match(reply)) is not None:
+        place = ord(bare[1].upper()) - ord("A")
+        return Letters(place, False, "") if place < len(options) else NO_LETTER
     words = wording(language)
     text = unicodedata.normalize("NFC", inside(reply)).strip()
     if len(text) > 2 * _LONGEST:
         text = text[:_LONGEST] + "\n\n" + text[-_LONGEST:]
     text = without_markdown(_bold(text)).strip()
-    found = list(_standing(text, len(options), words))
+    found = list(_standing(text, len(options), language))
     found = [one for one in found if not _is_article(text, one, found, words)]
     listed = [one for one in found if _own_text(text, one, options, language)]
     if listed:
@@ -98,7 +99,7 @@ def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Le
 
 
 def _of_list(
-    text: str, found: list[Standing], listed: list[Standing], options: tuple[str, ...], words: Wording
+    text: str, found: list[LoneLetter], listed: list[LoneLetter], options: tuple[str, ...], words: Wording
 ) -> Letters | None:
     """What a reply says in which letters stand before the texts of their options: one of them, or a list of several."""
     first = listed[0]
@@ -115,7 +116,7 @@ def _of_list(
     return stated if stated.place is not None else SEVERAL
 
 
-def _read(text: str, found: list[Standing], words: Wording) -> Letters:
+def _read(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     """The letter that a reply gives which is no letter with the text of its own option."""
     alone = _alone(text, found, words)
     if alone is not None:
@@ -133,7 +134,7 @@ _ALIKE = 0.6
 """The text behind a letter is that of its option where so much of the shorter one is the same from the beginning."""
 
 
-def _own_text(text: str, one: Standing, options: tuple[str, ...], language: str) -> bool:
+def _own_text(text: str, one: LoneLetter, options: tuple[str, ...], language: str) -> bool:
     """Whether the text of its own option stands behind a letter, as a whole or cut off."""
     match = _LABEL_END.match(text, one.end)
     if match is None:
@@ -146,12 +147,12 @@ def _own_text(text: str, one: Standing, options: tuple[str, ...], language: str)
     return 0 < here >= _ALIKE * shorter and all(other < here for at, other in enumerate(alike) if at != one.place)
 
 
-def _opens(text: str, one: Standing, words: Wording) -> bool:
+def _opens(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether nothing but words around an answer stands before a letter."""
     return _consumed(text[: one.start], words.letter_around, frozenset(), words)
 
 
-def label_of(text: str) -> tuple[int | None, str]:
+def label_of(text: str, language: str) -> tuple[int | None, str]:
     """(the place that the label of `text` means, the text behind it): `B) Kimono` is (1, "Kimono"), also `2. Kimono`
     and `Б) Кимоно`; (None, text) without a label."""
     match = re.match(r"\s*[(\[]?\s*(\w)\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014](?=\s)|(?=\s))\s*(?=\S)", text)
@@ -160,7 +161,7 @@ def label_of(text: str) -> tuple[int | None, str]:
     sign = match[1]
     place = int(sign) - 1 if sign.isdecimal() else _latin(sign.upper().translate(_LOOK_ALIKES))
     if place is None:
-        place = _native(sign)
+        place = _native(sign, language)
     return (place if place is None or place >= 0 else None), text[match.end() :]
 
 
@@ -172,8 +173,9 @@ def _bold(text: str) -> str:
     return re.sub(r"\*\*\s*\(?([A-Z])[).]?\s*\*\*", r"(\1)", text) if "**" in text else text
 
 
-def _standing(text: str, count: int, words: Wording) -> Iterable[Standing]:
+def _standing(text: str, count: int, language: str) -> Iterable[LoneLetter]:
     """Letters without a Latin neighbour: the `B` of `답은 B입니다`, not that of `Bar`, `B-52` or `B's`."""
+    words = wording(language)
     for at, character in enumerate(text):
         if not character.isalpha() or not _free(text, at, words):
             continue
@@ -183,9 +185,9 @@ def _standing(text: str, count: int, words: Wording) -> Iterable[Standing]:
             sure = False
             place = _latin(wide.upper().translate(_LOOK_ALIKES) if wide.isupper() else wide.upper())
         if place is None or (not sure and not wide.isascii() and not wide.isupper()):
-            place = _native(character)
+            place = _native(character, language)
         if place is not None and place < count:
-            yield Standing(place, at, at + 1, sure)
+            yield LoneLetter(place, at, at + 1, sure)
 
 
 def _free(text: str, at: int, words: Wording) -> bool:
@@ -211,8 +213,9 @@ def _latin(character: str) -> int | None:
     return ord(character) - ord("A") if len(character) == 1 and "A" <= character <= "Z" else None
 
 
-def _native(character: str) -> int | None:
-    return next((order.index(character) for order in _ORDERS if character in order), None)
+def _native(character: str, language: str) -> int | None:
+    orders = () if character.isascii() else _ORDERS.get(language.partition("-")[0], ())
+    return next((order.index(character) for order in orders if character in order), None)
 
 
 def _is_latin(character: str) -> bool:
@@ -222,7 +225,7 @@ def _is_latin(character: str) -> bool:
 # ── The whole reply is a letter ───────────────────────────────────────────────────────────────────
 
 
-def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
+def _alone(text: str, found: list[LoneLetter], words: Wording) -> Letters | None:
     """What a reply says that holds letters and words around an answer, and nothing else; None for any other."""
     letters = found
     if not letters or len(text) > _SHORT:
@@ -241,7 +244,7 @@ def _alone(text: str, found: list[Standing], words: Wording) -> Letters | None:
     return _one(letters)
 
 
-def _is_article(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
+def _is_article(text: str, one: LoneLetter, found: list[LoneLetter], words: Wording) -> bool:
     """Whether a letter is an article: Portuguese `a B`, `A letra B`, `A resposta correta`, `A casa ...`."""
     word = normalise(text[one.start])
     if not re.match(r" \w", text[one.end :]):
@@ -259,7 +262,7 @@ def _is_article(text: str, one: Standing, found: list[Standing], words: Wording)
     )
 
 
-def _announced_small(text: str, letters: list[Standing], words: Wording) -> bool:
+def _announced_small(text: str, letters: list[LoneLetter], words: Wording) -> bool:
     """Whether a small letter, or one of another script, is announced: `option b`, `Ответ: В`, `b) is correct`."""
     one = letters[0]
     before, after = text[: one.start].rstrip(), text[one.end :].lstrip()
@@ -292,7 +295,7 @@ def _consumed(part: str, around: Words, joined: frozenset[str], words: Wording) 
 # ── A letter with more behind it ──────────────────────────────────────────────────────────────────
 
 
-def _label(text: str, found: list[Standing], words: Wording) -> Letters:
+def _label(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     """The letter with which the reply begins as with a label: `B) Kimono`, `B. It is ...`."""
     first = found[0] if found else None
     if first is None or text[: first.start].strip(_OPENING + "\u2022") or not (first.sure or text[first.end] == ")"):
@@ -312,13 +315,13 @@ def _label(text: str, found: list[Standing], words: Wording) -> Letters:
     return Letters(first.place, False, rest)
 
 
-def _stated(text: str, found: list[Standing], words: Wording) -> Letters:
+def _stated(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     """The letter that is said to be the answer: `the answer is B`, `Answer: B`, `B is correct`."""
     stated = [one for one in found if _sure_before(text, one, words) or (one.sure and _sure_after(text, one, words))]
     return _decision(text, [one for one in stated if not _an_article(text, one, words)], found, words)
 
 
-def _mentioned(text: str, found: list[Standing], words: Wording) -> Letters:
+def _mentioned(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     """The only letter that is set off in any way: in brackets, behind a colon or `is`, among foreign letters."""
     capitals = [one for one in found if one.sure]
     foreign = len(text) <= _SHORT_FOREIGN and _foreign(text)
@@ -334,7 +337,7 @@ def _mentioned(text: str, found: list[Standing], words: Wording) -> Letters:
     return decision if _one(capitals).several else NO_LETTER
 
 
-def _decision(text: str, some: list[Standing], found: list[Standing], words: Wording) -> Letters:
+def _decision(text: str, some: list[LoneLetter], found: list[LoneLetter], words: Wording) -> Letters:
     """The only one of `some` letters that is not denied, with the letters joined to it by `or` and the like."""
     held = [one for one in some if not denied(text, one.start, one.end, words)]
     if any(_joined(text, one, found, words) for one in held):
@@ -346,12 +349,12 @@ def _decision(text: str, some: list[Standing], found: list[Standing], words: Wor
     return decision
 
 
-def _one(letters: Iterable[Standing]) -> Letters:
+def _one(letters: Iterable[LoneLetter]) -> Letters:
     places = {one.place for one in letters}
     return Letters(places.pop(), False, "") if len(places) == 1 else (SEVERAL if places else NO_LETTER)
 
 
-def _joined(text: str, one: Standing, found: list[Standing], words: Wording) -> bool:
+def _joined(text: str, one: LoneLetter, found: list[LoneLetter], words: Wording) -> bool:
     """Whether `one` is joined to a neighbouring letter by `or`, `and`, a comma or the like, or by blanks alone."""
     for left, right in pairwise(found):
         if one not in (left, right) or left.place == right.place:
@@ -400,7 +403,7 @@ def _after(text: str, end: int) -> str:
     return normalise(part) if part.strip() else ""
 
 
-def _sure_before(text: str, one: Standing, words: Wording) -> bool:
+def _sure_before(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether the words before a letter say that it is the answer."""
     before = _before(text, one.start)
     sure = False
@@ -413,7 +416,7 @@ def _sure_before(text: str, one: Standing, words: Wording) -> bool:
     return sure
 
 
-def _sure_after(text: str, one: Standing, words: Wording) -> bool:
+def _sure_after(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether the words behind a letter say that it is right."""
     after = _after(text, one.end)
     for _ in range(_NEAR):
@@ -426,7 +429,7 @@ def _sure_after(text: str, one: Standing, words: Wording) -> bool:
     return False
 
 
-def _set_off(text: str, one: Standing, words: Wording) -> bool:
+def _set_off(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether a letter follows a colon, at the end of its line, or a word that announces an answer."""
     before = text[: one.start].rstrip(" ([\"'")
     if before[-1:] in (":", "=", "\uff1a"):
@@ -437,7 +440,7 @@ def _set_off(text: str, one: Standing, words: Wording) -> bool:
     return bool(plain) and words.letter_around.last(plain) < len(plain) and " " in text[one.start - 1 : one.start]
 
 
-def _an_article(text: str, one: Standing, words: Wording) -> bool:
+def _an_article(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether a vowel with a word behind it may be an article: `The answer is A cathedral`."""
     match = re.match(r"\s+(?=\w)", text[one.end :])
     if match is None or text[one.start] not in "AEIOUY":

@@ -23,26 +23,22 @@ class Match(NamedTuple):
 NO_MATCH = Match(None, False)
 
 
-@lru_cache(maxsize=4096)
-def option_forms(options: tuple[str, ...], language: str) -> tuple[dict[str, tuple[int, ...]], ...]:
-    """The places of options by their text, for each form."""
-    written = [exact(option, language) for option in options]
-    found = []
-    for form in FORMS:
-        places: dict[str, tuple[int, ...]] = {}
-        for place, text in enumerate(written):
-            key = form(text, language) if text else ""
-            if key:
-                places[key] = (*places.get(key, ()), place)
-        found.append(places)
-    return tuple(found)
+@lru_cache(maxsize=1024)
+def _places(options: tuple[str, ...], language: str, depth: int) -> dict[str, tuple[int, ...]]:
+    """The places of options by their text, in one of FORMS."""
+    places: dict[str, tuple[int, ...]] = {}
+    for place, option in enumerate(options):
+        written = exact(option, language)
+        if written:
+            key = FORMS[depth](written, language)
+            places[key] = (*places.get(key, ()), place)
+    return places
 
 
 def match(text: str, options: tuple[str, ...], language: str) -> Match:
     """The option that `text`, in its exact form, is."""
-    forms = option_forms(options, language)
-    for form, places in zip(FORMS if language else FORMS[:1], forms, strict=False):
-        if equal := places.get(form(text, language)):
-            same = len({exact(options[place], language) for place in equal}) == 1
+    for depth in range(len(FORMS) if language else 1):
+        if equal := _places(options, language, depth).get(FORMS[depth](text, language)):
+            same = len(equal) == 1 or len({exact(options[place], language) for place in equal}) == 1
             return Match(equal[0], False) if same else Match(None, True)
     return NO_MATCH

@@ -20,13 +20,13 @@ _QUOTES = str.maketrans(
 )
 _DASHES = "-\u2010\u2011\u2012\u2013\u2212"
 """What may stand before a number as its sign."""
-_CIRCLED = range(0x2460, 0x2500)
+_CIRCLED = re.compile("([\u2460-\u249b\u24ea-\u24ff]+)")
 _SUPERSCRIPT = {**dict(zip("\u2070\u00b9\u00b2\u00b3", "0123", strict=True)), "\u2071": "i", "\u207f": "n"} | {
     chr(0x2070 + at): sign for at, sign in zip(range(4, 15), "456789+-=()", strict=True)
 }
 _SUBSCRIPT = {chr(0x2080 + at): sign for at, sign in enumerate("0123456789+-=()")}
-_RAISED = re.compile(f"([{''.join(_SUPERSCRIPT)}]+)|([{''.join(_SUBSCRIPT)}]+)")
-_FRACTION = re.compile(r"(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
+_RAISED = re.compile(rf"(?<=\d)(?:([{''.join(_SUPERSCRIPT)}]+)|([{''.join(_SUBSCRIPT)}]+))")
+_FRACTION = re.compile(r"(?<=\d)(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
 _UNITS = {mark: unicodedata.decomposition(mark) for mark in map(chr, range(0x3371, 0x33E0))}
 _POWERS = str.maketrans(
     {
@@ -37,7 +37,8 @@ _POWERS = str.maketrans(
 )
 """Signs for units with a power in them: \u33a1 is m\u00b2 and not m2."""
 _SPECIAL = re.compile(
-    f"[\u2460-\u24ff\u3371-\u33df\u00bc-\u00be\u2150-\u215e\u2189{''.join({**_SUPERSCRIPT, **_SUBSCRIPT})}]"
+    "[\u2460-\u249b\u24ea-\u24ff\u3371-\u33df\u00bc-\u00be\u2150-\u215e\u2189"
+    f"{''.join({**_SUPERSCRIPT, **_SUBSCRIPT})}]"
 )
 _KEPT_PUNCTUATION = frozenset("%\u2030\u066a#@&\u00a7")
 """Marks that carry meaning at the edge of an answer: `50%` is not `50`, `C#` is not `C`."""
@@ -54,6 +55,7 @@ _WITHOUT_BLANKS = (
     (0xAC00, 0xD7AF),
     (0x20000, 0x2FA1F),
 )
+_UNDIVIDED = re.compile(f"[{''.join(f'{chr(low)}-{chr(high)}' for low, high in _WITHOUT_BLANKS)}]")
 
 
 def is_blank(text: str) -> bool:
@@ -77,12 +79,13 @@ def normalise(text: str) -> str:
 
 
 def compatible(text: str) -> str:
-    """`text` in NFKC, with powers, indices, fractions and circled numbers kept apart from plain digits."""
+    """`text` in NFKC; powers, indices and fractions behind a digit, and circled numbers, are kept apart from digits."""
     if not _SPECIAL.search(text):
-        return unicodedata.normalize("NFKC", text)
+        return unicodedata.normalize("NFKC", text).replace("\u2044", "/")
     text = _FRACTION.sub(" ", unicodedata.normalize("NFC", text).translate(_POWERS))
     text = _RAISED.sub(lambda match: "^" + match[1] if match[1] else "\u02cd" + match[2], text)
-    return "".join(c if ord(c) in _CIRCLED else unicodedata.normalize("NFKC", c) for c in text).replace("\u2044", "/")
+    parts = (part if at % 2 else unicodedata.normalize("NFKC", part) for at, part in enumerate(_CIRCLED.split(text)))
+    return unicodedata.normalize("NFC", "".join(parts)).replace("\u2044", "/")
 
 
 def trim_edges(text: str) -> str:
@@ -127,7 +130,7 @@ def is_word_character(character: str) -> bool:
 
 def written_without_blanks(text: str) -> bool:
     """Whether word boundaries cannot be trusted in `text`: Chinese, Japanese, Thai, ..., and Korean (particles)."""
-    return any(low <= ord(c) <= high for c in text for low, high in _WITHOUT_BLANKS)
+    return not text.isascii() and _UNDIVIDED.search(text) is not None
 
 
 def contains_words(text: str, part: str) -> bool:
