@@ -74,6 +74,8 @@ _LABEL_END = re.compile(r"\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014]\s|\n)\s*(?
 _BOUNDARY = re.compile(
     r"[.,;!?\n\u3002\uff0c\uff1b\uff01\uff1f\u0964\u060c\u061b\u061f\u06d4()\[\]\u2026]|\s[-\u2013\u2014]\s"
 )
+_VOWELS = "AEIOUY"
+"""Letters that are words of their own in some language."""
 _PAIRS = ("()", "[]", "\uff08\uff09", "\u3010\u3011")
 _OPENING = " \t\n([{\"'\u201c\u201e\u00ab\u300c\u300e\u2018*:=\uff1a-\u2013\u2014>"
 _CLOSING = " \t)]}\"'\u201d\u00bb\u300d\u300f\u2019*"
@@ -93,6 +95,8 @@ def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Le
     found = list(_standing(text, len(options), language))
     found = [one for one in found if not _is_article(text, one, found, words)]
     listed = [one for one in found if _own_text(text, one, options, language)]
+    if len(found) == 1 and not listed and _behind_its_text(text, found[0], options, language):
+        return Letters(found[0].place, False, "")
     if listed:
         return _of_list(text, found, listed, options, words) or _read(text, found, words)
     return _read(text, found, words)
@@ -145,6 +149,12 @@ def _own_text(text: str, one: LoneLetter, options: tuple[str, ...], language: st
     here = alike[one.place]
     shorter = min(len(said), len(own[one.place]))
     return 0 < here >= _ALIKE * shorter and all(other < here for at, other in enumerate(alike) if at != one.place)
+
+
+def _behind_its_text(text: str, one: LoneLetter, options: tuple[str, ...], language: str) -> bool:
+    """Whether a reply is the text of an option and then its letter: `Dog - B`."""
+    before, after = text[: one.start].rstrip(_OPENING + ","), text[one.end :].strip(_CLOSING + ".")
+    return not after and bool(before) and exact(before, language) == exact(options[one.place], language)
 
 
 def _opens(text: str, one: LoneLetter, words: Wording) -> bool:
@@ -302,7 +312,7 @@ def _label(text: str, found: list[LoneLetter], words: Wording) -> Letters:
         return NO_LETTER
     match = _LABEL_END.match(text, first.end)
     if match is None:
-        return NO_LETTER
+        return Letters(first.place, False, "") if _reason_follows(text, first, words) else NO_LETTER
     rest = text[match.end() :]
     follows = [one for one in found[1:] if one.place != first.place and _LABEL_END.match(text, one.end)]
     if follows and follows[0].place == first.place + 1 and first.place == 0 and len(follows) > 1:
@@ -375,6 +385,15 @@ def _joined(text: str, one: LoneLetter, found: list[LoneLetter], words: Wording)
     return False
 
 
+def _reason_follows(text: str, one: LoneLetter, words: Wording) -> bool:
+    """Whether a reason stands behind a letter: `B, because it barks`. A vowel without a comma may be an article."""
+    match = re.match(r"\s*,\s*" if text[one.start] in _VOWELS else r"\s*,?\s+", text[one.end :])
+    if match is None:
+        return False
+    said = normalise(text[one.end + match.end() :][:_NEAR_LETTERS])
+    return words.letter_turn.first(said) > 0 and words.letter_denial.first(said) == 0
+
+
 def _joins(rest: str, words: Wording) -> bool:
     """Whether what stands behind a label joins another letter to it: `B. or C`."""
     said = normalise(rest[:20])
@@ -443,7 +462,7 @@ def _set_off(text: str, one: LoneLetter, words: Wording) -> bool:
 def _an_article(text: str, one: LoneLetter, words: Wording) -> bool:
     """Whether a vowel with a word behind it may be an article: `The answer is A cathedral`."""
     match = re.match(r"\s+(?=\w)", text[one.end :])
-    if match is None or text[one.start] not in "AEIOUY":
+    if match is None or text[one.start] not in _VOWELS:
         return False
     after = _after(text, one.end)
     return not (words.letter_turn.first(after) or words.letter_around.first(after) or words.letter_join.first(after))
