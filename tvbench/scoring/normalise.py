@@ -166,7 +166,7 @@ def is_number(text: str) -> bool:
 
 
 _FORMULA = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|mathsf|operatorname)\s*\{([^{}]*)\}")
-_MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|\${1,2}([^$\n]+)\${1,2}|[*_`]+|~~+")
+_MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|\${1,2}([^$\n]+)\${1,2}|(?<!\d)\$+(?!\d)|[*_`]+|~~+")
 
 
 def without_markdown(text: str) -> str:
