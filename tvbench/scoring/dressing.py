@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from tvbench.scoring.folding import exact
 from tvbench.scoring.normalise import is_number, normalise, trim_edges, written_without_blanks
-from tvbench.scoring.wording import Wording, wording
+from tvbench.scoring.wording import AnswerWords, wording
 
 _TAGS = ("answer", "final_answer", "final answer", "ans", "response", "choice", "option")
 _BOX = re.compile(r"\\f?boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -91,7 +91,7 @@ def readings(reply: str, language: str, longest: int) -> Iterator[str]:
             yield from _peeled(said, words, longest)
 
 
-def _peeled(text: str, words: Wording, longest: int) -> Iterator[str]:
+def _peeled(text: str, words: AnswerWords, longest: int) -> Iterator[str]:
     """`text` with the words around an answer taken off, at its beginning and at its end."""
     for _ in range(_MOST_WORDS):
         back = text
@@ -108,7 +108,7 @@ def _peeled(text: str, words: Wording, longest: int) -> Iterator[str]:
         text = shorter
 
 
-def without_first(text: str, words: Wording) -> str:
+def without_first(text: str, words: AnswerWords) -> str:
     """`text` without the word around an answer with which it begins."""
     end = words.around.first(text)
     if end == 1 and text[0].isascii() and text[1:2] in (")", ".", ":", "]"):
@@ -119,7 +119,7 @@ def without_first(text: str, words: Wording) -> str:
     return rest
 
 
-def without_last(text: str, words: Wording) -> str:
+def without_last(text: str, words: AnswerWords) -> str:
     """`text` without the word around an answer with which it ends, or what is attached to its last word."""
     start = words.around.last(text)
     rest = _trimmed(text[:start]) if start < len(text) else ""

@@ -31,7 +31,7 @@ from tvbench.scoring.said_of_letters import (
     sure_after,
     sure_before,
 )
-from tvbench.scoring.wording import Wording, wording
+from tvbench.scoring.wording import AnswerWords, wording
 
 __all__ = ["Letters", "label_of", "named_letter"]
 
@@ -85,7 +85,7 @@ def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Le
 
 
 def _of_list(
-    text: str, found: list[LoneLetter], listed: list[LoneLetter], options: tuple[str, ...], words: Wording
+    text: str, found: list[LoneLetter], listed: list[LoneLetter], options: tuple[str, ...], words: AnswerWords
 ) -> Letters | None:
     """What a reply says in which letters stand before the texts of their options: one of them, or a list of several."""
     first = listed[0]
@@ -102,7 +102,7 @@ def _of_list(
     return stated if stated.place is not None else SEVERAL
 
 
-def _read(text: str, found: list[LoneLetter], words: Wording) -> Letters:
+def _read(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters:
     """The letter that a reply gives which is no letter with the text of its own option."""
     alone = _alone(text, found, words)
     if alone is not None:
@@ -135,7 +135,7 @@ def _behind_its_text(text: str, one: LoneLetter, options: tuple[str, ...], langu
     return not after and bool(before) and exact(before, language) == exact(options[one.place], language)
 
 
-def _opens(text: str, one: LoneLetter, words: Wording) -> bool:
+def _opens(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether nothing but words around an answer stands before a letter."""
     return only_words_around(text[: one.start], words.letter_around, frozenset(), words)
 
@@ -145,7 +145,7 @@ def _bold(text: str) -> str:
     return re.sub(r"\*\*\s*\(?([A-Z])[).]?\s*\*\*", r"(\1)", text) if "**" in text else text
 
 
-def _alone(text: str, found: list[LoneLetter], words: Wording) -> Letters | None:
+def _alone(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters | None:
     """What a reply says that holds letters and words around an answer, and nothing else; None for any other."""
     letters = found
     if not letters or len(text) > _SHORT:
@@ -164,7 +164,7 @@ def _alone(text: str, found: list[LoneLetter], words: Wording) -> Letters | None
     return _one(letters)
 
 
-def _is_article(text: str, one: LoneLetter, found: list[LoneLetter], words: Wording) -> bool:
+def _is_article(text: str, one: LoneLetter, found: list[LoneLetter], words: AnswerWords) -> bool:
     """Whether a letter is an article: Portuguese `a B`, `A letra B`, `A resposta correta`, `A casa ...`."""
     word = normalise(text[one.start])
     if not re.match(r" \w", text[one.end :]):
@@ -182,7 +182,7 @@ def _is_article(text: str, one: LoneLetter, found: list[LoneLetter], words: Word
     )
 
 
-def _announced_small(text: str, letters: list[LoneLetter], words: Wording) -> bool:
+def _announced_small(text: str, letters: list[LoneLetter], words: AnswerWords) -> bool:
     """Whether a small letter, or one of another script, is announced: `option b`, `Ответ: В`, `b) is correct`."""
     one = letters[0]
     before, after = text[: one.start].rstrip(), text[one.end :].lstrip()
@@ -192,7 +192,7 @@ def _announced_small(text: str, letters: list[LoneLetter], words: Wording) -> bo
     return words.letter_sure.last(plain) < len(plain) or words.letter_option.last(plain) < len(plain)
 
 
-def _label(text: str, found: list[LoneLetter], words: Wording) -> Letters:
+def _label(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters:
     """The letter with which the reply begins as with a label: `B) Kimono`, `B. It is ...`."""
     first = found[0] if found else None
     if first is None or text[: first.start].strip(OPENING + "\u2022") or not (first.sure or text[first.end] == ")"):
@@ -212,13 +212,13 @@ def _label(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     return Letters(first.place, False, rest)
 
 
-def _stated(text: str, found: list[LoneLetter], words: Wording) -> Letters:
+def _stated(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters:
     """The letter that is said to be the answer: `the answer is B`, `Answer: B`, `B is correct`."""
     stated = [one for one in found if sure_before(text, one, words) or (one.sure and sure_after(text, one, words))]
     return _decision(text, [one for one in stated if not may_be_article(text, one, words)], found, words)
 
 
-def _mentioned(text: str, found: list[LoneLetter], words: Wording) -> Letters:
+def _mentioned(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters:
     """The only letter that is set off in any way: in brackets, behind a colon or `is`, among foreign letters."""
     capitals = [one for one in found if one.sure]
     other_script = len(text) <= _SHORT_FOREIGN and foreign(text)
@@ -234,7 +234,7 @@ def _mentioned(text: str, found: list[LoneLetter], words: Wording) -> Letters:
     return decision if _one(capitals).several else NO_LETTER
 
 
-def _decision(text: str, some: list[LoneLetter], found: list[LoneLetter], words: Wording) -> Letters:
+def _decision(text: str, some: list[LoneLetter], found: list[LoneLetter], words: AnswerWords) -> Letters:
     """The only one of `some` letters that is not denied, with the letters joined to it by `or` and the like."""
     held = [one for one in some if not denied(text, one.start, one.end, words)]
     if any(joined_to(text, one, found, words) for one in held):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tvbench.scoring.normalise import normalise
-from tvbench.scoring.wording import Wording, wording
+from tvbench.scoring.wording import AnswerWords, wording
 
 _LOOK_ALIKES = str.maketrans("\u0410\u0412\u0421\u0415\u0391\u0392\u0395", "ABCEABE")
 """Cyrillic and Greek capitals of Latin shape: what a Russian or Greek keyboard gives for the letter shown."""
@@ -68,7 +68,7 @@ def standing(text: str, count: int, language: str) -> Iterable[LoneLetter]:
             yield LoneLetter(place, at, at + 1, sure)
 
 
-def _free(text: str, at: int, words: Wording) -> bool:
+def _free(text: str, at: int, words: AnswerWords) -> bool:
     """Whether no letter of the same kind, and no sign that makes a name of it, stands next to the letter at `at`."""
     for near, beyond in ((at - 1, at - 2), (at + 1, at + 2)):
         if not 0 <= near < len(text):

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from tvbench.scoring.lone_letters import LoneLetter
 from tvbench.scoring.normalise import normalise, written_without_blanks
-from tvbench.scoring.wording import Wording, Words, word_edge
+from tvbench.scoring.wording import AnswerWords, Words, word_edge
 
 OPENING = " \t\n([{\"'\u201c\u201e\u00ab\u300c\u300e\u2018*:=\uff1a-\u2013\u2014>"
 CLOSING = " \t)]}\"'\u201d\u00bb\u300d\u300f\u2019*"
@@ -45,7 +45,7 @@ def _after(text: str, end: int) -> str:
     return normalise(part) if part.strip() else ""
 
 
-def sure_before(text: str, one: LoneLetter, words: Wording) -> bool:
+def sure_before(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether the words before a letter say that it is the answer."""
     before = _before(text, one.start)
     sure = False
@@ -58,7 +58,7 @@ def sure_before(text: str, one: LoneLetter, words: Wording) -> bool:
     return sure
 
 
-def sure_after(text: str, one: LoneLetter, words: Wording) -> bool:
+def sure_after(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether the words behind a letter say that it is right."""
     after = _after(text, one.end)
     for _ in range(_NEAR):
@@ -71,7 +71,7 @@ def sure_after(text: str, one: LoneLetter, words: Wording) -> bool:
     return False
 
 
-def set_off(text: str, one: LoneLetter, words: Wording) -> bool:
+def set_off(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether a letter follows a colon, at the end of its line, or a word that announces an answer."""
     before = text[: one.start].rstrip(" ([\"'")
     if before[-1:] in (":", "=", "\uff1a"):
@@ -82,7 +82,7 @@ def set_off(text: str, one: LoneLetter, words: Wording) -> bool:
     return bool(plain) and words.letter_around.last(plain) < len(plain) and " " in text[one.start - 1 : one.start]
 
 
-def may_be_article(text: str, one: LoneLetter, words: Wording) -> bool:
+def may_be_article(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether a vowel with a word behind it may be an article: `The answer is A cathedral`."""
     match = re.match(r"\s+(?=\w)", text[one.end :])
     if match is None or text[one.start] not in _VOWELS:
@@ -91,12 +91,12 @@ def may_be_article(text: str, one: LoneLetter, words: Wording) -> bool:
     return not (words.letter_turn.first(after) or words.letter_around.first(after) or words.letter_join.first(after))
 
 
-def denied(text: str, start: int, end: int, words: Wording) -> bool:
+def denied(text: str, start: int, end: int, words: AnswerWords) -> bool:
     """Whether a word of denial stands near the letter at `start` to `end`, in its clause."""
     return denied_before(text, start, words) or denied_after(text[end:], words)
 
 
-def denied_before(text: str, start: int, words: Wording) -> bool:
+def denied_before(text: str, start: int, words: AnswerWords) -> bool:
     """Whether a word of denial stands before the letter at `start`, and no turn to another thought between."""
     before = _before(text, start)
     at = turned = 0
@@ -114,7 +114,7 @@ def denied_before(text: str, start: int, words: Wording) -> bool:
     return _denies(near, words)
 
 
-def denied_after(text: str, words: Wording) -> bool:
+def denied_after(text: str, words: AnswerWords) -> bool:
     """Whether a word of denial stands at the beginning of `text`, which follows a letter."""
     after = _after(text, 0)
     for at in range(len(after)):
@@ -127,11 +127,11 @@ def denied_after(text: str, words: Wording) -> bool:
     return _denies(near[:_NEAR_UNDIVIDED] if near and written_without_blanks(near[0]) else near, words)
 
 
-def _denies(text: str, words: Wording) -> bool:
+def _denies(text: str, words: AnswerWords) -> bool:
     return words.letter_denial.within(text)
 
 
-def joined_to(text: str, one: LoneLetter, found: list[LoneLetter], words: Wording) -> bool:
+def joined_to(text: str, one: LoneLetter, found: list[LoneLetter], words: AnswerWords) -> bool:
     """Whether `one` is joined to a neighbouring letter by `or`, `and`, a comma or the like, or by blanks alone."""
     for left, right in pairwise(found):
         if one not in (left, right) or left.place == right.place:
@@ -152,14 +152,14 @@ def joined_to(text: str, one: LoneLetter, found: list[LoneLetter], words: Wordin
     return False
 
 
-def joins_another(rest: str, words: Wording) -> bool:
+def joins_another(rest: str, words: AnswerWords) -> bool:
     """Whether what stands behind a label joins another letter to it: `B. or C`."""
     said = normalise(rest[:20])
     end = words.letter_join.first(said)
     return end > 0 and re.match(r"\W+[a-z](?!\w)", said[end:]) is not None
 
 
-def reason_follows(text: str, one: LoneLetter, words: Wording) -> bool:
+def reason_follows(text: str, one: LoneLetter, words: AnswerWords) -> bool:
     """Whether a reason stands behind a letter: `B, because it barks`. A vowel without a comma may be an article."""
     match = re.match(r"\s*,\s*" if text[one.start] in _VOWELS else r"\s*,?\s+", text[one.end :])
     if match is None:
@@ -168,7 +168,7 @@ def reason_follows(text: str, one: LoneLetter, words: Wording) -> bool:
     return words.letter_turn.first(said) > 0 and words.letter_denial.first(said) == 0
 
 
-def only_words_around(part: str, around: Words, joined: frozenset[str], words: Wording) -> bool:
+def only_words_around(part: str, around: Words, joined: frozenset[str], words: AnswerWords) -> bool:
     """Whether `part` is made of words around an answer alone."""
     text = normalise(part) if any(c.isalnum() for c in part) else ""
     every = Words(joined) if joined else around

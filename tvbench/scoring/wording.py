@@ -81,7 +81,7 @@ def word_edge(text: str, at: int) -> bool:
     )
 
 
-class Wording(NamedTuple):
+class AnswerWords(NamedTuple):
     """The words of one language, with the English ones. Those that begin with `letter` are for letters, and know all
     languages."""
 
@@ -104,7 +104,7 @@ class Wording(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def wording(language: str) -> Wording:
+def wording(language: str) -> AnswerWords:
     """The words of `language`, by its code or the code's first part; of a language without a row the English ones."""
     rows = _rows()
     own = rows.get(language) or rows.get(language.partition("-")[0]) or rows[ENGLISH]
@@ -113,7 +113,7 @@ def wording(language: str) -> Wording:
     around = frozenset(word for word in _some(rows.values(), AROUND) if len(word) > 1 or not word.isascii())
     around = (around | _some(both, AROUND)) - denial
     turn = _some(both, ("but",)) if language else _some(rows.values(), ("but",)) - _some(rows.values(), (*AROUND, "or"))
-    return Wording(
+    return AnswerWords(
         answer=Words(_some(both, ("answer",))),
         option=Words(_some(both, ("option",))),
         around=Words(_some(both, AROUND) - _some((own,), ("not", "wrong"))),
