@@ -177,6 +177,31 @@ def test_what_is_rare_is_rare(explained: dict[str, dict[str, TaskExplanation]], 
     assert 2 <= ocrbench.counts["truncated"] <= 10
 
 
+def test_russian_pages_in_latin_letters_are_most_of_the_loss(explained: dict[str, dict[str, TaskExplanation]]) -> None:
+    """84 of 150 answers of the smaller model are transliterations; loops among them stay loops."""
+    small, large = (by_language(explained[model]["cc-ocr"])["ru"] for model in MODELS)
+    assert 80 <= small.counts["wrong_script"] <= 100 and small.losses.share("wrong_script") > 0.5
+    assert 10 <= large.counts["wrong_script"] <= 30 and large.losses.share("wrong_script") < 0.3
+    for model in MODELS:
+        for code, part in by_language(explained[model]["cc-ocr"]).items():
+            assert code in ("ru", "ko") or not part.counts.get("wrong_script")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_good_translations_raise_hardly_an_alarm(explained: dict[str, dict[str, TaskExplanation]], model: str) -> None:
+    for part in explained[model]["multi30k"].languages:
+        for cause, most in {"foreign": 5, "wrong_script": 0, "alternatives": 3, "chatty": 10, "truncated": 15}.items():
+            assert part.counts.get(cause, 0) <= most, (part.language, cause)
+
+
+@needs_identifiers
+@pytest.mark.parametrize("model", MODELS)
+def test_good_translations_are_not_confused(explained: dict[str, dict[str, TaskExplanation]], model: str) -> None:
+    for part in explained[model]["multi30k"].languages:
+        assert part.confusion is not None and part.confusion.judged > 900
+        assert part.confusion.line_pass_rate > 0.995 and part.confusion.word_pass_rate is None
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_losses_add_up_and_worst_languages_come_first(
     explained: dict[str, dict[str, TaskExplanation]], model: str

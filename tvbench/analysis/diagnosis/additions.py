@@ -27,6 +27,8 @@ COMPLETE = 0.8
 """The least size of what is a translation without the words at a dash ..."""
 ENOUGH = 0.6
 """... and of what is left without another addition, and of each of two versions, in sizes of the reference."""
+MOST = 0.75
+"""The same where nothing but a blank is between them."""
 ALIKE, ANNOUNCED, PLAINLY_ALIKE = 0.3, 0.12, 0.45
 """The least share that a second version has in common with the first, and with one that is called a version."""
 _META = ("sure", "here", "output", "note", "closing", "variant")
@@ -35,7 +37,8 @@ _SLASH = re.compile(r"(?<![\d/:])\s?/\s?(?![\d/])|\s\|\s")
 _BRACKET = re.compile(r"[(（\[［]([^()（）\[\]［］]*)[)）\]］]")
 _MARKS = re.compile(r"(?:^|[\s。！？.!?(\[])(?:([12１２])\s?[.):：）．、–-]|([a-bA-B])\s?[.):：）])(?!\d)|([①②])")
 _QUOTED = re.compile(r"(?<!\w)[\"“„«「『‚'‘](.{8,})[\"”“»」』’'](?!\w)|[“„«「『](.{8,})[”“»」』]", re.DOTALL)
-_SPLIT = re.compile(r"\s+|(?<=[.!?。！？।])|[;；:：/|(（［\[,，、]")
+_SPLIT = re.compile(r"\n+|(?<=[.!?。！？।])\s*|\s*[;；:：/|(（［\[]|\s[-–—]\s")
+_BLANK = re.compile(r"\s+")
 _DASH = re.compile(r"\s[-–—]{1,3}\s|[—–]{2}|\s*(?:→|⇒|->|=>)\s*|```")
 
 
@@ -145,13 +148,19 @@ def _says_or(beside: _Beside) -> bool:
 
 def _says_it_twice(beside: _Beside, least: float | None = None) -> bool:
     """Two parts, each nearly as long as the reference, that have much in common."""
-    if size(beside.text) < 2 * ENOUGH * beside.gold_size:
-        return False
     called = said(beside.text, beside.language, ("variant",)) - said(beside.right, beside.language, ("variant",))
     least = least or (ANNOUNCED if called else ALIKE)
-    for found in _SPLIT.finditer(beside.text):
+    return _splits_alike(beside, _SPLIT, ENOUGH, least) or _splits_alike(beside, _BLANK, MOST, PLAINLY_ALIKE)
+
+
+def _splits_alike(beside: _Beside, pattern: re.Pattern[str], enough: float, least: float) -> bool:
+    """Whether a place where `pattern` is leaves two parts of so many sizes of the reference that are so much alike."""
+    whole, wanted = size(beside.text), enough * beside.gold_size
+    if whole < 2 * wanted:
+        return False
+    for found in pattern.finditer(beside.text):
         first, second = beside.text[: found.start()], beside.text[found.end() :]
-        long = min(size(first), size(second)) >= ENOUGH * beside.gold_size
+        long = min(size(first), size(second)) >= wanted
         if long and share(second, first) >= least and share(second, beside.right) >= least:
             return True
     return False

@@ -101,8 +101,7 @@ def _signs(
     yield "stuck", stuck and not any(map(texts.ends_in_loop, gold_texts(item)))
     yield "truncated", is_cut_off(response, item.sampling.max_new_tokens)
     refused = loss is None or loss > RIGHT
-    talks = _talks(item, text, verdict)
-    yield "refusal", refused and is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks)
+    yield "refusal", refused and _refuses(item, text, verdict)
     match item.target:
         case Choice() as choice:
             assert verdict is not None
@@ -132,6 +131,11 @@ def _signs(
             yield "inside_word", hit and not any(_has_words(text, answer) for answer in short.answers)
         case _:
             return
+
+
+def _refuses(item: Item, text: str, verdict: Verdict | None) -> bool:
+    talks = _talks(item, text, verdict)
+    return is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks)
 
 
 def _talks(item: Item, text: str, verdict: Verdict | None) -> bool:

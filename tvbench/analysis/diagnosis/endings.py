@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from tvbench.analysis.diagnosis.overlap import share, size
-from tvbench.analysis.diagnosis.texts import FINAL
+from tvbench.analysis.diagnosis.overlap import share, size, word_list
+from tvbench.analysis.diagnosis.texts import FINAL as MARKS
 from tvbench.analysis.diagnosis.wording import UNSPACED, wording_of
 from tvbench.scoring.normalise import words, written_without_blanks
 
+FINAL = MARKS | frozenset("」』）“")
 LEAST_WORD, SAME_WORD = 4, 0.5
 """Letters of a last word that can be looked for; the least share of it that another form of it has."""
 MUCH_SHORTER, THEIRS = 0.75, 0.8
@@ -73,7 +74,7 @@ def is_cut_prose(text: str, gold: str, language: str) -> bool:
     plain = text.strip()
     if size(plain) and share(plain, gold) >= RESEMBLING:
         return is_cut(text, (gold,), language)
-    if len(words(plain).split()) < LEAST_WORDS or plain[-1] in FINAL:
+    if len(word_list(plain)) < LEAST_WORDS or plain[-1] in FINAL:
         return False
     if _hangs(plain, language) and not _hangs(gold.strip(), language):
         return True
@@ -88,7 +89,7 @@ def _hangs(plain: str, language: str) -> bool:
     row = wording_of(language)
     if row is None or row.language in UNSPACED or plain[-1] in FINAL:
         return False
-    last = words(plain).split()[-1:]
+    last = word_list(plain)[-1:]
     return len(plain.split()) >= LEAST_WORDS and bool(row.ends_nothing.intersection(last))
 
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tvbench.analysis.diagnosis.language_id import Likelihoods, base_of, group_of
+from tvbench.analysis.diagnosis.overlap import word_list
 from tvbench.analysis.diagnosis.scripts import foreign_letters, own_scripts, scripts_in, scripts_of
 from tvbench.analysis.diagnosis.wording import table, wording_of
 from tvbench.languages import is_language
 from tvbench.languages import language as language_named
-from tvbench.scoring.normalise import is_number, words, written_without_blanks
+from tvbench.scoring.normalise import is_number, written_without_blanks
 
 SHARE, LEAST_LETTERS = 0.15, 8
 """The least part of a text in a strange script, and its letters."""
@@ -50,7 +51,7 @@ def foreign_part(
         return script
     if language.partition("-")[0] == "ja" and _has_chinese(text, golds):
         return "zh"
-    found = [word for word in words(text.replace("-", "")).split() if not is_number(word)]
+    found = [word for word in word_list(text.replace("-", "")) if not is_number(word)]
     if source and _copies(found, golds, source):
         return "source"
     return _strange_stretch(found, golds, language, likelihoods)
@@ -59,8 +60,8 @@ def foreign_part(
 def speaks_another(text: str, golds: tuple[str, ...], language: str) -> bool:
     """Whether a text is in another language and no transliteration or misreading: by the frequent words of languages of
     other branches, as those of one share words such as `na`, `ne` and `v`. Words of a right text do not count."""
-    found = [word for word in words(text).split() if not is_number(word)]
-    known = {word for gold in golds for word in words(gold).split()}
+    found = [word for word in word_list(text) if not is_number(word)]
+    known = {word for gold in golds for word in word_list(gold)}
     branch, row = _branch(language), wording_of(language)
     for code, other in table().items():
         if code not in group_of(language) and (not branch or _branch(code) != branch):
@@ -101,7 +102,7 @@ def _copies(found: list[str], golds: tuple[str, ...], source: str) -> bool:
     """Whether the answer has a run of the source's words of which no right text has a single one, or many of them here
     and there."""
     known = _words_of(golds)
-    plain = f" {words(source.replace('-', ''))} "
+    plain = f" {' '.join(word_list(source.replace('-', '')))} "
     run = best = copied = 0
     for at, word in enumerate(found):
         if word in known or f" {word} " not in plain:
@@ -115,7 +116,7 @@ def _copies(found: list[str], golds: tuple[str, ...], source: str) -> bool:
 
 
 def _words_of(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in words(text).split()}
+    return {word for text in texts for word in word_list(text)}
 
 
 @dataclass(slots=True)
@@ -142,13 +143,15 @@ def _strange_stretch(found: list[str], golds: tuple[str, ...], language: str, li
         return ""
     known = _words_of(golds)
     stems = {word[:STEM] for word in known if len(word) >= STEM}
+    ours = [word in known or len(word) > STEM and word[:STEM] in stems for word in found]
+    if len(found) - sum(ours) < LEAST_WORDS:
+        return ""
     seen: dict[str, _Stretch] = {}
-    for word in found:
+    for word, is_ours in zip(found, ours, strict=True):
         told = _told(word, base_of(language), likelihoods)
-        ours = word in known or len(word) > STEM and word[:STEM] in stems
         for code in {*seen, *told}:
             value = told.get(code, 0.0)
-            seen.setdefault(code, _Stretch()).step(min(value, -1.0) if ours else value)
+            seen.setdefault(code, _Stretch()).step(min(value, -1.0) if is_ours else value)
     certain = CERTAIN if likelihoods is not None else CERTAIN_BY_WORDS
     clear = {
         code: stretch.best

@@ -15,10 +15,16 @@ _ENDS = re.compile(r"(?<=[.!?…])[\"'”’»“)\]*_]*\s+|(?<=[。！？｡।
 """Where a sentence is over: a mark with a blank after it, a full-width or Indic or Arabic mark, or a line end."""
 
 
+@lru_cache(maxsize=16384)
+def word_list(text: str) -> tuple[str, ...]:
+    """The words of `text`, in small letters and without punctuation; kept, because a text is looked at many times."""
+    return tuple(words(text).split())
+
+
 @lru_cache(maxsize=8192)
 def pieces(text: str) -> Counter[str]:
     """The pieces of `text`, counted; case, punctuation and blanks left out."""
-    letters = words(text).replace(" ", "")
+    letters = "".join(word_list(text))
     size = 2 if written_without_blanks(letters) else 3
     return Counter(letters[at : at + size] for at in range(len(letters) - size + 1))
 
@@ -33,7 +39,7 @@ def share(part: str, whole: str) -> float:
 @lru_cache(maxsize=8192)
 def size(text: str) -> int:
     """Letters and digits."""
-    return len(words(text).replace(" ", ""))
+    return sum(map(len, word_list(text)))
 
 
 def sentences(text: str) -> list[str]:

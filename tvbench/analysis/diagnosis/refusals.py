@@ -7,9 +7,11 @@ right answer is no refusal is the caller's to say.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tvbench.analysis.diagnosis.overlap import sentences, share
 from tvbench.analysis.diagnosis.texts import opens_like_refusal
-from tvbench.analysis.diagnosis.wording import concepts, spoken_by, times
+from tvbench.analysis.diagnosis.wording import asked_and_english, concepts, spoken_by, times
 
 OPENING = 300
 """Characters that are looked at: a refusal comes first."""
@@ -47,12 +49,20 @@ def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *,
         return not any(map(opens_like_refusal, (*golds, source)))
     parts = sentences(opening)[:2] if talks else [opening]
     strange = bool(golds) and not talks and len(text) < SHORT and all(share(text, gold) < STRANGE for gold in golds)
-    pairs = _ALWAYS if talks else (*_ALWAYS, *_INSTEAD, *(_STRANGE if strange else ()))
-    return any(_talks_about_it(part, (*golds, source), language, pairs) for part in parts if len(part) >= LEAST)
+    pairs = _ALWAYS if talks else (*_ALWAYS, *_INSTEAD)
+    held = (*golds, source)
+    return any(
+        _talks_about_it(part, held, spoken_by(part, language), pairs)
+        or strange
+        and source
+        and _talks_about_it(part, held, asked_and_english(language), _STRANGE)
+        for part in parts
+        if len(part) >= LEAST
+    )
 
 
-def _talks_about_it(part: str, held: tuple[str, ...], language: str, pairs: tuple[frozenset[str], ...]) -> bool:
-    for code in spoken_by(part, language):
+def _talks_about_it(part: str, held: tuple[str, ...], codes: Iterable[str], pairs: tuple[frozenset[str], ...]) -> bool:
+    for code in codes:
         found = _told(part, code)
         if any(pair <= found for pair in pairs):
             asked = frozenset().union(*(_told(right, code) for right in held))

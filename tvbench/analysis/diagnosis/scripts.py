@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
+from tvbench.analysis.diagnosis.overlap import word_list
 from tvbench.languages import is_language
 from tvbench.languages import language as language_named
-from tvbench.scoring.normalise import words
 
 _NAMES = {
     "Latn": "latin", "Cyrl": "cyrillic", "Arab": "arabic", "Deva": "devanagari", "Grek": "greek", "Hebr": "hebrew",
@@ -88,9 +88,9 @@ def own_scripts(golds: Iterable[str], language: str, *, free: bool) -> frozenset
 
 def foreign_letters(text: str, golds: Iterable[str], own: frozenset[str]) -> Counter[str]:
     """The letters of `text` by script, for those scripts that are not `own`, in words that no right text has."""
-    known = {word for gold in golds for word in words(gold).split()}
+    known = {word for gold in golds for word in word_list(gold)}
     found: Counter[str] = Counter()
-    for word in words(text).split():
+    for word in word_list(text):
         if word not in known:
             found.update(scripts_in(word))
     return Counter({script: count for script, count in found.items() if script not in own})

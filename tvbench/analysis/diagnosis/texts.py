@@ -72,7 +72,7 @@ def is_incomplete(text: str, gold: str, unit: str = "word") -> bool:
 LEAST_PER_TOKEN = 0.6
 """Words (characters, where a script has no blanks) that a token gives at the least in plain text."""
 SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965\u1362\u104b\u17d4\u0589")
-FINAL = SENTENCE_ENDS | frozenset("\"'\u201d\u2019\u00bb\u300d\u300f\u201c)]}\uff09`*|")
+FINAL = SENTENCE_ENDS | frozenset("\"'\u201d\u2019\u00bb)]}`*|")
 """Final marks of many scripts; and with them closing quotes, brackets and Markdown."""
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os.path import dirname, join
 
+from tvbench.analysis.diagnosis.overlap import word_list
 from tvbench.analysis.diagnosis.scripts import script_of, scripts_of
-from tvbench.scoring.normalise import normalise, words
+from tvbench.scoring.normalise import normalise
 
 TABLE = join(dirname(__file__), "wording.csv")  # noqa: PTH118, PTH120 - as the languages' table
 UNSPACED = frozenset({"zh", "ja", "ko", "th"})
@@ -61,7 +62,7 @@ def _needle(entry: str, code: str) -> str:
 
 
 def _plain(text: str) -> list[str]:
-    return words(text).replace("i\u0307", "i").split()
+    return [word.replace("i\u0307", "i") for word in word_list(text)]
 
 
 @lru_cache(maxsize=8192)
@@ -105,5 +106,10 @@ def spoken_by(text: str, language: str) -> tuple[str, ...]:
 def said(text: str, language: str, among: Iterable[str]) -> frozenset[str]:
     """The concepts that `text` says in `language` or in English."""
     wanted = tuple(among)
-    codes = {"en"} | ({row.language} if (row := wording_of(language)) is not None else set())
-    return frozenset().union(*(concepts(text, code, wanted) for code in codes))
+    return frozenset().union(*(concepts(text, code, wanted) for code in asked_and_english(language)))
+
+
+def asked_and_english(language: str) -> frozenset[str]:
+    """The codes of the table's languages that an answer in `language` is likely to comment itself in."""
+    row = wording_of(language)
+    return frozenset({"en"} if row is None else {"en", row.language})
