@@ -279,10 +279,11 @@ def percent(hits: list[bool]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """An answer with nothing wrong: an item, and what it was answered."""
+    """An answer with nothing wrong: an item, and what it was answered. The logs do not say how it ended (`finish`)."""
 
     item: Item
     answer: str
+    finish: str | None = None
 
 
 def print_alarms(name: str, answers: list[Clean], identifiers: Identifiers | None, missed: int) -> None:
@@ -290,7 +291,7 @@ def print_alarms(name: str, answers: list[Clean], identifiers: Identifiers | Non
     alarms: Counter[str] = Counter()
     some = 0
     for answer in answers:
-        response = Response("one", text=answer.answer)
+        response = Response("one", text=answer.answer, finish=answer.finish)
         primary = "chrfpp" if isinstance(answer.item.target, Translation) else "accuracy"
         primary = "macro_f1" if isinstance(answer.item.target, OcrText) else primary
         score = score_item(answer.item, response)
@@ -312,7 +313,7 @@ def alarming(item: Item) -> set[str]:
 
 def as_reference(sentence: Sentence) -> Clean:
     """A right text taken for an answer."""
-    return Clean(item_of(sentence, sentence.text), sentence.text)
+    return Clean(item_of(sentence, sentence.text), sentence.text, "stop")
 
 
 def item_of(sentence: Sentence, right: str) -> Item:
@@ -370,7 +371,7 @@ def right_texts(runs: Sequence[RunFolder]) -> list[Clean]:
             target = item.target
             right = target.options[target.gold or 0] if isinstance(target, Choice) and target.options else ""
             for text in (right,) if right else gold_texts(item):
-                found[item.task, item.id, text] = Clean(item, text)
+                found[item.task, item.id, text] = Clean(item, text, "stop")
     return list(found.values())
 
 
