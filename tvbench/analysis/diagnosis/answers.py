@@ -135,7 +135,8 @@ def _signs(
 
 def _refuses(item: Item, text: str, verdict: Verdict | None) -> bool:
     talks = _talks(item, text, verdict)
-    return is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks)
+    running = isinstance(item.target, Translation | Open)
+    return is_refusal(text, gold_texts(item), _source(item), item.language, talks=talks, running=running)
 
 
 def _talks(item: Item, text: str, verdict: Verdict | None) -> bool:

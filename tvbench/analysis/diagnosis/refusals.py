@@ -40,10 +40,12 @@ SHORT, STRANGE = 200, 0.25
 """A short answer with nothing of the right text in it refuses if it says "cannot", or "not" of the speaker."""
 
 
-def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False) -> bool:
+def is_refusal(
+    text: str, golds: tuple[str, ...], source: str, language: str, *, talks: bool = False, running: bool = True
+) -> bool:
     """Whether `text` refuses, as none of the right texts does. `source` is what was to be translated, else "". An
     answer that `talks` is in the model's own words: then one sentence of the first two has to say both things, and
-    what cannot be seen or told may be part of it."""
+    what cannot be seen or told may be part of it. `running` text is asked for, and not a page, an option or a word."""
     opening = text[:OPENING]
     if opens_like_refusal(opening):
         return not any(map(opens_like_refusal, (*golds, source)))
@@ -54,7 +56,7 @@ def is_refusal(text: str, golds: tuple[str, ...], source: str, language: str, *,
     return any(
         _talks_about_it(part, held, spoken_by(part, language), pairs)
         or strange
-        and source
+        and running
         and _talks_about_it(part, held, asked_and_english(language), _STRANGE)
         for part in parts
         if len(part) >= LEAST
