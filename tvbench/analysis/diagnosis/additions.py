@@ -23,6 +23,8 @@ VERY_STRANGE = 0.3
 LEAST_AROUND = 4
 LONGEST_HEAD = 100
 """Characters of an announcement."""
+TRANSLATED = 0.25
+"""The least share of the reference that is in the rest, where only a strange sentence says that it was added."""
 COMPLETE = 0.8
 """The least size of what is a translation without the words at a dash ..."""
 ENOUGH = 0.6
@@ -222,10 +224,14 @@ def _has_a_sentence_more(beside: _Beside) -> bool:
     parts = sentences(beside.text)
     if len(parts) <= max(len(sentences(held)) for held in (*beside.golds, beside.source)):
         return False
-    for piece, rest in ((parts[0], parts[1:]), (parts[-1], parts[:-1])):
-        if size(" ".join(rest)) < ENOUGH * beside.gold_size:
+    for piece, others in ((parts[0], parts[1:]), (parts[-1], parts[:-1])):
+        rest = " ".join(others)
+        if size(rest) < ENOUGH * beside.gold_size:
             continue
-        if beside.strange(piece, VERY_STRANGE) or beside.strange(piece) and said(piece, beside.language, _META):
+        translated = max(share(gold, rest) for gold in beside.golds) >= TRANSLATED
+        if beside.strange(piece, VERY_STRANGE) and translated:
+            return True
+        if beside.strange(piece) and said(piece, beside.language, _META):
             return True
     return False
 
