@@ -9,7 +9,7 @@ A seed draws one damage of every kind, and one sound change:
 - colour: a language's word for a colour has no embedding any more, neither to read nor to write;
 - sound: noise on all weights, another precision, other pictures, another split.
 
-Each copy answers the mini tasks, in six languages and as many pictures of each kind as `--items`, and is held against
+Each copy answers mini-alm and mini-multi30k, in six languages and as many pictures of each kind as `--items`, and is held against
 the shipped model, which answers the same. A damage is found by a command that prints the names of all its languages and
 its cause: that these languages' tokens are wrong, that their script is mapped wrong, or the word that is gone. A false
 alarm is anything of the kind about a sound model: for `compare` any line, for `explain` what it does not say of the
@@ -36,6 +36,7 @@ SEEN = ("en", "de", "es", "zh")
 """Languages that tower-mini has learned pictures in; what it does in others is weak for reasons of its own."""
 LANGUAGES = (*SEEN, "pt", "ru")
 KINDS = ("languages", "script", "colour", "sound")
+TASKS = "mini-alm,mini-multi30k"
 EMBEDDINGS = "language_model.model.embed_tokens.weight"
 TEXTS = 80
 """Samples of each kind, by which the tokens of a language are told."""
@@ -196,10 +197,10 @@ def copy(made: Damage, folder: Path) -> Path:
     return folder
 
 
-def run(model: str, results: Path, languages: Sequence[str], items: int, words: Sequence[str]) -> str:
+def run(model: str, results: Path, items: int, words: Sequence[str]) -> str:
     """Ask the mini tasks; the run's name."""
     before = set(results.iterdir()) if results.is_dir() else set()
-    command = ["run", "--model", model, "--tasks", "mini", "--languages", ",".join(languages), "--quiet"]
+    command = ["run", "--model", model, "--tasks", TASKS, "--languages", ",".join(LANGUAGES), "--quiet"]
     command += ["--set", f"mini.items={items}", "--engine", "transformers", "--results", str(results), *words]
     tvbench(*command)
     [made] = set(results.iterdir()) - before
@@ -249,7 +250,7 @@ def tried(made: Damage, folder: Path, items: int) -> dict[str, object]:
     """One copy through both commands."""
     results, name = folder / "results", f"{made.kind}-{made.seed}"
     base = shipped_run(results, items, made.both)
-    other = run(str(copy(made, folder / name)), results, LANGUAGES, items, made.both + made.own)
+    other = run(str(copy(made, folder / name)), results, items, made.both + made.own)
     text = {
         "compare": tvbench("compare", base, other, "--results", str(results), "--resamples", "200"),
         "explain": tvbench("explain", other, "--results", str(results)),
@@ -268,7 +269,7 @@ def tried(made: Damage, folder: Path, items: int) -> dict[str, object]:
 @lru_cache
 def shipped_run(results: Path, items: int, words: tuple[str, ...]) -> str:
     """The shipped model's run, once for all copies that answer the same."""
-    return run("tower-mini", results, LANGUAGES, items, words)
+    return run("tower-mini", results, items, words)
 
 
 def main() -> int:

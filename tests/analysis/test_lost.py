@@ -97,7 +97,7 @@ def test_lost_languages_are_named_with_their_cause(codes: tuple[str, ...], said:
 
 def test_the_answers_own_words_tell_another_language() -> None:
     text = lines(damage(model(broken("es", says="蓝色的"))))
-    assert "with words of Chinese" in text and "'no option'" in text
+    assert "with words of Chinese" in text and "'wrong script'" in text
 
 
 def test_a_language_that_no_other_is_next_to_is_not_held_against_it() -> None:

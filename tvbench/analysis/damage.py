@@ -70,7 +70,7 @@ class Breakage:
 def damage_between(
     first: RunFolder, second: RunFolder, tasks: Sequence[str] = (), languages: Sequence[str] = ()
 ) -> Breakage:
-    """What is broken in the second run and was not in the first, over the items that both have."""
+    """What is broken in the second run and was not in the first, over the items of both; `languages` are codes."""
     sides = [
         {name: task for name, task in scored_tasks(run).items() if not tasks or name in tasks}
         for run in (first, second)

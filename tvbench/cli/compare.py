@@ -6,12 +6,13 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_results, names, not_negative, positive
+from tvbench.cli.arguments import add_results, not_negative, positive
 from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD
 
 if TYPE_CHECKING:
     from tvbench.analysis.damage import Breakage
+    from tvbench.api import RunComparison
 
 EPILOG = """\
 examples:
@@ -62,33 +63,28 @@ def main(args: argparse.Namespace) -> int:
                 "seed": found.seed,
                 "level": LEVEL,
                 "tasks": comparison_records(found.tasks),
-                "damage": asdict(_damage(args)),
+                "damage": asdict(_damage(args, found)),
             }
         )
     elif args.format == "csv":
         print_csv(found.table().csv())
     else:
         show([comparison_table(found.tasks, found.first, found.second, found.resamples)], args.format)
-        lines = list(damage_lines(_damage(args), found.first, found.second))
+        lines = list(damage_lines(_damage(args, found), found.first, found.second))
         comment = "% " if args.format == "latex" else ""
-        say(
-            *(
-                f"{comment}{line}"
-                for line in (["broken in the second run, and not in the first", *lines] if lines else [])
-            )
-        )
+        head = ["broken in the second run, and not in the first"] if lines else []
+        say(*(f"{comment}{line}" for line in (*head, *lines)))
     return EXIT_GOOD
 
 
-def _damage(args: argparse.Namespace) -> Breakage:
+def _damage(args: argparse.Namespace, found: RunComparison) -> Breakage:
     """What is broken in the second run and was not in the first."""
     from tvbench.analysis.damage import damage_between
-    from tvbench.languages import code_of
     from tvbench.runs.store import find_run
 
     return damage_between(
         find_run(args.results, args.first),
         find_run(args.results, args.second),
-        names(args.tasks),
-        [code_of(name) for name in names(args.languages)],
+        [task.task for task in found.tasks],
+        sorted({part.language for task in found.tasks for part in task.languages}) if args.languages else (),
     )
