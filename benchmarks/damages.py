@@ -9,11 +9,11 @@ A seed draws one damage of every kind, and one sound change:
 - colour: a language's word for a colour has no embedding any more, neither to read nor to write;
 - sound: noise on all weights, another precision, other pictures, another split.
 
-Each copy answers mini-alm and mini-multi30k, in six languages and as many pictures of each kind as `--items`, and is held against
-the shipped model, which answers the same. A damage is found by a command that prints the names of all its languages and
-its cause: that these languages' tokens are wrong, that their script is mapped wrong, or the word that is gone. A false
-alarm is anything of the kind about a sound model: for `compare` any line, for `explain` what it does not say of the
-shipped model, which has its own gaps in pt and ru. Everything that was printed is kept in the output folder.
+Each copy answers mini-alm and mini-multi30k, in six languages and as many pictures of each kind as `--items`, and is
+held against the shipped model, which answers the same. A damage is found by a command that prints the names of all its
+languages and its cause: that these languages' tokens are wrong, that their script is mapped wrong, or the word that is
+gone. A false alarm is anything of the kind about a sound model: for `compare` any line, for `explain` what it does not
+say of the shipped model, which has its own gaps in pt and ru. What was printed is kept in the output folder.
 """
 
 from __future__ import annotations
