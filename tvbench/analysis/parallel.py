@@ -29,8 +29,8 @@ LEAST = 5
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What `comparison` measures in one language, the other language or run first; `p` is adjusted for all languages,
-    as its interval is."""
+    """What `comparison` measures in one language, the other language or run first. Intervals of several languages hold
+    all at once, and so does `p`."""
 
     language: str
     comparison: Comparison
@@ -137,8 +137,10 @@ def _compared(
         code: means([one.value for one, _ in pair], [two.value for _, two in pair], [two.cluster for _, two in pair])
         for code, pair in kept.items()
     }
-    single = compare_each(list(groups.values()), resamples=resamples) if groups else []
-    gaps = tuple(Gap(code, made, made.adjusted) for code, made in zip(groups, single, strict=True))
+    if not groups:
+        return ()
+    each = compare_each(list(groups.values()), resamples=resamples)
+    gaps = tuple(Gap(code, made, made.adjusted) for code, made in zip(groups, each, strict=True))
     if not overall or len(groups) < 2:
         return gaps
     together = compare(list(groups.values()), resamples=resamples)

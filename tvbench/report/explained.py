@@ -58,7 +58,7 @@ def _conclusions_table(found: Explanation) -> Table:
 def _parallel_table(told: Parallel, blind: str) -> Table:
     rows = [*_rows(told.gaps, named(told.reference) if told.reference else ""), *_rows(told.pictures, "no picture")]
     notes = [
-        "points of what the loss is counted in; paired over questions with one picture; languages are held together",
+        "points of what the loss is counted in; paired over pictures; intervals and p of languages hold all at once",
         *_notes(told, blind),
     ]
     return Table(COLUMNS, tuple(rows), f"{told.task}: one question in several languages", tuple(notes), labels=2)
