@@ -17,7 +17,7 @@ from tvbench.analysis.diagnosed import diagnosed
 from tvbench.analysis.diagnosis.causes import WRONG, label
 from tvbench.analysis.diagnosis.loss import causes_of
 from tvbench.analysis.lost_words import LostWord, lost_words
-from tvbench.analysis.marks import SAMPLED, Mark, MarkedLanguage, Share, marked
+from tvbench.analysis.marks import SAMPLED, Mark, MarkedLanguage, RightCount, marked
 from tvbench.languages import is_language
 from tvbench.languages import language as language_named
 from tvbench.runs.store import RunFolder
@@ -39,8 +39,8 @@ class LostLanguage:
     `tasks` are set where it is lost in these alone."""
 
     language: str
-    now: Share
-    before: Share | None
+    now: RightCount
+    before: RightCount | None
     chance: float
     looks: tuple[tuple[str, int], ...]
     mixed: tuple[tuple[str, int], ...]
@@ -55,7 +55,7 @@ class Loss:
 
     languages: tuple[LostLanguage, ...]
     scripts: tuple[str, ...]
-    kept: tuple[str, Share] | None
+    kept: tuple[str, RightCount] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,8 @@ def _lost_language(
     mixed = Counter(other for mark in looked for other in _words_of(mark, language, now))
     return LostLanguage(
         language.code,
-        Share(language.right, len(language.marks)),
-        None if before is None else Share(before.right, len(before.marks)),
+        RightCount(language.right, len(language.marks)),
+        None if before is None else RightCount(before.right, len(before.marks)),
         language.chance,
         tuple((label(cause), count) for cause, count in causes.most_common(2)),
         tuple((other, count) for other, count in mixed.most_common(2) if count >= MIXED * len(looked)),
@@ -234,9 +234,9 @@ def _together(lost: Sequence[LostLanguage], now: Mapping[str, MarkedLanguage]) -
     yield from (Loss((part,), (), _best_of([language.only(part.tasks) for language in kept])) for part in parts)
 
 
-def _best_of(languages: Sequence[MarkedLanguage]) -> tuple[str, Share] | None:
+def _best_of(languages: Sequence[MarkedLanguage]) -> tuple[str, RightCount] | None:
     best = max((one for one in languages if one.marks), key=lambda language: language.rate, default=None)
-    return None if best is None else (best.code, Share(best.right, len(best.marks)))
+    return None if best is None else (best.code, RightCount(best.right, len(best.marks)))
 
 
 def script_of_language(code: str) -> str:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass
 
-from tvbench.analysis.marks import Mark, MarkedLanguage, Share, is_closed
+from tvbench.analysis.marks import Mark, MarkedLanguage, RightCount, is_closed
 from tvbench.scoring.concentration import Universe, gathered
 from tvbench.scoring.normalise import words
 from tvbench.types import Choice
@@ -32,10 +32,10 @@ class LostWord:
     language: str
     word: str
     answer: bool
-    now: Share
-    before: Share | None
-    others: Share
-    others_before: Share | None
+    now: RightCount
+    before: RightCount | None
+    others: RightCount
+    others_before: RightCount | None
     said: int
     said_before: int | None
     p: float
@@ -122,9 +122,9 @@ def _lost_word(
     )
 
 
-def _shares(language: MarkedLanguage, word: str, asked: bool) -> tuple[Share, Share]:
+def _shares(language: MarkedLanguage, word: str, asked: bool) -> tuple[RightCount, RightCount]:
     """Of the closed questions: those with the word, and the others."""
     closed = [mark for mark in language.marks if is_closed(mark.item)]
     held = [mark.right for mark in closed if word in mark.wanted or (asked and word in mark.asked)]
     right = sum(mark.right for mark in closed)
-    return Share(sum(held), len(held)), Share(right - sum(held), len(closed) - len(held))
+    return RightCount(sum(held), len(held)), RightCount(right - sum(held), len(closed) - len(held))

@@ -24,7 +24,7 @@ LONGEST_PIECE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RightCount:
     """`right` of `items` answers."""
 
     right: int

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tvbench.analysis.damage import Breakage, Loss, LostLanguage
 from tvbench.analysis.lost_words import LostWord
-from tvbench.analysis.marks import Share
+from tvbench.analysis.marks import RightCount
 from tvbench.languages import is_language, language
 
 SCRIPTS = {
@@ -97,11 +97,11 @@ def _word_lines(word: LostWord) -> Iterator[str]:
     yield f"  {others}{before}; answers that have it: {word.said or 'none'} (before {word.said_before})"
 
 
-def _share(share: Share) -> str:
+def _share(share: RightCount) -> str:
     return f"{share.right} of {share.items}"
 
 
-def _right(share: Share) -> str:
+def _right(share: RightCount) -> str:
     return str(share.right) if share.right else "none"
 
 
