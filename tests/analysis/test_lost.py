@@ -92,7 +92,7 @@ def test_lost_languages_are_named_with_their_cause(codes: tuple[str, ...], said:
     text = lines(found)
     assert all(part in text for part in said), text
     assert not found.words and len(found.losses) == 1
-    assert ("before" in text) is not alone and ("or never learned" in text) is alone
+    assert ("before" in text) is not alone and "or never learned" in text
 
 
 def test_the_answers_own_words_tell_another_language() -> None:

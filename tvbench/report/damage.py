@@ -64,8 +64,7 @@ def _loss_lines(loss: Loss, first: str, second: str) -> Iterator[str]:
 
 def _why(loss: Loss) -> str:
     whose = "these languages' tokens" if len(loss.languages) > 1 else "this language's tokens"
-    broken = f"tokenizer or embeddings of {whose}"
-    broken += "" if loss.languages[0].before is not None else " (or never learned)"
+    broken = f"tokenizer or embeddings of {whose} (or never learned)"
     if not loss.scripts:
         return f"cause: whole languages, whatever is asked: {broken}"
     scripts = listed([SCRIPTS.get(script, script) for script in loss.scripts])
