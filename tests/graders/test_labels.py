@@ -140,6 +140,8 @@ def test_a_sheet_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFix
         (("--label-sheet", "5", "--judge", "openai:m@http://127.0.0.1:9"), "--label-sheet writes a sheet and stops"),
         (("--label-sheet", "5", "--labels", "x.csv"), "--label-sheet writes a sheet and stops"),
         (("--sheet-out", "x.csv"), "--sheet-out needs --label-sheet"),
+        (("--seed", "3"), "tvbench judge run --label-sheet 40 --seed 3"),
+        (("--labels", "x.csv", "--seed", "0"), "--seed says which sheet is drawn"),
         (("--labels", "nowhere.csv"), "nowhere.csv cannot be read"),
         (("--label-sheet", "5", "--languages", "it"), "unknown language in this run 'it'"),
     ],

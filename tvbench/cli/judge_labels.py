@@ -31,7 +31,7 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     people.add_argument(
         "--sheet-out", type=path, metavar="FILE", help="where the sheet is written (default RUN-labels.csv, here)"
     )
-    people.add_argument("--seed", type=not_negative, default=0, metavar="N", help="which sheet is drawn (default 0)")
+    people.add_argument("--seed", type=not_negative, metavar="N", help="which sheet is drawn (default 0)")
     people.add_argument(
         "--labels",
         type=path,
@@ -48,6 +48,12 @@ def check_labels(args: argparse.Namespace) -> None:
         raise UsageError("--label-sheet writes a sheet and stops", "give --judge or --labels in a command of its own")
     if args.sheet_out is not None and args.label_sheet is None:
         raise UsageError("--sheet-out needs --label-sheet", "add --label-sheet 40: forty answers of each language")
+    if args.seed is not None and args.label_sheet is None:
+        raise UsageError(
+            "--seed says which sheet is drawn, and needs --label-sheet",
+            f"add --label-sheet 40 (forty answers of each language): tvbench judge {args.run} --label-sheet 40 "
+            f"--seed {args.seed}",
+        )
 
 
 def write_label_sheet(run: RunFolder, args: argparse.Namespace) -> int:
@@ -61,17 +67,18 @@ def write_label_sheet(run: RunFolder, args: argparse.Namespace) -> int:
     from tvbench.runs.answered import answered
 
     tasks = answered(run, names(args.tasks), [code_of(name) for name in names(args.languages)])
-    rows = sheet_rows({name: task.replies for name, task in tasks.items()}, args.label_sheet, args.seed)
+    seed = args.seed or 0
+    rows = sheet_rows({name: task.replies for name, task in tasks.items()}, args.label_sheet, seed)
     if not rows:
         raise UsageError(f"{run.name} has no open answers", "only open-ended answers need labels: docs/judges.md")
     kept = kept_labels(run)
     texts = {key: found[0] for key, found in kept.texts.items()} if kept else {}
     scales = {name: f"{low:g} to {high:g}, or yes / no" for name, (low, high) in _scales(tasks).items()}
     target = args.sheet_out or Path(f"{run.name}-labels.csv")
-    write_sheet(run, target, sheet_text(rows, scales, texts), rows, args.seed)
+    write_sheet(run, target, sheet_text(rows, scales, texts), rows, seed)
     groups = Counter((row.answer.item.task, row.answer.item.language) for row in rows)
     if args.format == "json":
-        print_json({"sheet": str(target), "rows": len(rows), "seed": args.seed, "languages": _counted(groups)})
+        print_json({"sheet": str(target), "rows": len(rows), "seed": seed, "languages": _counted(groups)})
         return EXIT_GOOD
     say(f"{len(rows)} answers in {len({language for _, language in groups})} languages: {target}")
     short = [f"{task} {language} ({count})" for (task, language), count in groups.items() if count < args.label_sheet]

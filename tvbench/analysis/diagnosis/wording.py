@@ -27,7 +27,7 @@ FREQUENT = ("open", "common")
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class PhraseBook:
     """One language: by concept what to look for in a folded text, and the frequent words."""
 
     language: str
@@ -37,7 +37,7 @@ class Wording:
 
 
 @lru_cache(maxsize=1)
-def table() -> Mapping[str, Wording]:
+def table() -> Mapping[str, PhraseBook]:
     """All languages of the table by code."""
     with open(TABLE, encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -47,10 +47,10 @@ def table() -> Mapping[str, Wording]:
     return {code: _wording(code, concepts) for code, concepts in said.items()}
 
 
-def _wording(code: str, concepts: Mapping[str, list[str]]) -> Wording:
+def _wording(code: str, concepts: Mapping[str, list[str]]) -> PhraseBook:
     entries = {concept: tuple(_needle(entry, code) for entry in found) for concept, found in concepts.items()}
     single = {concept: frozenset(" ".join(_plain(entry)) for entry in concepts[concept]) for concept in FREQUENT}
-    return Wording(code, entries, single["open"] | single["common"], single["open"])
+    return PhraseBook(code, entries, single["open"] | single["common"], single["open"])
 
 
 def _needle(entry: str, code: str) -> str:
@@ -72,7 +72,7 @@ def _folded(text: str) -> tuple[str, str, frozenset[str]]:
     return f" {' '.join(plain)} ", "".join(normalise(text).split()), frozenset(map(script_of, "".join(plain)))
 
 
-def wording_of(language: str) -> Wording | None:
+def wording_of(language: str) -> PhraseBook | None:
     """The row of a language (a code such as `pt-BR`), None where the table has none."""
     base = language.partition("-")[0].lower()
     return table().get({"no": "nb"}.get(base, base))
