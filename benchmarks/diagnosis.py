@@ -6,7 +6,7 @@ Faults of known kinds are planted in sentences of 27 languages (benchmarks/plant
 logs and Multi30K are at hand, in references of Multi30K and in good translations of real models. The phrases of
 refusals, announcements, notes and pairs of versions have four splits: `tune` stood beside the detectors, `held` was
 written before them and is what the table shows, `late` and `fresh` came after them; nothing was mended on `fresh`.
-False alarms: real answers that score well (CLEAN), references taken for answers, and our own sentences held against
+False alarms: real answers that score well (CLEAN), references taken for answers, our own sentences held against their
 their other version. Both with the language identifiers (the extra `langid`) and without.
 """
 
