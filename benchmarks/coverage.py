@@ -24,7 +24,7 @@ from tvbench.scoring.beta_binomial import Clusters, accepts, clusters_of, limits
 ACCURACIES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 PICTURES = (10, 20, 50, 100, 200)
 SIZES = ("1", "5", "10", "1..8", "heavy", "giant")
-WIDTHS = 40
+WIDTHS = 8
 TABLE = Path(__file__).with_name("coverage.md")
 
 
@@ -194,7 +194,7 @@ def table(found: Sequence[Covered], draws: int) -> str:
     lines = [
         "# Coverage of the 95 % intervals",
         "",
-        f"Written by `python benchmarks/coverage.py --write`: {draws:,} draws a cell (standard error "
+        f"Written by `python benchmarks/coverage.py --draws {draws} --write`: {draws:,} draws a cell (standard error "
         f"{np.sqrt(0.05 * 0.95 / draws):.3f}). `*`: no interval could do with 93 to 97 % here (see `forced`).",
         "Width: median of ours beside that of value ± t · clustered standard error, at accuracies of 0.9 and less.",
         "",
