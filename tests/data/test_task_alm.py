@@ -301,7 +301,7 @@ def test_alm_language_and_limit(alm_data: Path) -> None:
     assert Counter(item.language for item in items(alm, alm_data, limit=2)) == {"de": 2, "fr": 2, "ru": 1, "zh-Hans": 1}
     assert {item.language for item in items(alm, alm_data, languages=("Russian", "fr"))} == {"ru", "fr"}
     with pytest.raises(UsageError, match="Did you mean .*German"):
-        items(alm, alm_data, languages=("Germann",))
+        items(alm, alm_data, languages=("Gernam",))
     with pytest.raises(UsageError, match="unknown setting of alm 'varian'.*variant"):
         items(alm, alm_data, settings={"varian": "x"})
     with pytest.raises(UsageError, match="split of alm 'tset'.*test"):

@@ -117,7 +117,7 @@ def judging(tmp_path: Path, options: JudgeOptions) -> Judging:
 
 def test_a_judge_keeps_one_engine_open_over_its_rounds(tmp_path: Path) -> None:
     engine = Counting("I cannot say")
-    found = judging(tmp_path, JudgeOptions(checked=0, asks=3)).ask(engine.open, Nobody())
+    found = judging(tmp_path, JudgeOptions(checked=0, planted=0, asks=3)).ask(engine.open, Nobody())
     assert (engine.opened, engine.closed, engine.served) == (1, 1, 18) and found.scored == 0
 
 

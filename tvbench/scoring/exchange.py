@@ -187,4 +187,11 @@ def _widened(parts: Parts, low: np.ndarray, high: np.ndarray, level: float) -> t
     most = parts.difference + half + np.maximum(moved, 0)
     bound = np.where(parts.scales > 0, parts.scales, np.inf)
     low = np.where((low <= 0) | (least > 0), np.minimum(low, np.maximum(least, -bound)), low)
-    return low, np.where((high >= 0) | (most < 0), np.maximum(high, np.minimum(most, bound)), high)
+    high = np.where((high >= 0) | (most < 0), np.maximum(high, np.minimum(most, bound)), high)
+    return _within(low, bound), _within(high, bound)
+
+
+def _within(limits: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Limits that are numbers, rounded back where sums left them a hair beyond what a difference can be."""
+    cut = np.clip(limits, -bound, bound)
+    return np.where(np.abs(limits - cut) < 1e-9, cut, limits)
