@@ -4,7 +4,8 @@ Works on items as a task builds them or a run folder keeps them. Where pictures 
 names of one picture are one picture); in a run folder of an imported log they are known by the cluster that the task
 gives them. Knows items and keys; no model, no answer and no table.
 
-Not looked for: leaks in pictures, near duplicates, and wrong gold answers.
+Not looked for: leaks in pictures, near duplicates, and wrong gold answers. Garbled texts, lists of options and words
+that give the answer away have modules of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from tvbench.analysis.give_aways import Asked, GiveAways, give_aways
+from tvbench.analysis.mojibake import garbled
+from tvbench.analysis.option_lists import Counts, list_faults, usual_counts
 from tvbench.scoring import summarise
 from tvbench.scoring.choice import usable_target
 from tvbench.scoring.normalise import contains_words, normalise, words
@@ -26,7 +31,25 @@ KINDS: dict[str, tuple[str, str]] = {
     "no_answer": ("no answer", "the data has no right answer: the item stays unscored"),
     "unreachable": ("strictly unreachable", "no shown line is the strict target, letter for letter"),
     "equal_options": ("equal options", "two options are equal after normalisation"),
+    "empty_option": ("empty option", "an option has no text"),
+    "option_count": (
+        "number of options",
+        "another number than usual for the language and type, or than the same question in other languages: "
+        "one may be lost, and chance is another",
+    ),
+    "shown_count": ("lines shown", "the prompt shows more or fewer lines than there are options"),
+    "unsplit": ("unsplit list", "one option is several: what a model is asked is not what the data mean"),
+    "letters": ("letters out of order", "the prompt's letters are not A, B, C, .. down the options"),
+    "garbled": (
+        "garbled text",
+        "wrongly decoded or lost characters in question, options or reference: a loss there may be the text's",
+    ),
     "leak": ("leak", "the question contains the right option as whole words, and no other option"),
+    "partial_leak": (
+        "partial give-away",
+        "the question has own words of the right option, and of no other: right without the picture; "
+        "some are there by chance",
+    ),
     "same_id": ("same id", "an id that an earlier item of the task has"),
     "duplicate": ("duplicate", "the question and picture of an earlier item"),
     "untranslated": ("untranslated", "the reference is the source"),
@@ -52,7 +75,8 @@ class ItemFinding:
 @dataclass(frozen=True, slots=True)
 class LanguageAudit:
     """One language of a task. `media` counts items by their number of pictures and clips; `pictures` are different
-    ones (clusters), each with `least` to `most` items. `gold` are right options by place; `baselines` are fractions."""
+    ones (clusters), each with `least` to `most` items. `gold` are right options by place; `baselines` are fractions.
+    `give_aways` says how many of the partial ones are expected by chance."""
 
     language: str
     items: int
@@ -63,6 +87,7 @@ class LanguageAudit:
     gold: tuple[int, ...]
     baselines: Mapping[str, float]
     findings: tuple[ItemFinding, ...]
+    give_aways: GiveAways
 
     def count(self, kind: str) -> int:
         """How many findings of one kind."""
@@ -92,8 +117,8 @@ def audit(
         by_language[item.language].append(item)
     items = [item for _, item in pairs]
     result = summarise(task, protocol, "", "", items, {}, [])
-    ids = {item.id for item in items}
-    languages = tuple(_audit_language(code, pairs, twins, ids) for code, pairs in sorted(by_language.items()))
+    known = _Known(twins, {item.id for item in items}, usual_counts(items))
+    languages = tuple(_audit_language(code, items, known) for code, items in sorted(by_language.items()))
     return TaskAudit(
         task,
         protocol,
@@ -109,12 +134,22 @@ def _baselines(metrics: Mapping[str, Figure]) -> dict[str, float]:
     return {name: metrics[name].value for name in BASELINES if name in metrics}
 
 
-def _audit_language(code: str, items: Sequence[Item], twins: Mapping[str, str], ids: set[str]) -> LanguageAudit:
+class _Known(NamedTuple):
+    """What is known of the whole task: repeated items, ids, and usual numbers of options."""
+
+    twins: Mapping[str, str]
+    ids: set[str]
+    counts: Counts
+
+
+def _audit_language(code: str, items: Sequence[Item], known: _Known) -> LanguageAudit:
     pictures = Counter(item.cluster or item.id for item in items)
     choices = [item.target for item in items if isinstance(item.target, Choice)]
     places = max((len(choice.options) for choice in choices), default=0)
     prefix = _common_words([stem_of(item) for item in items if isinstance(item.target, Choice)])
-    findings = [finding for item in items for finding in _findings(item, twins, ids, prefix)]
+    findings = [finding for item in items for finding in _findings(item, known, prefix)]
+    seen, counted = give_aways([asked for item in items if (asked := _asked(item, prefix)) is not None])
+    findings += [ItemFinding("partial_leak", name, detail) for name, detail in seen.items()]
     order = list(KINDS)
     return LanguageAudit(
         language=code,
@@ -126,6 +161,7 @@ def _audit_language(code: str, items: Sequence[Item], twins: Mapping[str, str], 
         gold=tuple(sum(choice.gold == place for choice in choices) for place in range(places)),
         baselines=_baselines(summarise("", "", "", "", items, {}, []).micro),
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.kind))),
+        give_aways=counted,
     )
 
 
@@ -136,17 +172,20 @@ def _media(item: Item) -> int:
 # ── What is wrong with an item ────────────────────────────────────────────────────────────────────
 
 
-def _findings(item: Item, twins: Mapping[str, str], ids: set[str], prefix: str) -> Iterator[ItemFinding]:
-    if _RENUMBERED.search(item.id) and _RENUMBERED.sub("", item.id) in ids:
+def _findings(item: Item, known: _Known, prefix: str) -> Iterator[ItemFinding]:
+    if _RENUMBERED.search(item.id) and _RENUMBERED.sub("", item.id) in known.ids:
         yield ItemFinding("same_id", item.id, f"the id of {_RENUMBERED.sub('', item.id)}")
-    if item.id in twins:
-        yield ItemFinding("duplicate", item.id, f"asks what {twins[item.id]} asks")
+    if item.id in known.twins:
+        yield ItemFinding("duplicate", item.id, f"asks what {known.twins[item.id]} asks")
     if item.problem is not None:
         yield ItemFinding("problem", item.id, item.problem)
         return
+    if wrong := _garbled_part(item):
+        yield ItemFinding("garbled", item.id, wrong)
     match item.target:
         case Choice() as choice:
             yield from _choice_findings(item, choice, prefix)
+            yield from (ItemFinding(kind, item.id, seen) for kind, seen in list_faults(item, choice, known.counts))
         case Translation() as target if not any(target.references):
             yield ItemFinding("no_answer", item.id, "no reference")
         case Translation() as target if any(
@@ -172,11 +211,52 @@ def _choice_findings(item: Item, choice: Choice, prefix: str) -> Iterator[ItemFi
     equal = {option for option, count in Counter(plain).items() if count > 1}
     if equal:
         yield ItemFinding("equal_options", item.id, ", ".join(choice.options))
-    question = stem_of(item)[len(prefix) :].strip()
+    question = _question(item, prefix)
     held = {words(option) for option in choice.options if _in_words(words(question), option)}
     gold = choice.options[choice.gold]
     if held == {words(gold)}:
         yield ItemFinding("leak", item.id, f"'{gold}' stands in: {question}")
+
+
+def _question(item: Item, prefix: str) -> str:
+    return stem_of(item)[len(prefix) :].strip()
+
+
+def _asked(item: Item, prefix: str) -> Asked | None:
+    """An item whose options may be given away, once of its repeats."""
+    choice = item.target
+    if not isinstance(choice, Choice) or choice.gold is None or len(choice.options) < 2 or item.problem or item.repeat:
+        return None
+    question = choice.question or _question(item, prefix)
+    stem = words(question)
+    whole = frozenset(place for place, option in enumerate(choice.options) if _in_words(stem, option))
+    return Asked(item.id, question, choice.options, choice.gold, whole)
+
+
+def _garbled_part(item: Item) -> str:
+    """The first part of an item that was decoded wrongly, and what is wrong with it; "" for none."""
+    for part, text in _texts(item):
+        if wrong := garbled(text, item.language):
+            return f"{part}: {wrong}"
+    return ""
+
+
+def _texts(item: Item) -> Iterator[tuple[str, str]]:
+    """The texts of an item, each with what it is."""
+    match item.target:
+        case Choice(options=options):
+            yield from ((f"option {place}", option) for place, option in enumerate(options, 1))
+        case Translation(source=source, references=references):
+            yield from (("reference", text) for text in references)
+            yield "source", source
+            return  # the prompt is the source, in another language than the item's
+        case Short(answers=texts) | Contains(answers=texts):
+            yield from (("answer", text) for text in texts)
+        case Open(reference=text) | OcrText(text=text) if text:
+            yield "reference", text
+        case _:
+            pass
+    yield from (("asked", part) for message in item.messages for part in message.parts if isinstance(part, str))
 
 
 def _in_words(stem: str, option: str) -> bool:

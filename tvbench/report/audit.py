@@ -13,6 +13,8 @@ from tvbench.scoring.metrics import metric
 
 LONGEST = 200
 """Characters of a finding's detail that a table shows."""
+SURE = 0.01
+"""Below this probability give-aways are said to be more than chance gives."""
 ONE_SIDED = 0.5
 """From this share of right options in the first place on (and twice what chance gives), it is said."""
 
@@ -34,6 +36,7 @@ def audit_records(found: Sequence[TaskAudit]) -> list[dict[str, Any]]:
         record = asdict(task)
         for part, data in zip(task.languages, record["languages"], strict=True):
             data["counts"] = {kind: part.count(kind) for kind in KINDS}
+            data["give_aways"]["excess"] = part.give_aways.excess
         records.append(record)
     return records
 
@@ -121,10 +124,22 @@ def _notes(task: TaskAudit, kinds: Sequence[str]) -> Iterator[str]:
         yield "no pictures are kept with these items: pictures are told apart by what the task says of them"
     for kind in kinds:
         yield f"{KINDS[kind][0]}: {KINDS[kind][1]}"
+    if "partial_leak" in kinds:
+        yield f"partial give-aways by chance, as wrong options tell: {'; '.join(map(_by_chance, _given_away(task)))}"
     clean = [KINDS[kind][0] for kind in KINDS if kind not in kinds]
     if clean:
         yield f"none found of: {', '.join(clean)}"
     yield from task.warnings
+
+
+def _given_away(task: TaskAudit) -> list[LanguageAudit]:
+    return [part for part in task.languages if part.give_aways.found]
+
+
+def _by_chance(part: LanguageAudit) -> str:
+    given = part.give_aways
+    sure = f", more than chance gives (p {given.p:.2g})" if given.p < SURE else ""
+    return f"{part.language} {given.expected:.1f} of {given.found}{sure}"
 
 
 FINDINGS_COLUMNS = (
