@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tvbench.analysis.give_aways import Asked, GiveAways, give_aways
+from tvbench.analysis.give_aways import GiveAways, PosedQuestion, give_aways
 from tvbench.analysis.mojibake import garbled
-from tvbench.analysis.option_lists import Counts, list_faults, usual_counts
+from tvbench.analysis.option_lists import OptionCounts, list_faults, usual_counts
 from tvbench.scoring import summarise
 from tvbench.scoring.choice import usable_target
 from tvbench.scoring.normalise import contains_words, normalise, words
@@ -139,7 +139,7 @@ class _Known(NamedTuple):
 
     twins: Mapping[str, str]
     ids: set[str]
-    counts: Counts
+    counts: OptionCounts
 
 
 def _audit_language(code: str, items: Sequence[Item], known: _Known) -> LanguageAudit:
@@ -222,7 +222,7 @@ def _question(item: Item, prefix: str) -> str:
     return stem_of(item)[len(prefix) :].strip()
 
 
-def _asked(item: Item, prefix: str) -> Asked | None:
+def _asked(item: Item, prefix: str) -> PosedQuestion | None:
     """An item whose options may be given away, once of its repeats."""
     choice = item.target
     if not isinstance(choice, Choice) or choice.gold is None or len(choice.options) < 2 or item.problem or item.repeat:
@@ -230,7 +230,7 @@ def _asked(item: Item, prefix: str) -> Asked | None:
     question = choice.question or _question(item, prefix)
     stem = words(question)
     whole = frozenset(place for place, option in enumerate(choice.options) if _in_words(stem, option))
-    return Asked(item.id, question, choice.options, choice.gold, whole)
+    return PosedQuestion(item.id, question, choice.options, choice.gold, whole)
 
 
 def _garbled_part(item: Item) -> str:

@@ -45,7 +45,7 @@ class GiveAways:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PosedQuestion:
     """A question and its options; `whole` are the places of options that stand in it as they are."""
 
     item: str
@@ -71,7 +71,7 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-def give_aways(asked: Sequence[Asked]) -> tuple[dict[str, str], GiveAways]:
+def give_aways(asked: Sequence[PosedQuestion]) -> tuple[dict[str, str], GiveAways]:
     """Of one language: by item what was seen, and the count with what is expected by chance."""
     questions = Counter(word for one in asked for word in one.held)
     frequent = max(LEAST_FREQUENT, FREQUENT * len(asked))
@@ -92,7 +92,7 @@ def give_aways(asked: Sequence[Asked]) -> tuple[dict[str, str], GiveAways]:
     return found, GiveAways(len(asked), len(found), expected, at_least(len(found), chances))
 
 
-def _alone(one: Asked, weights: Mapping[str, float], dull: set[str]) -> tuple[int | None, tuple[str, ...]]:
+def _alone(one: PosedQuestion, weights: Mapping[str, float], dull: set[str]) -> tuple[int | None, tuple[str, ...]]:
     """The place of the only option with own words in the question, enough of them, and these words."""
     sets = [set(tokens(option)) for option in one.options]
     several = Counter(word for option in sets for word in option)

@@ -25,14 +25,14 @@ _SHOWN = re.compile(r"^\s*\(?([A-Z])\s*[.):\uff0e\uff09]\s*(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class OptionCounts:
     """Numbers of options that are usual, by kind of item and by question."""
 
     kinds: Mapping[tuple[str, ...], int]
     questions: Mapping[str, Mapping[str, int]]
 
 
-def usual_counts(items: Iterable[Item]) -> Counts:
+def usual_counts(items: Iterable[Item]) -> OptionCounts:
     """What is usual among the items of one task."""
     kinds: defaultdict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
     questions: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -49,13 +49,15 @@ def usual_counts(items: Iterable[Item]) -> Counts:
         for number, times in found.most_common(1)
         if found.total() >= USUAL_OF and times >= USUAL_SHARE * found.total()
     }
-    return Counts(usual, questions)
+    return OptionCounts(usual, questions)
 
 
-def list_faults(item: Item, choice: Choice, counts: Counts) -> Iterator[tuple[str, str]]:
+def list_faults(item: Item, choice: Choice, counts: OptionCounts) -> Iterator[tuple[str, str]]:
     """(kind of audit.KINDS, what was seen) for an item with options."""
     usual = counts.kinds.get(_kind(item))
     number = len(choice.options)
+    if not number:
+        return
     if empty := [place for place, option in enumerate(choice.options, 1) if is_blank(option)]:
         yield "empty_option", f"option {', '.join(map(str, empty))} of {number}: {' | '.join(choice.options)}"
     unsplit = next((option for option in choice.options if _several(option, number, usual)), None)
@@ -84,7 +86,7 @@ def _question(item: Item) -> str:
     return f"{plain} of {item.cluster}" if item.cluster and plain != item.id else ""
 
 
-def _otherwise(item: Item, number: int, counts: Counts) -> str:
+def _otherwise(item: Item, number: int, counts: OptionCounts) -> str:
     """What the same question has in most of the other languages, where that is another number."""
     others = Counter(
         count for language, count in counts.questions.get(_question(item), {}).items() if language != item.language
