@@ -165,7 +165,7 @@ def test_partial_give_aways_are_found(code: str) -> None:
     found = language(items)
     seen = {int(one.item.split("/")[1]) for one in found.findings if one.kind == "partial_leak"}
     assert len(seen & planted) >= 0.9 * len(planted)
-    assert len(seen - planted) <= 0.01 * 270 + found.give_aways.expected + 2
+    assert len(seen - planted) <= 0.01 * 270
     assert found.give_aways.found == len(seen) and found.give_aways.p < 1e-6
 
 

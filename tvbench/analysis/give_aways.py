@@ -17,7 +17,7 @@ from functools import cached_property
 
 from tvbench.scoring.normalise import is_number, words, written_without_blanks
 
-SHARE, OTHERS = 1 / 3, 1 / 6
+SHARE, OTHERS = 1 / 3, 1 / 5
 """An option is in a question with so much of the weight of its own words at least, and the others with no more than the
 second."""
 FREQUENT, LEAST_FREQUENT = 0.05, 3
