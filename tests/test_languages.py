@@ -15,7 +15,17 @@ from langcodes import Language as Tag
 
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.languages import ENGLISH, TABLE, Language, all_languages, chosen_among, code_of, is_language, language
+from tvbench.languages import (
+    ENGLISH,
+    TABLE,
+    Language,
+    all_languages,
+    chosen_among,
+    code_of,
+    is_language,
+    lacking,
+    language,
+)
 from tvbench.registry.catalog import tasks
 
 TOWERVISION = "en de nl es fr pt-PT pt-BR uk hi zh-Hans zh-Hant ru cs ko ja it pl ro nn nb".split()
@@ -428,3 +438,12 @@ def test_command_says_that_a_task_takes_any_language(
         "from tvbench.types import Task\nTASK = Task('free', '1', 'Free', print, {'tvbench': 'asks.'}, 'strict', ())\n"
     )
     assert "free has no list of languages" in said(capsys, "--task", "free", code=2)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("ar", "Known: de, ru, zh."), ("zh-TW", "Did you mean zh?"), ("dee", "Did you mean de?"), ("Arabic", "Known: de")],
+)
+def test_of_a_language_that_is_lacking_no_other_one_is_suggested(name: str, said: str) -> None:
+    """`ar` is spelt like `ru`, and Arabic is not Russian."""
+    assert said in str(lacking("language here", name, ["de", "ru", "zh"]))

@@ -5,7 +5,7 @@ Knows nobody. The CLI prints `str(error)` and exits with `error.exit_code`; noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 EXIT_GOOD = 0
 EXIT_INCOMPLETE = 1
@@ -42,13 +42,17 @@ class EngineError(TvbenchError):
     """The engine as a whole cannot go on (server gone, model does not load). Answers so far are kept."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
-    """A UsageError for a misspelt `name`, with the nearest known names as the suggestion."""
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], hint: str = "", near: Sequence[str] | None = None
+) -> UsageError:
+    """A UsageError for a misspelt `name`, with the nearest known names as the suggestion (`near` where those are not
+    the ones that are spelt alike)."""
     import difflib  # by itself a good part of a quick command's start
 
     names = sorted(set(known))
-    folded = {candidate.casefold(): candidate for candidate in names}
-    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
+    if near is None:
+        folded = {candidate.casefold(): candidate for candidate in names}
+        near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
     if near:
         suggestion = f"Did you mean {' or '.join(near)}?"
     elif len(names) <= 40:

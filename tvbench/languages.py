@@ -29,7 +29,7 @@ from functools import lru_cache
 from os.path import dirname, join
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
-from tvbench.errors import unknown_name
+from tvbench.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from langcodes import Language as Tag
@@ -257,6 +257,16 @@ def chosen_among(name: str, known: Collection[str]) -> Meant:
         return Meant(members, f"{name} is {_listed(members)} here")
     near = _nearest_form(wanted.code, known)
     return Meant((near,), f"{wanted.name} ({name}) is asked as {_listed((near,))} here") if near else Meant(())
+
+
+def lacking(kind: str, name: str, known: Collection[str], hint: str = "") -> UsageError:
+    """The error for a language that is not among the `known` ones. Of one that there is, what is spelt like its code
+    is another language: only its own forms are worth a thought (`zh` for `zh-TW`)."""
+    if not is_language(name):
+        return unknown_name(kind, name, known, hint)
+    code = code_of(name)
+    forms = [other for other in known if other.split("-")[0] == code.split("-")[0]]
+    return unknown_name(kind, name, known, hint, forms)
 
 
 def _other_script(name: str, wanted: Language) -> str:

@@ -95,6 +95,13 @@ def test_lost_languages_are_named_with_their_cause(codes: tuple[str, ...], said:
     assert ("before" in text) is not alone and "or never learned" in text
 
 
+def test_nothing_is_said_of_a_language_that_had_nothing_to_keep() -> None:
+    never = model(broken("en", "de", "es", "zh"))
+    text = lines(damage(model(broken(*COLOURS)), never))
+    assert "Russian is lost" in text and "keeps" not in text
+    assert "keeps" in lines(damage(model(broken("ru")), model(sound)))
+
+
 def test_the_answers_own_words_tell_another_language() -> None:
     text = lines(damage(model(broken("es", says="蓝色的"))))
     assert "with words of Chinese" in text and "'wrong script'" in text

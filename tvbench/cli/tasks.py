@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tvbench.cli import tasks_check
@@ -164,7 +165,7 @@ def _print_measurable(having: Sequence[tuple[Record, Mapping[str, Sequence[str]]
     measured = ",".join(name for name in wanted if name not in lacking)
     if having:
         named = ",".join(task["name"] for task, _ in having)
-        notes.append(f"measure: tvbench run --model MODEL --tasks {named} --languages {measured}")
+        notes.append(f"measure: tvbench run --model MODEL --tasks {named} --languages {quote(measured)}")
     show([Table(columns, rows, notes=tuple(notes))], "table")
 
 

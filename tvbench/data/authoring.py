@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from tvbench.data.sources import Rows, available_splits, media_from, open_rows
 from tvbench.errors import MediaError, UsageError, unknown_name
-from tvbench.languages import code_of, is_language, language
+from tvbench.languages import code_of, is_language, lacking, language
 from tvbench.types import Ask, Build, BuildOptions, Choice, HubData, Item, Media, Message, Opened
 
 LANGUAGE_COLUMNS = ("language", "lang", "language_code", "lang_code", "locale")
@@ -199,7 +199,7 @@ def choose_languages(task: str, wanted: Sequence[str], known: Sequence[str]) -> 
     codes = tuple(dict.fromkeys(code_of(name) for name in wanted)) or tuple(known)
     for code in codes:
         if code not in known:
-            raise unknown_name(f"language of {task}", code, known, f"`tvbench tasks show {task}` lists its languages")
+            raise lacking(f"language of {task}", code, known, f"`tvbench tasks show {task}` lists its languages")
     return tuple(code for code in known if code in codes)
 
 

@@ -111,7 +111,7 @@ def _setting_faults(settings: Mapping[str, Setting]) -> Iterator[str]:
 def codes_in(task: Task, text: str) -> tuple[str, ...]:
     """The codes by which `task` knows the language `text`, a code or a name in any language: more than one for a
     macro-language (`ar`) of which it has members. Says how that was understood. Raises UsageError."""
-    from tvbench.languages import chosen_among, code_of, of_country
+    from tvbench.languages import chosen_among, code_of, lacking, of_country
 
     if not task.languages:
         return (code_of(text),)
@@ -119,7 +119,7 @@ def codes_in(task: Task, text: str) -> tuple[str, ...]:
     if not found.codes:
         kind = f"language of {task.name}"
         hint = f"`tvbench tasks show {task.name}` lists them"
-        raise unknown_name(kind, text, task.languages, of_country(text) or hint)
+        raise lacking(kind, text, task.languages, of_country(text) or hint)
     if found.note:
         _say(f"{task.name}: {found.note}")
     return found.codes

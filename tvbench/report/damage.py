@@ -49,7 +49,7 @@ def _loss_lines(loss: Loss, first: str, second: str) -> Iterator[str]:
     names = listed([named(one.language) for one in loss.languages])
     verb = "is" if len(loss.languages) == 1 else "are"
     counts = listed([_counts(one) for one in loss.languages])
-    held = "" if loss.kept is None else f"; {named(loss.kept[0])} keeps {_share(loss.kept[1])}"
+    held = f"; {named(loss.kept[0])} keeps {_share(loss.kept[1])}" if loss.kept and loss.kept[1].right else ""
     tasks = loss.languages[0].tasks
     where = f" in {listed(tasks)}" if tasks else ""
     yield f"{names} {verb} lost{where}: right in {counts}{held}"

@@ -110,16 +110,16 @@ def join(
 
 def languages_called(names: Iterable[str], known: Collection[str], where: str = "this run") -> tuple[str, ...]:
     """The codes of a run's own languages that `names` mean; says where that is not plain. Raises UsageError."""
-    from tvbench.languages import chosen_among
+    from tvbench.languages import chosen_among, lacking
 
     found: dict[str, None] = {}
     for name in names:
         try:
             chosen = chosen_among(name, known)
         except UsageError:
-            raise unknown_name(f"language in {where}", name, known) from None
+            raise lacking(f"language in {where}", name, known) from None
         if not chosen.codes:
-            raise unknown_name(f"language in {where}", name, known)
+            raise lacking(f"language in {where}", name, known)
         if chosen.note:
             log.warning("note: %s", chosen.note)
         found.update(dict.fromkeys(chosen.codes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tvbench.errors import TvbenchError, UsageError, unknown_name
+from tvbench.errors import TvbenchError, UsageError
 from tvbench.registry.declared import codes_in
 from tvbench.runs.gate import ask_of
 from tvbench.runs.kinds import check_kind
@@ -274,8 +274,8 @@ def _languages(given: Sequence[str], tasks: Sequence[Task]) -> list[tuple[str, .
 
 
 def _nowhere(name: str, tasks: Sequence[Task]) -> UsageError:
-    from tvbench.languages import of_country
+    from tvbench.languages import lacking, of_country
 
     known = {code for task in tasks for code in task.languages}
     shown = f"for the tasks {', '.join(task.name for task in tasks)}"
-    return unknown_name("language", name, known, of_country(name) or shown)
+    return lacking("language", name, known, of_country(name) or shown)
