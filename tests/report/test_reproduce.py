@@ -230,6 +230,6 @@ def test_the_gaps_of_the_two_logs_are_shown(tmp_path: Path, capsys: pytest.Captu
     assert english["against"] == ["77.1 is no share of our 64 items: the paper counted others"]
     multi = found["TowerVision-2B", "alm", "multi"]
     assert multi["others"] == {"aligned": pytest.approx(81.18, abs=0.01), "fragment": pytest.approx(83.73, abs=0.01)}
-    assert any("between aligned 81.2 and fragment 83.7" in remark for remark in multi["remarks"])
+    assert any("between strict 72.0 and aligned 81.2" in remark for remark in multi["remarks"])
     assert found["TowerVision-2B", "cc-ocr", "all"]["verdict"] == "differs"
     assert found["TowerVision-2B", "multi30k", "de"]["logged"]
