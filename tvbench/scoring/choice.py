@@ -109,7 +109,7 @@ def _read_text(options: tuple[str, ...], text: str, language: str, *, labels: bo
     """The option that the reply is, the words around it aside, and its own label, where options were shown with
     `labels`. Two different ones are none."""
     longest = max(map(len, options), default=0) + _ROOM
-    found: set[int] = set()
+    found: dict[int, str] = {}
     for at, said in enumerate(readings(text, language, longest)):
         place, several = match(said, options, language)
         if labels and place is None and not several:
@@ -119,8 +119,20 @@ def _read_text(options: tuple[str, ...], text: str, language: str, *, labels: bo
         if place is not None and not at:
             return place, False
         if place is not None:
-            found.add(place)
-    return (found.pop(), False) if len(found) == 1 else (None, len(found) > 1)
+            found.setdefault(place, said)
+    if len(found) != 1:
+        return None, bool(found)
+    place, said = found.popitem()
+    return (
+        (None, True) if _beside(options, place, exact(text, language).replace(said, " "), language) else (place, False)
+    )
+
+
+def _beside(options: tuple[str, ...], place: int, rest: str, language: str) -> bool:
+    """Whether another option was taken for words around the one at `place`: `True, false`."""
+    bare = normalise(rest.strip(" /|,")) if rest.strip() else ""
+    others = [exact(option, language) for at, option in enumerate(options) if at != place]
+    return any(other == bare or (bare.startswith(other) and _starts(bare, other)) for other in others if other and bare)
 
 
 def _labelled(options: tuple[str, ...], said: str, language: str) -> Match:

@@ -30,6 +30,7 @@ from tvbench.scoring.said_of_letters import (
     set_off,
     sure_after,
     sure_before,
+    turned_back,
 )
 from tvbench.scoring.wording import AnswerWords, wording
 
@@ -56,6 +57,9 @@ _SHORT = 400
 _SHORT_FOREIGN = 40
 """In a reply of so many letters in another script any Latin letter is the answer; not so in a longer text."""
 _LONGEST = 4000
+_SENTENCE = re.compile("[.!?\u3002\uff01\uff1f\u061f\u0964]\\s*(?=\\S)|\\n")
+_COLON = re.compile("[:)\uff1a\uff09]")
+_QUESTION = ("?", "\uff1f", "\u061f", "\u037e")
 """Of a longer reply the beginning and the end are read, so many letters of each."""
 _BARE = re.compile(r"\s*[(*]{0,3}([A-Za-z])[).*]{0,3}\s*\Z")
 _LABEL_END = re.compile(r"\s*(?:[)\]\uff09.:\u3001]|\s[-\u2013\u2014]\s|\n)\s*(?=\S)")
@@ -74,7 +78,7 @@ def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Le
     if len(text) > 2 * _LONGEST:
         text = text[:_LONGEST] + "\n\n" + text[-_LONGEST:]
     text = without_markdown(_bold(text)).strip()
-    found = list(standing(text, len(options), language))
+    found = _without_asked(text, list(standing(text, len(options), language)), language)
     found = [one for one in found if not _is_article(text, one, found, words)]
     listed = [one for one in found if _own_text(text, one, options, language)]
     if len(found) == 1 and not listed and _behind_its_text(text, found[0], options, language):
@@ -82,6 +86,17 @@ def named_letter(reply: str, options: tuple[str, ...], language: str = "") -> Le
     if listed:
         return _of_list(text, found, listed, options, words) or _read(text, found, words)
     return _read(text, found, words)
+
+
+def _without_asked(text: str, found: list[LoneLetter], language: str) -> list[LoneLetter]:
+    """The letters that no last question holds: `Is it B?` asks. A letter with nothing else, or behind a colon, says."""
+    if text.rstrip(CLOSING)[-1:] not in (*_QUESTION, ";" if language == "el" else "?"):
+        return found
+    start = max((match.end() for match in _SENTENCE.finditer(text)), default=0)
+    asked = [one for one in found if one.start >= start]
+    letters = sum(one.end - one.start for one in asked)
+    says = sum(character.isalnum() for character in text[start:]) == letters or _COLON.search(text, start)
+    return found if says else [one for one in found if one.start < start]
 
 
 def _of_list(
@@ -169,7 +184,8 @@ def _is_article(text: str, one: LoneLetter, found: list[LoneLetter], words: Answ
     word = normalise(text[one.start])
     if not re.match(r" \w", text[one.end :]):
         return False
-    if text[one.start].islower() and len(found) > 1 and (word in words.article.words or word in words.own_join.words):
+    small = text[one.start].islower() and len(found) > 1
+    if small and (word in words.article.words or word in words.own_join.words or any(other.sure for other in found)):
         return True
     if word not in words.article.words:
         return False
@@ -199,8 +215,12 @@ def _label(text: str, found: list[LoneLetter], words: AnswerWords) -> Letters:
         return NO_LETTER
     match = _LABEL_END.match(text, first.end)
     if match is None:
+        if any(one.place != first.place for one in found[1:]) and turned_back(text[first.end :], words):
+            return SEVERAL
         return Letters(first.place, False, "") if reason_follows(text, first, words) else NO_LETTER
     rest = text[match.end() :]
+    if any(one.place != first.place for one in found[1:]) and turned_back(text[first.end :], words):
+        return SEVERAL
     follows = [one for one in found[1:] if one.place != first.place and _LABEL_END.match(text, one.end)]
     if follows and follows[0].place == first.place + 1 and first.place == 0 and len(follows) > 1:
         return SEVERAL

@@ -28,6 +28,10 @@ _ORDERS = {
 }
 """Letters with which a language numbers what Latin numbers A, B, C, D; none that looks like another Latin letter."""
 
+_CROSSED_BEFORE = re.compile("[\u2260\u00ac~](?=$)|[\u2260\u2717\u2718\u274c\u2716]\ufe0f?[ (]*$")
+_CROSSED_AFTER = re.compile("[ )]*[\u2717\u2718\u274c\u2716]")
+"""Marks that deny a letter: crosses, and the signs of not."""
+
 
 class LoneLetter(NamedTuple):
     """A letter that stands alone, at `start` to `end` of a text. `sure`: capital, and of Latin script."""
@@ -70,6 +74,8 @@ def standing(text: str, count: int, language: str) -> Iterable[LoneLetter]:
 
 def _free(text: str, at: int, words: AnswerWords) -> bool:
     """Whether no letter of the same kind, and no sign that makes a name of it, stands next to the letter at `at`."""
+    if _CROSSED_BEFORE.search(text[max(0, at - 4) : at]) or _CROSSED_AFTER.match(text[at + 1 : at + 5]):
+        return False
     for near, beyond in ((at - 1, at - 2), (at + 1, at + 2)):
         if not 0 <= near < len(text):
             continue

@@ -25,7 +25,7 @@ _SUPERSCRIPT = {**dict(zip("\u2070\u00b9\u00b2\u00b3", "0123", strict=True)), "\
     chr(0x2070 + at): sign for at, sign in zip(range(4, 15), "456789+-=()", strict=True)
 }
 _SUBSCRIPT = {chr(0x2080 + at): sign for at, sign in enumerate("0123456789+-=()")}
-_RAISED = re.compile(rf"(?<=\w)(?:([{''.join(_SUPERSCRIPT)}]+)|([{''.join(_SUBSCRIPT)}]+))")
+_RAISED = re.compile(rf"(?:(?<=\w)|\A)(?:([{''.join(_SUPERSCRIPT)}]+)|([{''.join(_SUBSCRIPT)}]+))")
 _FRACTION = re.compile(r"(?<=\d)(?=[\u00bc-\u00be\u2150-\u215e\u2189])")
 _UNITS = {mark: unicodedata.decomposition(mark) for mark in map(chr, range(0x3371, 0x33E0))}
 _POWERS = str.maketrans(
@@ -166,9 +166,10 @@ def is_number(text: str) -> bool:
 
 
 _FORMULA = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|mathsf|operatorname)\s*\{([^{}]*)\}")
-_MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|\${1,2}([^$\n]+)\${1,2}|(?<!\d)\$+(?!\d)|[*_`]+|~~+")
+_MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|\${1,2}([^$\n]+)\${1,2}|(?<!\d)\$+(?!\d)|~~[^~\n]+~~|[*_`]+|~~+")
 
 
 def without_markdown(text: str) -> str:
-    """`text` without emphasis, code and formula marks: `**B**` and `\\boxed{B}` become `B`."""
+    """`text` without emphasis, code and formula marks, and without what is struck out: `**B**` and `\\boxed{B}` become
+    `B`."""
     return _MARKDOWN.sub(lambda match: match[1] or match[2] or "", _FORMULA.sub(r"\1", text) if "\\" in text else text)

@@ -139,17 +139,58 @@ def joined_to(text: str, one: LoneLetter, found: list[LoneLetter], words: Answer
         between = text[left.end : right.start]
         if "\n" in between or len(between) > 40:
             continue
+        if left is found[0] and _opens_a_pair(text, left, right, words):
+            return True
+        if left.sure and right.sure and normalise(between or "-") in words.letter_span.words:
+            return True
         plain = [part for part in _SPLIT.split(normalise(between)) if part]
         marks = between.strip(" ()[]\"'*")
         if plain and all(part in words.letter_join.words or part in words.article.words for part in plain):
-            if any(part in words.letter_join.words for part in plain):
+            if any(part in words.letter_join.words for part in plain) and not _turns(plain[0], words):
                 return True
-        elif not plain and (
-            marks in (",", "/", "&", "+", "\uff0c", "\u3001", "\u060c", "|", "\u30fb")
-            or (not marks and left.sure and right.sure)
+        elif plain:
+            if right.sure and _perhaps(plain, words) and not denied(text, right.start, right.end, words):
+                return True
+        elif marks in (",", "/", "&", "+", "\uff0c", "\u3001", "\u060c", "|", "\u30fb") or (
+            not marks and left.sure and right.sure
         ):
             return True
     return False
+
+
+_MOST_BETWEEN = 2
+_STOPS = tuple(",.;:!\u2026\u3001\u3002\uff0c\u060c\u0964")
+
+
+def _turns(word: str, words: AnswerWords) -> bool:
+    """Whether a word that joins letters in some language is a `but` in this one: Italian `non A ma B`."""
+    return word in words.letter_turn.words and word not in words.own_join.words
+
+
+def _perhaps(plain: list[str], words: AnswerWords) -> bool:
+    """Whether the words between two letters join them with a word more: `B or maybe D`."""
+    return len(plain) <= _MOST_BETWEEN and plain[0] in words.own_join.words and plain[-1] not in words.letter_sure.words
+
+
+def _opens_a_pair(text: str, left: LoneLetter, right: LoneLetter, words: AnswerWords) -> bool:
+    """Whether a word before the first letter says that two follow: `both A and B`, `sowohl A als auch B`."""
+    before = _before(text, left.start)
+    start = words.own_join.last(before)
+    between = normalise(text[left.end : right.start])
+    if len(before) - start <= 1 or not words.letter_join.within(between):
+        return False
+    return not denied(text, right.start, right.end, words)
+
+
+def turned_back(rest: str, words: AnswerWords) -> bool:
+    """Whether what stands behind a letter takes it back: `A. No, wait: B`."""
+    if (stop := re.match(r"[\s)]*[.,;:!\u2026\u2013\u2014\u3002\uff0c\u3001\u060c-]\W*", rest)) is None:
+        return False
+    said = normalise(rest[stop.end() :][:NEAR_LETTERS])
+    if words.letter_back.first(said):
+        return True
+    end = words.letter_denial.first(said)
+    return end > 0 and (said[end : end + 1] in _STOPS or words.letter_back.first(said[end:].lstrip()) > 0)
 
 
 def joins_another(rest: str, words: AnswerWords) -> bool:
