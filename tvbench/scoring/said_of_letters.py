@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from tvbench.scoring.lone_letters import LoneLetter
 from tvbench.scoring.normalise import normalise, written_without_blanks
-from tvbench.scoring.wording import AnswerWords, Words, word_edge
+from tvbench.scoring.wording import AnswerWords, Words, word_edge, wording
 
 OPENING = " \t\n([{\"'\u201c\u201e\u00ab\u300c\u300e\u2018*:=\uff1a-\u2013\u2014>"
 CLOSING = " \t)]}\"'\u201d\u00bb\u300d\u300f\u2019*"
@@ -33,8 +33,13 @@ def _before(text: str, start: int) -> str:
     if part.endswith("\n"):
         part = part.rstrip()
         part = part.rstrip(OPENING) if part.endswith((":", "\uff1a", "=")) else ""
-    edges = [match.end() for match in _BOUNDARY.finditer(part)]
+    edges = [match.end() for match in _BOUNDARY.finditer(part) if not _carried(part, match)]
     return normalise(part[edges[-1] :] if edges else part) if part.strip() else ""
+
+
+def _carried(part: str, edge: re.Match[str]) -> bool:
+    """Whether a comma is before a `that`, which belongs to what stands before it."""
+    return edge[0] == "," and wording("").letter_that.first(part[edge.end() :].lstrip().casefold()) > 0
 
 
 def _after(text: str, end: int) -> str:

@@ -6,6 +6,7 @@ One table beside this file is the whole knowledge (words_of_answers.csv, one row
 - `wrong`, `not`: words that deny; `or`: words that join two answers; `but`: words with which another thought begins
 - `ending`: what is attached to the end of an answer: particles, copulas, words of politeness
 - `back`: words that take an answer back: `A. No, wait: B`; `span`: what stands between the ends of a range: `A to C`
+- `that`: words that carry a denial over a comma: `Ich glaube nicht, dass es B ist`
 - `percent`: how `%` is said; `decimal`: what stands before the decimals
 
 A language that the table does not have gets the English words, as every language does. Where a letter is looked for,
@@ -104,6 +105,8 @@ class AnswerWords(NamedTuple):
     own_join: Words
     letter_back: Words
     """What takes back the letter before it: `A. No, wait: B`."""
+    letter_that: Words
+    """What carries a denial over a comma: `Ich glaube nicht, dass es B ist`."""
     letter_span: Words
     """What stands between the letters of a range or a pair: `A to C`, `sia A che B`."""
 
@@ -134,6 +137,7 @@ def wording(language: str) -> AnswerWords:
         letter_join=Words(_some(rows.values(), ("or",))),
         own_join=Words(_some((own,), ("or",))),
         letter_back=Words(_some(both, ("back",))),
+        letter_that=Words(_some(rows.values(), ("that",))),
         letter_span=Words(_some(rows.values(), ("span",))),
         letter_turn=Words({word for word in turn if len(word) > 1 or word in _some(both, ("but",))}),
     )
