@@ -109,6 +109,18 @@ def test_tables_and_examples_are_behind_their_options(tmp_path: Path, capsys: Sa
     assert all(title in whole for title in titles) and "examples of answers" not in whole
 
 
+@pytest.mark.parametrize(("columns", "width"), [("10", 40), ("40", 40), ("60", 60), ("300", 80)])
+def test_a_narrow_terminal_gets_narrow_lines(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    """Words that are longer than a line stay whole: they may be commands."""
+    monkeypatch.setenv("COLUMNS", columns)
+    write(tmp_path, "the-run", 4, lost="hi", habit=True)
+    main(["explain", "the-run", "--results", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert width - 15 < max(map(len, lines)) <= width and "What is broken" in lines
+
+
 def test_one_language_is_still_held_against_the_others(tmp_path: Path, capsys: Said) -> None:
     write(tmp_path, "the-run", 1, lost="hi")
     text = "\n".join(explained(tmp_path, capsys, "--languages", "Hindi"))

@@ -260,6 +260,12 @@ def test_what_is_no_label_is_refused_with_its_line(
     assert said in str(error.value)
 
 
+def test_of_an_answer_that_is_labelled_twice_the_hint_speaks_of_lines(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        labels_of(lines(tmp_path, "yes", "yes\nt-0,no"))
+    assert error.value.hint is not None and "one line" in error.value.hint
+
+
 def test_ones_on_a_scale_that_begins_with_one_are_refused(tmp_path: Path) -> None:
     assert labels_of(lines(tmp_path, "1", "5"), (1, 5)) == [0, 1]
     assert labels_of(lines(tmp_path, "1", "0"), (1, 5)) == [1, 0]

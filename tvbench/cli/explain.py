@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from shutil import get_terminal_size
 
 from tvbench.cli.arguments import add_format, add_results, names, not_negative
 from tvbench.cli.output import remark
@@ -46,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.analysis.diagnosis import language_id
     from tvbench.cli.grounding import languages_of
     from tvbench.cli.output import say
-    from tvbench.report.conclusions import conclusions
+    from tvbench.report.conclusions import NARROW, WIDTH, conclusions
     from tvbench.report.explained import explained_records, explained_tables
     from tvbench.report.table import show
     from tvbench.runs.store import find_run, find_runs
@@ -66,7 +67,8 @@ def main(args: argparse.Namespace) -> int:
     if not found.tasks and args.format != "json":
         remark(f"{run.name} has no tasks: there is nothing to explain")
     if found.tasks and args.format == "table":
-        say(*conclusions(found, whole=args.all), *([""] if args.all or args.examples else []))
+        width = max(NARROW, min(WIDTH, get_terminal_size().columns))
+        say(*conclusions(found, width=width, whole=args.all), *([""] if args.all or args.examples else []))
     show(
         explained_tables(found, identified=identifiers is not None, form=args.format, whole=args.all),
         args.format,

@@ -18,6 +18,8 @@ from tvbench.report.explanation import bias_lines, nothing_to_explain
 from tvbench.scoring.metric import percent
 
 LINES, WIDTH = 25, 80
+NARROW, LEAST = 40, 2
+"""Characters that a line has, however narrow the terminal is; and lines that a section keeps."""
 TASKS, WORST = 4, 3
 """Tasks that are shown, and languages that are named of each."""
 NOTED = 0.05
@@ -37,6 +39,8 @@ def conclusions(found: Explanation, *, width: int = WIDTH, whole: bool = False) 
     last = [("next  " if not number else "      ") + line for number, line in enumerate(last)]
     while not whole and sum(map(len, kept)) + len(last) + 1 > LINES:
         longest = max(kept[1:] or kept, key=len)
+        if len(longest) <= LEAST:
+            break
         del longest[-2 if longest[-1] == MORE else -1]
         if longest[-1] != MORE:
             longest[-1] = MORE
@@ -51,7 +55,8 @@ def _section(title: str, lines: Iterator[str], most: int, width: int, *, whole: 
     if not wrapped:
         return []
     kept = wrapped if whole or len(wrapped) <= most else [*wrapped[: most - 1], MORE[2:]]
-    return [title, *(f"  {line}" for line in kept)]
+    shown = title if len(title) <= width else title.replace(" intervals", "")
+    return [shown, *(f"  {line}" for line in kept)]
 
 
 def _wrapped(lines: Iterator[str] | Sequence[str], width: int) -> list[str]:
@@ -65,7 +70,7 @@ def _wrapped(lines: Iterator[str] | Sequence[str], width: int) -> list[str]:
 def _head(found: Explanation, width: int) -> str:
     answered = sum(part.answered for task in found.tasks for part in task.languages)
     failed = sum(part.failed for task in found.tasks for part in task.languages)
-    counts = f": {answered:,} answers, {failed:,} failed"
+    counts = f": {answered:,} answer{'' if answered == 1 else 's'}, {failed:,} failed"
     name = found.run if len(found.run) + len(counts) <= width else f"{found.run[: width - len(counts) - 1]}…"
     return name + counts
 
@@ -137,7 +142,8 @@ def _parallels(found: Explanation) -> Iterator[str]:
 
 
 def _consistency(told: Consistency) -> str:
-    alike = f"right in all {len(told.languages)} languages {_percent(told.right)} of {told.questions}"
+    every = "both" if len(told.languages) == 2 else f"all {len(told.languages)}"
+    alike = f"right in {every} languages {_percent(told.right)} of {told.questions}"
     alike += f" (independent errors: {_percent(told.right_expected)})"
     if told.same_wrong is not None and told.same_wrong_expected is not None:
         alike += f", same wrong option in most {_percent(told.same_wrong)} ({_percent(told.same_wrong_expected)})"

@@ -162,11 +162,15 @@ def _written(line: int, key: str, text: str) -> WrittenLabel:
     return WrittenLabel(line, key, text, number=number if math.isfinite(number) else None)
 
 
+LABELS = "a label is yes or no, right or wrong, 1 or 0, or a number of the sheet's scale"
+ONE_EACH = "give each answer one line; what another person says goes into a sheet of its own: --labels FILE2"
+
+
 def _refuse(path: Path, problems: Sequence[str]) -> None:
     if problems:
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         said = f"{path}: {'; '.join(problems[:SHOWN_PROBLEMS])}{more}"
-        raise UsageError(said, "a label is yes or no, right or wrong, 1 or 0, or a number of the sheet's scale")
+        raise UsageError(said, ONE_EACH if any("same answer" in problem for problem in problems) else LABELS)
 
 
 # ── Several files, as shares of the scales ────────────────────────────────────────────────────────
