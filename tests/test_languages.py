@@ -199,6 +199,11 @@ def test_a_form_is_the_language_only_where_they_are_close() -> None:
     assert chosen_among("de", ("deu_Latn",)).codes == ("deu_Latn",)
 
 
+def test_the_command_that_measures_can_be_pasted_into_a_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "--languages", "Chinese (Traditional)"]) == 0
+    assert "--languages 'Chinese (Traditional)'" in capsys.readouterr().out
+
+
 def test_tasks_says_what_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "--languages", "deu,ar,yue", "--format", "json"]) == 0
     found = {task["name"]: task["asked"] for task in json.loads(capsys.readouterr().out)}
