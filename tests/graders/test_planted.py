@@ -64,8 +64,8 @@ def told(call: Call) -> tuple[str, str, str]:
 
 
 def grader(loose: Mapping[str, float], otherwise: float = 0.1, seed: int = 0) -> Any:
-    """A judge that knows the reference, and takes other answers for it with the chance of the language."""
-    rng = random.Random(seed)
+    """A judge that knows the reference, and takes other answers for it with the chance of the language: one answer
+    always alike, in whatever order they come."""
 
     def grade(call: Call) -> None:
         language, reference, answer = told(call)
@@ -74,7 +74,8 @@ def grader(loose: Mapping[str, float], otherwise: float = 0.1, seed: int = 0) ->
         elif answer == reference:
             score = 5
         else:
-            score = 5 if rng.random() < loose.get(language, otherwise) else 0
+            drawn = random.Random(f"{seed} {language} {reference} {answer}").random()
+            score = 5 if drawn < loose.get(language, otherwise) else 0
         verdict = {"reason": "r", "right_language": True, "score": score, "nonce": nonce_in(call.text)}
         call.answer(json.dumps(verdict))
 
@@ -338,7 +339,7 @@ def test_a_judge_that_is_loose_in_one_language_is_named(tmp_path: Path, capsys: 
     """Forty planted answers in each of five languages, through the command and a server."""
     folder = open_folder(tmp_path, items(20))
     with judge_server() as server:
-        server.everything = grader({"Hindi": 0.6})
+        server.everything = grader({"Hindi": 0.8})
         assert judge(tmp_path, server.model, "--planted", "40") == 0
         assert len(server.bodies) == 5 * (20 + 40)
     found = json.loads(capsys.readouterr().out)["judges"][0]

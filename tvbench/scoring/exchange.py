@@ -194,4 +194,4 @@ def _widened(parts: Parts, low: np.ndarray, high: np.ndarray, level: float) -> t
 def _within(limits: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """Limits that are numbers, rounded back where sums left them a hair beyond what a difference can be."""
     cut = np.clip(limits, -bound, bound)
-    return np.where(np.abs(limits - cut) < 1e-9, cut, limits)
+    return np.where(np.isfinite(limits) & (np.abs(np.nan_to_num(limits) - cut) < 1e-9), cut, limits)
