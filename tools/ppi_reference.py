@@ -1,7 +1,7 @@
 """Writes tests/data/ppi_reference.json: what the authors' package says of small seeded samples.
 
-    python -m venv /tmp/ppi && /tmp/ppi/bin/pip install ppi_python
-    /tmp/ppi/bin/python tools/ppi_reference.py
+    pip install ppi_python          (in an environment of its own)
+    python tools/ppi_reference.py
 
 The package needs numba, scikit-learn and statsmodels, which nothing else here does: its figures are kept instead.
 """

@@ -160,6 +160,15 @@ def published_names(model: Path) -> Path:
 
 def llava_llama(folder: Path) -> Path:
     """LLaVA-NeXT with a CLIP tower and a Llama: the second last layer without its class token."""
+    words = tokenizer(folder / "words", [], LLAMA_TEMPLATE)
+    grids = [[56, 112], [112, 56], [112, 112], [168, 56], [56, 168]]
+    return llava_next(folder, words, LLAMA_TEMPLATE, grids, {"model_type": "llama"}, seed=3)
+
+
+def llava_next(
+    folder: Path, words: Any, template: str, grids: list[list[int]], text: dict[str, Any], *, seed: int
+) -> Path:
+    """LLaVA-NeXT with a CLIP tower and the text model that `text` names."""
     import torch
     from transformers import (
         LlavaNextConfig,
@@ -168,11 +177,9 @@ def llava_llama(folder: Path) -> Path:
         LlavaNextProcessor,
     )
 
-    words = tokenizer(folder / "words", [], LLAMA_TEMPLATE)
-    grids = [[56, 112], [112, 56], [112, 112], [168, 56], [56, 168]]
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     config = LlavaNextConfig(
-        text_config={**TEXT, "model_type": "llama", "vocab_size": len(words)},
+        text_config={**TEXT, "vocab_size": len(words), **text},
         vision_config={
             "model_type": "clip_vision_model",
             "hidden_size": 64,
@@ -195,7 +202,7 @@ def llava_llama(folder: Path) -> Path:
         words,
         patch_size=14,
         vision_feature_select_strategy="default",
-        chat_template=LLAMA_TEMPLATE,
+        chat_template=template,
         image_token="<image>",
         num_additional_image_tokens=1,
     )

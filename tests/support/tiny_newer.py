@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiny_baselines import QWEN_TEMPLATE, TEXT, published_names, save, tokenizer
+from tiny_baselines import QWEN_TEMPLATE, TEXT, llava_next, save, tokenizer
 
 INTERN_TEMPLATE = """\
 {%- for message in messages -%}
@@ -146,46 +146,9 @@ def internvl(folder: Path) -> Path:
 
 def pangea(folder: Path) -> Path:
     """Pangea: LLaVA-NeXT with a CLIP tower and a Qwen2."""
-    import torch
-    from transformers import (
-        LlavaNextConfig,
-        LlavaNextForConditionalGeneration,
-        LlavaNextImageProcessorPil,
-        LlavaNextProcessor,
-    )
-
     words = tokenizer(folder / "words", ["<|im_start|>", "<|im_end|>"], PANGEA_TEMPLATE, eos_token="<|im_end|>")
-    grids = [[56, 112], [112, 56], [112, 112]]
-    torch.manual_seed(6)
-    config = LlavaNextConfig(
-        text_config={**TEXT, "model_type": "qwen2", "vocab_size": len(words), "eos_token_id": words.eos_token_id},
-        vision_config={
-            "model_type": "clip_vision_model",
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 2,
-            "image_size": 56,
-            "patch_size": 14,
-            "projection_dim": 64,
-        },
-        image_grid_pinpoints=grids,
-        image_token_index=words.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-2,
-        vision_feature_select_strategy="default",
-    )
-    processor = LlavaNextProcessor(
-        LlavaNextImageProcessorPil(
-            size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}, image_grid_pinpoints=grids
-        ),
-        words,
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        chat_template=PANGEA_TEMPLATE,
-        image_token="<image>",
-        num_additional_image_tokens=1,
-    )
-    return published_names(save(folder / "model", LlavaNextForConditionalGeneration(config), processor))
+    text = {"model_type": "qwen2", "eos_token_id": words.eos_token_id}
+    return llava_next(folder, words, PANGEA_TEMPLATE, [[56, 112], [112, 56], [112, 112]], text, seed=6)
 
 
 def gemma4(folder: Path) -> Path:
