@@ -25,6 +25,20 @@ def rate_text(answers: int, tokens: int, seconds: float) -> str:
     return f"{answers / seconds:.1f} items/s, {tokens / seconds:.0f} tokens/s"
 
 
+def _bar_with(field: str) -> Progress:
+    """A live line with a bar, counts, the text of `field`, and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{{task.fields[{field}]}}", markup=False),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
 class Progressing:
     """A Watch (runs/runner.py) on stderr. `quiet` shows nothing until the end."""
 
@@ -77,16 +91,7 @@ class Progressing:
             self._progress.stop()
 
     def _start_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+        self._progress = _bar_with("rate")
         self._bar = self._progress.add_task("", total=self._total, completed=self._kept, rate="loading the model")
         self._progress.start()
 
@@ -152,16 +157,7 @@ class Scoring:
             self._progress.stop()
 
     def _start_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[doing]}", markup=False),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+        self._progress = _bar_with("doing")
         self._bar = self._progress.add_task("", total=self._total, completed=self._kept, doing=self._doing)
         self._progress.start()
 
