@@ -20,8 +20,9 @@ from PIL import Image
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.anyres import clip_rows, picture_rows
 from tvbench.data.media.clips import Clip, Decoded
+from tvbench.engines.processors import TORCHVISION, open_processor, takes_clips
 from tvbench.engines.protocol import Prepared
-from tvbench.errors import EngineError, MediaError
+from tvbench.errors import MediaError
 
 if TYPE_CHECKING:
     import torch
@@ -179,19 +180,14 @@ class ProcessorInputs:
     """For any other image-text model, through its own AutoProcessor. Its chat template places the media."""
 
     def __init__(self, folder: Path, prompter: Prompter) -> None:
-        from transformers import AutoProcessor
-
         self.prompter = prompter
-        try:
-            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        except (ImportError, OSError, ValueError) as error:
-            raise EngineError(
-                f"cannot open the model's processor: {error}", "use --engine vllm, or install what it asks for"
-            ) from error
+        self.processor = open_processor(folder)
 
     def encode(self, prepared: Prepared) -> EncodedRequest:
         text = self.prompter.render(prepared.request.messages, second_bos=prepared.request.second_bos)
         clips = sum(isinstance(medium, Clip) for medium in prepared.media)
+        if clips and not takes_clips(self.processor):
+            raise MediaError(f"this model's video processor needs torchvision, which is not installed: {TORCHVISION}")
         length = len(self.prompter.tokenizer(text, add_special_tokens=False)["input_ids"])
         length += sum(_pixels(medium) for medium in prepared.media) // 784
         return EncodedRequest(prepared, length, (len(prepared.media) - clips > 0, clips > 0), text=text)
