@@ -47,7 +47,7 @@ def test_a_table_without_python_then_an_own_metric(user: User) -> None:
     assert "mybench" in board and "tower-mini" in board, board
 
     (user.folder / "mybench" / "scorers.py").write_text(
-        '"""Ours."""\n\n\ndef short(item, text):\n    """Is the answer one word?"""\n    return float(len(text.split()) == 1)\n'
+        'def short(item, text):\n    "Is the answer one word?"\n    return float(len(text.split()) == 1)\n'
     )
     user.types("run", *asked, "--metric", "short")
     board = user.types("leaderboard", "--all")
