@@ -100,6 +100,11 @@ def code_of(code_or_name: str) -> str:
     return language(code_or_name).code
 
 
+def language_name(code: str) -> str:
+    """The English name of a language by the code that items have; of a code that is no language the code itself."""
+    return language(code).name if is_language(code) else code
+
+
 def is_language(code_or_name: str) -> bool:
     """Whether this is a language where it might be another word: a row of the table, or one whose speakers CLDR counts.
 

@@ -53,6 +53,11 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str] = ("table
     parser.add_argument("--format", choices=formats, default=formats[0], help="how to print (default %(default)s)")
 
 
+def add_shown(parser: argparse.ArgumentParser) -> None:
+    """`--all`: everything that there is, below what is shown first."""
+    parser.add_argument("--all", action="store_true", help="show all languages and every metric too")
+
+
 def add_image_scale(parser: argparse._ActionsContainer) -> None:
     """`--image-scale`: a person's word on what a checkpoint does not say."""
     parser.add_argument(

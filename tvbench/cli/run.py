@@ -20,6 +20,7 @@ from tvbench.cli.arguments import (
     add_include,
     add_naming,
     add_results,
+    add_shown,
     names,
     not_negative,
     positive,
@@ -27,6 +28,7 @@ from tvbench.cli.arguments import (
     temperature,
     top_p,
 )
+from tvbench.cli.end_of_run import print_run
 from tvbench.cli.engine_arguments import add_engine, parsed
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Progressing, Showing
@@ -65,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
+    add_shown(parser)
     add_format(parser)
 
 
@@ -154,8 +157,6 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
-    from tvbench.report.run_table import run_table
-    from tvbench.report.table import show
     from tvbench.runs import codec
 
     results = list(run.results.values())
@@ -169,7 +170,7 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
             }
         )
     else:
-        show([run_table(results, run.manifest.model.revision)], "table")
+        print_run(run, whole=args.all)
     if not args.quiet:
         remark(f"{watch.summary()}; stored in {run.path}")
     for reason, count in sorted(watch.failures.items(), key=lambda pair: -pair[1])[:5]:

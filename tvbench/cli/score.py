@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tvbench.cli.arguments import add_format, add_include, add_results
+from tvbench.cli.arguments import add_format, add_include, add_results, add_shown, names
+from tvbench.cli.end_of_run import print_run
 from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 
@@ -13,13 +14,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a run's folder, its name below --results, or the beginning of that name")
     add_results(parser)
     add_include(parser)
+    add_shown(parser)
+    parser.add_argument("--languages", metavar="CODES", help="show only these languages, such as de,hi,ar")
     add_format(parser, ("table", "json", "csv"))
 
 
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
-    from tvbench.report.run_table import run_table
-    from tvbench.report.table import show
     from tvbench.runs import codec
 
     run = api.score(args.run, results=args.results)
@@ -31,5 +32,5 @@ def main(args: argparse.Namespace) -> int:
     elif args.format == "csv":
         print_csv(run.table().csv())
     else:
-        show([run_table(results, run.manifest.model.revision)], "table")
+        print_run(run, languages=names(args.languages), whole=args.all)
     return EXIT_GOOD if run.complete else EXIT_INCOMPLETE

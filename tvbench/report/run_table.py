@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tvbench.analysis.entries import untrained
 from tvbench.report.table import Cell, Column, Table
@@ -69,8 +70,34 @@ def figure_cell(shown: Metric, figure: Figure | None, *, bold: bool = False) -> 
 MOST_REASONS = 3
 
 
+def task_notes(result: TaskResult) -> list[str]:
+    """What a screen of headline figures says of one task: not the answers that wait for a judge, which are counted for
+    all tasks together, and no flags, which stand with their languages."""
+    counts = replace(result.counts, flags={}, unscored=result.counts.unscored - _for_a_judge(result))
+    reasons = {reason: count for reason, count in counts.reasons.items() if reason != NEEDS_JUDGE}
+    shown = metric(result.primary, result.declared)
+    lower = [f"{result.task}: {shown.label}: lower is better"] * (shown.better == "lower")
+    texts = [f"{result.task}: {text}" for text in counts_text(replace(counts, reasons=reasons))]
+    return [*texts, *_next_steps(result)[: result.primary not in result.metrics], *lower, *_warned(result)]
+
+
+def _for_a_judge(result: TaskResult) -> int:
+    return result.counts.reasons.get(NEEDS_JUDGE, 0)
+
+
 def _notes(result: TaskResult) -> list[str]:
-    notes = [f"{result.task}: {text}" for text in counts_text(result.counts)]
+    notes = [f"{result.task}: {text}" for text in counts_text(result.counts)] + _next_steps(result)
+    lower = [shown.label for name in result.metrics if (shown := metric(name, result.declared)).better == "lower"]
+    notes += [f"{result.task}: {', '.join(lower)}: lower is better"] if lower else []
+    return notes + _warned(result)
+
+
+def _warned(result: TaskResult) -> list[str]:
+    return [f"{result.task}: {warning}" for warning in result.warnings]
+
+
+def _next_steps(result: TaskResult) -> list[str]:
+    notes: list[str] = []
     primary, judge = metric(result.primary, result.declared), metric("judge")
     if result.primary not in result.metrics and primary.next_step:
         notes.append(
@@ -78,9 +105,7 @@ def _notes(result: TaskResult) -> list[str]:
         )
     elif NEEDS_JUDGE in result.counts.reasons and judge.id not in result.metrics:
         notes.append(f"{result.task}: open answers wait for a judge: {judge.next_step}")
-    lower = [shown.label for name in result.metrics if (shown := metric(name, result.declared)).better == "lower"]
-    notes += [f"{result.task}: {', '.join(lower)}: lower is better"] if lower else []
-    return notes + [f"{result.task}: {warning}" for warning in result.warnings]
+    return notes
 
 
 def counts_text(counts: Counts) -> list[str]:
