@@ -26,6 +26,7 @@ from tvbench.types import ModelCard, Task, TaskResult
 
 if TYPE_CHECKING:
     from tvbench.analysis.compare import TaskComparison
+    from tvbench.analysis.cost import RunCost
     from tvbench.analysis.differences import DifferenceRow
     from tvbench.analysis.explain import TaskExplanation
     from tvbench.analysis.tidy import FigureRow
@@ -72,6 +73,12 @@ class Run:
         return TidyTable(
             FigureRow, (row for result in self.results.values() for row in figure_rows(result, self.name, self.model))
         )
+
+    def cost(self) -> RunCost:
+        """Tokens, seconds and dollars, by task. Raises UsageError for a damaged folder."""
+        from tvbench.analysis.cost import run_cost
+
+        return run_cost(self.folder)
 
     def answered(self, tasks: Sequence[str] | str = (), languages: Sequence[str] | str = ()) -> dict[str, Answered]:
         """Items with their answers, by task. Raises UsageError for a damaged folder, and for names that it has not."""

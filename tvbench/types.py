@@ -203,7 +203,8 @@ class Response:
     `tokens_thinking` of the `tokens_out`, where that is known. `finish` is `stop` or `length`. `logprobs` are natural
     logs, one per token of `Request.continuation`. `seconds` is the time from hand-over to answer as the engine saw it.
     `notes` say what was not as asked ("19 of 32 frames decoded"). `extra` keeps what a log brought along (its own
-    metric, say). `reused_from` is the run that asked, where it was not this one.
+    metric, say). `reused_from` is the run that asked, where it was not this one. `tokens_cached` of the `tokens_in`
+    came from a server's cache, and `dollars` is what it says that the answer cost, where it says so.
     """
 
     key: str
@@ -219,6 +220,8 @@ class Response:
     reused_from: str | None = None
     reasoning: str | None = None
     tokens_thinking: int | None = None
+    tokens_cached: int | None = None
+    dollars: float | None = None
 
     @property
     def ran_out_thinking(self) -> bool:
@@ -637,7 +640,8 @@ class ModelCard:
     of its content. `modalities` are among `image`, `multi-image`, `video`. `numerics` names what has to be put
     right on loading (see checkpoints/corrections.py); `engine["vllm"]` are constructor arguments for that engine.
     `architecture` is the class that the checkpoint's config.json names.
-    `prices` are US dollars for a million tokens, by `input` and `output`. `reasoning` says how a model thinks that
+    `prices` are US dollars (registry/prices.py): for a million tokens by `input` and `output` (`cached`: of those in
+    that a cache had), for an `hour` of the machine. `reasoning` says how a model thinks that
     does so aloud (registry/thinking.py), nothing of others. `nearby`: only the working directory names
     it, which may be somebody else's, so its server gets no key.
     """

@@ -166,6 +166,7 @@ MAY_KNOW = {
     # How a name becomes a thing.
     "registry": "languages scoring.task_metrics",
     "registry.environments": "registry.places",
+    "registry.prices": "",
     "registry.remembered": "__version__ registry.places",
     # What comes in. Pictures and clips know nobody.
     "data": "languages registry.hub scoring.normalise",
@@ -177,12 +178,13 @@ MAY_KNOW = {
     "engines.protocol": "data.media.clips",
     # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
     "runs": "data.authoring data.media engines.protocol languages registry.addresses registry.declared"
-    " registry.influence registry.thinking registry.thoughts scoring.intervals scoring.task_metrics",
+    " registry.influence registry.prices registry.thinking registry.thoughts scoring.intervals scoring.task_metrics",
     "runs.keys": "",
     "runs.lines": "",
+    "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
-    "runs.run_options": "registry.catalog runs.kinds runs.plan",
+    "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
     " registry runs",
@@ -200,6 +202,7 @@ MAY_KNOW = {
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",
+    "analysis.cost": "graders.judge registry.prices runs",
     "analysis.diagnosis": "languages scoring",
     "analysis.audit": "analysis.give_aways analysis.mojibake analysis.option_lists scoring",
     "analysis.give_aways": "scoring",
@@ -209,6 +212,7 @@ MAY_KNOW = {
     "analysis.ranks": "analysis.entries registry.remembered runs scoring",
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",
+    "report.cost": "analysis.cost registry.prices report.table",
     "report.judges": "analysis graders.judge report.planted report.table scoring",
     "report.planted": "graders.judge languages report.table scoring",
     "report.table": "",

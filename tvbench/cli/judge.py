@@ -47,8 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser, ("table", "markdown", "latex", "csv", "json"))
 
 
-def add_judging(parser: argparse.ArgumentParser) -> None:
-    """The arguments that `tvbench run` has too."""
+PRICE = "dollars for a million tokens in and out (default: the card's)"
+OF_RUN = f"{PRICE}, or for an hour of a rented machine (2/h): of the model; with --judge, of the judge"
+
+
+def add_judging(parser: argparse.ArgumentParser, price: str = PRICE) -> None:
+    """The arguments that `tvbench run` has too; `price` says whose that is."""
     judging = parser.add_argument_group("the judge")
     judging.add_argument("--judge", metavar="MODEL", help="who grades: openai:NAME@URL, or any model")
     judging.add_argument(
@@ -78,7 +82,7 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how often an answer is asked about until the reply can be read (default 5)",
     )
-    judging.add_argument("--price", metavar="IN,OUT", help="dollars for a million tokens (default: the card's)")
+    judging.add_argument("--price", metavar="IN,OUT", help=price)
     judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs prices")
     judging.add_argument(
         "--judge-thinking-tokens",

@@ -58,7 +58,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_asked(parser.add_argument_group("what is asked"))
     _add_answering(parser.add_argument_group("how it is answered"))
     _add_before(parser.add_argument_group("what was answered before"))
-    judge.add_judging(parser)
+    judge.add_judging(parser, judge.OF_RUN)
+    parser.add_argument("--model-price", metavar="IN,OUT", help="of the model, where --price is the judge's")
     parser.add_argument(
         "--comet",
         metavar="NAME|PATH",
@@ -157,6 +158,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
+    from tvbench.report.cost import cost_lines
     from tvbench.runs import codec
 
     results = list(run.results.values())
@@ -166,6 +168,7 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
                 "run": run.name,
                 "path": str(run.path),
                 "complete": run.complete,
+                "cost": run.cost().as_json(),
                 "tasks": [codec.result_to_json(result) for result in results],
             }
         )
@@ -173,6 +176,8 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
         print_run(run, whole=args.all)
     if not args.quiet:
         remark(f"{watch.summary()}; stored in {run.path}")
+        for line in cost_lines(run.cost()):
+            remark(line)
     for reason, count in sorted(watch.failures.items(), key=lambda pair: -pair[1])[:5]:
         remark(f"failed {count}x: {reason}")
     if watch.failures:

@@ -11,7 +11,7 @@
     reasoning: {...}                # how it thinks aloud, where it does (thinking.py)
     numerics: {...}                 # what is put right on loading (checkpoints/corrections.py)
     engine: {vllm: {...}, transformers: {}}
-    prices: {input: 2.5, output: 10}       # US dollars for a million tokens, where a model is paid for
+    price: {input: 2.5, output: 10}        # US dollars for a million tokens (prices.py); {hour: 2} for a rented machine
 
 The keys of `engine` are the engines that can load the model, each with constructor arguments; where `engine` is absent,
 all are tried. What is said about the prompt is part of every key, and arguments that can move a score name the run
@@ -27,6 +27,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.engine_names import BUILT_IN, engine_names
+from tvbench.registry.prices import shape_problem
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.safety.fitting import AT_LEAST_1, Rule, fitted_fields, shown
 from tvbench.safety.schema import Schema, document, schema_of
@@ -61,6 +62,12 @@ BOTH = Rule(
     lambda prices: len(prices) == 2,
     "dollars for a million tokens, both ways: {input: 2.5, output: 10}",
     {"required": ["input", "output"]},
+)
+DOLLARS = Rule(lambda price: 0 <= price <= 1e9, "an amount of dollars", {"minimum": 0, "maximum": 10**9})
+WHOLE = Rule(
+    lambda price: shape_problem(price) is None,
+    "dollars for a million tokens, both ways, {input: 2.5, output: 10}, or for an hour of a machine, {hour: 2}",
+    {"anyOf": [{"required": ["input", "output"]}, {"required": ["hour"], "maxProperties": 1}]},
 )
 TOKENS = Rule(
     lambda count: 1 <= count <= MOST_TOKENS, "a whole number of tokens", {"minimum": 1, "maximum": MOST_TOKENS}
@@ -128,6 +135,9 @@ class CardFields:
     reasoning: ReasoningFields = field(default_factory=ReasoningFields)
     numerics: NumericsFields = field(default_factory=NumericsFields)
     engine: Mapping[str, Json] = field(default_factory=dict)
+    price: Annotated[Mapping[Literal["input", "output", "cached", "hour"], Annotated[float, DOLLARS]], WHOLE] = field(
+        default_factory=dict
+    )
     prices: Annotated[Mapping[Literal["input", "output"], Annotated[float, PRICE]], BOTH] = field(default_factory=dict)
 
 
@@ -181,6 +191,8 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
     given: dict[str, Any] = {key: entry.strip() if isinstance(entry, str) else entry for key, entry in fitted.items()}
     _check_engines(given.get("engine", {}))
     _check_tags(given.get("reasoning", {}))
+    given |= _priced(given)
+    given.pop("price", None)
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) != 1:
         raise UsageError(f"give one of {', '.join(KINDS)}, not {' and '.join(kinds)}")
@@ -194,6 +206,13 @@ def read_card(value: dict[str, Any], *, default_name: str, folder: Path) -> Mode
     if kind == "server" and not given.get("url"):
         raise UsageError("url: a model on a server needs one", "for example url: http://127.0.0.1:8000/v1")
     return ModelCard(name=given.pop("name", default_name), kind=kind, location=location, **given)
+
+
+def _priced(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`price`, by the name that a ModelCard has for it; `prices` is what it was called first. Raises UsageError."""
+    if "price" in given and "prices" in given:
+        raise UsageError("price and prices are one thing", "leave prices out")
+    return {"prices": given["price"]} if "price" in given else {}
 
 
 def _check_tags(reasoning: Mapping[str, Any]) -> None:

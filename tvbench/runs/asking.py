@@ -72,6 +72,7 @@ def prepare(
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
+    from tvbench.registry.prices import priced
     from tvbench.registry.thinking import asked_to_think
     from tvbench.runs.serving import identified, named
 
@@ -79,7 +80,7 @@ def prepare(
     check_kind("model", model, str | Path | ModelCard)
     asked = asked_tasks(tasks, options, say)
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
-    card = asked_to_think(card, options.thinking, options.thinking_tokens)
+    card = priced(asked_to_think(card, options.thinking, options.thinking_tokens), options.own_price)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)

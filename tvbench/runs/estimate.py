@@ -16,6 +16,7 @@ from tvbench.runs.keys import media_of
 from tvbench.runs.manifest import RunAsk
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
 from tvbench.runs.reuse import reusable
+from tvbench.runs.spent import amount
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Media, ModelCard
 
@@ -129,12 +130,12 @@ def _earlier_rate(plan: Plan, results: Path) -> tuple[float, str] | None:
             manifest = run.manifest()
         except UsageError:
             continue
-        ask, speed = manifest.ask, manifest.speed.get("requests_per_second")
+        ask, speed = manifest.ask, amount(manifest.speed.get("requests_per_second"))
         if (ask.model, ask.engine_name) != (wanted.model, wanted.engine_name) or not speed:
             continue
         stamp = manifest.updated
         if found is None or stamp > found[0]:
-            found = (stamp, float(speed), run.name)
+            found = (stamp, speed, run.name)
     return None if found is None else (found[1], found[2])
 
 

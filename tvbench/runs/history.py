@@ -13,8 +13,10 @@ from typing import Any
 
 from tvbench.registry.addresses import shown_address
 from tvbench.runs.manifest import NO_ENGINE, NOBODY, Manifest, Session
+from tvbench.runs.spent import Spent, total
 from tvbench.types import EngineInfo, ModelCard
 
+NOTHING = Spent()
 NOT_STARTED = "not started"
 """The version of an engine that was never opened."""
 
@@ -46,16 +48,27 @@ def begun(card: ModelCard, engine: EngineInfo, facts: Mapping[str, Any], command
     return Session(when, where, card.name, card.revision, engine, dict(facts), tuple(command))
 
 
-def settled(sessions: Sequence[Session], stored: int) -> list[Session]:
-    """`sessions`, with the count of one that was killed: of the `stored` answers those that no other session counts."""
-    known = sum(session.count for session in sessions)
-    missing = [session for session in sessions if session.answered is None]
-    return [
-        session
-        if session is not (missing[-1] if missing else None)
-        else replace(session, answered=max(0, stored - known))
-        for session in sessions
-    ]
+def settled(sessions: Sequence[Session], stored: int, own: Spent = NOTHING) -> list[Session]:
+    """`sessions`, with the count of one that was killed: of the `stored` answers those that no other session counts;
+    and of what they took, which is `own`, what no other session knows of."""
+    killed = next((session for session in reversed(sessions) if session.answered is None), None)
+    if killed is None:
+        return list(sessions)
+    answered = max(0, stored - sum(session.count for session in sessions))
+    others = total(session.spent for session in sessions if session is not killed)
+    known = all(session.spent.answers or not session.answered for session in sessions if session is not killed)
+    spent = _of_killed(killed, own, others) if known else killed.spent
+    return [replace(session, answered=answered, spent=spent) if session is killed else session for session in sessions]
+
+
+def _of_killed(killed: Session, own: Spent, others: Spent) -> Spent:
+    """What a killed session took: all its answers, and the time that it noted, at its pace for those after that."""
+    noted = killed.spent
+    left = own.less(others)
+    seconds = noted.seconds
+    if seconds is not None and noted.answers:
+        seconds *= max(1.0, left.answers / noted.answers)
+    return replace(left, seconds=seconds)
 
 
 def who_answered(sessions: Sequence[Session]) -> str:

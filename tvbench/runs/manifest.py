@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tvbench.runs.spent import Spent
 from tvbench.types import EngineInfo, ModelCard
 
 NOBODY = ModelCard("", "folder", "", revision="")
@@ -99,7 +100,8 @@ class RunAsk:
 class Session:
     """Who answered, and when. `answered` None: it was killed before it could count; `reused` are answers by the run
     that they were copied from; `server` are facts that a server told; `arguments` are the engine's, as they were given;
-    `asked_again` counts stored questions."""
+    `asked_again` counts stored questions. `spent` is what its answers took (nothing: of before that was noted), and
+    `spent_again` what those took that were only asked to see that the model is the same."""
 
     began: str | None = None
     where: str = ""
@@ -114,6 +116,8 @@ class Session:
     answered: int | None = None
     failed: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    spent: Spent = Spent()
+    spent_again: Spent = Spent()
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

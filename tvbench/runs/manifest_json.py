@@ -11,6 +11,7 @@ from typing import Any
 
 from tvbench.runs.manifest import NO_ENGINE, NOBODY, JudgeEntry, Manifest, RunAsk, Session, TaskEntry
 from tvbench.runs.manifests import shape_problem
+from tvbench.runs.spent import spent_from_json, spent_to_json
 from tvbench.types import EngineInfo, ModelCard
 
 Json = dict[str, Any]
@@ -93,10 +94,12 @@ def session_to_json(session: Session) -> Json:
     """A session without what it has not come to."""
     data = _flat(session)
     data["engine"] = asdict(session.engine) if session.engine else None
-    late = ("arguments", "asked_again", "reused", "ended", "answered", "failed")
+    data |= {name: spent_to_json(getattr(session, name)) for name in SPENT}
+    late = ("arguments", "asked_again", "reused", "ended", "answered", "failed", *SPENT)
     return {name: value for name, value in data.items() if name not in late or value not in (None, {})}
 
 
+SPENT = ("spent", "spent_again")
 SESSION_KINDS: dict[str, type] = {
     **dict.fromkeys(("began", "where", "model", "revision", "ended"), str),
     **dict.fromkeys(("engine", "server", "arguments", "reused", "asked_again"), dict),
@@ -114,10 +117,11 @@ def _sessions_from_json(data: Any) -> tuple[Session, ...] | None:
 def _session_from_json(data: Mapping[str, Any]) -> Session:
     """Whatever is of another type than it was written with counts as not there."""
     values, rest = _sorted_out(Session, data)
+    spent, again = (spent_from_json(values.pop(name, None)) for name in SPENT)
     values = {name: value for name, value in values.items() if type(value) is SESSION_KINDS[name]}
     values["engine"] = engine_from_json(values.get("engine"))
     values["command"] = tuple(map(str, values.get("command", ())))
-    return Session(**values, rest=rest)
+    return Session(**values, spent=spent, spent_again=again, rest=rest)
 
 
 def _entry_from_json(data: Mapping[str, Any]) -> TaskEntry:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, get_type_hints
 
 from tvbench.errors import UnknownOption, UsageError, unknown_name
+from tvbench.registry.prices import Price, price_given
 from tvbench.runs.kinds import HELP, check_kind
 from tvbench.types import ModelCard, Task
 
@@ -47,7 +48,7 @@ class Options:
 
     What is asked: `languages` to `bos`. How it is answered: `engine` to `max_failures`; None leaves it to the model's
     card or the engine. What was answered before: `fresh` to `same_model`. Who grades: `judge` (with `rubric` to
-    `budget`) and `comet`.
+    `budget`) and `comet`. What it costs: `price`, where there is no judge, else `model_price`; it moves no answer.
     """
 
     languages: Sequence[str] | str = ()
@@ -94,6 +95,7 @@ class Options:
     budget: float | None = None
     judge_thinking_tokens: int | None = None
     comet: str | None = None
+    model_price: str | tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for a number that nothing could be done with."""
@@ -119,13 +121,26 @@ class Options:
             value = getattr(self, name)
             if not (value is None and name in ("languages", "settings")):
                 check_kind(name, value, hint)
-        of_judges = ("rubric", "check", "planted", "price", "budget", "judge_thinking_tokens")
+        of_judges = ("rubric", "check", "planted", "budget", "judge_thinking_tokens")
         given = [name for name in of_judges if getattr(self, name) is not None]
         if given and self.judge is None:
             raise UsageError(
                 f"--{given[0].replace('_', '-')} is for a judge, and none is named",
                 "add --judge MODEL, or leave it out",
             )
+
+        self._check_price()
+
+    def _check_price(self) -> None:
+        if self.price is not None and self.judge is None and self.model_price is not None:
+            raise UsageError("--price and --model-price are one thing where nobody judges", "say it once")
+        for name in ("price", "model_price"):
+            price_given(getattr(self, name), f"--{name.replace('_', '-')}")
+
+    @property
+    def own_price(self) -> Price | None:
+        """What the model costs, as it was given: `--price` is the judge's where there is one."""
+        return price_given(self.model_price if self.judge is not None or self.price is None else self.price)
 
     @property
     def engine_arguments(self) -> dict[str, Any]:
@@ -197,6 +212,7 @@ class Keywords(TypedDict, total=False):
     budget: float | None
     judge_thinking_tokens: int | None
     comet: str | None
+    model_price: str | tuple[float, float] | None
 
 
 def shows_options(function: Callable[P, T]) -> Callable[P, T]:

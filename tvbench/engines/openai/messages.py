@@ -55,6 +55,7 @@ REASONING = ("reasoning_content", "reasoning")
 THOUGHT = ("thinking", "reasoning")
 """Types of parts of an answer that are thinking."""
 MOST_TOKENS = 10**9
+MOST_DOLLARS = 1e6
 
 VideoAs = Literal["frames", "video_url"]
 
@@ -239,6 +240,8 @@ class ChatAnswer:
     prompt_logprobs: tuple[Any, ...] = ()
     reasoning: str | None = None
     tokens_thinking: int | None = None
+    tokens_cached: int | None = None
+    dollars: float | None = None
 
 
 def read_chat(reply: Json) -> ChatAnswer:
@@ -246,7 +249,7 @@ def read_chat(reply: Json) -> ChatAnswer:
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise BrokenReply(f"no choices: {str(reply.get('error') or sorted(reply))}")
-    choice = choices[0]
+    choice, usage = choices[0], reply.get("usage")
     message = choice.get("message")
     finish = choice.get("finish_reason")
     if not isinstance(message, dict) or finish in ("abort", "error"):
@@ -259,13 +262,15 @@ def read_chat(reply: Json) -> ChatAnswer:
     return ChatAnswer(
         text=_text(message.get("content")),
         finish=_finish(finish),
-        tokens_in=_count(reply.get("usage"), "prompt_tokens"),
-        tokens_out=_count(reply.get("usage"), "completion_tokens"),
+        tokens_in=_count(usage, "prompt_tokens"),
+        tokens_out=_count(usage, "completion_tokens"),
         model=name[:LONGEST_NAME] if isinstance(name := reply.get("model"), str) and name else None,
         notes=tuple(notes),
         prompt_logprobs=_rows(reply.get("prompt_logprobs") or choice.get("prompt_logprobs")),
         reasoning=_reasoning(message),
-        tokens_thinking=_count(_details(reply.get("usage")), "reasoning_tokens"),
+        tokens_thinking=_count(_details(usage, "completion_tokens_details"), "reasoning_tokens"),
+        tokens_cached=_count(_details(usage, "prompt_tokens_details"), "cached_tokens"),
+        dollars=_dollars(usage),
     )
 
 
@@ -285,6 +290,8 @@ def to_response(prepared: Prepared, reply: UsableReply[ChatAnswer], dialect: Dia
         extra={"attempts": reply.attempts, **({"server_model": answer.model} if answer.model else {})},
         reasoning=told.reasoning,
         tokens_thinking=told.tokens_thinking,
+        tokens_cached=answer.tokens_cached,
+        dollars=answer.dollars,
     )
 
 
@@ -342,8 +349,16 @@ def _rows(rows: object) -> tuple[Any, ...]:
     return tuple(rows or ())
 
 
-def _details(usage: object) -> object:
-    return usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+def _details(usage: object, name: str) -> object:
+    return usage.get(name) if isinstance(usage, dict) else None
+
+
+def _dollars(usage: object) -> float | None:
+    """What the server says that the answer cost (`usage.cost`, as OpenRouter has it); None for what is no amount."""
+    value = usage.get("cost") if isinstance(usage, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_DOLLARS:
+        return None
+    return float(value)
 
 
 def _count(usage: object, name: str) -> int | None:

@@ -121,11 +121,13 @@ def plan_judging(
     from tvbench.graders.judge.rubric import choose_rubric
     from tvbench.graders.judge.session import Judging
     from tvbench.registry.hub import pinned, pinned_if_here
+    from tvbench.registry.prices import price_given, priced
     from tvbench.runs.answered import answered, languages_called
     from tvbench.runs.serving import identified
 
     chosen = ask.chosen()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=ask.offline)
+    card = priced(card, price_given(ask.price))
     who = identified(card, judge_folders(run))
     asked = answered(run, tasks)
     codes = languages_called(languages, {item.language for task in asked.values() for item in task.items.values()})

@@ -8,10 +8,11 @@ beside the sum.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.errors import UsageError
+from tvbench.registry.prices import price_of, price_typed
 from tvbench.types import Item, ModelCard, Request, Response
 
 PER_PRICE = 1_000_000
@@ -46,19 +47,15 @@ class Spend:
 
 def prices_of(text: str | None, card: ModelCard) -> Prices | None:
     """`--price IN,OUT`, else the card's `prices`, else None. Raises UsageError for what is not two amounts."""
-    if text is None:
-        prices: Mapping[str, float] = card.prices
-        return Prices(float(prices["input"]), float(prices["output"])) if prices else None
-    parts = text.replace("/", ",").split(",")
-    try:
-        amounts = [float(part) for part in parts]
-    except ValueError:
-        amounts = []
-    if len(amounts) != 2 or not all(math.isfinite(amount) and amount >= 0 for amount in amounts):
+    price = price_of(card) if text is None else price_typed(text)
+    if price is not None and price.input is not None and price.output is not None:
+        return Prices(price.input, price.output)
+    if text is not None:
         raise UsageError(
-            f"--price {text} is not two amounts", "dollars for a million tokens in and out: --price 2.5,10"
+            f"--price {text} is not two amounts",
+            "a judge is paid by tokens: dollars for a million of them in and out, such as --price 2.5,10",
         )
-    return Prices(*amounts)
+    return None
 
 
 def spent(replies: Iterable[tuple[Item, Response]], prices: Prices | None) -> Spend:
