@@ -213,6 +213,7 @@ MAY_KNOW = {
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",
     "report.cost": "analysis.cost registry.prices report.table",
+    "report.estimate": "registry.prices report runs",
     "report.judges": "analysis graders.judge report.planted report.table scoring",
     "report.planted": "graders.judge languages report.table scoring",
     "report.table": "",

@@ -1,36 +1,35 @@
-"""What a run would cost, before it is begun: requests, tokens, time, disk. Every figure says where it is from.
+"""What a run would cost, before it is begun: requests, tokens, time, money, disk. Every figure says where it is from.
 
-Time is taken from an earlier run of the same model on the same kind of engine where there is one; otherwise it is
-counted from parameters and tokens at a stated speed, and called rough.
+Tokens and time are taken from an earlier run of the same model where there is one (earlier.py); otherwise tokens are
+guessed (guesses.py), and time is counted from parameters and tokens at a stated speed, and called rough. Only what is
+yet to be asked is counted, each question once: an answer that is there costs nothing.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvbench.errors import UsageError
-from tvbench.registry.thinking import thinking_of
+from tvbench.registry.prices import Price, price_in, price_of
+from tvbench.runs.earlier import TokensMeasured, measured, rate
+from tvbench.runs.guesses import Range, ranges, tokens_in, tokens_out
 from tvbench.runs.keys import media_of
-from tvbench.runs.manifest import RunAsk
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
 from tvbench.runs.reuse import reusable
-from tvbench.runs.spent import amount
-from tvbench.runs.store import RunFolder, find_runs
-from tvbench.types import Media, ModelCard
+from tvbench.runs.store import RunFolder
+from tvbench.types import ModelCard
 
-CHARACTERS_PER_TOKEN = 3.0
-TOKENS_PER_IMAGE = 2900
-"""AnyRes with up to six 384-pixel tiles: a 640 x 480 picture is 2,929 tokens."""
-TOKENS_PER_FRAME = 196
 BYTES_PER_ANSWER = 400
 CPU_EFFICIENCY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEstimate:
-    """One task: items, requests that are new, tokens in and out (guessed), pictures and clips."""
+    """One task: its items, pictures and clips; `asked` of its questions are yet to be asked, and take so many tokens,
+    seconds and dollars: the likeliest, and between what and what. None: not known. `measured_in` is the run that the
+    tokens are taken from ("": guessed)."""
 
     task: str
     protocol: str
@@ -38,12 +37,19 @@ class TaskEstimate:
     media: int
     tokens_in: int
     tokens_out: int
+    asked: int = 0
+    tokens_in_range: tuple[int, int] = (0, 0)
+    tokens_out_range: tuple[int, int] = (0, 0)
+    seconds: float | None = None
+    dollars: float | None = None
+    dollars_range: tuple[float, float] | None = None
+    measured_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A whole run. `seconds` is None where nothing is known; `basis` says where it comes from; `reused` are the answers
-    that other runs have."""
+    that other runs have. `dollars` None: no `price` is known, or it is one of time, and that is not."""
 
     run: str
     requests: int
@@ -53,46 +59,108 @@ class Estimate:
     basis: str
     bytes: int
     reused: int = 0
+    dollars: float | None = None
+    dollars_range: tuple[float, float] | None = None
+    price: Mapping[str, float] | None = None
 
 
 def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = True) -> Estimate:
-    """Count `plan`, less what its run folder already holds (unless it is begun `fresh`), and what other runs do."""
+    """Count `plan`, less what its run folder already holds (unless it is begun `fresh`), and what other runs do. Raises
+    UsageError for a price that is none."""
     folder = results / plan.run_name
     answered = set() if fresh else RunFolder(folder).answered_keys()
     wanted = {request.key for request in plan.requests(without=answered)}
     others = reusable(folder, plan.ask, wanted).answers if reuse and not fresh else {}
-    requests = plan.requests(without=answered | others.keys())
-    tasks = tuple(_task(planned, plan.card) for planned in plan.tasks)
-    total = sum(task.items for task in tasks)
-    share = len(requests) / total if total else 0.0
-    tokens = share * sum(task.tokens_in + task.tokens_out for task in tasks)
-    seconds, basis = _seconds(plan, results, len(requests), tokens)
-    return Estimate(plan.run_name, len(requests), len(answered), tasks, seconds, basis, _disk(plan), len(others))
-
-
-def _task(planned: PlannedTask, card: ModelCard) -> TaskEstimate:
-    items = planned.items
-    return TaskEstimate(
-        planned.task.name,
-        planned.options.protocol,
-        len(items),
-        sum(len(media_of(planned.item.messages)) for planned in items),
-        round(sum(_tokens_in(planned, card) for planned in items)),
-        len(items) * (planned.task.tokens_per_answer + thinking_of(card).tokens // 2),
+    left = wanted - others.keys()
+    known = measured(plan, results)
+    parts = [_Part(planned, asked, plan.card, known) for planned, asked in _to_ask(plan, left)]
+    tokens = sum(part.incoming.guess + part.outgoing.guess for part in parts)
+    seconds, basis = _seconds(plan, results, len(left), tokens)
+    price = _price(plan.card, folder)
+    tasks = tuple(part.estimate(price, _share(part, parts, seconds)) for part in parts)
+    dollars = [task.dollars for task in tasks if task.dollars is not None]
+    ends = [task.dollars_range for task in tasks if task.dollars_range is not None]
+    return Estimate(
+        plan.run_name,
+        len(left),
+        len(answered),
+        tasks,
+        seconds,
+        basis,
+        _disk(plan),
+        len(others),
+        sum(dollars) if len(dollars) == len(tasks) and tasks else None,
+        (sum(low for low, _ in ends), sum(high for _, high in ends)) if len(ends) == len(tasks) and tasks else None,
+        None if price is None else price.as_card(),
     )
 
 
-def _tokens_in(planned: PlannedItem, card: ModelCard) -> float:
-    texts = [part for message in planned.item.messages for part in message.parts if isinstance(part, str)]
-    return sum(map(len, texts)) / CHARACTERS_PER_TOKEN + sum(
-        _media_tokens(media, card) for media in media_of(planned.item.messages)
-    )
+class _Part:
+    """What is yet to be asked of one task."""
+
+    def __init__(
+        self, planned: PlannedTask, asked: list[PlannedItem], card: ModelCard, known: Mapping[str, TokensMeasured]
+    ) -> None:
+        self.planned = planned
+        self.asked = len(asked)
+        self.source = known.get(planned.task.name) if asked else None
+        as_a_rule = planned.task.tokens_per_answer
+        self.incoming = ranges(tokens_in(one, card) for one in asked)
+        self.outgoing = ranges(tokens_out(one, card, as_a_rule) for one in asked)
+        if self.source is not None:
+            self.incoming = self.source.tokens_in.times(self.asked)
+            self.outgoing = self.source.tokens_out.times(self.asked)
+
+    def estimate(self, price: Price | None, seconds: float | None) -> TaskEstimate:
+        dollars = self._dollars(price, seconds)
+        return TaskEstimate(
+            self.planned.task.name,
+            self.planned.options.protocol,
+            len(self.planned.items),
+            sum(len(media_of(planned.item.messages)) for planned in self.planned.items),
+            round(self.incoming.guess),
+            round(self.outgoing.guess),
+            self.asked,
+            (round(self.incoming.low), round(self.incoming.high)),
+            (round(self.outgoing.low), round(self.outgoing.high)),
+            seconds,
+            None if dollars is None else dollars.guess,
+            None if dollars is None else (dollars.low, dollars.high),
+            "" if self.source is None else self.source.run,
+        )
+
+    def _dollars(self, price: Price | None, seconds: float | None) -> Range | None:
+        if price is None or (price.hour is not None and seconds is None):
+            return None
+        into, out = self.incoming, self.outgoing
+        ways = ((into.low, out.low), (into.guess, out.guess), (into.high, out.high))
+        return Range(*(price.of_tokens(*way) + price.of_time(seconds or 0.0) for way in ways))
 
 
-def _media_tokens(media: Media, card: ModelCard) -> int:
-    if media.kind == "video":
-        return (media.frames or 32) * int(card.chat.get("tokens_per_frame", TOKENS_PER_FRAME))
-    return int(card.chat.get("tokens_per_image", TOKENS_PER_IMAGE))
+def _to_ask(plan: Plan, left: Collection[str]) -> list[tuple[PlannedTask, list[PlannedItem]]]:
+    """Each task with what of it is yet to be asked; a question of several tasks is the first one's."""
+    seen: set[str] = set()
+    found = []
+    for planned in plan.tasks:
+        new = {one.key: one for one in planned.items if one.key in left and one.key not in seen}
+        seen |= new.keys()
+        found.append((planned, list(new.values())))
+    return found
+
+
+def _share(part: _Part, parts: list[_Part], seconds: float | None) -> float | None:
+    """Of the time: by tokens."""
+    tokens = sum(one.incoming.guess + one.outgoing.guess for one in parts)
+    return None if seconds is None else seconds * (part.incoming.guess + part.outgoing.guess) / (tokens or 1.0)
+
+
+def _price(card: ModelCard, folder: Path) -> Price | None:
+    """The card's, else what the run was told before."""
+    manifest = RunFolder(folder).earlier_manifest()
+    try:
+        return price_of(card) or (price_in(manifest.model.prices) if manifest is not None else None)
+    except ValueError:
+        return None
 
 
 def _disk(plan: Plan) -> int:
@@ -109,7 +177,7 @@ def _disk(plan: Plan) -> int:
 def _seconds(plan: Plan, results: Path, requests: int, tokens: float) -> tuple[float | None, str]:
     if requests == 0:
         return 0.0, "everything is answered"
-    earlier = _earlier_rate(plan, results)
+    earlier = rate(plan, results)
     if earlier is not None:
         return requests / earlier[0], f"from {earlier[1]}: {earlier[0]:.2f} requests/s"
     if plan.card.parameters is None or plan.card.kind == "server":
@@ -119,24 +187,6 @@ def _seconds(plan: Plan, results: Path, requests: int, tokens: float) -> tuple[f
         2.0 * plan.card.parameters * tokens / speed,
         f"rough: 2 FLOP a parameter and token at {speed / 1e9:.0f} GFLOP/s, measured on this CPU; a GPU is far faster",
     )
-
-
-def _earlier_rate(plan: Plan, results: Path) -> tuple[float, str] | None:
-    """Requests a second of the newest earlier run of this model and engine that noted its speed."""
-    wanted = RunAsk(plan.ask)
-    found: tuple[str, float, str] | None = None
-    for run in find_runs(results):
-        try:
-            manifest = run.manifest()
-        except UsageError:
-            continue
-        ask, speed = manifest.ask, amount(manifest.speed.get("requests_per_second"))
-        if (ask.model, ask.engine_name) != (wanted.model, wanted.engine_name) or not speed:
-            continue
-        stamp = manifest.updated
-        if found is None or stamp > found[0]:
-            found = (stamp, speed, run.name)
-    return None if found is None else (found[1], found[2])
 
 
 def _cpu_flops() -> float:

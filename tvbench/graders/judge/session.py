@@ -57,7 +57,7 @@ class JudgeOptions:
         if self.budget is not None and self.prices is None:
             raise UsageError(
                 "--budget needs to know what tokens cost",
-                "add --price IN,OUT: dollars for a million tokens; or `prices:` in the judge's model card",
+                "add --price IN,OUT: dollars for a million tokens; or `price:` in the judge's model card",
             )
 
 
