@@ -60,6 +60,8 @@ def _names_a_run(args: argparse.Namespace) -> bool:
     tasks = [*catalog.tasks(), *catalog.groups()]
     if first in tasks or first.endswith(".py"):
         return False
+    if not (Path(args.what) / MANIFEST).is_file() and catalog.is_data(args.what):
+        return False
     runs = [run.name for run in find_runs(args.results)]
     if (Path(args.what) / MANIFEST).is_file() or any(run.startswith(args.what) for run in runs if args.what):
         return True

@@ -29,7 +29,7 @@ def task_records() -> list[Record]:
 def tasks_called(name: str) -> list[Record]:
     """The task of that name, those of the group, or those of the file at that path. Raises UsageError for what is
     unknown, and for one whose file is broken."""
-    known = [] if name.endswith(".py") or "/" in name else task_records()
+    known = [] if name.endswith((".py", ".csv", ".tsv", ".jsonl", ".parquet")) or "/" in name else task_records()
     found = [task for task in known if name and task["group"] == name]
     found = found or [task for task in known if task["name"] == name]
     return found or [task_record(task) for task in _catalog().named_tasks(name)]

@@ -30,7 +30,7 @@ from tvbench.cli.arguments import (
 )
 from tvbench.cli.end_of_run import print_run
 from tvbench.cli.engine_arguments import add_engine, parsed
-from tvbench.cli.output import print_json, remark
+from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Progressing, Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 from tvbench.registry.thinking import TOKENS
@@ -52,7 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="a card's name, a folder, a hub id, or openai:NAME@URL")
     add_naming(parser)
     parser.add_argument(
-        "--tasks", required=True, help="such as alm,multi30k:de+fr,mini,./mine.py (`tvbench tasks` lists them)"
+        "--tasks",
+        required=True,
+        help="such as alm,multi30k:de+fr,mini,./mine.py, or a folder with a table and pictures: ./mybench "
+        "(`tvbench tasks` lists them)",
     )
     add_include(parser)
     _add_asked(parser.add_argument_group("what is asked"))
@@ -77,6 +80,7 @@ def _add_asked(what: argparse._ArgumentGroup) -> None:
     what.add_argument("--limit", type=positive, metavar="N", help="only the first N items of each language")
     what.add_argument("--split", help="another split than the task's own")
     what.add_argument("--protocol", help="tvbench (default), paper or official: see `tvbench tasks show TASK`")
+    what.add_argument("--metric", metavar="NAME", help="of data of your own: how they are scored (docs/own_data.md)")
     what.add_argument("--data", type=Path, metavar="DIR", help="a local copy of the data, in the hub's layout")
     what.add_argument("--no-image", action="store_true", help="leave pictures and clips out (text-only ablation)")
     what.add_argument("--set", action="append", default=[], metavar="TASK.KEY=VALUE", help="a setting of one task")
@@ -140,6 +144,10 @@ def main(args: argparse.Namespace) -> int:
 
         plan = api.plan(args.model, args.tasks, args.results, options, listener, dry=True).plan
         as_json = args.format == "json"
+        if not as_json:
+            from tvbench.report.own_data import understood_lines
+
+            say(*understood_lines(plan))
         return print_estimate(plan, args.results, as_json=as_json, fresh=args.fresh, reuse=not args.no_reuse)
     signal.signal(signal.SIGTERM, _stop_cleanly)
     run = api.ask(args.model, args.tasks, args.results, options, listener, ("tvbench", *sys.argv[1:]))

@@ -24,6 +24,7 @@ from tvbench.registry.addresses import server_address
 from tvbench.registry.cards import find_cards
 from tvbench.registry.declared import codes_in
 from tvbench.registry.local_models import builtin_card, content_digest, folder_card
+from tvbench.registry.own_data import ENDINGS, has_table, is_own, own_task
 from tvbench.registry.places import INCLUDE, included, is_shipped, nearby_folder, search_folders
 from tvbench.registry.plug_ins import plug_ins
 from tvbench.registry.task_files import TaskFile, file_digest, find_task_files, inspect_file, load_tasks, tasks_in
@@ -80,7 +81,10 @@ def task(name: str) -> Task:
         return shelf.entries[name]
     if name in shelf.problems:
         raise BrokenTask(shelf.problems[name])
-    raise unknown_name("task", name, [*shelf.entries, *groups()], "`tvbench tasks` lists them")
+    hint = (
+        f"for the folder or file of this name, write ./{name}" if Path(name).exists() else "`tvbench tasks` lists them"
+    )
+    raise unknown_name("task", name, [*shelf.entries, *groups()], hint)
 
 
 def broken_tasks() -> Mapping[str, str]:
@@ -102,9 +106,10 @@ def parse_selection(text: str) -> list[tuple[str, tuple[str, ...]]]:
     return [(task.name, codes) for task, codes in select(text)]
 
 
-def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
-    """`alm,multi30k:de+fr,mini,./mine.py` as [(task, language codes)], in order; no codes means all. A group stands for
-    its tasks, the path of a task file for those that it declares.
+def select(text: str, metric: str = "") -> list[tuple[Task, tuple[str, ...]]]:
+    """`alm,multi30k:de+fr,mini,./mine.py,./folder` as [(task, language codes)], in order; no codes means all. A group
+    stands for its tasks, the path of a task file for those that it declares, a folder or a table of one's own for the
+    task that is made of it (own_data.py); `metric` is the one by which that is ranked.
 
     A task that is named twice is asked once, for the languages of both. Of a group, a task without the wanted languages
     is left out. Raises UsageError for an empty selection, an unknown task, a language that the task, or every task of
@@ -115,9 +120,8 @@ def select(text: str) -> list[tuple[Task, tuple[str, ...]]]:
         name, colon, wanted = (piece.strip() for piece in _with_languages(part))
         if colon and not wanted:
             raise UsageError(f"'{part}' names no language", f"write {name} for all of them, or such as {name}:de+fr")
-        for member, codes in _members(
-            name, tuple(language.strip() for language in wanted.split("+")) if wanted else ()
-        ):
+        codes_wanted = tuple(language.strip() for language in wanted.split("+")) if wanted else ()
+        for member, codes in _members(name, codes_wanted, metric):
             found, before = selected.get(member.name, (member, None))
             if found is not member:
                 raise UsageError(f"two tasks are called {member.name}: one by name, or in another file", "rename one")
@@ -154,29 +158,48 @@ def _with_languages(part: str) -> tuple[str, str, str]:
 
 
 def _is_file(name: str) -> bool:
+    """Whether there is a task file, a table or a folder of this name."""
     try:
-        return is_path(name) and Path(name.strip()).expanduser().is_file()
+        return is_path(name) and Path(name.strip()).expanduser().exists()
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, no home
         return False
 
 
-def named_tasks(name: str) -> tuple[Task, ...]:
-    """The task called `name`, those of the group, or those that the file at this path declares. Raises UsageError."""
+def named_tasks(name: str, metric: str = "") -> tuple[Task, ...]:
+    """The task called `name`, those of the group, or those that the file, folder or table at this path is. Raises
+    UsageError."""
     if is_path(name):
-        return tasks_at(Path(name))
+        return tasks_at(Path(name), metric)
+    if metric:
+        raise UsageError(f"--metric is for data of one's own, and {name} has metrics of its own", "leave it out")
     return tuple(task(member) for member in groups().get(name, (name,)))
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` is the path of a task file rather than the name of a task."""
-    return name.endswith(".py") or "/" in name
+    """Whether `name` is the path of a task file, a folder or a table rather than the name of a task."""
+    return name.endswith((".py", *ENDINGS)) or "/" in name or name.strip() in (".", "..", "~")
 
 
-def tasks_at(path: Path) -> tuple[Task, ...]:
-    """The tasks of the file at `path`, which is executed. Raises UsageError where it declares none, or is broken."""
+def is_data(text: str) -> bool:
+    """Whether the first of a selection is a folder or a table of one's own."""
+    part = next(_parts(text), "")
+    name = _with_languages(part)[0].strip()
+    return _is_file(name) and is_own(Path(name).expanduser())
+
+
+def tasks_at(path: Path, metric: str = "") -> tuple[Task, ...]:
+    """The tasks of the file at `path`, which is executed, or the one of a folder or a table. Raises UsageError where
+    there is none, or it is broken."""
     path = path.expanduser()
+    if is_own(path):
+        return (own_task(path, metric),)
+    if metric:
+        raise UsageError(f"--metric is for data of one's own, and {path} is a task file", "name its metrics there")
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", f"name a task file in it, or search it with --include-path {path}")
+        raise UsageError(
+            f"{path} is a folder without a table (metadata.csv, ...) and without pictures",
+            f"name a task file in it, or search it with --include-path {path}",
+        )
     if not path.is_file():
         raise UsageError(f"there is no task file {path}", "`tvbench tasks` lists the tasks that are known by name")
     found = inspect_file(path)
@@ -196,9 +219,9 @@ def _loaded(path: Path, digest: str) -> tuple[Task, ...]:
     return load_tasks(path, ours=is_shipped(path.parent, "tasks"))
 
 
-def _members(name: str, wanted: tuple[str, ...]) -> list[tuple[Task, tuple[str, ...]]]:
+def _members(name: str, wanted: tuple[str, ...], metric: str = "") -> list[tuple[Task, tuple[str, ...]]]:
     """The tasks called `name`, each with the codes of the wanted languages that it has."""
-    members = named_tasks(name)
+    members = named_tasks(name, metric)
     found: dict[str, list[str]] = {}
     refusals: dict[str, list[UsageError]] = {}
     for member in members:
@@ -234,6 +257,8 @@ def _tasks(working_directory: Path, first: tuple[str, ...]) -> Shelf[Task]:
             except ValueError as error:
                 for name in file.names:
                     shelf.add_problem(name, f"task file {file.path} cannot be used: {error}")
+        if str(folder) in first:
+            _add_own_data(shelf, folder)
         own = list(shelf.entries) if folder == nearby else own
     for point in plug_ins("tvbench.tasks"):
         try:
@@ -243,6 +268,17 @@ def _tasks(working_directory: Path, first: tuple[str, ...]) -> Shelf[Task]:
             shelf.add_problem(point.name, f"task plug-in {point.value} cannot be used: {error}")
     _say_hidden("task", nearby, [name for name in own if name in shelf.behind])
     return shelf
+
+
+def _add_own_data(shelf: Shelf[Task], folder: Path) -> None:
+    """A folder that is included, and those in it, where they are benchmarks without Python."""
+    for path in (folder, *sorted(folder.iterdir())):
+        if path.is_dir() and has_table(path):
+            try:
+                task = own_task(path)
+                shelf.add(task.name, task)
+            except UsageError as error:
+                shelf.add_problem(path.name, f"the data in {path} cannot be used: {error}")
 
 
 def _check_included(folders: tuple[str, ...]) -> None:

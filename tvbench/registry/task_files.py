@@ -9,16 +9,18 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 from tvbench.registry.declared import faults
 from tvbench.registry.source_text import declared_names
-from tvbench.types import Task
+from tvbench.types import OwnScorer, Task
 
 DECLARATIONS = frozenset({"TASK", "TASKS"})
 
@@ -60,6 +62,12 @@ def inspect_file(path: Path) -> TaskFile | None:
 def load_tasks(path: Path, *, ours: bool = False) -> tuple[Task, ...]:
     """Execute a task file and return its tasks, which bear its digest where they are not `ours`. Raises ValueError,
     naming what went wrong."""
+    found = tasks_in(_executed(path))
+    return found if ours else tuple(replace(task, code=file_digest(path)) for task in found)
+
+
+def _executed(path: Path) -> ModuleType:
+    """The module of a file. Raises ValueError, naming what went wrong."""
     name = f"tvbench_task_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -72,8 +80,32 @@ def load_tasks(path: Path, *, ours: bool = False) -> tuple[Task, ...]:
     except (Exception, SystemExit) as error:  # somebody's file may fail in any way; the caller reports it
         del sys.modules[name]
         raise ValueError(f"{type(error).__name__}: {error}") from error
-    found = tasks_in(module)
-    return found if ours else tuple(replace(task, code=file_digest(path)) for task in found)
+    return module
+
+
+def load_scorers(path: Path) -> dict[str, OwnScorer]:
+    """The metrics of a `scorers.py` beside the data, which is executed: its public functions of (item, text), what
+    `scorer(...)` made, or what its SCORERS names. Raises ValueError."""
+    from tvbench.scoring.task_metrics import as_scorer
+
+    module = _executed(path)
+    named = getattr(module, "SCORERS", None)
+    if named is not None and not isinstance(named, Mapping):
+        raise ValueError('SCORERS maps names to functions: write SCORERS = {"mine": mine}')
+    mine = {name: value for name, value in vars(module).items() if _scores(module, name, value)}
+    found = mine if named is None else dict(named)
+    return {name: as_scorer(value) for name, value in found.items()}
+
+
+def _scores(module: ModuleType, name: str, value: object) -> bool:
+    """Whether a name of the file is a metric: no helper, and nothing that it imports."""
+    if name.startswith("_") or isinstance(value, type):
+        return False
+    if isinstance(value, OwnScorer):
+        return True
+    if not inspect.isfunction(value) or value.__module__ != module.__name__:
+        return False
+    return [parameter.name for parameter in inspect.signature(value).parameters.values()][:2] == ["item", "text"]
 
 
 def file_digest(path: Path) -> str:

@@ -105,7 +105,7 @@ def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, Bu
 
     Raises UsageError for unknown tasks, languages, splits, protocols and settings.
     """
-    selection = selected(tasks)
+    selection = selected(tasks, options.metric or "")
     settings = settings_of(options.settings, [task.name for task, _ in selection])
     names = listed(options.languages)
     languages = _languages(names, [task for task, _ in selection])
@@ -230,8 +230,9 @@ def session_options(ready: Ready) -> SessionOptions:
 # ── What a person writes ──────────────────────────────────────────────────────────────────────────
 
 
-def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
+def selected(tasks: Tasks, metric: str = "") -> list[tuple[Task, tuple[str, ...]]]:
     """Each task with the languages that were named with it: texts as `--tasks` takes them, and tasks themselves.
+    `metric` is the one by which data of one's own are ranked.
 
     Raises UsageError for unknown ones, and for two tasks of one name."""
     from tvbench.registry import catalog
@@ -239,13 +240,18 @@ def selected(tasks: Tasks) -> list[tuple[Task, tuple[str, ...]]]:
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
     check_kind("tasks", tasks, Tasks)
     for given in [tasks] if isinstance(tasks, str | Path | Task) else list(tasks) or [""]:
-        some = [(_sound(given), ())] if isinstance(given, Task) else catalog.select(str(given))
+        some = [(_sound(given), ())] if isinstance(given, Task) else catalog.select(_typed(given), metric)
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")
             before = found.get(task.name, (task, codes))[1]
             found[task.name] = task, tuple(dict.fromkeys((*before, *codes))) if before and codes else ()
     return list(found.values())
+
+
+def _typed(given: str | Path) -> str:
+    """What somebody would type for it: the name of a folder is no task's."""
+    return str(given) if isinstance(given, str) or given.is_absolute() else f"./{given}"
 
 
 def _sound(task: Task) -> Task:

@@ -55,6 +55,7 @@ class Options:
     limit: int | None = None
     split: str | None = None
     protocol: str | None = None
+    metric: str | None = None
     data: Path | str | None = None
     no_image: bool = False
     settings: Settings = ()
@@ -172,6 +173,7 @@ class Keywords(TypedDict, total=False):
     limit: int | None
     split: str | None
     protocol: str | None
+    metric: str | None
     data: Path | str | None
     no_image: bool
     settings: Settings

@@ -1,0 +1,71 @@
+"""What is understood of data of one's own, in words: `tvbench run --dry-run`. Nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tvbench.languages import language
+from tvbench.runs.plan import Plan, PlannedTask
+from tvbench.types import Item
+
+LONGEST = 300
+"""Characters of a prompt that are shown of each language."""
+MOST_LANGUAGES = 8
+
+
+def understood_lines(plan: Plan) -> Iterator[str]:
+    """The lines of every task of the plan that is made of a folder or a table."""
+    for planned in plan.tasks:
+        tell = getattr(planned.task.source, "understood", None)
+        if tell is not None:
+            yield from _lines(planned, tell())
+            yield ""
+
+
+def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
+    counts = ", ".join(f"{code} {count:,}" for code, count in told.languages.items())
+    media = f", {told.media:,} {told.noun}" if told.media else ""
+    noun = "language" if len(told.languages) == 1 else "languages"
+    files = ", ".join((*told.files[:4], *(["..."] if len(told.files) > 4 else [])))
+    yield f"{told.name} ({files}): {told.rows:,} rows{media}"
+    yield f"  {len(told.languages)} {noun}: {counts}"
+    yield f"  columns: {', '.join(_column(column, role, told) for column, role in told.columns)}"
+    if told.unused:
+        yield f"  not used: {', '.join(told.unused)}"
+    yield from _prompts(planned)
+    for sentence in (*planned.warnings, *told.odd):
+        yield f"  found: {sentence}"
+    yield f"  scored as {told.kind} ({planned.task.primary}), for {told.why}; another way: --metric NAME, or task.yaml"
+    yield f"  what else is odd in the data:  tvbench audit {told.shown}"
+
+
+def _column(column: str, role: str, told: Any) -> str:
+    more = ""
+    if role == "options" and told.options:
+        low, high = told.options
+        more = f" ({low})" if low == high else f" ({low} to {high})"
+    if role == "answer" and told.answers:
+        more = f" ({told.answers})"
+    return f"{column}{'' if column.casefold() == role else '→' + role}{more}"
+
+
+def _prompts(planned: PlannedTask) -> Iterator[str]:
+    """The first prompt of each language."""
+    first: dict[str, Item] = {}
+    for entry in planned.items:
+        if entry.item.problem is None:
+            first.setdefault(entry.item.language, entry.item)
+    for code, item in list(first.items())[:MOST_LANGUAGES]:
+        yield f"  first prompt ({language(code).name}):  {_prompt(item)}"
+    if len(first) > MOST_LANGUAGES:
+        yield f"  and {len(first) - MOST_LANGUAGES} languages more"
+
+
+def _prompt(item: Item) -> str:
+    """A prompt on one line."""
+    parts = [
+        part if isinstance(part, str) else f"[{part.kind} {part.name}]" for one in item.messages for part in one.parts
+    ]
+    text = "  ".join(" ".join(line.split()) for part in parts for line in part.split("\n") if line.strip())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
