@@ -12,7 +12,19 @@ _LOADED = _time.time_ns()
 TYPE_CHECKING = False  # as typing's, which quick commands do without
 if TYPE_CHECKING:
     from tvbench import errors
-    from tvbench.api import Listener, Run, RunComparison, compare, estimate, explain, leaderboard, load, run, score
+    from tvbench.api import (
+        Listener,
+        Run,
+        RunComparison,
+        compare,
+        estimate,
+        explain,
+        leaderboard,
+        load,
+        run,
+        score,
+        suite,
+    )
 
 __all__ = [
     "RunComparison",
@@ -26,6 +38,7 @@ __all__ = [
     "load",
     "run",
     "score",
+    "suite",
 ]
 
 

@@ -22,7 +22,7 @@ from tvbench.runs.listening import Listener, Noting, PhaseWatch
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, check_number, listed, options_of, shows_options
 from tvbench.runs.store import RunFolder, find_run
-from tvbench.types import ModelCard, Task, TaskResult
+from tvbench.types import BuildOptions, ModelCard, Task, TaskResult
 
 if TYPE_CHECKING:
     from tvbench.analysis.compare import TaskComparison
@@ -36,8 +36,23 @@ if TYPE_CHECKING:
     from tvbench.runs.answered import Answered
     from tvbench.runs.asking import Ready
     from tvbench.runs.estimate import Estimate
+    from tvbench.runs.session import Lend
+    from tvbench.suites.asking import PlannedSuite, SuiteOutcome
+    from tvbench.suites.combining import Given
 
-__all__ = ["RunComparison", "Listener", "Run", "compare", "estimate", "explain", "leaderboard", "load", "run", "score"]
+__all__ = [
+    "RunComparison",
+    "Listener",
+    "Run",
+    "compare",
+    "estimate",
+    "explain",
+    "leaderboard",
+    "load",
+    "run",
+    "score",
+    "suite",
+]
 
 
 @dataclass(frozen=True)
@@ -202,21 +217,43 @@ def plan(
     *,
     dry: bool = False,
     command: tuple[str, ...] = (),
+    asked: Sequence[tuple[Task, BuildOptions]] | None = None,
 ) -> Ready:
     """What `ask` would ask of whom; see asking.prepare."""
     from tvbench.runs.asking import Checks, prepare
 
     checks = Checks(partial(_check_scorers, options), partial(_require_scorers, options))
-    return prepare(model, tasks, results, options, say=listener.say, checks=checks, dry=dry, command=command)
+    say = listener.say
+    return prepare(model, tasks, results, options, say=say, checks=checks, dry=dry, command=command, asked=asked)
 
 
 def _ask(ready: Ready, listener: Noting) -> Run:
+    return _grade(_answer(ready, listener))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A run that was asked, and is to be graded where that is wanted."""
+
+    ready: Ready
+    listener: Noting
+    complete: bool
+    results: list[TaskResult]
+    rescore: Rescore
+
+
+def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
     from tvbench.analysis.assess import assess
     from tvbench.runs.asking import answer
 
-    options, folder = ready.options, RunFolder(ready.folder)
     rescore = partial(assess, tasks=[planned.task for planned in ready.plan.tasks])
-    outcome, results = answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say)
+    outcome, results = answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say, lend)
+    return _Asked(ready, listener, outcome.complete, results, rescore)
+
+
+def _grade(asked: _Asked) -> Run:
+    options, folder, listener = asked.ready.options, RunFolder(asked.ready.folder), asked.listener
+    results, rescore = asked.results, asked.rescore
     graded = True
     if options.judge is not None:
         graded, results = _judge(folder, _judge_ask(options, options.judge), results, listener, rescore)
@@ -224,7 +261,7 @@ def _ask(ready: Ready, listener: Noting) -> Run:
         scored, results = _comet(folder, options, results, listener, rescore)
         graded = graded and scored
     sound = bool(results) and all(result.counts.all_answered for result in results)
-    return _run_of(folder, results, graded and outcome.complete and sound, tuple(listener.said))
+    return _run_of(folder, results, graded and asked.complete and sound, tuple(listener.said))
 
 
 def _check_scorers(options: Options) -> None:
@@ -300,6 +337,71 @@ def _comet(
     for line, detail in summary_lines(summary, label(summary.metric)):
         listener.say(line, detail=detail)
     return summary.complete, rescore(folder)
+
+
+# ── Suites ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@shows_options
+def suite(
+    suite: str | Path,
+    *,
+    models: Sequence[str] | str = (),
+    tasks: Sequence[str] | str = (),
+    results: Path | str | None = None,
+    progress: Listener | None = None,
+    **options: Unpack[Keywords],
+) -> SuiteOutcome[Run]:
+    """Ask every model of a suite (a YAML file, or the name of one that is known) its tasks, one run for each
+    combination: `tvbench run suite.yaml`. The same call, made again, goes on where it stopped.
+
+    `models`, `tasks` and `languages` stand in place of the suite's own, and the other options (of `tvbench.run`) go
+    before its own. Everything is checked before the first question; a model that fails does not stop the others, and is
+    named in the outcome's `failures`. Raises TvbenchError.
+    """
+    from tvbench.suites.combining import Given
+
+    check_kind("suite", suite, str | Path)
+    check_kind("progress", progress, Listener | None, "make a class of tvbench.Listener, and give one of it")
+    own = {name: value for name, value in options.items() if name != "languages"}
+    options_of(options)
+    given = Given(listed(models, "models"), listed(tasks, "tasks"), listed(options.get("languages")), own)
+    words = (repr(str(suite)), f"models={given.models!r}", *(f"{name}={value!r}" for name, value in options.items()))
+    command = (f"tvbench.suite({', '.join(words)})",)
+    return ask_suite(begin_suite(str(suite), given, _results(results), progress, command), progress)
+
+
+def begin_suite(
+    name: str,
+    given: Given,
+    results: Path,
+    progress: Listener | None = None,
+    command: tuple[str, ...] = (),
+    *,
+    dry: bool = False,
+) -> PlannedSuite:
+    """Find and plan everything that a suite asks. Asks nothing, and writes nothing. Raises UsageError."""
+    from tvbench.doctor.refusals import measured_refusals
+    from tvbench.suites.asking import begin
+
+    listener = progress or Listener()
+
+    def ready(card: ModelCard, asked: Sequence[tuple[Task, BuildOptions]], options: Options) -> Ready:
+        return plan(card, (), results, options, listener, dry=dry, command=command, asked=asked)
+
+    with measured_refusals():
+        return begin(name, given, results, ready, listener.say, command)
+
+
+def ask_suite(begun: PlannedSuite, progress: Listener | None = None) -> SuiteOutcome[Run]:
+    """Ask what is missing of a suite that was planned."""
+    from tvbench.suites.asking import finish
+    from tvbench.suites.running import SuiteSteps
+
+    def answered(ready: Ready, lend: Lend) -> _Asked:
+        return _answer(ready, Noting(progress), lend)
+
+    return finish(begun, SuiteSteps(answered, _grade), Noting(progress).say)
 
 
 # ── Reading ───────────────────────────────────────────────────────────────────────────────────────

@@ -75,6 +75,8 @@ def imported(folder: Path, *words: str) -> set[str]:
                 "setup",
                 "languages",
                 "engines",
+                "suites",
+                "status",
             )
         ),
     ],
@@ -105,6 +107,9 @@ def test_help_imports_nothing_heavy_and_nothing_that_draws(tmp_path: Path, words
         "engines --format json",
         "engines show vllm",
         "engines show openai --format json",
+        "suites",
+        "suites eu24",
+        "suites paper --format json",
     ],
 )
 def test_lists_import_nothing_heavy(tmp_path: Path, words: str) -> None:
@@ -137,6 +142,14 @@ def test_the_leaderboard_imports_nothing_heavy(tmp_path: Path, words: str, runs:
             task_result("mini-alm"),
         )
     assert not imported(tmp_path, "leaderboard", "--results", "results", *words.split()) & HEAVY
+
+
+@pytest.mark.parametrize("words", ["", "--format json", "run-0", "--languages de"])
+def test_status_imports_nothing_heavy(tmp_path: Path, words: str) -> None:
+    """The runs here have figures, and are complete."""
+    (tmp_path / "results").mkdir()
+    write_run(tmp_path / "results", "run-0", "model-0", task_result("mini-alm"))
+    assert not imported(tmp_path, "status", "--results", "results", *words.split()) & HEAVY
 
 
 def test_the_probe_sees_what_a_task_file_imports(tmp_path: Path) -> None:
@@ -199,6 +212,10 @@ MAY_KNOW = {
     "graders.judge.asking": "engines.open engines.registry graders.judge languages registry runs",
     "graders.comet.process": "",
     "graders.comet.worker": "",
+    # Suites: combinations planned and asked through the runs' own doors.
+    "suites": "engines.open engines.protocol languages registry runs",
+    "suites.declaration": "runs.run_options safety",
+    "suites.missing": "runs.lines runs.manifest runs.store suites.record",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",
@@ -218,6 +235,7 @@ MAY_KNOW = {
     "report.planted": "graders.judge languages report.table scoring",
     "report.table": "",
     "report.tidy": "",
+    "report.suites": "report.board report.estimate report.table runs.estimate suites",
     "report.board": "analysis registry.catalog report scoring",
     "interop": "analysis.assess data.interleaved languages runs scoring",
     # The mini world, and what of it is there to be learned from.
@@ -241,9 +259,9 @@ MAY_KNOW = {
     "train.data.entries": "",
     # On top. The front door knows the rooms; nobody knows the command line but the way in.
     "api": "__version__ analysis checkpoints data doctor.refusals engines graders interop languages registry report"
-    " runs scoring",
+    " runs scoring suites",
     "cli": "__version__ analysis api checkpoints doctor engines.open engines.registry engines.spec graders"
-    " interop languages registry report runs scoring train",
+    " interop languages registry report runs scoring suites train",
     "__main__": "cli.main",
     "__version__": "api errors",
     # Task files, outside of the package.

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tvbench"
 LOOSE = {"types.py", "errors.py", "languages.py", "languages.csv", "api.py", "__init__.py", "__main__.py", "py.typed"}
 ROOMS = {
     *("safety", "registry", "data", "runs", "engines", "checkpoints", "scoring", "graders", "analysis", "report"),
-    *("interop", "doctor", "train", "mini", "cli"),
+    *("suites", "interop", "doctor", "train", "mini", "cli"),
 }
 STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
 """Modules that may be called as one of the standard library."""

@@ -15,13 +15,19 @@ from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.registry.cards import card_schema, read_card
 from tvbench.safety.bounded import read_yaml
+from tvbench.suites.declaration import suite_schema
 from tvbench.train.data.mixture import read_mixture
 from tvbench.train.recipe import FOLDER, MAPPINGS, TOP, load_recipe
 from tvbench.train.schemas import mixture_schema, recipe_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = {"card": card_schema, "recipe": recipe_schema, "mixture": mixture_schema}
-COMMANDS = {"card": "models --schema", "recipe": "train --schema recipe", "mixture": "train --schema mixture"}
+SCHEMAS = {"card": card_schema, "suite": suite_schema, "recipe": recipe_schema, "mixture": mixture_schema}
+COMMANDS = {
+    "card": "models --schema",
+    "suite": "suites --schema",
+    "recipe": "train --schema recipe",
+    "mixture": "train --schema mixture",
+}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -104,5 +104,6 @@ CHECKS: dict[str, Any] = {
     "exclusiveMaximum": _compared(NUMBER, lambda value: value, lambda value, above: value < above),
     "maxLength": _compared(str, len, lambda length, most: length <= most),
     "minItems": _compared(list, len, lambda length, least: length >= least),
+    "minProperties": _compared(dict, len, lambda length, least: length >= least),
     "maxItems": _compared(list, len, lambda length, most: length <= most),
 }

@@ -78,7 +78,6 @@ def add_judging(parser: argparse.ArgumentParser, price: str = PRICE) -> None:
     judging.add_argument(
         "--asks",
         type=positive,
-        default=5,
         metavar="N",
         help="how often an answer is asked about until the reply can be read (default 5)",
     )
@@ -123,7 +122,8 @@ def judge_ask(args: argparse.Namespace) -> JudgeAsk:
     from tvbench.graders.judge.asking import JudgeAsk
 
     named = ("judge", "rubric", "check", "planted", "asks", "price", "budget", "engine", "offline")
-    given = {name: getattr(args, name) for name in named} | {"thinking_tokens": args.judge_thinking_tokens}
+    given = {name: value for name in named if (value := getattr(args, name)) is not None}
+    given |= {"thinking_tokens": args.judge_thinking_tokens}
     return JudgeAsk(**given, arguments=given_arguments(args))
 
 

@@ -17,6 +17,8 @@ from tvbench.safety.visible import visible
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tvbench.cli.run", "run a model over tasks, and score it"),
+    "suites": ("tvbench.cli.suites", "list the suites that ship and your own, or explain one"),
+    "status": ("tvbench.cli.status", "what is done, failed and missing of a run or a suite"),
     "score": ("tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
     "import": ("tvbench.cli.import_logs", "turn logs of another harness into runs"),
     "comet": ("tvbench.cli.comet", "score the translations of a run by COMET"),

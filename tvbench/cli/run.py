@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from tvbench.cli import judge
@@ -21,7 +19,6 @@ from tvbench.cli.arguments import (
     add_naming,
     add_results,
     add_shown,
-    names,
     not_negative,
     positive,
     seconds,
@@ -29,31 +26,38 @@ from tvbench.cli.arguments import (
     top_p,
 )
 from tvbench.cli.end_of_run import print_run
-from tvbench.cli.engine_arguments import add_engine, parsed
+from tvbench.cli.engine_arguments import add_engine
 from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Progressing, Showing
-from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
+from tvbench.cli.typed import options_of, stop_cleanly
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 from tvbench.registry.thinking import TOKENS
 
 if TYPE_CHECKING:
     from tvbench.api import Run
-    from tvbench.runs.run_options import Options
 
 EXAMPLES = """examples:
   tvbench run --model tower-mini --tasks mini
   tvbench run --model towervision-9b --tasks alm,multi30k:de --protocol paper
   tvbench run --model openai:NAME@http://127.0.0.1:8000 --tasks multi30k:de --no-image --limit 50
+  tvbench run eu24 --model towervision-2b,qwen2.5-vl-3b
+  tvbench run ./suite.yaml --dry-run
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
-    parser.add_argument("--model", required=True, help="a card's name, a folder, a hub id, or openai:NAME@URL")
+    parser.add_argument(
+        "suite", nargs="?", help="a suite: its file or name (`tvbench suites` lists them), in place of --tasks"
+    )
+    parser.add_argument("--suite", dest="suite_named", metavar="SUITE", help="the same")
+    parser.add_argument(
+        "--model", help="a card's name, a folder, a hub id, or openai:NAME@URL; for a suite also several, as in a,b"
+    )
     add_naming(parser)
     parser.add_argument(
         "--tasks",
-        required=True,
         help="such as alm,multi30k:de+fr,mini,./mine.py, or a folder with a table and pictures: ./mybench "
         "(`tvbench tasks` lists them)",
     )
@@ -84,7 +88,7 @@ def _add_asked(what: argparse._ArgumentGroup) -> None:
     what.add_argument("--data", type=Path, metavar="DIR", help="a local copy of the data, in the hub's layout")
     what.add_argument("--no-image", action="store_true", help="leave pictures and clips out (text-only ablation)")
     what.add_argument("--set", action="append", default=[], metavar="TASK.KEY=VALUE", help="a setting of one task")
-    what.add_argument("--seed", type=not_negative, default=0, help="for option shuffling and generated data")
+    what.add_argument("--seed", type=not_negative, help="for option shuffling and generated data")
     what.add_argument(
         "--bos",
         choices=("one", "two"),
@@ -100,7 +104,7 @@ def _add_answering(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--top-p", type=top_p, metavar="P")
     how.add_argument("--top-k", type=not_negative, metavar="K")
     how.add_argument("--sampling-seed", type=not_negative, metavar="SEED")
-    how.add_argument("--repeats", type=positive, default=1, metavar="N", help="ask each item N times")
+    how.add_argument("--repeats", type=positive, metavar="N", help="ask each item N times")
     how.add_argument(
         "--thinking",
         action=argparse.BooleanOptionalAction,
@@ -114,7 +118,7 @@ def _add_answering(how: argparse._ArgumentGroup) -> None:
         help="the model thinks aloud: tokens for that, along with those of its answer "
         f"(default {TOKENS:,} where it is known to)",
     )
-    how.add_argument("--video-timeout", type=seconds, default=60.0, metavar="SECONDS", help="for decoding one clip")
+    how.add_argument("--video-timeout", type=seconds, metavar="SECONDS", help="for decoding one clip")
     add_image_scale(how)
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")
@@ -135,6 +139,11 @@ def _add_before(before: argparse._ArgumentGroup) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.suite is not None or args.suite_named is not None:
+        from tvbench.cli.suite import run_suite
+
+        return run_suite(args)
+    _check_asked(args)
     from tvbench import api
 
     listener = Showing(quiet=args.quiet)
@@ -149,20 +158,19 @@ def main(args: argparse.Namespace) -> int:
 
             say(*understood_lines(plan))
         return print_estimate(plan, args.results, as_json=as_json, fresh=args.fresh, reuse=not args.no_reuse)
-    signal.signal(signal.SIGTERM, _stop_cleanly)
+    signal.signal(signal.SIGTERM, stop_cleanly)
     run = api.ask(args.model, args.tasks, args.results, options, listener, ("tvbench", *sys.argv[1:]))
     _report(args, run, listener.asked)
     return EXIT_GOOD if run.complete else EXIT_INCOMPLETE
 
 
-def options_of(args: argparse.Namespace) -> Options:
-    """What was typed, as the options of a run."""
-    from tvbench.runs.run_options import Options
-
-    given = {field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)}
-    given |= {"languages": names(args.languages), "settings": args.set, "reuse": not args.no_reuse}
-    given["engine_args"] = parsed(args.engine_arg)
-    return Options(**given)
+def _check_asked(args: argparse.Namespace) -> None:
+    missing = [name for name in ("model", "tasks") if getattr(args, name) is None]
+    if missing:
+        raise UsageError(
+            f"--{' and --'.join(missing)}: {'it is' if len(missing) == 1 else 'they are'} missing",
+            "tvbench run --model tower-mini --tasks mini, or a suite: tvbench run SUITE (`tvbench suites`)",
+        )
 
 
 def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
@@ -190,8 +198,3 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
         remark(f"failed {count}x: {reason}")
     if watch.failures:
         remark("the same command again asks only what failed")
-
-
-def _stop_cleanly(signum: int, frame: FrameType | None) -> None:
-    """A job scheduler's SIGTERM ends a run as Ctrl-C does: engine closed, store whole."""
-    raise KeyboardInterrupt

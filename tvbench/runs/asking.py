@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tvbench.engines.open import Chosen
     from tvbench.runs.runner import Outcome, Watch
     from tvbench.runs.serving import Identified
-    from tvbench.runs.session import SessionOptions
+    from tvbench.runs.session import Lend, SessionOptions
 
 Say: TypeAlias = Callable[[str], None]
 T = TypeVar("T")
@@ -66,9 +66,11 @@ def prepare(
     checks: Checks = Checks(),
     dry: bool = False,
     command: tuple[str, ...] = (),
+    asked: Sequence[tuple[Task, BuildOptions]] | None = None,
 ) -> Ready:
     """Find model and engine, and plan every task. `dry`: nothing will be asked, so nothing is fetched, nothing needs to
-    be installed, and a server may be away. Raises UsageError, EngineError."""
+    be installed, and a server may be away. `asked` is what is asked of `tasks`, where that is known already. Raises
+    UsageError, EngineError."""
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
@@ -78,7 +80,7 @@ def prepare(
 
     check_results(results)
     check_kind("model", model, str | Path | ModelCard)
-    asked = asked_tasks(tasks, options, say)
+    asked = asked_tasks(tasks, options, say) if asked is None else asked
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
     card = priced(asked_to_think(card, options.thinking, options.thinking_tokens), options.own_price)
     chosen = choose(card, options.engine, _of_the_model(card, options))
@@ -105,7 +107,13 @@ def asked_tasks(tasks: Tasks, options: Options, say: Say) -> list[tuple[Task, Bu
 
     Raises UsageError for unknown tasks, languages, splits, protocols and settings.
     """
-    selection = selected(tasks, options.metric or "")
+    return asked_of(selected(tasks, options.metric or ""), options, say)
+
+
+def asked_of(
+    selection: Sequence[tuple[Task, tuple[str, ...]]], options: Options, say: Say
+) -> list[tuple[Task, BuildOptions]]:
+    """The same of tasks that are chosen already, each with the languages that were named with it."""
     settings = settings_of(options.settings, [task.name for task, _ in selection])
     names = listed(options.languages)
     languages = _languages(names, [task for task, _ in selection])
@@ -184,9 +192,11 @@ def answer(
     watch: Callable[[Callable[[], str]], AbstractContextManager[Watch]],
     score: Callable[[RunFolder], T],
     say: Say,
+    lend: Lend | None = None,
 ) -> tuple[Outcome, T]:
     """Ask what is missing, and `score` what is there, whatever ends the asking. `watch` is made when it begins, and is
-    told by whom the rest was answered before. See RunSession.answer for what is raised."""
+    told by whom the rest was answered before; `lend` gives an engine that serves other runs too. See RunSession.answer
+    for what is raised."""
     from tvbench.runs.aside import set_aside
     from tvbench.runs.manifest import now
     from tvbench.runs.serving import refuse_another
@@ -204,7 +214,7 @@ def answer(
     with RunSession(ready.folder, plan, ready.chosen.name, session_options(ready), say) as session:
         try:
             with watch(session.answered_before) as watching:
-                outcome = session.answer(watching)
+                outcome = session.answer(watching, lend)
         finally:
             scored = score(folder)
     return outcome, scored

@@ -7,12 +7,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from tvbench import __version__
 from tvbench.data.media.video import Decoder
@@ -31,6 +31,8 @@ from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.types import Request, Response
 
+Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]
+"""Gives an engine that somebody else opens and closes."""
 SHOWN_RUNS = 5
 """Names of damaged neighbours in a line."""
 FIRST_NOTE, LAST_NOTE = 1.0, 15.0
@@ -92,9 +94,9 @@ class RunSession:
         self._decoder.close()
         self._writer.__exit__(kind, error, at)
 
-    def answer(self, watch: Watch, engine: Engine | None = None) -> Outcome:
-        """Ask what is missing, by an `engine` that is lent and stays open, or by one that is opened for it where
-        something is. See runner.Asking for what it raises; and UsageError where another model seems to answer than
+    def answer(self, watch: Watch, lend: Lend | None = None) -> Outcome:
+        """Ask what is missing, where something is: by an engine that is lent and stays open, or by one that is opened
+        for it. See runner.Asking for what it raises; and UsageError where another model seems to answer than
         before."""
         self._kept = self._writer.start()
         for text in in_words(fault for fault in self._writer.damaged if fault.lost):
@@ -108,7 +110,7 @@ class RunSession:
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
             if asking.requests:
-                with nullcontext(engine) if engine is not None else closing(self._open()) as answering:
+                with lend() if lend is not None else closing(self._open()) as answering:
                     self._begin(answering)
                     asking.serve(answering, self._prepare)
             else:

@@ -1,0 +1,167 @@
+"""A suite is checked as a whole before the first question, asked model by model, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_server import ChatServer, chat_server
+
+import tvbench
+from tvbench.cli.main import main
+from tvbench.engines import open as opening
+from tvbench.suites import running
+
+Said = pytest.CaptureFixture[str]
+SMALL = "tasks: [mini-alm, mini-multi30k]\nlanguages: [de, fr]\noptions: {limit: 3, no_image: true}\n"
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with chat_server() as server:
+        yield server
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def stored(results: Path) -> dict[str, list[str]]:
+    """The keys in each run's responses, in order."""
+    files = sorted(results.glob("*/responses.jsonl"))
+    return {path.parent.name: [json.loads(line)["key"] for line in path.read_text().splitlines()] for path in files}
+
+
+def run(suite: str, results: Path, *words: str) -> int:
+    return main(["run", suite, "--results", str(results), "--quiet", *words])
+
+
+def status(results: Path, capsys: Said, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    capsys.readouterr()
+    code = main(["status", *words, "--results", str(results), "--format", "json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_suite_is_ordinary_runs_and_one_list(tmp_path: Path, capsys: Said, server: ChatServer) -> None:
+    suite = written(tmp_path, SMALL + f"models: [{{model: '{server.model}', label: one}}]\nmatrix: {{seed: [0, 1]}}\n")
+    assert run(suite, tmp_path / "results") == 0
+    out = capsys.readouterr().out
+    assert "one" in out and "suite mine is complete" in out
+    record = json.loads((tmp_path / "results" / "suites" / "mine.json").read_text())
+    assert [run["run"] for run in record["runs"]] == [
+        run["run"] for run in record["runs"] if run["run"] in stored(tmp_path / "results")
+    ]
+    assert len(record["runs"]) == 2 and record["runs"][0]["tasks"][0]["languages"] == {"de": 3, "fr": 3}
+    before = server.asked.total()
+    words = ["--model", server.model, "--label", "one", "--tasks", "mini-alm,mini-multi30k", "--languages", "de,fr"]
+    assert main(["run", *words, "--limit", "3", "--no-image", "--results", str(tmp_path / "results"), "--quiet"]) == 0
+    assert run(suite, tmp_path / "results") == 0
+    assert server.asked.total() == before, "by hand it is the same run, and the same suite asks nothing more"
+    assert len(stored(tmp_path / "results")) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("tasks: [mini-alm, mini-multi30q]", "unknown task 'mini-multi30q'"),
+        ("languages: [de, xx-nothing]", "language 'xx-nothing'"),
+        ("options: {protocol: papr}", "unknown protocol of|unknown protocol 'papr'"),
+        ("options: {set: {mini.levl: 2}}", "unknown setting of mini-alm 'levl'. Did you mean level"),
+        ("options: {set: {nothing.level: 2}}", "task nothing is not in this run"),
+        ("models: ['openai:a@http://127.0.0.1:9', tower-mimi]", "unknown model 'tower-mimi'. Did you mean tower-mini"),
+        ("exclude: [{tasks: [mini-alm, mini-almm], languages: [de]}]", "unknown task 'mini-almm'"),
+        ("options: {split: nowhere}", "unknown split of mini-alm 'nowhere'"),
+        ("options: {engine: vlm}", "unknown engine 'vlm'"),
+    ],
+)
+def test_what_is_misspelt_stops_it_before_anything_is_asked(
+    tmp_path: Path, capsys: Said, server: ChatServer, changed: str, said: str
+) -> None:
+    import re
+
+    key = changed.partition(":")[0]
+    lines = [
+        line for line in (SMALL + f"models: ['{server.model}', tower-mini]").splitlines() if not line.startswith(key)
+    ]
+    assert run(written(tmp_path, "\n".join([*lines, changed])), tmp_path / "results") == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert not server.asked and not (tmp_path / "results").exists()
+
+
+def test_a_model_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: Said, server: ChatServer) -> None:
+    away = "openai:away@http://127.0.0.1:9/v1"
+    suite = written(tmp_path, SMALL + f"models: ['{away}', '{server.model}']\n")
+    assert run(suite, tmp_path / "results") == 1
+    said = capsys.readouterr()
+    assert "failed: openai:away" in said.err and "counter" in said.out
+    assert "goes on: tvbench" in said.out
+    code, (state,) = status(tmp_path / "results", capsys)
+    assert code == 1 and [run["complete"] for run in state["runs"]] == [False, True]
+    assert state["runs"][0]["missing"] == 12
+
+
+def test_one_engine_serves_the_runs_of_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ChatServer
+) -> None:
+    opened: list[str] = []
+
+    def counted(name: str, card: Any, **options: Any) -> Any:
+        opened.append(card.name)
+        return opening.open_engine(name, card, **options)
+
+    monkeypatch.setattr(running, "open_engine", counted)
+    models = f"models: [{{model: '{server.model}', label: a}}, {{model: '{server.model}', label: b}}]\n"
+    suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1, 2]}\n")
+    outcome = tvbench.suite(suite, results=tmp_path / "results", reuse=False)
+    assert outcome.complete and len(outcome.runs) == 6 and not outcome.failures
+    assert opened == ["a", "b"]
+    assert tvbench.suite(suite, results=tmp_path / "results").complete and opened == ["a", "b"]
+
+
+def test_excluded_tasks_and_languages_are_not_asked(tmp_path: Path, server: ChatServer) -> None:
+    more = (
+        f"models: ['{server.model}']\nexclude: [{{tasks: [mini-alm], languages: [de]}}, {{tasks: [mini-multi30k]}}]\n"
+    )
+    outcome = tvbench.suite(written(tmp_path, SMALL + more), results=tmp_path / "results")
+    (run,) = outcome.runs
+    assert set(run.results) == {"mini-alm"} and set(run.results["mini-alm"].breakdowns["language"]) == {"fr"}
+
+
+def test_what_two_runs_would_ask_alike_is_asked_in_the_first(tmp_path: Path, server: ChatServer) -> None:
+    more = f"models: ['{server.model}']\nmatrix: {{set: [{{mini-alm.level: 1}}, {{mini-alm.level: 2}}]}}\n"
+    outcome = tvbench.suite(written(tmp_path, SMALL + more), results=tmp_path / "results")
+    assert [set(run.results) for run in outcome.runs] == [{"mini-alm", "mini-multi30k"}, {"mini-alm"}]
+
+
+def test_typed_models_of_several_commands_stand_in_one_list(tmp_path: Path, capsys: Said, server: ChatServer) -> None:
+    suite, results = written(tmp_path, SMALL), tmp_path / "results"
+    assert run(suite, results, "--model", server.model, "--label", "a") == 0
+    assert run(suite, results, "--model", server.model, "--label", "b", "--limit", "2") == 0
+    assert run(suite, results, "--model", server.model, "--label", "b", "--limit", "1") == 0
+    code, (state,) = status(results, capsys, suite)
+    assert code == 0 and [(run["model"], run["asked"]) for run in state["runs"]] == [("a", 12), ("b", 4)]
+
+
+def test_a_dry_run_sums_the_whole_and_leaves_nothing(tmp_path: Path, capsys: Said, server: ChatServer) -> None:
+    suite = written(tmp_path, SMALL + f"models: ['{server.model}', tower-mini]\nmatrix: {{seed: [0, 1]}}\n")
+    assert run(suite, tmp_path / "results", "--dry-run", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sum(task["items"] for run in found["runs"] for task in run["tasks"]) == 48 and len(found["runs"]) == 4
+    assert found["requests"] == sum(run["requests"] for run in found["runs"]) > 0 == found["kept"]
+    assert not server.asked and not (tmp_path / "results").exists()
+
+
+def test_status_of_a_suite_that_is_not_begun_says_what_begins_it(tmp_path: Path, capsys: Said) -> None:
+    suite = written(tmp_path, SMALL)
+    assert main(["status", suite, "--results", str(tmp_path / "results")]) == 2
+    assert f"tvbench run {suite}" in capsys.readouterr().err
+
+
+def test_run_without_a_suite_needs_model_and_tasks(capsys: Said) -> None:
+    assert main(["run", "--tasks", "mini"]) == 2
+    assert "--model" in capsys.readouterr().err

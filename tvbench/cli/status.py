@@ -1,0 +1,80 @@
+"""`tvbench status`: what is done, failed and missing of a run, a suite or a whole results folder; and what goes on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tvbench.cli.arguments import add_format, add_include, add_results, names
+from tvbench.cli.output import print_json, remark
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tvbench.suites.missing import SuiteState
+
+EXAMPLES = """examples:
+  tvbench status                       # every run and suite of the results folder
+  tvbench status suite.yaml            # or eu24: one suite
+  tvbench status RUN --languages de
+exit codes: 0 complete, 1 something is missing
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("what", nargs="?", metavar="RUN|SUITE", help="a run, or a suite by its name or file")
+    parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,hi")
+    add_results(parser)
+    add_include(parser)
+    add_format(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    from tvbench.report.suites import narrowed, status_table
+    from tvbench.report.table import show
+
+    states = [narrowed(state, codes(args.languages)) for state in states_of(args.results, args.what)]
+    if args.format == "json":
+        print_json([state.as_json() for state in states])
+    elif any(state.runs for state in states):
+        show([status_table(state) for state in states if state.runs], "table")
+    else:
+        where = f" in {', '.join(names(args.languages))}" if args.languages else ""
+        remark(f"no runs{where} in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")
+    return EXIT_GOOD if all(state.complete for state in states if state.runs) else EXIT_INCOMPLETE
+
+
+def codes(text: str | None) -> set[str]:
+    """The codes of the languages that were typed. Raises UsageError."""
+    from tvbench.languages import code_of
+
+    return {code_of(name) for name in names(text)} | set(names(text))
+
+
+def states_of(results: Path, what: str | None) -> list[SuiteState]:
+    """A suite, a run, or everything: suites first, then the runs that are no suite's. Raises UsageError."""
+    from tvbench.runs.store import find_run, find_runs
+    from tvbench.suites.missing import SuiteState, run_state, suite_state
+    from tvbench.suites.record import find_records, read_record, record_path
+    from tvbench.suites.shelf import ENDINGS, suite_files
+
+    if what is None:
+        states = [suite_state(results, read_record(path)) for path in find_records(results)]
+        known = {run.run for state in states for run in state.runs}
+        alone = tuple(run_state(run) for run in find_runs(results) if run.name not in known)
+        return [*states, *([SuiteState("", alone)] if alone else [])]
+    name = _suite_name(what) if what.endswith(ENDINGS) else what
+    if record_path(results, name).is_file():
+        return [suite_state(results, read_record(record_path(results, name)))]
+    if what.endswith(ENDINGS) or (what in suite_files() and not (results / what).is_dir()):
+        raise UsageError(f"suite {name} is not begun in {results}", f"tvbench run {what}")
+    return [SuiteState("", (run_state(find_run(results, what)),))]
+
+
+def _suite_name(path: str) -> str:
+    from tvbench.suites.shelf import find_suite
+
+    return find_suite(path).name

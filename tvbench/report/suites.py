@@ -1,0 +1,218 @@
+"""Suites for people: what a dry run sums up, how a suite or a folder of runs stands, and the leaderboard of its runs.
+
+Knows states and estimates; computes none.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tvbench.report.table import Cell, Column, Table
+from tvbench.suites.combining import variation_words
+from tvbench.suites.missing import LanguageState, RunState, SuiteState, TaskState
+
+if TYPE_CHECKING:
+    from tvbench.report.board import Board
+    from tvbench.runs.estimate import Estimate
+
+SHOWN_LANGUAGES = 8
+"""Languages of which one line says what is missing."""
+
+
+def suite_board(results: Path, runs: Collection[str]) -> Board:
+    """The leaderboard of these runs alone; printed figures stand beside the tasks that they asked."""
+    from tvbench.report.board import board
+
+    found = board(results)
+    entries = tuple(entry for entry in found.entries if entry.run in runs)
+    tasks = {entry.result.task for entry in entries}
+    figures = tuple(figure for figure in found.figures if figure.task in tasks)
+    return replace(found, entries=entries, figures=figures, found=len(entries))
+
+
+# ── How it stands ─────────────────────────────────────────────────────────────────────────────────
+
+
+def status_table(state: SuiteState) -> Table:
+    """A row a run, with what is missing below."""
+    columns = (
+        Column("model", "model", "left"),
+        Column("run", "run", "left"),
+        Column("done", "done"),
+        Column("asked", "of"),
+        Column("failed", "failed"),
+        Column("missing", "missing"),
+        Column("state", "state", "left"),
+    )
+    return Table(columns, tuple(_row(run) for run in state.runs), title=_title(state), notes=tuple(status_lines(state)))
+
+
+def _title(state: SuiteState) -> str:
+    complete = sum(run.complete for run in state.runs)
+    name = f"suite {state.suite}: " if state.suite else ""
+    return f"{name}{complete} of {len(state.runs)} runs complete"
+
+
+def _row(run: RunState) -> tuple[Cell, ...]:
+    whole = run.total
+    words = ", ".join([run.model, *variation_words(run.variation)])
+    numbers = (whole.done, whole.asked, whole.failed, whole.missing)
+    return (Cell(words), Cell(run.run or "–"), *(Cell(f"{n:,}", value=n) for n in numbers), Cell(_word(run)))
+
+
+def _word(run: RunState) -> str:
+    if run.process is not None:
+        return f"running (process {run.process})"
+    if run.problem:
+        return "failed"
+    if run.complete:
+        return "complete"
+    if not run.begun or not run.total.done:
+        return "not begun"
+    return "incomplete" if run.total.done < run.total.asked else "waits"
+
+
+def status_lines(state: SuiteState) -> list[str]:
+    """What is missing, run by run, and what to type next; nothing more than that for what is complete."""
+    lines = [line for run in state.runs for line in run_lines(run)]
+    for command in state.commands:
+        lines.append(f"goes on: {command_text(command)}")
+    return lines or [f"{'suite ' + state.suite if state.suite else 'everything'} is complete"]
+
+
+def run_lines(run: RunState) -> Iterator[str]:
+    """What is missing of one run, a line a task."""
+    name = ", ".join([run.model, *variation_words(run.variation)])
+    if run.problem:
+        yield f"{name}: {run.problem}"
+    for task in run.tasks:
+        if not run.begun:
+            yield f"{name}: {task.task}: not begun, {task.total.asked:,} items in {_listed(task)}"
+        elif task.total.done < task.total.asked:
+            yield f"{name}: {task.task}: {_lacking(task)}"
+        if task.for_judge:
+            yield f"{name}: {task.task}: {task.for_judge:,} open answers wait for the judge"
+        if task.for_comet:
+            yield f"{name}: {task.task}: {task.for_comet:,} translations wait for COMET"
+        if task.open:
+            hint = f"tvbench judge {shlex.quote(run.run)} --judge MODEL"
+            yield f"{name}: {task.task}: {task.open:,} open answers have no judge: {hint}"
+
+
+def _listed(task: TaskState) -> str:
+    return " ".join(task.languages)
+
+
+def _lacking(task: TaskState) -> str:
+    """`missing de 30, hi 4; failed fr 2`."""
+    missing = [(code, one.missing) for code, one in task.languages.items() if one.missing]
+    failed = [(code, one.failed) for code, one in task.languages.items() if one.failed]
+    parts = [f"{word} {_counted(some)}" for word, some in (("missing", missing), ("failed", failed)) if some]
+    return "; ".join(parts)
+
+
+def _counted(some: Sequence[tuple[str, int]]) -> str:
+    shown = ", ".join(f"{code} {count:,}" for code, count in some[:SHOWN_LANGUAGES])
+    more = some[SHOWN_LANGUAGES:]
+    return shown + (f" and {sum(count for _, count in more):,} in {len(more)} more" if more else "")
+
+
+def command_text(command: Sequence[str]) -> str:
+    """A command as it can be pasted; a call from Python as it is."""
+    return command[0] if len(command) == 1 and "(" in command[0] else shlex.join(command)
+
+
+def narrowed(state: SuiteState, languages: Collection[str]) -> SuiteState:
+    """The same with these languages alone; tasks and runs without them are left out."""
+    if not languages:
+        return state
+    runs: list[RunState] = []
+    for run in state.runs:
+        tasks = tuple(
+            replace(task, languages=some)
+            for task in run.tasks
+            if (some := {code: one for code, one in task.languages.items() if code in languages})
+        )
+        if tasks or run.problem:
+            runs.append(replace(run, tasks=tasks))
+    return replace(state, runs=tuple(runs))
+
+
+def language_table(state: SuiteState) -> Table | None:
+    """A row a task and language that lacks something, over all runs; None where nothing does."""
+    sums: dict[tuple[str, str], LanguageState] = {}
+    for run in state.runs:
+        for task in run.tasks:
+            for code, one in task.languages.items():
+                key = (task.task, code)
+                before = sums.get(key, LanguageState())
+                sums[key] = LanguageState(before.asked + one.asked, before.done + one.done, before.failed + one.failed)
+    rows = [
+        (Cell(task), Cell(code), *(Cell(f"{n:,}", value=n) for n in (one.done, one.asked, one.failed, one.missing)))
+        for (task, code), one in sums.items()
+        if one.done < one.asked
+    ]
+    names = (("done", "done"), ("asked", "of"), ("failed", "failed"), ("missing", "missing"))
+    columns = (
+        Column("task", "task", "left"),
+        Column("language", "language", "left"),
+        *(Column(key, title) for key, title in names),
+    )
+    return Table(columns, tuple(rows), labels=2) if rows else None
+
+
+# ── What it would take ────────────────────────────────────────────────────────────────────────────
+
+
+def total(guesses: Iterable[Estimate]) -> dict[str, Any]:
+    """All runs together. Time is unknown where that of one run is."""
+    some = list(guesses)
+    seconds = [guess.seconds for guess in some]
+    return {
+        "requests": sum(guess.requests for guess in some),
+        "kept": sum(guess.kept for guess in some),
+        "reused": sum(guess.reused for guess in some),
+        "tokens_in": sum(task.tokens_in for guess in some for task in guess.tasks),
+        "tokens_out": sum(task.tokens_out for guess in some for task in guess.tasks),
+        "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
+        "bytes": sum(guess.bytes for guess in some),
+    }
+
+
+def estimate_table(suite: str, found: Sequence[tuple[str, Estimate]]) -> Table:
+    """A row a run, and the sum below."""
+    from tvbench.report.cost import time_text
+
+    columns = (
+        Column("called", "model", "left"),
+        Column("tasks", "tasks", "left"),
+        Column("items", "items"),
+        Column("requests", "to ask"),
+        Column("kept", "answered\nbefore"),
+        Column("time", "time", "left"),
+        Column("run", "run", "left"),
+    )
+    rows = tuple(
+        (
+            Cell(called),
+            Cell(" ".join(task.task for task in guess.tasks)),
+            *(Cell(f"{n:,}", value=n) for n in (sum(task.items for task in guess.tasks), guess.requests, guess.kept)),
+            Cell("unknown" if guess.seconds is None else time_text(guess.seconds)),
+            Cell(guess.run),
+        )
+        for called, guess in found
+    )
+    whole = total([guess for _, guess in found])
+    known = [guess.seconds for _, guess in found if guess.seconds is not None]
+    more = "" if len(known) == len(found) else f", and {len(found) - len(known)} runs of unknown time"
+    notes = (
+        f"{len(found)} runs: {whole['requests']:,} requests to ask, {whole['kept']:,} answered before"
+        + (f", {whole['reused']:,} in other runs (reused)" if whole["reused"] else ""),
+        f"time: {time_text(sum(known))}{more}; disk: about {whole['bytes'] / 1e6:.1f} MB",
+        "nothing was asked: this was --dry-run",
+    )
+    return Table(columns, rows, title=f"suite {suite}", notes=notes)

@@ -1,0 +1,76 @@
+"""A whole suite, from its name to its runs: found, combined, checked, planned, written down, asked.
+
+`begin` ends before the first question, `finish` asks. Knows the parts of this room; how one run is planned, answered
+and graded is given to it (tvbench.api).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from tvbench.runs.asking import Say
+from tvbench.runs.store import check_results
+from tvbench.suites.combining import Given, combinations
+from tvbench.suites.declaration import Suite
+from tvbench.suites.planning import MakeReady, SuiteRun, check_names, plan_all
+from tvbench.suites.record import SuiteRecord, write_record
+from tvbench.suites.running import SuiteSteps, ask_all, failures
+from tvbench.suites.shelf import find_suite
+
+
+class Finished(Protocol):
+    """A run as tvbench.api gives it."""
+
+    @property
+    def complete(self) -> bool: ...
+
+
+One = TypeVar("One", bound=Finished)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSuite:
+    """A suite with everything that it will ask."""
+
+    suite: Suite
+    runs: tuple[SuiteRun, ...]
+    results: Path
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteOutcome(Generic[One]):
+    """The runs of a suite that were asked, in order; `failures` says why others were not, by model; `record` is what
+    lies in RESULTS/suites/NAME.json."""
+
+    suite: Suite
+    runs: tuple[One, ...]
+    failures: dict[str, str]
+    record: SuiteRecord
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run was asked, answered and graded as a whole."""
+        return not self.failures and bool(self.runs) and all(run.complete for run in self.runs)
+
+
+def begin(
+    name: str, given: Given, results: Path, make_ready: MakeReady, say: Say, command: tuple[str, ...] = ()
+) -> PlannedSuite:
+    """Find the suite, and plan all of its runs. Raises UsageError."""
+    check_results(results)
+    suite = find_suite(name)
+    if suite.nearby:
+        say(f"note: suite {suite.name} is {suite.path}, of the working directory: its servers get no API key")
+    checked = check_names(suite, combinations(suite, given), say)
+    return PlannedSuite(suite, tuple(plan_all(checked, make_ready)), results, command)
+
+
+def finish(begun: PlannedSuite, steps: SuiteSteps[Any, One], say: Say) -> SuiteOutcome[One]:
+    """Write down which runs there are, and ask them. Raises StoreError."""
+    record = write_record(begun.results, begun.suite.name, begun.suite.path, begun.runs, begun.command)
+    ends = list(ask_all(begun.runs, steps, say))
+    runs = tuple(end.outcome for end in ends if end.outcome is not None)
+    return SuiteOutcome(begun.suite, runs, failures(ends), record)

@@ -1,0 +1,281 @@
+"""What of a run, or of a suite, is done, failed and missing, by task and language; who has still to grade; and whether
+somebody is at it. Reads plain files while another process writes them, takes no lock, and knows no task and no model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tvbench.errors import TvbenchError
+from tvbench.runs.lines import read_lines
+from tvbench.runs.manifest import Manifest
+from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
+from tvbench.suites.record import RecordedRun, SuiteRecord
+from tvbench.types import NEEDS_JUDGE, TaskResult
+
+BEGINS_ANEW = "--fresh"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageState:
+    """Items of one language of one task."""
+
+    asked: int = 0
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def missing(self) -> int:
+        return self.asked - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """One task of one run. `for_judge` and `for_comet` are answers that wait to be graded, as far as that was asked
+    for; `open` are answers that only a judge could grade, and none was asked for."""
+
+    task: str
+    protocol: str
+    languages: Mapping[str, LanguageState] = field(default_factory=dict)
+    for_judge: int = 0
+    for_comet: int = 0
+    open: int = 0
+
+    @property
+    def total(self) -> LanguageState:
+        """All languages together."""
+        some = self.languages.values()
+        return LanguageState(sum(s.asked for s in some), sum(s.done for s in some), sum(s.failed for s in some))
+
+    @property
+    def complete(self) -> bool:
+        return 0 < self.total.asked == self.total.done and not self.for_judge and not self.for_comet
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run. `process` is who writes it now; `problem` says what is wrong with its folder; `command` goes on."""
+
+    run: str
+    model: str
+    tasks: tuple[TaskState, ...] = ()
+    variation: Mapping[str, Any] = field(default_factory=dict)
+    begun: bool = True
+    process: int | None = None
+    problem: str = ""
+    command: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> LanguageState:
+        """All tasks together."""
+        some = [task.total for task in self.tasks]
+        return LanguageState(sum(s.asked for s in some), sum(s.done for s in some), sum(s.failed for s in some))
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.tasks) and not self.problem and all(task.complete for task in self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteState:
+    """All runs of a suite; or, without a name, the runs of a folder."""
+
+    suite: str
+    runs: tuple[RunState, ...] = ()
+    updated: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.runs) and all(run.complete for run in self.runs)
+
+    @property
+    def commands(self) -> list[tuple[str, ...]]:
+        """What goes on with the runs that are not complete, each command once."""
+        return list(dict.fromkeys(run.command for run in self.runs if not run.complete and run.command))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, with what follows from it."""
+        return {"suite": self.suite, "complete": self.complete, "runs": [_run_json(run) for run in self.runs]}
+
+
+def _run_json(run: RunState) -> dict[str, Any]:
+    tasks = [
+        asdict(task)
+        | {"complete": task.complete}
+        | {"languages": {code: asdict(s) | {"missing": s.missing} for code, s in task.languages.items()}}
+        for task in run.tasks
+    ]
+    whole = run.total
+    counts = asdict(whole) | {"missing": whole.missing}
+    return asdict(run) | {"complete": run.complete, "tasks": tasks, "command": list(run.command), **counts}
+
+
+# ── Suites and runs ───────────────────────────────────────────────────────────────────────────────
+
+
+def suite_state(results: Path, record: SuiteRecord) -> SuiteState:
+    """How the runs of a suite stand. A run of which nothing lies there yet is missing as a whole."""
+    return SuiteState(record.suite, tuple(_of_record(results, run) for run in record.runs), record.updated)
+
+
+def _of_record(results: Path, of: RecordedRun) -> RunState:
+    """A run as the suite means it; what its folder holds counts, if it was begun."""
+    command, run = going_on(of.command), RunFolder(results / of.run)
+    if of.run and (run.exists() or run.response_files()):
+        found = run_state(run, judge=of.judge, comet=of.comet)
+        if found.tasks:
+            return replace(found, model=of.model, variation=of.variation, command=command)
+    tasks = tuple(
+        TaskState(task.task, task.protocol, {code: LanguageState(n) for code, n in task.languages.items()})
+        for task in of.tasks
+    )
+    return RunState(of.run, of.model, tasks, of.variation, begun=False, problem=of.problem, command=command)
+
+
+def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None = None) -> RunState:
+    """How one run stands. `judge` and `comet`: whether these were asked for; None: as its command says."""
+    try:
+        manifest = run.manifest()
+    except TvbenchError as error:
+        return RunState(run.name, run.name, problem=error.message)
+    wanted = (
+        _typed("judge", manifest) if judge is None else judge,
+        _typed("comet", manifest) if comet is None else comet,
+    )
+    state = RunState(run.name, manifest.label, process=writer(run), command=going_on(manifest.command))
+    results = _results(run)
+    if _is_settled(run, results):
+        return replace(state, tasks=tuple(_from_result(result, wanted) for result in results or ()))
+    try:
+        return replace(state, tasks=tuple(_from_lines(run, manifest, results or [], wanted)))
+    except (TvbenchError, OSError) as error:
+        return replace(state, problem=str(error))
+
+
+def _typed(name: str, manifest: Manifest) -> bool:
+    """Whether the command asked for a judge, or for COMET: from a shell, or from Python."""
+    return any(word.startswith(f"--{name}") or f", {name}=" in word for word in manifest.command)
+
+
+def going_on(command: Sequence[str]) -> tuple[str, ...]:
+    """The command that goes on: the same one, less what would begin anew."""
+    return tuple(word for word in command if word != BEGINS_ANEW)
+
+
+def _results(run: RunFolder) -> list[TaskResult] | None:
+    try:
+        return run.result()
+    except TvbenchError:
+        return None
+
+
+def _is_settled(run: RunFolder, results: list[TaskResult] | None) -> bool:
+    """Whether the figures are younger than the answers, and all of them are there: nothing else need be read."""
+    if not results or not all(result.counts.all_answered or result.copied for result in results):
+        return False
+    try:
+        scored = (run.path / RESULT).stat().st_mtime_ns
+        return all(
+            path.stat().st_mtime_ns <= scored
+            for path in (*run.response_files(), run.path / MANIFEST, run.path / REQUESTS)
+            if path.exists()
+        )
+    except OSError:
+        return False
+
+
+def _from_result(result: TaskResult, wanted: tuple[bool, bool]) -> TaskState:
+    """A complete task, from its figures."""
+    parts = {code: part.counts for code, part in result.breakdowns.get("language", {}).items()}
+    languages = {code: LanguageState(c.answered + c.failed, c.answered, c.failed) for code, c in parts.items()}
+    if not languages:
+        languages = {"": LanguageState(result.counts.expected, result.counts.answered, result.counts.failed)}
+    return _waiting(TaskState(result.task, result.protocol, languages), result, result.counts.answered, wanted)
+
+
+def _from_lines(
+    run: RunFolder, manifest: Manifest, results: Iterable[TaskResult], wanted: tuple[bool, bool]
+) -> Iterator[TaskState]:
+    """Tasks, counted from the items and the answers as they lie there."""
+    failed = _failed_by_key(run)
+    asked: dict[str, Counter[str]] = {}
+    done: dict[str, Counter[str]] = {}
+    bad: dict[str, Counter[str]] = {}
+    kinds: dict[str, Counter[str]] = {}
+    for _, line in read_lines(run.path / REQUESTS, [], appended=False):
+        with suppress(KeyError, TypeError, AttributeError):
+            item = line["item"]
+            task, language, kind = str(item["task"]), str(item["language"]), str(item["target"]["kind"])
+            asked.setdefault(task, Counter())[language] += 1
+            answered = failed.get(line["key"])
+            if answered is not None:
+                (bad if answered else done).setdefault(task, Counter())[language] += 1
+                kinds.setdefault(task, Counter())[kind] += not answered
+    by_task = {result.task: result for result in results}
+    for entry in manifest.tasks:
+        name = entry.task
+        counts = asked.get(name, Counter())
+        ok, no = done.get(name, Counter()), bad.get(name, Counter())
+        languages = {code: LanguageState(count, ok[code], no[code]) for code, count in counts.items()}
+        lost = (entry.items or 0) - counts.total()
+        if lost > 0:
+            languages["?"] = LanguageState(lost)
+        state = TaskState(name, entry.protocol, languages)
+        yield _waiting(state, by_task.get(name), kinds.get(name, Counter())["translation"], wanted, kinds.get(name))
+
+
+def _failed_by_key(run: RunFolder) -> dict[str, bool]:
+    """Each key that has a line, and whether that is a failure; an answer beats one."""
+    found: dict[str, bool] = {}
+    for path in run.response_files():
+        for _, line in read_lines(path, []):
+            if isinstance(line.get("key"), str):
+                found[line["key"]] = found.get(line["key"], True) and line.get("error") is not None
+    return found
+
+
+def _waiting(
+    state: TaskState,
+    result: TaskResult | None,
+    answered: int,
+    wanted: tuple[bool, bool],
+    kinds: Counter[str] | None = None,
+) -> TaskState:
+    """The same with the answers that wait for a judge or for COMET."""
+    pooled = result.micro if result is not None else {}
+    open_answers = kinds["open"] if kinds is not None else result.counts.reasons.get(NEEDS_JUDGE, 0) if result else 0
+    judged = pooled["judge"].n if "judge" in pooled else 0
+    waiting = max(0, open_answers - judged)
+    comet = [figure.n for name, figure in pooled.items() if "comet" in name]
+    translations = answered if wanted[1] and _translates(result, kinds) else 0
+    for_comet = max(0, translations - max(comet, default=0))
+    return replace(state, for_judge=waiting if wanted[0] else 0, for_comet=for_comet, open=0 if wanted[0] else waiting)
+
+
+def _translates(result: TaskResult | None, kinds: Counter[str] | None) -> bool:
+    if kinds is not None:
+        return kinds["translation"] > 0
+    return result is not None and any(name in ("bleu", "chrf", "chrfpp") for name in result.metrics)
+
+
+# ── Who is at it ──────────────────────────────────────────────────────────────────────────────────
+
+
+def writer(run: RunFolder) -> int | None:
+    """The process that holds the run's lock, as far as the system tells; the lock itself is not touched."""
+    try:
+        about = (run.path / LOCK).stat()
+        device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+        for line in Path("/proc/locks").read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if len(words) > 5 and words[1] == "FLOCK" and words[5] == device:
+                return int(words[4])
+    except (OSError, ValueError):
+        return None
+    return None
