@@ -235,7 +235,7 @@ MAY_KNOW = {
     "report.planted": "graders.judge languages report.table scoring",
     "report.table": "",
     "report.tidy": "",
-    "report.suites": "report.board report.estimate report.table runs.estimate suites",
+    "report.suites": "report.board report.cost report.estimate report.table runs.estimate suites",
     "report.board": "analysis registry.catalog report scoring",
     "interop": "analysis.assess data.interleaved languages runs scoring",
     # The mini world, and what of it is there to be learned from.
