@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Listener,
         Run,
         RunComparison,
+        check,
         compare,
         estimate,
         explain,
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
         run,
         score,
         suite,
+        write_baseline,
     )
 
 __all__ = [
     "RunComparison",
     "Listener",
     "Run",
+    "check",
     "compare",
     "errors",
     "estimate",
@@ -39,6 +42,7 @@ __all__ = [
     "run",
     "score",
     "suite",
+    "write_baseline",
 ]
 
 

@@ -1,4 +1,4 @@
-"""tvbench from Python: run, score, compare, leaderboard, load, explain. The command line is a skin over this module.
+"""tvbench from Python: run, score, compare, check, load, explain ... The command line is a skin over this module.
 
     run = tvbench.run("tower-mini", "mini", languages=["de"], limit=5, results="results")
     run.results["mini-alm"].metrics["aligned"].value
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from tvbench.registry.places import default_results
 from tvbench.runs.kinds import check_kind
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tvbench.analysis.cost import RunCost
     from tvbench.analysis.differences import DifferenceRow
     from tvbench.analysis.explain import TaskExplanation
+    from tvbench.analysis.regression.policy import Policy
+    from tvbench.analysis.regression.verdict import Check
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.report.board import Board
@@ -44,6 +46,7 @@ __all__ = [
     "RunComparison",
     "Listener",
     "Run",
+    "check",
     "compare",
     "estimate",
     "explain",
@@ -52,6 +55,7 @@ __all__ = [
     "run",
     "score",
     "suite",
+    "write_baseline",
 ]
 
 
@@ -136,6 +140,7 @@ Rescore: TypeAlias = Callable[[RunFolder], list[TaskResult]]
 RunLike: TypeAlias = Run | RunFolder | Path | str
 """A run, its folder, or its name (or the beginning of that) below the results."""
 
+CHECK = "`tvbench check --help` explains"
 COMPARE, BOARD = "`tvbench compare --help` explains", "`tvbench leaderboard --help` explains"
 MOST_RESAMPLES = 1_000_000
 """More take all memory and tell nothing more."""
@@ -453,6 +458,67 @@ def compare(
     chosen = Selection(listed(tasks, "tasks"), listed(languages), metric)
     found = compare_runs(folder, other, chosen, resamples=resamples, seed=seed)
     return RunComparison(folder.name, other.name, resamples, seed, tuple(found))
+
+
+def check(
+    run: RunLike,
+    against: RunLike,
+    *,
+    policy: Policy | Mapping[str, Any] | Path | str | None = None,
+    margin: float | None = None,
+    resolution: float | None = None,
+    strict: bool | None = None,
+    tasks: Sequence[str] | str = (),
+    languages: Sequence[str] | str = (),
+    results: Path | str | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Check:
+    """Did `run` get worse than `against`: a run, a folder of runs, or a file by `write_baseline`?
+
+    `policy` is a file, its mapping, or a Policy; without it that of the baseline holds. `margin`, `resolution` (points)
+    and `strict` go before what it says. `found.outcome` is "pass", "fail" or "cannot tell". Raises UsageError.
+    """
+    from tvbench.analysis.regression.check import check_runs
+    from tvbench.analysis.regression.policy import any_policy
+
+    check_kind("resamples", resamples, int, CHECK)
+    check_number("resamples", resamples, whole=True, least=1, most=MOST_RESAMPLES, hint=CHECK)
+    check_kind("seed", seed, int, CHECK)
+    check_number("seed", seed, whole=True, least=0, hint=CHECK)
+    changes = {"margin": margin, "resolution": resolution, "strict": strict}
+    return check_runs(
+        run.folder if isinstance(run, Run) else run,
+        against.folder if isinstance(against, Run) else against,
+        any_policy(policy),
+        changes={name: value for name, value in changes.items() if value is not None},
+        tasks=listed(tasks, "tasks"),
+        languages=listed(languages),
+        results=_results(results),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def write_baseline(
+    run: RunLike,
+    file: Path | str,
+    *,
+    policy: Policy | Mapping[str, Any] | Path | str | None = None,
+    incomplete: bool = False,
+    results: Path | str | None = None,
+) -> Path:
+    """Write a run's scores by item into one small text file that later runs are checked against. Raises UsageError for
+    a run that is not whole, unless `incomplete`; StoreError."""
+    from tvbench.analysis.regression.file import Baseline, write_file
+    from tvbench.analysis.regression.policy import any_policy
+    from tvbench.analysis.regression.sources import baseline_of
+
+    check_kind("file", file, Path | str)
+    rules = any_policy(policy)
+    standing = baseline_of(_folder(run, results), incomplete=incomplete)
+    write_file(Path(file), Baseline(standing, None if rules is None else rules.plain()))
+    return Path(file)
 
 
 def explain(

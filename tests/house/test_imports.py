@@ -226,6 +226,7 @@ MAY_KNOW = {
     "analysis.mojibake": "analysis.diagnosis.scripts",
     "analysis.option_lists": "scoring",
     "analysis.run_sheet": "analysis languages registry.places runs scoring",
+    "analysis.regression": "__version__ analysis languages runs scoring",
     "analysis.ranks": "analysis.entries registry.remembered runs scoring",
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",
@@ -288,7 +289,7 @@ MAY_IMPORT = {
     "sacrebleu": "scoring",
     "av": "data.media mini",
     "PIL": "data.media doctor.numerics doctor.pictures engines mini runs.preparing train",
-    "numpy": "checkpoints data.media doctor.numerics engines graders.comet.worker mini runs.estimate runs.preparing"
+    "numpy": "analysis.regression checkpoints data.media doctor.numerics engines graders.comet.worker mini runs.estimate runs.preparing"
     " scoring train",
     "rich": "cli report",
     "pandas": "report.tidy",

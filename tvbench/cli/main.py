@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("tvbench.cli.leaderboard", "models x tasks, next to the published numbers"),
     "judge": ("tvbench.cli.judge", "have a model grade open answers, and check that judge"),
     "compare": ("tvbench.cli.compare", "is one run better than another, and is that certain?"),
+    "check": ("tvbench.cli.check", "did a run get worse than a baseline? (exit code 3 where it certainly did)"),
+    "baseline": ("tvbench.cli.baseline", "write a run as a small file that later runs are checked against"),
     "grounding": ("tvbench.cli.grounding", "what do the scores of a run owe to its pictures?"),
     "explain": ("tvbench.cli.explain", "why are the scores of a run what they are?"),
     "audit": ("tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),

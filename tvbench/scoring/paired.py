@@ -123,6 +123,27 @@ def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: i
     return [_comparison(number, mix, groups, taken, parts, found) for number, mix in enumerate(mixes)]
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Groups taken apart by clusters: `parts` has a column for each mix of them; `figures` are both systems' by group,
+    `identical` the groups in which no item differs."""
+
+    parts: Parts
+    figures: tuple[tuple[float, float], ...]
+    identical: tuple[bool, ...]
+
+
+def apart(groups: Sequence[Pairs], mixes: Sequence[np.ndarray]) -> Apart:
+    """For other tests (falls.py); `mixes` say what each group weighs in each column. Raises ValueError as `compare`."""
+    if not groups or any(len(group.first) == 0 or group.first.shape != group.second.shape for group in groups):
+        raise ValueError("nothing to compare")
+    names = dict.fromkeys(name for group in groups for name in group.clusters)
+    place = {name: number for number, name in enumerate(names)}
+    taken = [_taken_apart(group, place) for group in groups]
+    figures = tuple((group.first, group.second) for group in taken)
+    return Apart(_mixed(groups, taken, mixes), figures, tuple(group.identical for group in taken))
+
+
 def certain_signs(comparisons: Sequence[Sequence[Pairs]], *, resamples: int = RESAMPLES, seed: int = 0) -> list[int]:
     """For each of several comparisons, each over groups as in `compare`: 1 where the second system's figure is higher
     with certainty, -1 where it is lower, else 0. All hold at once."""

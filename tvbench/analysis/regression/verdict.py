@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, EXIT_REGRESSION
+
 Outcome: TypeAlias = Literal["pass", "fail", "cannot tell"]
 
 MEAN = "mean"
@@ -36,9 +38,10 @@ class Compared:
     better.
 
     `low` and `high` hold the change, all of a check's comparisons at once; `p` is that of "it fell by no more than
-    `margin`", adjusted likewise (None: not resampled, and `why` says so). `detectable` is the smallest drop that would
-    have been found with a probability of 80 %, `needed` the number of items at which a drop just beyond the margin
-    would be. `fell` and `rose` count items.
+    `margin`", adjusted likewise (None: not resampled, and `why` says so). `worst`: a larger drop is ruled out, and the
+    outcome is `pass` only where that is no more than `resolution`. `detectable` is the smallest drop that would have
+    been found with a probability of 80 %, `needed` the number of items at which no change could be told from a drop of
+    `resolution`. `fell` and `rose` count items.
     """
 
     task: str
@@ -60,6 +63,8 @@ class Compared:
     rose: int = 0
     flips: tuple[Flip, ...] = ()
     why: str = ""
+    resolution: float | None = None
+    worst: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -102,7 +107,8 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The whole answer. `level` is the chance of a false alarm a check; `next` are commands to type."""
+    """The whole answer. `level` is the chance of a false alarm a check; `next` are commands to type. `waiting` items
+    have no answer yet, failed as they did not before, or wait for a judge: exit code 1, unless something is worse."""
 
     outcome: Outcome
     run: str
@@ -116,8 +122,18 @@ class Check:
     notes: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
     models: tuple[str, str] = ("", "")
+    waiting: int = 0
 
     @property
     def fails(self) -> bool:
         """Whether the exit code is 3."""
         return self.outcome == "fail" or (self.strict and self.outcome == "cannot tell")
+
+    @property
+    def exit_code(self) -> int:
+        """3 for a regression, 1 where answers are missing or failed, 0 otherwise."""
+        if self.outcome == "fail":
+            return EXIT_REGRESSION
+        if self.waiting:
+            return EXIT_INCOMPLETE
+        return EXIT_REGRESSION if self.fails else EXIT_GOOD
