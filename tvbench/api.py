@@ -510,14 +510,14 @@ def write_baseline(
 ) -> Path:
     """Write a run's scores by item into one small text file that later runs are checked against. Raises UsageError for
     a run that is not whole, unless `incomplete`; StoreError."""
-    from tvbench.analysis.regression.file import Baseline, write_file
+    from tvbench.analysis.regression.file import BaselineFile, write_file
     from tvbench.analysis.regression.policy import any_policy
     from tvbench.analysis.regression.sources import baseline_of
 
     check_kind("file", file, Path | str)
     rules = any_policy(policy)
     standing = baseline_of(_folder(run, results), incomplete=incomplete)
-    write_file(Path(file), Baseline(standing, None if rules is None else rules.plain()))
+    write_file(Path(file), BaselineFile(standing, None if rules is None else rules.plain()))
     return Path(file)
 
 

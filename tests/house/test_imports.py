@@ -289,8 +289,8 @@ MAY_IMPORT = {
     "sacrebleu": "scoring",
     "av": "data.media mini",
     "PIL": "data.media doctor.numerics doctor.pictures engines mini runs.preparing train",
-    "numpy": "analysis.regression checkpoints data.media doctor.numerics engines graders.comet.worker mini runs.estimate runs.preparing"
-    " scoring train",
+    "numpy": "analysis.regression checkpoints data.media doctor.numerics engines graders.comet.worker mini"
+    " runs.estimate runs.preparing scoring train",
     "rich": "cli report",
     "pandas": "report.tidy",
     "polars": "report.tidy",

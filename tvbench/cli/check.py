@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import shutil
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_results, not_negative, path, positive
-from tvbench.cli.output import remark
+from tvbench.cli.output import print_text, remark
 
 if TYPE_CHECKING:
     from tvbench.analysis.regression.verdict import Check
@@ -94,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
         _write(args.output, text)
         remark(f"{args.output} written")
         text = people(found) if args.format != "table" else ""
-    sys.stdout.write(text)
+    print_text(text)
     return found.exit_code
 
 

@@ -26,6 +26,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(value, ascii_only=not holds_unicode(sys.stdout)) + "\n")
 
 
+def print_text(text: str) -> None:
+    """A whole page on stdout, as it is: it was made visible already."""
+    sys.stdout.write(text)
+
+
 def print_csv(text: str) -> None:
     """CSV on stdout, as it is: its cells are made visible already."""
     sys.stdout.write(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvbench.analysis.regression.file import Baseline, head_of
+from tvbench.analysis.regression.file import BaselineFile, head_of
 from tvbench.report.check import language_name
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import from_facts
@@ -20,7 +20,7 @@ COLUMNS = (
 )
 
 
-def baseline_tables(baseline: Baseline) -> list[Table]:
+def baseline_tables(baseline: BaselineFile) -> list[Table]:
     """One table; who answered stands below."""
     head = head_of(baseline)
     rows = []
@@ -45,7 +45,7 @@ def baseline_tables(baseline: Baseline) -> list[Table]:
     return [Table(COLUMNS, tuple(rows), notes=tuple(notes), labels=2)]
 
 
-def baseline_records(baseline: Baseline) -> dict[str, Any]:
+def baseline_records(baseline: BaselineFile) -> dict[str, Any]:
     """The head of the file, without the packed items."""
     head = head_of(baseline)
     return {**head, "tasks": [{k: v for k, v in t.items() if k not in ("packed", "layout")} for t in head["tasks"]]}

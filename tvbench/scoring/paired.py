@@ -124,7 +124,7 @@ def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: i
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class TakenApart:
     """Groups taken apart by clusters: `parts` has a column for each mix of them; `figures` are both systems' by group,
     `identical` the groups in which no item differs."""
 
@@ -133,7 +133,7 @@ class Apart:
     identical: tuple[bool, ...]
 
 
-def apart(groups: Sequence[Pairs], mixes: Sequence[np.ndarray]) -> Apart:
+def apart(groups: Sequence[Pairs], mixes: Sequence[np.ndarray]) -> TakenApart:
     """For other tests (falls.py); `mixes` say what each group weighs in each column. Raises ValueError as `compare`."""
     if not groups or any(len(group.first) == 0 or group.first.shape != group.second.shape for group in groups):
         raise ValueError("nothing to compare")
@@ -141,7 +141,7 @@ def apart(groups: Sequence[Pairs], mixes: Sequence[np.ndarray]) -> Apart:
     place = {name: number for number, name in enumerate(names)}
     taken = [_taken_apart(group, place) for group in groups]
     figures = tuple((group.first, group.second) for group in taken)
-    return Apart(_mixed(groups, taken, mixes), figures, tuple(group.identical for group in taken))
+    return TakenApart(_mixed(groups, taken, mixes), figures, tuple(group.identical for group in taken))
 
 
 def certain_signs(comparisons: Sequence[Sequence[Pairs]], *, resamples: int = RESAMPLES, seed: int = 0) -> list[int]:

@@ -16,11 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tvbench.analysis.regression.columns import Asked, Joined, blocks_of, joined
-from tvbench.analysis.regression.file import Baseline
+from tvbench.analysis.regression.columns import ColumnAsk, Joined, blocks_of, joined
+from tvbench.analysis.regression.file import BaselineFile
 from tvbench.analysis.regression.policy import Policy, changed, check_names, policy_of
 from tvbench.analysis.regression.sources import open_baseline, open_run
-from tvbench.analysis.regression.standing import DIAGNOSES, Standing, TaskStanding
+from tvbench.analysis.regression.standing import DIAGNOSES, RunStanding, TaskStanding
 from tvbench.analysis.regression.verdict import MEAN, Absent, Changed, Check, Compared, Outcome, Rise
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.answered import languages_called
@@ -35,7 +35,7 @@ EXTRA = "metric"
 
 def check_runs(
     run: RunFolder | Path | str,
-    baseline: Baseline | RunFolder | Path | str,
+    baseline: BaselineFile | RunFolder | Path | str,
     policy: Policy | None = None,
     *,
     changes: Mapping[str, Any] = MappingProxyType({}),
@@ -52,7 +52,7 @@ def check_runs(
     """
     if not isinstance(run, RunFolder) and not Path(run).is_file():
         run = find_run(results, str(run))
-    if not isinstance(baseline, Baseline):
+    if not isinstance(baseline, BaselineFile):
         named = str(baseline.path if isinstance(baseline, RunFolder) else baseline)
         baseline = open_baseline(named, results, run if isinstance(run, RunFolder) else None)
     if policy is None:
@@ -64,7 +64,7 @@ def check_runs(
     return replace(found, next=tuple(next_steps(found, folder, baseline.standing)))
 
 
-def chosen_of(baseline: Standing, tasks: Sequence[str], languages: Sequence[str]) -> Standing:
+def chosen_of(baseline: RunStanding, tasks: Sequence[str], languages: Sequence[str]) -> RunStanding:
     """Only these tasks and languages of a baseline. Raises UsageError for one that it has not."""
     for name in tasks:
         if name not in baseline.tasks:
@@ -79,12 +79,12 @@ def chosen_of(baseline: Standing, tasks: Sequence[str], languages: Sequence[str]
     return replace(baseline, tasks={name: task for name, task in held.items() if task.parts})
 
 
-def _metrics(baseline: Standing) -> set[str]:
+def _metrics(baseline: RunStanding) -> set[str]:
     return {task.measure.id for task in baseline.tasks.values()}
 
 
 def check_standings(
-    run: Standing, baseline: Standing, policy: Policy, *, resamples: int = RESAMPLES, seed: int = 0
+    run: RunStanding, baseline: RunStanding, policy: Policy, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Check:
     """The same of what is at hand. Raises UsageError where nothing can be compared."""
     held = {name: _without(task, policy) for name, task in baseline.tasks.items() if not policy.ignores(name)}
@@ -128,27 +128,27 @@ def _without(task: TaskStanding, policy: Policy) -> TaskStanding:
     return replace(task, parts=parts)
 
 
-def _marks(baseline: Standing, run: Standing) -> tuple[tuple[str, int, int], ...]:
+def _marks(baseline: RunStanding, run: RunStanding) -> tuple[tuple[str, int, int], ...]:
     """The diagnoses that both sides have looked for, with their bits in each."""
     both = [name for name in baseline.diagnoses if name in run.diagnoses and name in DIAGNOSES]
     return tuple((name, baseline.diagnoses.index(name), run.diagnoses.index(name)) for name in both)
 
 
-def _check_metrics(run: Standing, held: dict[str, TaskStanding], shared: Sequence[str]) -> None:
+def _check_metrics(run: RunStanding, held: dict[str, TaskStanding], shared: Sequence[str]) -> None:
     for name in shared:
         before, now = held[name].measure, run.tasks[name].measure
         if before.id == now.id and before.definition != now.definition:
             raise UsageError(
                 f"{name}: {before.id} is defined otherwise than when the baseline was written, so that its figures "
-                f"cannot be held against each other ({before.definition or 'no definition'} → {now.definition or 'none'})",
-                f"`tvbench baseline write RUN FILE` scores the baseline's run ({run.run} is the one checked) anew",
+                f"cannot be held against each other ({before.definition or 'none'} → {now.definition or 'none'})",
+                "write it again from its own run, which is then scored as today: `tvbench baseline write RUN FILE`",
             )
 
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _compared(one: Asked, it: Tested, policy: Policy, *, same: bool) -> Compared:
+def _compared(one: ColumnAsk, it: Tested, policy: Policy, *, same: bool) -> Compared:
     outcome, why = _judged(one, it, policy, same=same)
     needed = None
     if outcome == "cannot tell" and it.needed is not None:
@@ -180,7 +180,7 @@ def _compared(one: Asked, it: Tested, policy: Policy, *, same: bool) -> Compared
     )
 
 
-def _judged(one: Asked, it: Tested, policy: Policy, *, same: bool) -> tuple[Outcome, str]:
+def _judged(one: ColumnAsk, it: Tested, policy: Policy, *, same: bool) -> tuple[Outcome, str]:
     if it.fell:
         return "fail", ""
     if same:
@@ -192,7 +192,7 @@ def _judged(one: Asked, it: Tested, policy: Policy, *, same: bool) -> tuple[Outc
     return ("pass", "") if it.worst <= one.resolution else ("cannot tell", "")
 
 
-def _rise(one: Asked, it: Tested) -> Rise:
+def _rise(one: ColumnAsk, it: Tested) -> Rise:
     outcome: Outcome = "fail" if it.fell else "pass"
     return Rise(one.task, one.language, one.diagnosis, outcome, *one.counts, p=it.p)
 
@@ -209,7 +209,7 @@ def _outcome(
 # ── What is not there, and what was asked otherwise ───────────────────────────────────────────────
 
 
-def _absent(run: Standing, held: dict[str, TaskStanding], sides: Sequence[Joined]) -> Iterator[Absent]:
+def _absent(run: RunStanding, held: dict[str, TaskStanding], sides: Sequence[Joined]) -> Iterator[Absent]:
     for name, task in held.items():
         if name not in run.tasks:
             yield Absent(name, items=sum(len(part.keys) for part in task.parts.values()))
@@ -240,7 +240,7 @@ def _ordered(value: str, name: str) -> str:
 
 
 def _notes(
-    run: Standing, baseline: Standing, held: dict[str, TaskStanding], sides: Sequence[Joined], policy: Policy
+    run: RunStanding, baseline: RunStanding, held: dict[str, TaskStanding], sides: Sequence[Joined], policy: Policy
 ) -> Iterator[str]:
     if more := [name for name in run.tasks if name not in baseline.tasks]:
         yield f"not in the baseline, and not checked: {', '.join(more)}"
@@ -260,7 +260,7 @@ def _notes(
         yield from side.notes
 
 
-def next_steps(found: Check, folder: RunFolder | None, baseline: Standing) -> Iterator[str]:
+def next_steps(found: Check, folder: RunFolder | None, baseline: RunStanding) -> Iterator[str]:
     """Commands to type."""
     if folder is None:
         return

@@ -15,7 +15,7 @@ from tvbench.analysis.regression.policy import Policy
 from tvbench.analysis.regression.standing import FAILED, MISSING, SCORED, UNSCORED, Measure, Part, TaskStanding
 from tvbench.analysis.regression.verdict import MEAN, Compared, Flip
 from tvbench.scoring.falls import Block
-from tvbench.scoring.paired import Apart, Pairs, apart, means
+from tvbench.scoring.paired import Pairs, TakenApart, apart, means
 
 FALLS, RISES = 0, 1
 """The families of tests: each has half of the level."""
@@ -23,7 +23,7 @@ Bits = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ColumnAsk:
     """What is asked of one column: figures for a metric, `counts` (before, of, after, of) for a diagnosis."""
 
     task: str
@@ -48,7 +48,7 @@ class Joined:
 
     task: str
     pairs: tuple[Pairs, ...]
-    asked: tuple[Asked, ...]
+    asked: tuple[ColumnAsk, ...]
     plain: tuple[Compared, ...]
     absent: dict[str, int]
     waiting: int
@@ -61,7 +61,7 @@ class Joined:
 @dataclass(slots=True)
 class _Making:
     pairs: list[Pairs] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ColumnAsk] = field(default_factory=list)
     plain: list[Compared] = field(default_factory=list)
     absent: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -165,7 +165,7 @@ def _join_metric(
     made.identical = made.identical and bool((first == second).all())
     made.pairs.append(pairs)
     made.asked.append(
-        Asked(
+        ColumnAsk(
             before.task,
             code,
             measure,
@@ -248,19 +248,19 @@ def _join_marks(
         made.identical = False
         counts = (int(first.sum()), len(first), int(second.sum()), len(second))
         made.pairs.append(means(second, first, both.clusters(chosen), 1.0))
-        made.asked.append(Asked(name, code, measure, diagnosis, margin, counts=counts))
+        made.asked.append(ColumnAsk(name, code, measure, diagnosis, margin, counts=counts))
 
 
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def blocks_of(sides: Sequence[Joined]) -> tuple[list[list[Asked]], list[Block]]:
+def blocks_of(sides: Sequence[Joined]) -> tuple[list[list[ColumnAsk]], list[Block]]:
     """The columns of each task that has any, and what is asked of them."""
     made = [_block(side) for side in sides if side.pairs]
     return [asked for asked, _ in made], [block for _, block in made]
 
 
-def _block(side: Joined) -> tuple[list[Asked], Block]:
+def _block(side: Joined) -> tuple[list[ColumnAsk], Block]:
     asked, mixes = list(side.asked), list(np.eye(len(side.asked)))
     for diagnosis in dict.fromkeys(one.diagnosis for one in side.asked):
         mine = [number for number, one in enumerate(side.asked) if one.diagnosis == diagnosis]
@@ -271,7 +271,7 @@ def _block(side: Joined) -> tuple[list[Asked], Block]:
     return asked, _of(found, asked, mixes)
 
 
-def _of(found: Apart, asked: Sequence[Asked], mixes: Sequence[np.ndarray]) -> Block:
+def _of(found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarray]) -> Block:
     weights = np.array(mixes)
     single = (found.parts.shares[:, : weights.shape[1]] ** 2).sum(0)
     return Block(
@@ -285,7 +285,7 @@ def _of(found: Apart, asked: Sequence[Asked], mixes: Sequence[np.ndarray]) -> Bl
     )
 
 
-def _mean(side: Joined, parts: Sequence[Asked]) -> Asked:
+def _mean(side: Joined, parts: Sequence[ColumnAsk]) -> ColumnAsk:
     """The mean of several languages."""
     first = parts[0]
     before, after = (float(np.mean([getattr(one, name) for one in parts])) for name in ("before", "after"))
@@ -293,7 +293,7 @@ def _mean(side: Joined, parts: Sequence[Asked]) -> Asked:
         side.policy.bounds(side.task, MEAN, side.measure, before) if not first.diagnosis else (first.margin, 0.0)
     )
     counts = [sum(one.counts[place] for one in parts) for place in range(4)]
-    return Asked(
+    return ColumnAsk(
         side.task,
         MEAN,
         first.measure,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tvbench.analysis.regression.packing import Layout, pack, unpack
-from tvbench.analysis.regression.standing import Measure, Part, Standing, TaskStanding
+from tvbench.analysis.regression.standing import Measure, Part, RunStanding, TaskStanding
 from tvbench.errors import UsageError
 from tvbench.runs.store import write_atomically
 from tvbench.safety.bounded import json_value, read_text
@@ -28,7 +28,7 @@ FORMAT, VERSION = "tvbench-baseline", 1
 MOST_BYTES = 64 << 20
 LINE = 120
 STATES = ("scored", "unscored", "failed", "missing")
-AGAIN = "`tvbench baseline write RUN FILE` writes it anew from its run"
+AGAIN = "`tvbench baseline write RUN FILE` writes it again from its run"
 
 
 @dataclass(frozen=True)
@@ -85,23 +85,23 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class BaselineFile:
     """What a file holds: a standing, and the policy that came with it as it was written (None: none)."""
 
-    standing: Standing
+    standing: RunStanding
     policy: Mapping[str, Any] | None = None
 
 
 # ── Writing ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def baseline_text(baseline: Baseline) -> str:
+def baseline_text(baseline: BaselineFile) -> str:
     """The file. The standing's keys have to be unique within each language (see `unique`)."""
     head = head_of(baseline)
     return json.dumps({"checksum": _checksum(head), **head}, ensure_ascii=False, indent=1) + "\n"
 
 
-def head_of(baseline: Baseline) -> dict[str, Any]:
+def head_of(baseline: BaselineFile) -> dict[str, Any]:
     """All of the file but its checksum, as plain values."""
     standing = baseline.standing
     return {
@@ -117,12 +117,12 @@ def head_of(baseline: Baseline) -> dict[str, Any]:
     }
 
 
-def write_file(path: Path, baseline: Baseline) -> None:
+def write_file(path: Path, baseline: BaselineFile) -> None:
     """Whole or not at all. Raises StoreError."""
     write_atomically(path, [baseline_text(baseline)])
 
 
-def unique(standing: Standing) -> bool:
+def unique(standing: RunStanding) -> bool:
     """Whether no two items of a language have one key."""
     return all(
         len(np.unique(part.keys)) == len(part.keys) for t in standing.tasks.values() for part in t.parts.values()
@@ -170,7 +170,7 @@ def _checksum(head: Mapping[str, Any]) -> str:
 # ── Reading ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_file(path: Path) -> Baseline:
+def read_file(path: Path) -> BaselineFile:
     """Raises UsageError for what is no baseline, a damaged one, or one of a later version."""
     try:
         data = json_value(read_text(path, MOST_BYTES))
@@ -191,10 +191,10 @@ def read_file(path: Path) -> Baseline:
     except (ValueError, UsageError) as error:
         said = error.message if isinstance(error, UsageError) else str(error)
         raise UsageError(f"{path} is damaged: {said}", AGAIN) from error
-    standing = Standing(
+    standing = RunStanding(
         head.run, head.model, head.tvbench, {one.task: one for one in tasks}, head.diagnoses, head.salt, str(path)
     )
-    return Baseline(standing, head.policy)
+    return BaselineFile(standing, head.policy)
 
 
 def _task(head: TaskHead, diagnoses: Sequence[str]) -> TaskStanding:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tvbench.analysis.regression.file import Baseline, read_file, unique
-from tvbench.analysis.regression.standing import FAILED, MISSING, Standing
+from tvbench.analysis.regression.file import BaselineFile, read_file, unique
+from tvbench.analysis.regression.standing import FAILED, MISSING, RunStanding
 from tvbench.analysis.regression.taking import standing_of
 from tvbench.errors import UsageError
 from tvbench.runs.signature import comparable
@@ -20,23 +20,23 @@ MOST_SALTS = 100
 WRITE = "`tvbench baseline write RUN FILE` makes one"
 
 
-def open_baseline(named: str, results: Path, run: RunFolder | None = None) -> Baseline:
+def open_baseline(named: str, results: Path, run: RunFolder | None = None) -> BaselineFile:
     """What `named` means: a file, a run, or a folder of runs, of which `run` itself is left out and for each of its
     tasks the newest is taken that was asked the same. Raises UsageError."""
     path = Path(named)
     if path.is_file():
         return read_file(path)
     if path.is_dir() and not _is_run(path):
-        return Baseline(_of_folder(path, run))
+        return BaselineFile(_of_folder(path, run))
     if path.suffix == ".json":
         raise UsageError(f"there is no baseline {path}", WRITE)
     try:
-        return Baseline(standing_of(find_run(results, named)))
+        return BaselineFile(standing_of(find_run(results, named)))
     except UsageError as error:
         raise UsageError(f"no baseline: {error.message}", error.hint or WRITE) from error
 
 
-def open_run(named: RunFolder | Path | str, results: Path, salt: int) -> tuple[Standing, RunFolder | None]:
+def open_run(named: RunFolder | Path | str, results: Path, salt: int) -> tuple[RunStanding, RunFolder | None]:
     """The run that is checked, hashed as the baseline is; a baseline file will do. Raises UsageError."""
     if not isinstance(named, RunFolder) and Path(named).is_file():
         standing = read_file(Path(named)).standing
@@ -47,7 +47,7 @@ def open_run(named: RunFolder | Path | str, results: Path, salt: int) -> tuple[S
     return standing_of(folder, salt=salt), folder
 
 
-def baseline_of(run: RunFolder, *, incomplete: bool = False) -> Standing:
+def baseline_of(run: RunFolder, *, incomplete: bool = False) -> RunStanding:
     """A run's standing as a file needs it. Raises UsageError for a run that is not whole, unless `incomplete`."""
     for salt in range(MOST_SALTS):
         standing = standing_of(run, salt=salt)
@@ -68,7 +68,7 @@ def baseline_of(run: RunFolder, *, incomplete: bool = False) -> Standing:
     return standing
 
 
-def _count(standing: Standing, state: int) -> int:
+def _count(standing: RunStanding, state: int) -> int:
     return sum(int((p.states == state).sum()) for task in standing.tasks.values() for p in task.parts.values())
 
 
@@ -76,7 +76,7 @@ def _is_run(path: Path) -> bool:
     return (path / "manifest.json").is_file() or (path / "responses.jsonl").is_file()
 
 
-def _of_folder(path: Path, run: RunFolder | None) -> Standing:
+def _of_folder(path: Path, run: RunFolder | None) -> RunStanding:
     runs = [one for one in find_runs(path) if run is None or one.path.resolve() != run.path.resolve()]
     if not runs:
         raise UsageError(f"{path} holds no run to be held against", WRITE)

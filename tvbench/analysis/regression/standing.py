@@ -82,7 +82,7 @@ class TaskStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStanding:
     """A run, or a baseline. `diagnoses` name the bits of marks in their order; `salt` is that of the items' hashes;
     `source` is what a person typed for it."""
 

@@ -25,7 +25,7 @@ from tvbench.analysis.regression.standing import (
     UNSCORED,
     Measure,
     Part,
-    Standing,
+    RunStanding,
     TaskStanding,
     key_of,
 )
@@ -41,13 +41,13 @@ WRONG_LANGUAGE = "wrong_language"
 FACTS = ("label", "unit", "better")
 
 
-def standing_of(run: RunFolder, *, salt: int = 0, tasks: Iterable[str] = ()) -> Standing:
+def standing_of(run: RunFolder, *, salt: int = 0, tasks: Iterable[str] = ()) -> RunStanding:
     """The whole run, or some of its tasks. Raises UsageError for a damaged folder, or a task that it has not."""
     identifiers = language_id.load()
     names = tuple(name for name in DIAGNOSES if identifiers is not None or name != WRONG_LANGUAGE)
     taken = partial(_task, identifiers=identifiers, names=names, salt=salt)
     found = {name: taken(task) for name, task in scored_tasks(run, tasks).items()}
-    return Standing(run.name, run.manifest().label, __version__, found, names, salt, str(run.path))
+    return RunStanding(run.name, run.manifest().label, __version__, found, names, salt, str(run.path))
 
 
 def measure_of(task: Scored) -> Metric:
