@@ -19,7 +19,7 @@ from run_folders import task_result, write_run
 
 from tvbench import __version__
 from tvbench.analysis.tidy import FigureRow
-from tvbench.cli.main import COMMANDS, main
+from tvbench.cli.main import COMMANDS, GROUPS, build_parser, main
 from tvbench.registry.catalog import groups, models, tasks
 from tvbench.scoring.intervals import interval
 
@@ -182,7 +182,6 @@ def test_a_model_that_has_to_be_served_is_not_said_to_run_here(capsys: Said) -> 
         ("leaderboard --format yaml", "choose from 'table', 'markdown', 'csv', 'json'"),
         ("tasks show", "required: task"),
         ("models show", "required: model"),
-        ("", "required: COMMAND"),
     ],
 )
 def test_wrong_words_exit_2_and_print_nothing_to_stdout(capsys: Said, words: str, message: str) -> None:
@@ -199,8 +198,29 @@ def test_every_command_has_help(capsys: Said, words: str) -> None:
 
 def test_help_lists_every_command_and_the_version_is_said(capsys: Said) -> None:
     text = said(capsys, "--help")[0]
-    assert all(name in text and summary in " ".join(text.split()) for name, (_, summary) in COMMANDS.items())
+    assert all(name in text and summary in " ".join(text.split()) for name, (_, _, summary) in COMMANDS.items())
     assert said(capsys, "--version")[0].strip() == f"tvbench {__version__}"
+
+
+def test_help_lists_the_commands_in_four_groups(capsys: Said) -> None:
+    blocks = said(capsys, "--help")[0].split("\n\n")
+    for group, heading in GROUPS.items():
+        lines = next(block for block in blocks if block.startswith(heading)).splitlines()
+        listed = [line.split()[0] for line in lines[1:] if line.startswith("  ") and line[2] != " "]
+        assert listed == [name for name, (of, _, _) in COMMANDS.items() if of == group] and listed
+
+
+def test_every_command_belongs_to_a_group() -> None:
+    assert {group for group, _, _ in COMMANDS.values()} == set(GROUPS)
+
+
+def test_tvbench_alone_shows_first_steps_that_can_be_typed(capsys: Said, tmp_path: Path) -> None:
+    out, err = said(capsys)
+    steps = [line.split()[1:] for line in out.splitlines() if line.startswith("  tvbench")]
+    assert [words[0] for words in steps] == ["run", "leaderboard", "explain"] and not err
+    assert "tvbench --help" in out and len(out.splitlines()) <= 12 and max(map(len, out.splitlines())) <= 80
+    for words in steps:
+        build_parser(words[0]).parse_args(words)
 
 
 # ── The leaderboard ───────────────────────────────────────────────────────────────────────────────

@@ -72,6 +72,6 @@ def test_what_cannot_be_is_refused(
 )
 def test_what_can_be_is_taken(name: str, value: str, wanted: float) -> None:
     parser = argparse.ArgumentParser()
-    importlib.import_module(COMMANDS["run"][0]).configure(parser)
+    importlib.import_module(COMMANDS["run"][1]).configure(parser)
     args = parser.parse_args(["--model", "m", "--tasks", "alm", name, value])
     assert getattr(args, name.strip("-").replace("-", "_")) == wanted

@@ -56,6 +56,7 @@ def imported(folder: Path, *words: str) -> set[str]:
 @pytest.mark.parametrize(
     "words",
     [
+        "",
         "--help",
         "--version",
         *(

@@ -12,35 +12,55 @@ from typing import NoReturn
 
 from tvbench import __version__
 from tvbench.cli.output import prepare_streams, remark
-from tvbench.errors import EXIT_INCOMPLETE, TvbenchError, unknown_name
+from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, TvbenchError, unknown_name
 from tvbench.safety.visible import visible
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("tvbench.cli.run", "run a model over tasks, and score it"),
-    "suites": ("tvbench.cli.suites", "list the suites that ship and your own, or explain one"),
-    "status": ("tvbench.cli.status", "what is done, failed and missing of a run or a suite"),
-    "score": ("tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
-    "import": ("tvbench.cli.import_logs", "turn logs of another harness into runs"),
-    "comet": ("tvbench.cli.comet", "score the translations of a run by COMET"),
-    "leaderboard": ("tvbench.cli.leaderboard", "models x tasks, next to the published numbers"),
-    "judge": ("tvbench.cli.judge", "have a model grade open answers, and check that judge"),
-    "compare": ("tvbench.cli.compare", "is one run better than another, and is that certain?"),
-    "check": ("tvbench.cli.check", "did a run get worse than a baseline? (exit code 3 where it certainly did)"),
-    "baseline": ("tvbench.cli.baseline", "write a run as a small file that later runs are checked against"),
-    "grounding": ("tvbench.cli.grounding", "what do the scores of a run owe to its pictures?"),
-    "explain": ("tvbench.cli.explain", "why are the scores of a run what they are?"),
-    "audit": ("tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),
-    "reproduce": ("tvbench.cli.reproduce", "our figures next to the published tables, and why they differ"),
-    "tasks": ("tvbench.cli.tasks", "list the tasks, or explain one"),
-    "models": ("tvbench.cli.models", "list the model cards, show one, or correct a published checkpoint"),
-    "engines": ("tvbench.cli.engines", "list the engines, or explain one and its options"),
-    "doctor": ("tvbench.cli.doctor", "what is wrong with a checkpoint, and the fix for each"),
-    "train": ("tvbench.cli.train", "train a model by a recipe, or say what that takes"),
-    "languages": ("tvbench.cli.languages", "list the languages, or show one"),
-    "fetch": ("tvbench.cli.fetch", "download models and data for an offline run"),
-    "setup": ("tvbench.cli.setup", "make the environment that COMET needs"),
+GROUPS = {
+    "measure": "measure a model",
+    "read": "read what was measured",
+    "prepare": "see what there is, and prepare it",
+    "train": "train a model",
 }
+"""The groups of commands in `tvbench --help`, and their headings."""
 
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("measure", "tvbench.cli.run", "run a model over tasks, and score it"),
+    "suites": ("measure", "tvbench.cli.suites", "list the suites that ship and your own, or explain one"),
+    "score": ("measure", "tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
+    "import": ("measure", "tvbench.cli.import_logs", "turn logs of another harness into runs"),
+    "comet": ("measure", "tvbench.cli.comet", "score the translations of a run by COMET"),
+    "judge": ("measure", "tvbench.cli.judge", "have a model grade open answers, and check that judge"),
+    "leaderboard": ("read", "tvbench.cli.leaderboard", "models x tasks, next to the published numbers"),
+    "status": ("read", "tvbench.cli.status", "what is done, failed and missing of a run or a suite"),
+    "compare": ("read", "tvbench.cli.compare", "is one run better than another, and is that certain?"),
+    "check": ("read", "tvbench.cli.check", "did a run get worse than a baseline? (exit code 3 where it certainly did)"),
+    "baseline": ("read", "tvbench.cli.baseline", "write a run as a small file that later runs are checked against"),
+    "explain": ("read", "tvbench.cli.explain", "why are the scores of a run what they are?"),
+    "grounding": ("read", "tvbench.cli.grounding", "what do the scores of a run owe to its pictures?"),
+    "audit": ("read", "tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),
+    "reproduce": ("read", "tvbench.cli.reproduce", "our figures next to the published tables, and why they differ"),
+    "tasks": ("prepare", "tvbench.cli.tasks", "list the tasks, or explain one"),
+    "models": ("prepare", "tvbench.cli.models", "list the model cards, show one, or correct a published checkpoint"),
+    "engines": ("prepare", "tvbench.cli.engines", "list the engines, or explain one and its options"),
+    "languages": ("prepare", "tvbench.cli.languages", "list the languages, or show one"),
+    "doctor": ("prepare", "tvbench.cli.doctor", "what is wrong with a checkpoint, and the fix for each"),
+    "fetch": ("prepare", "tvbench.cli.fetch", "download models and data for an offline run"),
+    "setup": ("prepare", "tvbench.cli.setup", "make the environment that COMET needs"),
+    "train": ("train", "tvbench.cli.train", "train a model by a recipe, or say what that takes"),
+}
+"""Each command's group, module and help line."""
+
+FIRST_STEPS = """tvbench: how good is a multilingual vision-language model, in your language?
+
+try it (nothing is downloaded, half a minute)
+  tvbench run --model tower-mini --tasks mini --limit 5
+see models next to each other
+  tvbench leaderboard
+ask why the scores are what they are
+  tvbench explain tower-mini
+
+every command: tvbench --help     one command: tvbench run --help
+"""
 
 LISTS = frozenset({"tasks", "models", "languages"})
 """Commands that are over before `logging` would be imported: they prepare it where they need it (listing.py)."""
@@ -52,9 +72,32 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
 
+    def format_help(self) -> str:
+        """The commands by group, where these are the commands."""
+        listed = {choice.dest: choice for action in self._actions for choice in _commands_of(action)}
+        if not listed.keys() >= COMMANDS.keys():
+            return super().format_help()
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        for group, heading in GROUPS.items():
+            formatter.start_section(heading)
+            formatter.add_arguments([listed[name] for name, (of, _, _) in COMMANDS.items() if of == group])
+            formatter.end_section()
+        formatter.start_section("options")
+        formatter.add_arguments([action for action in self._actions if action.option_strings])
+        formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
     def _get_formatter(self) -> argparse.HelpFormatter:
         """argparse makes one for each argument, and imports `shutil` to learn the terminal's width."""
         return self.formatter_class(prog=self.prog, width=_width())  # type: ignore[call-arg] # all of argparse's have it
+
+
+def _commands_of(action: argparse.Action) -> list[argparse.Action]:
+    """The lines of help of an action's sub-commands."""
+    return action._choices_actions if isinstance(action, argparse._SubParsersAction) else []
 
 
 @cache
@@ -80,7 +123,7 @@ def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.Argumen
     parser.add_argument("--version", action="version", version=f"tvbench {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="tvbench")
     for name in [chosen] if alone and chosen else COMMANDS:
-        module, summary = COMMANDS[name]
+        _, module, summary = COMMANDS[name]
         command = commands.add_parser(name, help=summary, description=summary, add_help=True)
         if name == chosen:
             importlib.import_module(module).configure(command)
@@ -91,6 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Errors that a person can fix are printed without a traceback."""
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        print(FIRST_STEPS, end="")
+        return EXIT_GOOD
     chosen = next((word for word in words if not word.startswith("-")), None)
     try:
         if chosen is not None and chosen not in COMMANDS:
@@ -99,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _include(args)
         if args.command not in LISTS:
             _prepare_logging()
-        return int(importlib.import_module(COMMANDS[args.command][0]).main(args))
+        return int(importlib.import_module(COMMANDS[args.command][1]).main(args))
     except TvbenchError as error:
         remark(f"tvbench: {error}")
         return error.exit_code
