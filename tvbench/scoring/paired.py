@@ -4,8 +4,9 @@ What is exchanged is the cluster (a picture with all its questions, in all langu
 always the second system's minus the first's, macro-averaged over groups (languages). p and interval come from the same
 draws (exchange.py), so that 0 lies outside of an interval exactly where its p is below the level.
 
-`compare` makes one comparison of all groups. `compare_each` makes one of each group, and holds them together: their
-intervals hold all at once, and their adjusted p are those of the same draws.
+`compare` makes one comparison of all groups. `compare_each` makes one of each group, and `compare_several` those that it
+is given, which may be of several pairs of systems; both hold them together: their intervals hold all at once, and their
+adjusted p are those of the same draws.
 
 Two kinds of figures: means of item values, and functions of summed statistics (BLEU, chrF++; Riezler and Maxwell 2005).
 Arrays of numpy; knows no task, no metric and no file.
@@ -99,16 +100,30 @@ def of_rows(
 
 def compare(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """The two systems over all groups. Raises ValueError for no items, or groups whose systems differ in length."""
-    return _compared(groups, [_weights(groups)], resamples, seed)[0]
+    return compare_several([groups], resamples=resamples, seed=seed)[0]
 
 
 def compare_each(groups: Sequence[Pairs], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
     """The two systems in each group, all held together. Raises ValueError as `compare` does."""
-    return _compared(groups, [np.eye(len(groups))[number] for number in range(len(groups))], resamples, seed)
+    return compare_several([[group] for group in groups], resamples=resamples, seed=seed)
 
 
-def _weights(groups: Sequence[Pairs]) -> np.ndarray:
-    return np.full(len(groups), 1 / max(1, len(groups)))
+def compare_several(
+    comparisons: Sequence[Sequence[Pairs]], *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Several comparisons, each over groups as in `compare`, all held together. Where more than two systems are set
+    against the first, an exchange changes it with all of them at once, so that what hangs together stays together.
+    Raises ValueError as `compare` does."""
+    if not all(comparisons):
+        raise ValueError("nothing to compare")
+    groups = [group for one in comparisons for group in one]
+    mixes, start = [], 0
+    for one in comparisons:
+        mix = np.zeros(len(groups))
+        mix[start : start + len(one)] = 1 / len(one)
+        mixes.append(mix)
+        start += len(one)
+    return _compared(groups, mixes, resamples, seed)
 
 
 def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: int, seed: int) -> list[Comparison]:
