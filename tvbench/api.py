@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tvbench.analysis.regression.verdict import Check
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
+    from tvbench.registry.prices import Price
     from tvbench.report.board import Board
     from tvbench.report.tidy import TidyTable
     from tvbench.runs.answered import Answered
@@ -551,16 +552,38 @@ def leaderboard(
     protocol: str | None = None,
     metric: str | None = None,
     published: bool = True,
+    cost: bool = False,
+    price: Mapping[str, str | tuple[float, float]] | str | None = None,
 ) -> Board:
     """Every scored run below `results`, with the figures printed in papers unless `published` is False.
+
+    With `cost`, rows say what a thousand questions cost. `price` is `"2.5,10"` (dollars for a million tokens) or
+    `"2/h"` for models whose price nobody knows, or by model or run: `{"my-vlm": "2.5,10"}`.
 
     Damaged and unscored runs are left out, and named in its `warnings`. Raises UsageError for unknown names.
     """
     from tvbench.report.board import board
 
     check_kind("protocol", protocol, str | None, BOARD)
+    check_kind("price", price, Mapping[str, str | tuple[float, float]] | str | None, BOARD)
     check_kind("metric", metric, str | None, BOARD)
-    return board(_results(results), tasks=listed(tasks, "tasks"), protocol=protocol, metric=metric, published=published)
+    prices = _prices(price) if cost or price is not None else None
+    return board(
+        _results(results),
+        tasks=listed(tasks, "tasks"),
+        protocol=protocol,
+        metric=metric,
+        published=published,
+        prices=prices,
+    )
+
+
+def _prices(given: Mapping[str, str | tuple[float, float]] | str | None) -> dict[str, Price]:
+    from tvbench.registry.prices import price_given
+
+    by_name = given if isinstance(given, Mapping) else {"": given}
+    prices = {name: price_given(price) for name, price in by_name.items()}
+    return {name: price for name, price in prices.items() if price is not None}
 
 
 def _run_of(

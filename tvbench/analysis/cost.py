@@ -125,6 +125,12 @@ class Spending:
         return self._price_of(self.manifest) or self._otherwise
 
     @cached_property
+    def told(self) -> bool:
+        """Whether a server named the price of an answer, and that counts."""
+        stored = (answer for answers in self.answers.values() for answer in answers.values())
+        return self._asked_for is None and any(spent_on(answer).told for answer in stored)
+
+    @cached_property
     def sessions(self) -> tuple[Session, ...]:
         sessions = tuple(sessions_of(self.manifest))
         for number, session in enumerate(sessions, 1):
@@ -134,23 +140,28 @@ class Spending:
         return sessions
 
     @cached_property
-    def answers(self) -> dict[tuple[str, str], list[Response]]:
-        """By task and language, each key once; failures are none."""
+    def answers(self) -> dict[tuple[str, str], dict[str, Response]]:
+        """By task and language, and the item that asked first; each key once; failures are none."""
         stored = self.run.responses([])
-        found: dict[tuple[str, str], list[Response]] = {}
+        found: dict[tuple[str, str], dict[str, Response]] = {}
         seen: set[str] = set()
         for key, item in self.run.requests([]):
-            place = found.setdefault((item.task, item.language), [])
+            place = found.setdefault((item.task, item.language), {})
             if key in stored and key not in seen and stored[key].error is None:
                 seen.add(key)
-                place.append(stored[key])
+                place[item.id] = stored[key]
         return found
+
+    def answered(self, task: str, languages: Collection[str] = ()) -> set[str]:
+        """The items of a task (in these languages) that have an answer of their own."""
+        parts = (answers for place, answers in self.answers.items() if _in(place, [task], languages))
+        return {name for answers in parts for name in answers}
 
     def cost(self) -> RunCost:
         """Of the whole run, by task. Raises UsageError where it cannot be read."""
         tasks: dict[str, list[Response]] = {entry.task: [] for entry in self.manifest.tasks}
         for (task, _), answers in self.answers.items():
-            tasks.setdefault(task, []).extend(answers)
+            tasks.setdefault(task, []).extend(answers.values())
         own = {task: [one for one in answers if not one.reused_from] for task, answers in tasks.items()}
         times = self._times({task: total(map(spent_on, answers)) for task, answers in own.items()})
         costs = {
@@ -168,13 +179,16 @@ class Spending:
             tuple(dict.fromkeys(self.problems)),
         )
 
-    def rate(self, tasks: Collection[str] = (), languages: Collection[str] = ()) -> Rate:
-        """Of the answered questions of these tasks and languages (none: all)."""
+    def rate(
+        self, tasks: Collection[str] = (), languages: Collection[str] = (), items: Collection[str] | None = None
+    ) -> Rate:
+        """Of the answered questions of these tasks and languages (none: all), or of these `items` of them."""
         chosen = [
             answer
-            for (task, language), answers in self.answers.items()
-            if (not tasks or task in tasks) and (not languages or language in languages)
-            for answer in answers
+            for place, answers in self.answers.items()
+            if _in(place, tasks, languages)
+            for name, answer in answers.items()
+            if items is None or name in items
         ]
         if not chosen:
             return Rate()
@@ -224,7 +238,8 @@ class Spending:
         return spent.latency / pace[0] if spent.latency and pace[0] else spent.answers / pace[1]
 
     def _pace_elsewhere(self) -> tuple[float, float] | None:
-        sources = Counter(one.reused_from for answers in self.answers.values() for one in answers if one.reused_from)
+        stored = (one for answers in self.answers.values() for one in answers.values())
+        sources = Counter(one.reused_from for one in stored if one.reused_from)
         for name, _ in sources.most_common():
             other = RunFolder(self.run.path.parent / str(name))
             try:
@@ -266,6 +281,11 @@ class Spending:
             return None
 
 
+def _in(place: tuple[str, str], tasks: Collection[str], languages: Collection[str]) -> bool:
+    """Whether a task and language are among these (none: all)."""
+    return (not tasks or place[0] in tasks) and (not languages or place[1] in languages)
+
+
 def run_cost(run: RunFolder, price: Price | None = None) -> RunCost:
     """What a run cost. Raises UsageError where it cannot be read."""
     return Spending(run, price).cost()
@@ -290,6 +310,22 @@ def cost_of(answers: Iterable[Response], seconds: float | None, price: Price | N
         dollars += price.of_time(seconds) * by_time / spent.answers
     known = spent.answers > unpriced or (price is not None and not spent.answers)
     return Cost(spent, dollars if known else None, unpriced, seconds)
+
+
+def added_rates(rates: Iterable[Rate]) -> Rate:
+    """Of all their questions together; what is not known of one is not known of all."""
+    parts = [rate for rate in rates if rate.questions]
+    if not parts:
+        return Rate()
+    questions = sum(rate.questions for rate in parts)
+
+    def mean(name: str) -> float | None:
+        values = [getattr(rate, name) for rate in parts]
+        known = all(value is not None for value in values)
+        return sum(v * rate.questions for v, rate in zip(values, parts, strict=True)) / questions if known else None
+
+    names = ("dollars", "seconds", "tokens_in", "tokens_out")
+    return Rate(questions, **{name: mean(name) for name in names}, priced=sum(rate.priced for rate in parts))
 
 
 def added(costs: Iterable[Cost]) -> Cost:

@@ -153,6 +153,9 @@ def _seconds(manifest: Manifest) -> float:
     """How long its sessions took together, as far as they were noted."""
     total = 0.0
     for session in manifest.sessions or ():
+        if session.spent.seconds is not None:  # up to the last answer
+            total += session.spent.seconds
+            continue
         try:
             total += (
                 datetime.fromisoformat(session.ended or "") - datetime.fromisoformat(session.began or "")

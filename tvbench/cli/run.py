@@ -189,11 +189,9 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
             }
         )
     else:
-        print_run(run, whole=args.all)
+        print_run(run, whole=args.all, more=cost_lines(run.cost()))
     if not args.quiet:
         remark(f"{watch.summary()}; stored in {run.path}")
-        for line in cost_lines(run.cost()):
-            remark(line)
     for reason, count in sorted(watch.failures.items(), key=lambda pair: -pair[1])[:5]:
         remark(f"failed {count}x: {reason}")
     if watch.failures:

@@ -56,6 +56,13 @@ class Price:
         """As a card has it."""
         return {name: value for name in NAMES if (value := getattr(self, name)) is not None}
 
+    @property
+    def typed(self) -> str:
+        """As one types it."""
+        if not self.by_tokens:
+            return f"{self.hour}/h"
+        return ",".join(str(amount) for amount in (self.input, self.output, self.cached) if amount is not None)
+
     def __str__(self) -> str:
         """`$2.5 in and $10 out a million tokens`."""
         parts = [f"${self.input:g} in and ${self.output:g} out a million tokens"] if self.by_tokens else []

