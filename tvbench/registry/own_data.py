@@ -11,6 +11,7 @@ import logging
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tvbench.errors import UsageError
 from tvbench.registry.task_files import load_scorers, tasks_in
@@ -24,6 +25,12 @@ task imports it."""
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 DECLARED, SCORERS = "task.yaml", "scorers.py"
 BESIDE = (DECLARED, SCORERS)
+
+
+def own_schema() -> dict[str, Any]:
+    """The JSON schema of a task.yaml."""
+    found: dict[str, Any] = import_module(f"{DATA}.declaration").own_schema()
+    return found
 
 
 def is_own(path: Path) -> bool:

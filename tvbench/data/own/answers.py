@@ -86,19 +86,25 @@ class Tally:
             return None
         return 0 if self.zero else 1
 
+    def why_not(self) -> str:
+        """Why the rows do not tell which number the first option has."""
+        if not self.zero:
+            return "the rows do not tell whether the first option is 0 or 1"
+        return f"{self.zero} rows count the options from 0, {self.beyond} from 1"
+
 
 def _elsewhere(place: int | None, text: int) -> bool:
     return place is not None and text not in (place, place - 1)
 
 
-def right_place(options: Sequence[str], answer: str, way: Way, first: int | None, hint: str) -> int:
+def right_place(options: Sequence[str], answer: str, way: Way, first: int | None, why: str, hint: str) -> int:
     """The place of the right option, from 0. Raises ValueError where the answer is none of them, and UsageError where
-    nobody can tell from where places are counted."""
+    nobody can tell from where places are counted, and `why`."""
     if not answer:
         raise ValueError("the row has no answer")
     if way == "place":
         if first is None:
-            raise UsageError("answers are numbers, and the rows do not tell whether the first option is 0 or 1", hint)
+            raise UsageError(f"answers are numbers, and {why}", hint)
         place = number(answer)
         if place is not None and 0 <= place - first < len(options):
             return place - first

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 from tvbench.data.splitting import labelled_spans, split_label, texts_of
 from tvbench.errors import MediaError
 
-LONG = 200
-"""A longer text in a cell for media is the picture itself, in base64."""
-NOTHING = ("", "nan", "none", "null", "n/a", "<na>")
+LONG = 64
+"""A longer text in a cell for media may be the picture itself, in base64 (as in VLMEvalKit)."""
+NOTHING = ("nan", "NaN")
+"""Beside no text at all: what pandas writes for nothing. As an answer or an option it is a bread."""
 SEPARATORS = ("\n", "|", ";", " / ", "/", "\u061b", "\uff1b", "\u3001", "\uff0c", "\u060c", ",")
 """What may stand between options or references that share a cell, the surest first."""
 LABELS = "labels"
@@ -131,7 +132,7 @@ def is_base64(text: str) -> bool:
     """Whether a text may be media in base64: too long for a path, or announced as data."""
     if text.startswith("data:"):
         return True
-    return len(text) > LONG and _BASE64.fullmatch(text[:400]) is not None
+    return len(text) > LONG and all(_BASE64.fullmatch(part) for part in (text[:400], text[-400:]))
 
 
 def decoded(text: str) -> bytes | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tvbench.data.authoring import lettered, shuffled
 from tvbench.data.own.answers import right_place
-from tvbench.data.own.cells import text_in
+from tvbench.data.own.cells import NOTHING, text_in
 from tvbench.data.own.kinds import Purpose
 from tvbench.data.own.pictures import Album, Found
 from tvbench.data.own.prompts import WHAT, WHAT_CLIP, Wording, filled, with_media
@@ -82,7 +82,8 @@ class Maker:
         return {name: text for name, text in (("category", category), ("split", row.split)) if text}
 
     def _text(self, row: Sighted, column: str) -> str:
-        return text_in(row.record.cells.get(column)) if column else ""
+        text = text_in(row.record.cells.get(column)) if column else ""
+        return "" if text in NOTHING else text
 
     def item_id(self, row: Sighted, media: Sequence[Found]) -> str:
         """The language and the row's own id; else its first file's name and a digest of what the row says."""
@@ -168,7 +169,7 @@ class Maker:
         first = ask.settings.get("first_option")
         first = tally.first() if first is None else first
         hint = f"--set {self.name}.first_option=0 or =1, or first_option: in task.yaml"
-        return right_place(options, answers[0], tally.way, first, hint)
+        return right_place(options, answers[0], tally.way, first, tally.why_not(), hint)
 
 
 def _with_question(choice: Choice, question: str) -> Choice:

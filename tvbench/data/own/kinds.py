@@ -61,7 +61,7 @@ def chosen(found: Survey, metric: str = "") -> Purpose:
     said = KIND_OF.get(metric) or found.said.kind
     roles, why = _roles(found, said)
     classes = said in (None, "choice") and not roles.options and _are_classes(found, roles)
-    kind = said or ("choice" if classes else _kind(found, roles))
+    kind = said or ("choice" if classes else _kind(found, roles, metric))
     why = why or _why(found, kind, said, classes, metric)
     _check(found, kind, roles, classes)
     return Purpose(kind, metric or PRIMARY[kind], roles, why, classes)
@@ -92,7 +92,7 @@ def _are_classes(found: Survey, roles: Roles) -> bool:
     return 2 <= most <= MOST_CLASSES and most * 2 <= found.with_answer
 
 
-def _kind(found: Survey, roles: Roles) -> Kind:
+def _kind(found: Survey, roles: Roles, metric: str) -> Kind:
     if roles.options and found.with_options:
         return "choice"
     if not roles.answer:
@@ -104,6 +104,8 @@ def _kind(found: Survey, roles: Roles) -> Kind:
         return "short"
     if median >= LONG:
         return "open" if roles.question else "text"
+    if metric:
+        return "short"
     raise UsageError(
         f"the answers in {' and '.join(roles.answer)} have {min(found.words)} to {max(found.words)} words (median "
         f"{median}): it is not clear how they are to be scored",

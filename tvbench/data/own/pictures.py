@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tvbench.data.authoring import Missing
-from tvbench.data.own.cells import Large, base64_pieces, decoded, flat, is_empty, literal, text_in
+from tvbench.data.own.cells import NOTHING, Large, base64_pieces, decoded, flat, is_empty, literal, text_in
 from tvbench.data.own.columns import Medium, Roles
 from tvbench.data.own.layout import CLIPS
 from tvbench.data.sources.media import Blob, media_in
@@ -61,7 +61,7 @@ class Album:
     def _in_columns(self, cells: Mapping[str, Any], columns: tuple[Medium, ...], name: str) -> Iterator[Found]:
         for column in columns:
             value = cells.get(column.column)
-            if not is_empty(value):
+            if not is_empty(value) and value not in NOTHING:
                 for place, entry in enumerate(self._entries(value)):
                     yield self._one(entry, column.kind, f"{name}.{column.column}" + (f"[{place}]" if place else ""))
 

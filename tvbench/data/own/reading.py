@@ -27,7 +27,8 @@ from tvbench.safety.bounded import json_value
 
 LONGEST_CELL = 2**31 - 1
 """A picture in a cell may be large; csv's own limit is 131,072 characters."""
-HEAD_LINES = 200
+HEAD_LINES, HEAD = 200, 1 << 18
+"""Lines, and characters, by which a delimiter is told."""
 DELIMITED = (".csv", ".tsv")
 
 
@@ -142,7 +143,7 @@ def _opened(form: Form) -> TextIO:
 
 def _delimited(form: Form) -> Form:
     with _opened(form) as file:
-        first = list(islice(file, HEAD_LINES))
+        first = list(_first_lines(file))
     form = replace(form, delimiter=delimiter_of(form.path, first, KNOWN))
     expected = "\t" if form.path.suffix.lower() == ".tsv" else ","
     if form.delimiter != expected:
@@ -152,6 +153,16 @@ def _delimited(form: Form) -> Form:
     with _opened(form) as file:
         header: list[str] = next((row for row in _reader(form, file) if any(row)), [])
     return replace(form, columns=_columns(form.path, header))
+
+
+def _first_lines(file: TextIO) -> Iterator[str]:
+    """The first lines, as far as they are small."""
+    room = HEAD
+    for number, line in enumerate(islice(file, HEAD_LINES)):
+        room -= len(line)
+        if room < 0 and number:
+            return
+        yield line
 
 
 def _named(delimiter: str) -> str:

@@ -146,6 +146,8 @@ class Survey:
 
 def surveyed(layout: Layout, said: Declaration) -> Survey:
     """All rows of `layout`, looked at. Raises UsageError for what cannot be read, or has no rows."""
+    for name in filter(None, (said.language, *said.languages.values())):
+        code_of(name)
     if layout.labelled:
         found = Survey(Roles(answer=(LABEL,), media=_media()), said, labelled=layout.labelled)
     else:
