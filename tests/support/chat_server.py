@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 import time
@@ -13,17 +14,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class ChatServer(ThreadingHTTPServer):
     """Counts how often each question is asked. `die_after` N answers it closes every connection unanswered; each
-    answer is padded to `length` characters."""
+    answer is padded to `length` characters. `digest`: answers tell questions apart (`digest_of`)."""
 
     daemon_threads = True
 
-    def __init__(self, delay: float = 0.0, die_after: int | None = None, length: int = 0) -> None:
+    def __init__(
+        self, delay: float = 0.0, die_after: int | None = None, length: int = 0, *, digest: bool = False
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.delay = delay
         self.die_after = die_after
         self.length = length
+        self.digest = digest
 
     @property
     def url(self) -> str:
@@ -57,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         time.sleep(self.server.delay)
-        answer = f"answer {len(question)}"
+        answer = digest_of(question) if self.server.digest else f"answer {len(question)}"
         self._send(
             {
                 "model": "counter",
@@ -87,10 +91,17 @@ class Handler(BaseHTTPRequestHandler):
         """Silent."""
 
 
+def digest_of(question: str) -> str:
+    """What a server with `digest` answers to a question."""
+    return f"answer {hashlib.sha256(question.encode()).hexdigest()[:16]}"
+
+
 @contextlib.contextmanager
-def chat_server(delay: float = 0.0, die_after: int | None = None, length: int = 0) -> Iterator[ChatServer]:
+def chat_server(
+    delay: float = 0.0, die_after: int | None = None, length: int = 0, *, digest: bool = False
+) -> Iterator[ChatServer]:
     """A running server, shut down at the end."""
-    server = ChatServer(delay, die_after, length)
+    server = ChatServer(delay, die_after, length, digest=digest)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server
