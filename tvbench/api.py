@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tvbench.runs.asking import Ready
     from tvbench.runs.estimate import Estimate
     from tvbench.runs.session import Lend
+    from tvbench.runs.shared_items import SharedItems
     from tvbench.suites.asking import PlannedSuite, SuiteOutcome
     from tvbench.suites.combining import Given
 
@@ -224,13 +225,24 @@ def plan(
     dry: bool = False,
     command: tuple[str, ...] = (),
     asked: Sequence[tuple[Task, BuildOptions]] | None = None,
+    shared: SharedItems | None = None,
 ) -> Ready:
     """What `ask` would ask of whom; see asking.prepare."""
     from tvbench.runs.asking import Checks, prepare
 
     checks = Checks(partial(_check_scorers, options), partial(_require_scorers, options))
-    say = listener.say
-    return prepare(model, tasks, results, options, say=say, checks=checks, dry=dry, command=command, asked=asked)
+    return prepare(
+        model,
+        tasks,
+        results,
+        options,
+        say=listener.say,
+        checks=checks,
+        dry=dry,
+        command=command,
+        asked=asked,
+        shared=shared,
+    )
 
 
 def _ask(ready: Ready, listener: Noting) -> Run:
@@ -388,12 +400,13 @@ def begin_suite(
 ) -> PlannedSuite:
     """Find and plan everything that a suite asks. Asks nothing, and writes nothing. Raises UsageError."""
     from tvbench.doctor.refusals import measured_refusals
+    from tvbench.runs.shared_items import SharedItems
     from tvbench.suites.asking import begin
 
-    listener = progress or Listener()
+    listener, shared = progress or Listener(), SharedItems()
 
     def ready(card: ModelCard, asked: Sequence[tuple[Task, BuildOptions]], options: Options) -> Ready:
-        return plan(card, (), results, options, listener, dry=dry, command=command, asked=asked)
+        return plan(card, (), results, options, listener, dry=dry, command=command, asked=asked, shared=shared)
 
     with measured_refusals():
         return begin(name, given, results, ready, listener.say, command)

@@ -1,4 +1,4 @@
-"""A suite that is killed five times ends complete: nothing stored is asked twice, and it is the suite that nobody killed.
+"""A suite that is killed five times ends complete: nothing stored is asked twice, and all is as if nobody had.
 
 Larger ones by hand: tests/support/killed_suites.py.
 """

@@ -13,7 +13,10 @@ from chat_server import ChatServer, chat_server
 import tvbench
 from tvbench.cli.main import main
 from tvbench.engines import open as opening
+from tvbench.runs import shared_items
+from tvbench.runs.gate import Gated, gated
 from tvbench.suites import running
+from tvbench.types import BuildOptions, Task
 
 Said = pytest.CaptureFixture[str]
 SMALL = "tasks: [mini-alm, mini-multi30k]\nlanguages: [de, fr]\noptions: {limit: 3, no_image: true}\n"
@@ -165,3 +168,19 @@ def test_status_of_a_suite_that_is_not_begun_says_what_begins_it(tmp_path: Path,
 def test_run_without_a_suite_needs_model_and_tasks(capsys: Said) -> None:
     assert main(["run", "--tasks", "mini"]) == 2
     assert "--model" in capsys.readouterr().err
+
+
+def test_the_data_of_a_task_are_opened_once_for_all_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ChatServer
+) -> None:
+    opened: list[str] = []
+
+    def counted(task: Task, options: BuildOptions) -> Gated:
+        opened.append(task.name)
+        return gated(task, options)
+
+    monkeypatch.setattr(shared_items, "gated", counted)
+    models = f"models: [{{model: '{server.model}', label: a}}, {{model: '{server.model}', label: b}}]\n"
+    suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n")
+    assert run(suite, tmp_path / "results", "--dry-run") == 0
+    assert sorted(opened) == ["mini-alm"] * 2 + ["mini-multi30k"] * 2

@@ -6,7 +6,7 @@ Knows states and estimates; computes none.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,23 +169,38 @@ def language_table(state: SuiteState) -> Table | None:
 
 
 def total(guesses: Iterable[Estimate]) -> dict[str, Any]:
-    """All runs together. Time is unknown where that of one run is."""
+    """All runs together. Time and dollars are unknown where those of one run are."""
     some = list(guesses)
-    seconds = [guess.seconds for guess in some]
     return {
         "requests": sum(guess.requests for guess in some),
         "kept": sum(guess.kept for guess in some),
         "reused": sum(guess.reused for guess in some),
         "tokens_in": sum(task.tokens_in for guess in some for task in guess.tasks),
         "tokens_out": sum(task.tokens_out for guess in some for task in guess.tasks),
-        "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
+        "seconds": _all_or_none([guess.seconds for guess in some]),
+        "dollars": _all_or_none([guess.dollars for guess in some]),
         "bytes": sum(guess.bytes for guess in some),
     }
 
 
+def _all_or_none(numbers: Sequence[float | None]) -> float | None:
+    """Their sum; None where one of them is not known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def _summed(numbers: Sequence[float | None], text: Callable[[float], str]) -> str:
+    """`12 min, and 2 runs not known`."""
+    known = [number for number in numbers if number is not None]
+    unknown = len(numbers) - len(known)
+    if not known:
+        return "not known"
+    return text(sum(known)) + (f", and {unknown} run{'s' if unknown > 1 else ''} not known" if unknown else "")
+
+
 def estimate_table(suite: str, found: Sequence[tuple[str, Estimate]]) -> Table:
     """A row a run, and the sum below."""
-    from tvbench.report.cost import time_text
+    from tvbench.report.cost import dollars_text, time_text
 
     columns = (
         Column("called", "model", "left"),
@@ -193,7 +208,8 @@ def estimate_table(suite: str, found: Sequence[tuple[str, Estimate]]) -> Table:
         Column("items", "items"),
         Column("requests", "to ask"),
         Column("kept", "answered\nbefore"),
-        Column("time", "time", "left"),
+        Column("time", "time"),
+        Column("dollars", "dollars"),
         Column("run", "run", "left"),
     )
     rows = tuple(
@@ -201,18 +217,18 @@ def estimate_table(suite: str, found: Sequence[tuple[str, Estimate]]) -> Table:
             Cell(called),
             Cell(" ".join(task.task for task in guess.tasks)),
             *(Cell(f"{n:,}", value=n) for n in (sum(task.items for task in guess.tasks), guess.requests, guess.kept)),
-            Cell("unknown" if guess.seconds is None else time_text(guess.seconds)),
+            Cell("?" if guess.seconds is None else time_text(guess.seconds)),
+            Cell(dollars_text(guess.dollars)),
             Cell(guess.run),
         )
         for called, guess in found
     )
     whole = total([guess for _, guess in found])
-    known = [guess.seconds for _, guess in found if guess.seconds is not None]
-    more = "" if len(known) == len(found) else f", and {len(found) - len(known)} runs of unknown time"
     notes = (
         f"{len(found)} runs: {whole['requests']:,} requests to ask, {whole['kept']:,} answered before"
         + (f", {whole['reused']:,} in other runs (reused)" if whole["reused"] else ""),
-        f"time: {time_text(sum(known))}{more}; disk: about {whole['bytes'] / 1e6:.1f} MB",
+        f"time: {_summed([g.seconds for _, g in found], time_text)}; dollars: "
+        f"{_summed([g.dollars for _, g in found], dollars_text)}; disk: about {whole['bytes'] / 1e6:.1f} MB",
         "nothing was asked: this was --dry-run",
     )
     return Table(columns, rows, title=f"suite {suite}", notes=notes)

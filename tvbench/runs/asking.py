@@ -19,6 +19,7 @@ from tvbench.runs.gate import ask_of
 from tvbench.runs.kinds import check_kind
 from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
+from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.store import RunFolder, check_results, find_runs
 from tvbench.types import BuildOptions, ModelCard, Task
 
@@ -67,10 +68,11 @@ def prepare(
     dry: bool = False,
     command: tuple[str, ...] = (),
     asked: Sequence[tuple[Task, BuildOptions]] | None = None,
+    shared: SharedItems | None = None,
 ) -> Ready:
     """Find model and engine, and plan every task. `dry`: nothing will be asked, so nothing is fetched, nothing needs to
-    be installed, and a server may be away. `asked` is what is asked of `tasks`, where that is known already. Raises
-    UsageError, EngineError."""
+    be installed, and a server may be away. `asked` is what is asked of `tasks`, where that is known already,
+    `shared` what other models are asked too. Raises UsageError, EngineError."""
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
@@ -91,7 +93,7 @@ def prepare(
 
         card = with_image_scale(card, options.image_scale)
     who = identified(card, (run.path for run in find_runs(results)))
-    plan = make_plan(who.card, chosen.name, asked, options, here_first=dry)
+    plan = make_plan(who.card, chosen.name, asked, options, here_first=dry, shared=shared)
     for planned in plan.tasks:
         for warning in planned.warnings:
             say(f"warning: {planned.task.name}: {warning}")
@@ -173,18 +175,22 @@ def make_plan(
     options: Options,
     *,
     here_first: bool = False,
+    shared: SharedItems | None = None,
 ) -> Plan:
     """Build every task. `here_first`: the hub is asked only for data that are not here. Raises UsageError for unusable
     data."""
-    planned = [_planned(task, how, card, options, here_first=here_first) for task, how in asked]
+    shared = shared or SharedItems()
+    planned = [_planned(task, how, card, options, shared, here_first=here_first) for task, how in asked]
     return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, engine_ask(card, engine)))
 
 
-def _planned(task: Task, asked: BuildOptions, card: ModelCard, options: Options, *, here_first: bool) -> PlannedTask:
+def _planned(
+    task: Task, asked: BuildOptions, card: ModelCard, options: Options, shared: SharedItems, *, here_first: bool
+) -> PlannedTask:
     if here_first and not asked.offline:
         with suppress(TvbenchError):  # not here, or not whole; whatever else is wrong is said again below
-            return plan_task(task, replace(asked, offline=True), card, options.sampling, options.bos)
-    return plan_task(task, asked, card, options.sampling, options.bos)
+            return plan_task(task, replace(asked, offline=True), card, options.sampling, options.bos, shared)
+    return plan_task(task, asked, card, options.sampling, options.bos, shared)
 
 
 def answer(

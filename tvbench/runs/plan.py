@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,12 +18,13 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.registry.declared import codes_in
 from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
 from tvbench.registry.thinking import thinking_key, thinking_of
-from tvbench.runs.gate import asked_words, gated, media_left_out
+from tvbench.runs.gate import asked_words, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
 from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.signature import TWO_BOS, task_signature
 from tvbench.scoring.task_metrics import declared_facts
-from tvbench.types import Build, BuildOptions, Item, ModelCard, Request, Sampling, Task
+from tvbench.types import Build, BuildOptions, Item, Media, ModelCard, Request, Sampling, Task
 
 HASHING_THREADS = 4
 
@@ -140,15 +141,22 @@ def requests_of(items: Iterable[PlannedItem], *, without: Iterable[str] = ()) ->
 
 
 def plan_task(
-    task: Task, options: BuildOptions, card: ModelCard, overrides: Overrides, bos: str | None = None
+    task: Task,
+    options: BuildOptions,
+    card: ModelCard,
+    overrides: Overrides,
+    bos: str | None = None,
+    shared: SharedItems | None = None,
 ) -> PlannedTask:
     """Build one task for one model. `bos`: `one` or `two` at the beginning of a prompt; None: as the protocol has it.
+    `shared` holds what other models are asked too.
 
     Raises UsageError for what the task does not declare (gate.py), unusable data, and `two` where a server renders the
     prompt."""
     codes = {code for name in options.languages for code in codes_in(task, name)}
     options = replace(options, languages=tuple(sorted(codes)))
-    found = gated(task, options)
+    shared = shared or SharedItems()
+    found = shared.gated(task, options)
     second, more = _second_bos(task, options.protocol, card, bos)
     asked = [
         replace(
@@ -163,7 +171,7 @@ def plan_task(
     ]
     _check_repeated(asked)
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
-        planned = tuple(pool.map(lambda item: plan_item(item, card), asked))
+        planned = tuple(pool.map(lambda item: plan_item(item, card, shared.digest), asked))
     return PlannedTask(task, options, found.dataset, planned, (*found.warnings, *more))
 
 
@@ -190,12 +198,12 @@ def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> 
     ]
 
 
-def plan_item(item: Item, card: ModelCard) -> PlannedItem:
+def plan_item(item: Item, card: ModelCard, digest: Callable[[Media], str] = media_digest) -> PlannedItem:
     """Hash the item's media and make its key. Media that cannot be read become the item's problem."""
     digests: tuple[str, ...] = ()
     if item.problem is None:
         try:
-            digests = tuple(media_digest(media) for media in media_of(item.messages))
+            digests = tuple(digest(media) for media in media_of(item.messages))
         except (TvbenchError, OSError) as error:
             item = replace(item, problem=str(error))
         except Exception as error:  # noqa: BLE001 - whatever a reader raises for one picture is that item's problem

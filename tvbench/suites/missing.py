@@ -16,10 +16,13 @@ from tvbench.errors import TvbenchError
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
+from tvbench.scoring.sides import REASONS
 from tvbench.suites.record import RecordedRun, SuiteRecord
 from tvbench.types import NEEDS_JUDGE, TaskResult
 
 BEGINS_ANEW = "--fresh"
+FOR_A_JUDGE = frozenset({NEEDS_JUDGE, *REASONS.values()})
+"""Why an answer is unscored that only a judge can grade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +252,11 @@ def _waiting(
 ) -> TaskState:
     """The same with the answers that wait for a judge or for COMET."""
     pooled = result.micro if result is not None else {}
-    open_answers = kinds["open"] if kinds is not None else result.counts.reasons.get(NEEDS_JUDGE, 0) if result else 0
-    judged = pooled["judge"].n if "judge" in pooled else 0
-    waiting = max(0, open_answers - judged)
+    if kinds is not None:
+        waiting = max(0, kinds["open"] - (pooled["judge"].n if "judge" in pooled else 0))
+    else:
+        reasons = result.counts.reasons if result is not None else {}
+        waiting = sum(count for reason, count in reasons.items() if reason in FOR_A_JUDGE)
     comet = [figure.n for name, figure in pooled.items() if "comet" in name]
     translations = answered if wanted[1] and _translates(result, kinds) else 0
     for_comet = max(0, translations - max(comet, default=0))

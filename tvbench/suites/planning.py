@@ -106,7 +106,7 @@ def _key(run: Combination, options: Options, pair: tuple[Task, BuildOptions]) ->
 
 def asked_tasks(run: Combination, say: Say) -> tuple[Asked, Options]:
     """What is asked of which tasks, and the options with what concerns these tasks alone. Raises UsageError."""
-    selection = selected(list(run.tasks))
+    selection = selected(list(run.tasks), run.options.metric or "")
     gone = {name for leaving in run.leaving if not leaving.languages for name in _members(leaving.tasks, run.tasks)}
     selection = [(task, codes) for task, codes in selection if task.name not in gone]
     selection = _with_protocol(selection, run.options.protocol, say)
