@@ -11,7 +11,7 @@ from functools import cache
 from typing import NoReturn
 
 from tvbench import __version__
-from tvbench.cli.output import prepare_streams, remark
+from tvbench.cli.output import prepare_streams, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, TvbenchError, unknown_name
 from tvbench.safety.visible import visible
 
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
-        print(FIRST_STEPS, end="")
+        say(*FIRST_STEPS.splitlines())
         return EXIT_GOOD
     chosen = next((word for word in words if not word.startswith("-")), None)
     try:

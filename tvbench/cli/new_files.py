@@ -60,7 +60,7 @@ DECLARED = """\
 # ── How it is scored ──
 # kind: choice                  # or short, text (references), open (for a judge); default: what the columns show
 # metric: aligned               # what comes first in tables; a function of scorers.py, too
-# metrics: [strict]             # what is worth a line besides
+# metrics: [strict]             # what else is worth a line
 """
 
 SCORERS = '''\
@@ -133,9 +133,12 @@ def item(row, ask):
 def png(colour, side=64):
     """A picture of one colour. Yours are read from files: ask.picture(row, "image")."""
     lines = (b"\\0" + bytes(colour) * side) * side
-    blocks = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    packed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in blocks)
-    return b"\\x89PNG\\r\\n\\x1a\\n" + b"".join(packed)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    blocks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    packed = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in blocks
+    )
+    return b"\\x89PNG\\r\\n\\x1a\\n" + packed
 
 
 TASK = Task(

@@ -36,7 +36,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Family:
     """Columns that share clusters: `adds` and `shares` (clusters, columns) as exchange.Parts has them, up is better;
     `margins`, `scales` (the largest change; 0: not known), `grains` (the part of a figure that falls or stands as one),
     `limits` (the fall that has to be ruled out; inf: none has) and `families` by column."""
@@ -67,7 +67,7 @@ class Tested:
     clusters: int
 
 
-def tested(blocks: Sequence[Block], *, level: float, resamples: int = RESAMPLES, seed: int = 0) -> list[list[Tested]]:
+def tested(blocks: Sequence[Family], *, level: float, resamples: int = RESAMPLES, seed: int = 0) -> list[list[Tested]]:
     """All columns of all blocks; each family of columns keeps half of the level for falls."""
     families = sorted({int(family) for block in blocks for family in block.families})
     largest = {family: np.zeros(2 * resamples) for family in families}
@@ -88,7 +88,7 @@ def tested(blocks: Sequence[Block], *, level: float, resamples: int = RESAMPLES,
 # ── Draws ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _note_largest(block: Block, largest: dict[int, np.ndarray], resamples: int, seed: tuple[int, int]) -> None:
+def _note_largest(block: Family, largest: dict[int, np.ndarray], resamples: int, seed: tuple[int, int]) -> None:
     """Raise each family's largest statistic of each draw, and of the same draw turned round, to this block's."""
     units = np.sqrt((block.adds**2).sum(0))
     used = units > 0
@@ -125,7 +125,7 @@ def _edges(ordered: np.ndarray, count: int, level: float) -> tuple[float, float]
 # ── What they say ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _tested(block: Block, column: int, ordered: np.ndarray, edge: float, wide: float, level: float) -> Tested:
+def _tested(block: Family, column: int, ordered: np.ndarray, edge: float, wide: float, level: float) -> Tested:
     adds, shares = block.adds[:, column], block.shares[:, column]
     held = shares > 0
     adds, shares = adds[held], shares[held]

@@ -4,9 +4,9 @@ What is exchanged is the cluster (a picture with all its questions, in all langu
 always the second system's minus the first's, macro-averaged over groups (languages). p and interval come from the same
 draws (exchange.py), so that 0 lies outside of an interval exactly where its p is below the level.
 
-`compare` makes one comparison of all groups. `compare_each` makes one of each group, and `compare_several` those that it
-is given, which may be of several pairs of systems; both hold them together: their intervals hold all at once, and their
-adjusted p are those of the same draws.
+`compare` makes one comparison of all groups. `compare_each` makes one of each group, and `compare_several` those that
+it is given, which may be of several pairs of systems; both hold them together: their intervals hold all at once, and
+their adjusted p are those of the same draws.
 
 Two kinds of figures: means of item values, and functions of summed statistics (BLEU, chrF++; Riezler and Maxwell 2005).
 Arrays of numpy; knows no task, no metric and no file.

@@ -14,7 +14,7 @@ import numpy as np
 from tvbench.analysis.regression.policy import Policy
 from tvbench.analysis.regression.standing import FAILED, MISSING, SCORED, UNSCORED, Measure, Part, TaskStanding
 from tvbench.analysis.regression.verdict import MEAN, Compared, Flip
-from tvbench.scoring.falls import Block
+from tvbench.scoring.falls import Family
 from tvbench.scoring.paired import Pairs, TakenApart, apart, means
 
 FALLS, RISES = 0, 1
@@ -254,13 +254,13 @@ def _join_marks(
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def blocks_of(sides: Sequence[Joined]) -> tuple[list[list[ColumnAsk]], list[Block]]:
+def blocks_of(sides: Sequence[Joined]) -> tuple[list[list[ColumnAsk]], list[Family]]:
     """The columns of each task that has any, and what is asked of them."""
     made = [_block(side) for side in sides if side.pairs]
     return [asked for asked, _ in made], [block for _, block in made]
 
 
-def _block(side: Joined) -> tuple[list[ColumnAsk], Block]:
+def _block(side: Joined) -> tuple[list[ColumnAsk], Family]:
     asked, mixes = list(side.asked), list(np.eye(len(side.asked)))
     for diagnosis in dict.fromkeys(one.diagnosis for one in side.asked):
         mine = [number for number, one in enumerate(side.asked) if one.diagnosis == diagnosis]
@@ -271,10 +271,10 @@ def _block(side: Joined) -> tuple[list[ColumnAsk], Block]:
     return asked, _of(found, asked, mixes)
 
 
-def _of(found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarray]) -> Block:
+def _of(found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarray]) -> Family:
     weights = np.array(mixes)
     single = (found.parts.shares[:, : weights.shape[1]] ** 2).sum(0)
-    return Block(
+    return Family(
         found.parts.adds,
         found.parts.shares,
         np.array([one.margin for one in asked]),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tvbench.analysis.regression.packing import Layout, pack, unpack
+from tvbench.analysis.regression.packing import Packing, pack, unpack
 from tvbench.analysis.regression.standing import Measure, Part, RunStanding, TaskStanding
 from tvbench.errors import UsageError
 from tvbench.runs.store import write_atomically
@@ -200,7 +200,7 @@ def read_file(path: Path) -> BaselineFile:
 def _task(head: TaskHead, diagnoses: Sequence[str]) -> TaskStanding:
     languages = [build(LanguageHead, one, f"{head.task}.languages[{n}]") for n, one in enumerate(head.languages)]
     metric = build(MetricHead, head.metric, f"{head.task}.metric")
-    layout = build(Layout, head.layout, f"{head.task}.layout")
+    layout = build(Packing, head.layout, f"{head.task}.layout")
     if any(one.items < 0 for one in languages) or len(diagnoses) > 16:
         raise ValueError(f"{head.task} has no such number of items or diagnoses")
     try:

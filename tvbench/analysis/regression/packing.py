@@ -22,7 +22,7 @@ MOST_WHOLE = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Packing:
     """How the rows of a task lie in its bytes: `columns` numbers of each of `scored` items, as places in a table of
     `table` values (0: none), as whole numbers, or as they are."""
 
@@ -43,7 +43,7 @@ class Layout:
         return 8 * self.table + self.scored * self.columns * self.width
 
 
-def pack(parts: Sequence[Part]) -> tuple[bytes, Layout]:
+def pack(parts: Sequence[Part]) -> tuple[bytes, Packing]:
     """The items of all parts, one behind the other."""
     keys = np.concatenate([np.diff(part.keys.astype(np.int64), prepend=0) for part in parts])
     states = np.concatenate([part.states for part in parts])
@@ -64,7 +64,7 @@ def pack(parts: Sequence[Part]) -> tuple[bytes, Layout]:
     return zlib.compress(data, 9), layout
 
 
-def unpack(data: bytes, sizes: Sequence[int], layout: Layout) -> list[Part]:
+def unpack(data: bytes, sizes: Sequence[int], layout: Packing) -> list[Part]:
     """The parts, `sizes` items each. Raises ValueError where the bytes are not those of such items."""
     total = sum(sizes)
     if total > MOST_ITEMS or not 0 < layout.columns <= MOST_COLUMNS or not 0 <= layout.scored <= total:
@@ -102,15 +102,15 @@ def _planes(values: np.ndarray, width: int) -> bytes:
     return values.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width].T.tobytes()
 
 
-def _laid_out(rows: np.ndarray) -> tuple[np.ndarray, Layout, np.ndarray]:
+def _laid_out(rows: np.ndarray) -> tuple[np.ndarray, Packing, np.ndarray]:
     """(The table, how rows lie, what is written of them)."""
     count, columns = rows.shape
     values, places = np.unique(rows, return_inverse=True)
     if len(values) <= TABLE_SMALL or (len(values) <= TABLE_LARGE and 4 * len(values) < rows.size):
-        return values, Layout(columns, count, table=max(1, len(values))), places.reshape(rows.shape)
+        return values, Packing(columns, count, table=max(1, len(values))), places.reshape(rows.shape)
     if (rows == np.floor(rows)).all() and rows.min() >= 0 and rows.max() < MOST_WHOLE:
-        return np.zeros(0), Layout(columns, count, whole=True), rows
-    return np.zeros(0), Layout(columns, count), rows
+        return np.zeros(0), Packing(columns, count, whole=True), rows
+    return np.zeros(0), Packing(columns, count), rows
 
 
 class _Reader:
@@ -127,7 +127,7 @@ class _Reader:
         bytes_[:, :width] = np.frombuffer(self.take(count * width), dtype=np.uint8).reshape(width, count).T
         return bytes_.view("<u8").ravel().astype(np.int64)
 
-    def rows(self, layout: Layout) -> np.ndarray:
+    def rows(self, layout: Packing) -> np.ndarray:
         shape = (layout.scored, layout.columns)
         table = np.frombuffer(self.take(8 * layout.table), dtype="<f8")
         if layout.width == 8:
