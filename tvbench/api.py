@@ -564,11 +564,12 @@ def leaderboard(
     tasks: Sequence[str] | str = (),
     protocol: str | None = None,
     metric: str | None = None,
-    published: bool = True,
+    published: bool | str = True,
     cost: bool = False,
     price: Mapping[str, str | tuple[float, float]] | str | None = None,
 ) -> Board:
-    """Every scored run below `results`, with the figures printed in papers unless `published` is False.
+    """Every scored run below `results`, with the figures printed in papers unless `published` is False ("run": with
+    those of tasks that were run).
 
     With `cost`, rows say what a thousand questions cost. `price` is `"2.5,10"` (dollars for a million tokens) or
     `"2/h"` for models whose price nobody knows, or by model or run: `{"my-vlm": "2.5,10"}`.

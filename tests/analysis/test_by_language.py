@@ -336,7 +336,7 @@ def test_other_protocols_and_random_weights_are_said(capsys: Said, results: Path
 
 
 def test_published_rows_are_grouped_too(capsys: Said) -> None:
-    out, err = board(capsys, "--by", "support", "--tasks", "alm")
+    out, err = board(capsys, "--by", "support", "--tasks", "alm", "--published", "all")
     assert "published T11" in out and "means, taken here" in out and "no scored runs" in err
     found = json.loads(board(capsys, "--by", "support", "--tasks", "alm", "--format", "json")[0])
     unseen = next(

@@ -369,7 +369,7 @@ def test_sort_by_language(capsys: Said, runs: Path, column: str, first: str) -> 
 
 
 def test_a_language_column_is_only_there_by_language(capsys: Said, runs: Path) -> None:
-    _, err = said(capsys, "leaderboard", "--no-published", "--sort", "alm:de", code=2)
+    _, err = said(capsys, "leaderboard", "--all", "--no-published", "--sort", "alm:de", code=2)
     assert "unknown column 'alm:de'" in err and "--languages" in err
 
 

@@ -241,6 +241,7 @@ MAY_KNOW = {
     "report.table": "",
     "report.tidy": "",
     "report.suites": "report.board report.cost report.estimate report.table runs.estimate suites",
+    "report.board_page": "analysis registry.places report",
     "report.board": "analysis registry.catalog registry.prices report scoring",
     "report.board_cost": "analysis registry.catalog registry.prices report.cost_table",
     "interop": "analysis.assess data.interleaved languages runs scoring",

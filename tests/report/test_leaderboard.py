@@ -30,7 +30,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def board(capsys: Said, *words: str, results: Path = Path("results"), published: bool = False) -> tuple[int, str, str]:
-    extra = [] if published else ["--no-published"]
+    extra = ["--all", "--published", "all"] if published else ["--all", "--published", "none"]
     code = main(["leaderboard", "--results", str(results), *extra, *words])
     captured = capsys.readouterr()
     return code, captured.out, captured.err

@@ -90,7 +90,7 @@ def right_in(share: float, seed: int) -> Answer:
 
 
 def board(capsys: Said, results: Path, *words: str) -> str:
-    assert main(["leaderboard", "--results", str(results), "--no-published", *words]) == 0
+    assert main(["leaderboard", "--results", str(results), "--all", "--no-published", *words]) == 0
     return capsys.readouterr().out
 
 

@@ -6,12 +6,15 @@ A damaged run is a warning, never the end: the others are shown. Imports no engi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tvbench.analysis.by_language import mean_of, share_pictures
+from tvbench.analysis.language_columns import JOINT
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.runs.manifest import AskedTask
 from tvbench.runs.signature import comparable, current, is_current
 from tvbench.runs.store import RunFolder, find_runs
 from tvbench.scoring.metric import Metric
@@ -19,14 +22,16 @@ from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric, metric_i
 from tvbench.types import RANDOM_WEIGHTS, Figure, TaskResult
 
 ALL, MULTI = "all", "multi"
-"""The mean over all languages, and over all but English. Any other part is a language code or a paper's own group."""
+"""The mean over all languages, and over all but English. Any other part is a language code, several joined by JOINT, or
+a paper's own group."""
 LOGGED_FAMILIES = {name: known.family for known in BUILTIN.values() for name in known.logged}
 """Metrics of foreign logs that may fill a column where we have no figure of our own."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """One task of one run. `date` is when the run was last touched (ISO, sortable); `folder` is where it lies."""
+    """One task of one run. `date` is when the run was last touched (ISO, sortable); `folder` is where it lies, `asked`
+    how the task was asked for."""
 
     model: str
     revision: str
@@ -35,6 +40,7 @@ class RunEntry:
     date: str
     result: TaskResult
     folder: RunFolder | None = None
+    asked: AskedTask = AskedTask("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ def _entries_of(run: RunFolder) -> list[RunEntry]:
         raise ValueError(f"manifest.json does not say which {'engine' if manifest.model.name else 'model'} answered")
     for result in results:
         _check(result)
+    asked = {entry.task: entry for entry in manifest.ask.tasks}
     return [
         RunEntry(
             model=manifest.label,
@@ -90,6 +97,7 @@ def _entries_of(run: RunFolder) -> list[RunEntry]:
             date=manifest.updated,
             result=result,
             folder=run,
+            asked=asked.get(result.task, AskedTask(result.task)),
         )
         for result in results
     ]
@@ -146,7 +154,27 @@ def metrics_of(result: TaskResult, part: str) -> Mapping[str, Figure]:
     if part == MULTI:
         return result.macro_without_english
     languages = result.breakdowns.get("language", {})
+    codes = codes_of(part)
+    if len(codes) > 1:
+        return _means(result, codes)
     return languages[part].metrics if part in languages else {}
+
+
+def codes_of(part: str) -> tuple[str, ...]:
+    """The languages of a part that is some of them together."""
+    return tuple(part.split(JOINT))
+
+
+def _means(result: TaskResult, codes: Sequence[str]) -> dict[str, Figure]:
+    """The mean over the languages of those metrics that each of them has."""
+    languages = result.breakdowns.get("language", {})
+    if not all(code in languages for code in codes):
+        return {}
+    names = [name for name in languages[codes[0]].metrics if all(name in languages[code].metrics for code in codes)]
+    return {
+        name: mean_of([languages[code].metrics[name] for code in codes], shared=share_pictures(result, name))
+        for name in names
+    }
 
 
 def shown_figure(result: TaskResult, part: str, kind: str, asked: str | None) -> Shown | None:

@@ -32,37 +32,37 @@ class View:
 
 def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Grid]:
     """The grids of `view`. Raises UsageError for an unknown metric or sort column."""
-    view = replace(view, metric=_known_metric(entries, figures, view.metric))
+    view = replace(view, metric=known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
     if view.languages:
         return _language_grids(entries, figures, view)
-    figures = _headline(figures)
-    places = _main_places(entries, figures, view.metric)
+    figures = headline(figures)
+    places = main_places(entries, figures, view.metric)
     rows = own_rows(entries) + published_rows(figures)
     if not places or not rows:
         return []
-    by, ascending = _sort_key([(places, rows)], view.sort)
-    rows = _sorted(rows, by or places[0].key, places, view.metric, ascending=ascending)
+    by, ascending = sort_key([(places, rows)], view.sort)
+    rows = sorted_rows(rows, by or places[0].key, places, view.metric, ascending=ascending)
     return [Matrix(places, rows, view.metric, by or "").by_task()]
 
 
 def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[str]:
     """The runs in the order in which the (first) table of `view` has them. Raises UsageError as `leaderboard` does."""
-    view = replace(view, metric=_known_metric(entries, figures, view.metric))
+    view = replace(view, metric=known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
     if view.languages:
         sheets = _language_sheets(entries, figures, view)
     else:
-        figures = _headline(figures)
-        places = _main_places(entries, figures, view.metric)
+        figures = headline(figures)
+        places = main_places(entries, figures, view.metric)
         sheets = [(places, own_rows(entries))] if places else []
-    by, ascending = _sort_key(sheets, view.sort) if sheets else (None, False)
+    by, ascending = sort_key(sheets, view.sort) if sheets else (None, False)
     found: dict[str, None] = {}
     for places, rows in sheets:
         chosen = by if any(by in place.names for place in places) or ascending else places[0].key
-        for row in _sorted(rows, chosen or places[0].key, places, view.metric, ascending=ascending):
+        for row in sorted_rows(rows, chosen or places[0].key, places, view.metric, ascending=ascending):
             found |= dict.fromkeys(entry.run for entry in row.entries.values())
     return list(found)
 
@@ -74,8 +74,8 @@ def _language_sheets(
     sheets: list[tuple[list[Place], list[ModelRow]]] = []
     for task in dict.fromkeys([*sorted(entry.result.task for entry in entries), *(figure.task for figure in figures)]):
         own = [entry for entry in entries if entry.result.task == task]
-        printed = _printed_by_language(figure for figure in figures if figure.task == task)
-        for kind in _kinds(own, printed, view.metric):
+        printed = printed_by_language(figure for figure in figures if figure.task == task)
+        for kind in kinds_of(own, printed, view.metric):
             places = _language_places(task, kind, own, printed)
             rows = [
                 row
@@ -90,12 +90,12 @@ def _language_sheets(
 def _language_grids(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Grid]:
     """One a task and kind of metric: languages down where they are more than the models, else across."""
     sheets = _language_sheets(entries, figures, view)
-    by, ascending = _sort_key(sheets, view.sort)
+    by, ascending = sort_key(sheets, view.sort)
     grids: list[Grid] = []
     ranker = Ranker()
     for places, rows in sheets:
         chosen = by if any(by in place.names for place in places) else places[0].key
-        rows = _sorted(rows, chosen or "", places, view.metric, ascending=ascending)
+        rows = sorted_rows(rows, chosen or "", places, view.metric, ascending=ascending)
         grids.append(Matrix(places, rows, view.metric, chosen or "", ranker).by_language())
     return grids
 
@@ -103,7 +103,7 @@ def _language_grids(entries: Sequence[RunEntry], figures: Sequence[PublishedFigu
 # ── Columns ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _main_places(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[Place]:
+def main_places(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[Place]:
     """Our tasks by name, each with the parts that papers print of it; then what only papers have."""
     own: list[Place] = []
     for entry in sorted(entries, key=lambda entry: entry.result.task):
@@ -125,7 +125,7 @@ def _main_places(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure]
     return sorted(dict.fromkeys([*own, *printed]), key=lambda place: tasks.index(place.task))
 
 
-def _kinds(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[str]:
+def kinds_of(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], metric: str | None) -> list[str]:
     """The families of metrics that a task has figures of, ours first."""
     if metric is not None:
         return list(dict.fromkeys([family(metric, entry.result.declared) for entry in entries] or [family(metric)]))
@@ -144,7 +144,7 @@ def _language_places(
     return [Place(task, part, kind) for part in [*groups, *sorted(parts - GROUPS)]]
 
 
-def _printed_by_language(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
+def printed_by_language(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
     """The figures of tables that go by language; a table of English against the rest does not."""
     cells: dict[tuple[str, str, str], list[PublishedFigure]] = {}
     for figure in figures:
@@ -154,7 +154,7 @@ def _printed_by_language(figures: Iterable[PublishedFigure]) -> list[PublishedFi
     ]
 
 
-def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
+def headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
     """The figures of the main tables. Where a task is only printed by language, the mean stands for them all."""
     cells: dict[tuple[str, str, str, str], list[PublishedFigure]] = {}
     for figure in figures:
@@ -173,7 +173,8 @@ def _headline(figures: Iterable[PublishedFigure]) -> list[PublishedFigure]:
 # ── Order and names ───────────────────────────────────────────────────────────────────────────────
 
 
-def _sort_key(sheets: Sequence[tuple[list[Place], list[ModelRow]]], sort: str | None) -> tuple[str | None, bool]:
+def sort_key(sheets: Sequence[tuple[list[Place], list[ModelRow]]], sort: str | None) -> tuple[str | None, bool]:
+    """The column that `sort` names, and whether it is the models' names. Raises UsageError."""
     if sort is None:
         return None, False
     keys = {"model"} | {name for places, _ in sheets for place in places for name in (place.key, place.long_key)}
@@ -184,7 +185,7 @@ def _sort_key(sheets: Sequence[tuple[list[Place], list[ModelRow]]], sort: str | 
     return sort, sort == "model"
 
 
-def _sorted(
+def sorted_rows(
     rows: list[ModelRow], by: str, places: Sequence[Place], metric: str | None, *, ascending: bool
 ) -> list[ModelRow]:
     """Ours first, then published; each by figure, best first, or by the model's name."""
@@ -198,7 +199,7 @@ def _sorted(
     return sorted(rows, key=order)
 
 
-def _known_metric(entries: Iterable[RunEntry], figures: Iterable[PublishedFigure], name: str | None) -> str | None:
+def known_metric(entries: Iterable[RunEntry], figures: Iterable[PublishedFigure], name: str | None) -> str | None:
     """The id of a metric that is in the results, in a paper, or known to the scorers. Raises UsageError."""
     if name is None:
         return None

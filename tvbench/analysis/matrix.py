@@ -37,25 +37,39 @@ class Matrix:
         ranker: Ranker | None = None,
     ) -> None:
         self.places = tuple(places)
-        self._by = next((place for place in self.places if by in place.names), self.places[0])
+        self.by = next((place for place in self.places if by in place.names), self.places[0])
         self._ranker = ranker or Ranker()
         self._uncertain: list[str] = []
         self.rows = tuple(rows)
         self.metric = metric
         self._said: dict[Remark, None] = {}
+        self.better: dict[Place, frozenset[tuple[int, int]]] = {}
+        """By place the pairs of rows of which the first is certainly better."""
+        self.ranked: dict[Place, frozenset[int]] = {}
+        """By place the rows that are ranked among those that are measured as most are."""
         self._numbers: dict[str, int] = {}
         columns = [self._column(place) for place in self.places]
         self._fields = tuple(tuple(column[number] for column in columns) for number in range(len(self.rows)))
 
+    @property
+    def fields(self) -> tuple[tuple[Field, ...], ...]:
+        """By row and place."""
+        return self._fields
+
+    @property
+    def numbered(self) -> list[Remark]:
+        """What the numbers of fields mean."""
+        return [Remark(text, number=number) for text, number in self._numbers.items()]
+
     def by_task(self) -> Grid:
         """Models against tasks; above each the metric that its fields hold."""
-        titles = [f"{place.key}\n{self._metric_label(place)}" for place in self.places]
+        titles = [f"{place.key}\n{self.metric_label(place)}" for place in self.places]
         return self._grid("", titles, down=False)
 
     def by_language(self) -> Grid:
         """One task: languages down where they are more than the models, else across."""
         place = self.places[0]
-        title = f"{place.task} by language: {self._metric_label(place)}"
+        title = f"{place.task} by language: {self.metric_label(place)}"
         down = len(self.places) > len(self.rows)
         return self._grid(title, [place.part for place in self.places], down=down)
 
@@ -64,7 +78,7 @@ class Matrix:
             Heading(self._key(place), above, _part_name(place.part), place.part, whole=place.part in (ALL, MULTI))
             for place, above in zip(self.places, titles, strict=True)
         )
-        by = self.places.index(self._by)
+        by = self.places.index(self.by)
         lines = tuple(
             Line(row.model, row.source, row.published, ranks_text(fields[by].rank))
             for row, fields in zip(self.rows, self._fields, strict=True)
@@ -75,7 +89,7 @@ class Matrix:
         """The fields of one place, top to bottom."""
         figures = [shown_in(row, place, self.metric) for row in self.rows]
         common = _most_common(figures)
-        ranks = self._ranks(place, figures)
+        ranks = self._ranks(place, figures, common)
         fields: list[Field] = []
         for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
             value = value_of(row, place, self.metric)
@@ -97,20 +111,23 @@ class Matrix:
         interval = shown.metric.halves(shown.value)
         return Field(shown.metric.text(shown.value.value), value, interval, (*marks, *more), number, among)
 
-    def _ranks(self, place: Place, figures: Sequence[Shown | None]) -> dict[int, Rank]:
+    def _ranks(self, place: Place, figures: Sequence[Shown | None], common: str | None) -> dict[int, Rank]:
         """The ranks of rows by number; groups of one have none."""
         groups: dict[str, list[tuple[int, RunEntry, Shown]]] = {}
         for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
             if shown is not None and may_be_ranked(row.entries[place.task], shown):
                 groups.setdefault(shown.group, []).append((number, row.entries[place.task], shown))
         found: dict[int, Rank] = {}
-        for group in groups.values():
+        for name, group in groups.items():
             if len(group) > 1:
                 numbers, entries, shown_figures = zip(*group, strict=True)
                 values = [shown.value for shown in shown_figures]
                 made = self._ranker.ranking(entries, values, shown_figures[0].metric.id, place.part)
                 self._note_ranking(place, made)
                 found |= dict(zip(numbers, made.ranks, strict=False))
+                if name == common and made.ranks:
+                    self.ranked[place] = frozenset(numbers)
+                    self.better[place] = frozenset((numbers[one], numbers[two]) for one, two in made.better)
         return found
 
     def _note_ranking(self, place: Place, made: Ranking) -> None:
@@ -125,7 +142,7 @@ class Matrix:
     def _about_ranks(self) -> list[Remark]:
         said = []
         if any(field.rank for fields in self._fields for field in fields):
-            said.append(Remark(f"rank: {RANKED}, in {self._key(self._by)}"))
+            said.append(Remark(f"rank: {RANKED}, in {self._key(self.by)}"))
         if self._uncertain:
             said.append(Remark(f"no star in {', '.join(self._uncertain)}: no two figures can be told apart"))
         return said
@@ -140,7 +157,7 @@ class Matrix:
             return ("logged",), 0
         marks: tuple[Mark, ...] = () if counts.complete else ("incomplete",)
         if not counts.complete:
-            self._say(Remark(f"{row.model}, {place.task}: {_counts_text(counts)}", "incomplete"))
+            self._say(Remark(f"{row.model}, {place.task}: {counts_text(counts)}", "incomplete"))
         if common is None or shown.group == common:
             return marks, 0
         text = f"{place.task}: {difference(shown.group, common)}"
@@ -153,7 +170,7 @@ class Matrix:
         twins = [other for other in self.places if other.key == place.key]
         return place.key if len(twins) == 1 else place.long_key
 
-    def _metric_label(self, place: Place) -> str:
+    def metric_label(self, place: Place) -> str:
         """The one metric that our figures hold here, else the name of its family."""
         held = {
             shown.metric.id: shown.metric
@@ -172,7 +189,7 @@ class Matrix:
         }
 
     def _remarks(self) -> list[Remark]:
-        said = [Remark(text, number=number) for text, number in self._numbers.items()]
+        said = self.numbered
         said += list(self._said)
         if any("best" in field.marks for fields in self._fields for field in fields):
             said.append(Remark(STARRED, "best"))
@@ -182,9 +199,9 @@ class Matrix:
         said += [
             Remark(f"{shown.label}: lower is better") for shown in self._held().values() if shown.better == "lower"
         ]
-        return said + self._about_papers()
+        return said + self.about_papers()
 
-    def _about_papers(self) -> list[Remark]:
+    def about_papers(self) -> list[Remark]:
         figures = [(place, figure) for row in self.rows for place, figure in row.figures.items()]
         sources = {f"{figure.table.source}, {figure.unit}" for _, figure in figures if figure.table.source}
         said = [Remark(f"published: as printed ({'; '.join(sorted(sources))}), {PRINTED}")] if sources else []
@@ -202,7 +219,8 @@ def _most_common(figures: Sequence[Shown | None]) -> str | None:
     return groups.most_common(1)[0][0] if groups else None
 
 
-def _counts_text(counts: Counts) -> str:
+def counts_text(counts: Counts) -> str:
+    """`7 of 10 answered, 2 failed`."""
     parts = [f"{counts.answered} of {counts.expected} answered"]
     if counts.failed:
         parts.append(f"{counts.failed} failed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tvbench.analysis.entries import ALL, RunEntry, Shown, family, shown_figure
@@ -55,8 +55,10 @@ class ModelRow:
         return not self.entries
 
 
-def own_rows(entries: Sequence[RunEntry]) -> list[ModelRow]:
-    """A row a model and engine. A run that would overwrite a cell opens a further row; the newest stands first."""
+def own_rows(entries: Sequence[RunEntry], apart: Mapping[str, object] | None = None) -> list[ModelRow]:
+    """A row a model and engine. A run that would overwrite a cell opens a further row; the newest stands first. Runs of
+    which `apart`, by name, says something else never share one."""
+    kinds = apart or {}
     rows: list[ModelRow] = []
     runs: dict[str, list[RunEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.date, reverse=True):
@@ -64,7 +66,8 @@ def own_rows(entries: Sequence[RunEntry]) -> list[ModelRow]:
     for of_run in runs.values():
         first = of_run[0]
         tasks = {entry.result.task for entry in of_run}
-        row = next((row for row in rows if _same_model(row, first) and not tasks & row.entries.keys()), None)
+        fitting = (row for row in rows if _same_model(row, first) and not tasks & row.entries.keys())
+        row = next((row for row in fitting if kinds.get(_first(row).run) == kinds.get(first.run)), None)
         if row is None:
             row = ModelRow(first.model, "run")
             rows.append(row)

@@ -17,6 +17,7 @@ from tvbench.analysis.by_language import language_figures, share_pictures
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.entries import metric_of, untrained
 from tvbench.analysis.language_columns import ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
+from tvbench.analysis.references import of_options, references
 from tvbench.errors import UsageError
 from tvbench.registry.places import default_results
 from tvbench.runs.answered import Answered, answered, languages_called
@@ -24,8 +25,7 @@ from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.intervals import ends
 from tvbench.scoring.metric import Metric
-from tvbench.scoring.metrics.baselines import METRICS as BASELINES
-from tvbench.types import NEEDS_JUDGE, Choice, Contrast, Figure, TaskResult
+from tvbench.types import NEEDS_JUDGE, Figure, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +218,13 @@ def _row(result: TaskResult, columns: Sequence[LanguageColumn], found: Sequence[
         return TaskFigures(result.task, None, {}, None, {}, {})
     metric = metric_of(result, result.primary)
     figures = _by_column(result, columns, result.primary)
-    chances = _by_column(result, columns, "chance") if set(metric.targets) & {Choice, Contrast} else {}
+    chances = _by_column(result, columns, "chance") if of_options(result) else {}
     flags = {
         column.key: _flags(column, [alarm for alarm in found if alarm.task == result.task],
                            figures.get(column.key), chances.get(column.key), metric)
         for column in columns
     }  # fmt: skip
-    means = {known.id: result.metrics[known.id].value for known in BASELINES if known.id in result.metrics}
-    references = means if set(metric.targets) & {Choice, Contrast} else {}
-    return TaskFigures(result.task, metric, figures, result.metrics[result.primary], flags, references)
+    return TaskFigures(result.task, metric, figures, result.metrics[result.primary], flags, references(result))
 
 
 def _by_column(result: TaskResult, columns: Sequence[LanguageColumn], metric: str) -> dict[str, Figure]:

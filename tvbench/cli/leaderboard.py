@@ -1,4 +1,4 @@
-"""`tvbench leaderboard`: models x tasks, or by language, beside the published numbers."""
+"""`tvbench leaderboard`: who is better, in which language, and whether that is certain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_results
+from tvbench.cli.arguments import add_format, add_results, names
 from tvbench.cli.output import print_csv, remark, say
 from tvbench.errors import EXIT_GOOD, UsageError
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   tvbench leaderboard
+  tvbench leaderboard --languages de,hi,ar
+  tvbench leaderboard --all --published all
   tvbench leaderboard --languages --tasks alm --metric aligned
   tvbench leaderboard --by support --tasks alm
   tvbench leaderboard --by category-kind --metric aligned
   tvbench leaderboard --sort multi30k --format markdown
   tvbench leaderboard --cost --price my-vlm=2/h
-  tvbench leaderboard --no-published --format json | jq '.[] | {model, task, languages}'
+  tvbench leaderboard --published none --format json | jq '.[] | {model, task, languages}'
 """
+RUN = "run"
+SCREENS = ("table", "markdown")
+NOTHING = "nothing to show{by} for this choice of tasks, protocol and metric"
 BY = ("family", "branch", "script", "resource", "support", "english", "category-kind")
 
 
@@ -31,7 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_results(parser)
     parser.add_argument("--tasks", metavar="TASKS", help="only these tasks (or groups of tasks), such as alm,mini")
-    parser.add_argument("--languages", action="store_true", help="a table a task, by language")
+    parser.add_argument(
+        "--languages",
+        nargs="?",
+        const="",
+        metavar="CODES",
+        help="only these languages, such as de,hi,ar; alone: a table a task of all languages",
+    )
+    parser.add_argument("--all", action="store_true", help="every column, mark and remark")
     parser.add_argument(
         "--by",
         choices=BY,
@@ -42,7 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", help="only results of this protocol (tvbench, paper, official, ...)")
     parser.add_argument("--metric", help="this metric instead of each task's primary one")
     parser.add_argument("--sort", metavar="COL", help="model, or a column such as alm or alm:en (default: the first)")
-    parser.add_argument("--no-published", action="store_true", help="without the rows printed in papers")
+    parser.add_argument(
+        "--published",
+        choices=(RUN, "all", "none"),
+        help=f"figures printed in papers: of tasks that were {RUN} (default; csv and json have all), all, or none",
+    )
+    parser.add_argument("--no-published", dest="published", action="store_const", const="none", help=argparse.SUPPRESS)
     parser.add_argument("--cost", action="store_true", help="what a thousand questions cost: dollars, time; a chart")
     parser.add_argument(
         "--price",
@@ -57,16 +74,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
     from tvbench.registry.prices import prices_typed
-    from tvbench.report.table import show
 
+    if args.by is not None and args.languages == "":
+        raise UsageError("--by and --languages are two different tables", "give only one")
     if args.by is not None and (args.cost or args.price):
         raise UsageError("--cost goes with the table of tasks", "leave --by out")
+    published = args.published or (RUN if args.format in SCREENS else "all")
     board = api.leaderboard(
         args.results,
         tasks=args.tasks or (),
         protocol=args.protocol,
         metric=args.metric,
-        published=not args.no_published,
+        published={"all": True, "none": False}.get(published, RUN),
         cost=args.cost,
         price={name: price.typed for name, price in prices_typed(args.price).items()} if args.price else None,
     )
@@ -74,34 +93,60 @@ def main(args: argparse.Namespace) -> int:
         remark(f"tvbench: {warning}")
     if board.empty:
         remark(f"no scored runs in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")
-    if args.by is not None and args.languages:
-        raise UsageError("--by and --languages are two different tables", "give only one")
-    records = None
-    if args.by is not None:
-        tables, records = board.grouped(args.by, sort=args.sort)
+    if args.all or args.by is not None or args.languages == "" or args.format not in SCREENS:
+        _print_whole(args, board)
+        if args.format in SCREENS:
+            _show_cost(args, board)
     else:
-        tables = board.tables(languages=args.languages, sort=args.sort)
-        records = board.records() if args.format == "json" else None
-    if not tables and args.format != "json":
-        by = f" by {args.by}" if args.by is not None else ""
-        remark(f"nothing to show{by} for this choice of tasks, protocol and metric")
-    elif args.format == "csv" and args.by is None:
-        print_csv(board.table(sort=args.sort, languages=args.languages).csv())
-    else:
-        show(tables, args.format, records)
-        if args.format != "json":
-            _show_cost(board, args)
+        _print_first(args, board)
     for problem in board.costs.problems if board.costs is not None else ():
         remark(f"tvbench: {problem}")
     return EXIT_GOOD
 
 
-def _show_cost(board: Board, args: argparse.Namespace) -> None:
+def _print_first(args: argparse.Namespace, board: Board) -> None:
+    """The screen: languages first, and how each model stands in words."""
+    from tvbench.report.board_page import print_board
+
+    sheets = board.sheets(languages=names(args.languages), sort=args.sort)
+    if sheets:
+        print_board(sheets, args.results, say, args.format, then=lambda: _show_cost(args, board))
+    else:
+        remark(NOTHING.format(by=""))
+        remark("figures that papers print: `tvbench leaderboard --published all`")
+
+
+def _print_whole(args: argparse.Namespace, board: Board) -> None:
+    """Everything that there is."""
+    from tvbench.report.table import show
+
+    languages = args.languages is not None
+    if args.languages:
+        board = board.among(names(args.languages))
+    records = None
+    if args.by is not None:
+        tables, records = board.grouped(args.by, sort=args.sort)
+    else:
+        tables = board.tables(languages=languages, sort=args.sort)
+        records = board.records() if args.format == "json" else None
+    if not tables and args.format != "json":
+        remark(NOTHING.format(by=f" by {args.by}" if args.by is not None else ""))
+    elif args.format == "csv" and args.by is None:
+        print_csv(board.table(sort=args.sort, languages=languages).csv())
+    else:
+        show(tables, args.format, records)
+
+
+def _show_cost(args: argparse.Namespace, board: Board) -> None:
     """Below the table, where it was asked for: what the rows cost, and a chart."""
     from tvbench.report.cost_table import cost_chart, cost_table
     from tvbench.report.table import show
 
-    found = board.costed(sort=args.sort)
+    languages = names(args.languages)
+    try:
+        found = board.costed(sort=args.sort, languages=languages)
+    except UsageError:  # sorted by a language, which the table of tasks does not have
+        found = board.costed(languages=languages)
     if found is None:
         return
     show([cost_table(*found)], args.format)

@@ -22,12 +22,14 @@ from tvbench.report.table import Table, show
 from tvbench.scoring.metrics import of_family
 
 if TYPE_CHECKING:
+    from tvbench.analysis.board_sheet import BoardSheet
     from tvbench.analysis.row_costs import Costs
     from tvbench.analysis.tidy import FigureRow
     from tvbench.registry.prices import Price
     from tvbench.report.cost_table import About, CostRow
     from tvbench.report.tidy import TidyTable
 
+RUN = "run"
 PROTOCOLS = ("tvbench", "paper", "official")
 
 
@@ -77,6 +79,19 @@ class Board:
         metric = None if self.metric is None else metric_meant(self.entries, self.metric)
         sheets = group_sheets(self.entries, self.figures, by, tasks=self.tasks, metric=metric, sort=sort)
         return painted(group_grids(sheets)), group_records(sheets)
+
+    def sheets(self, *, languages: Sequence[str] = (), sort: str | None = None) -> list[BoardSheet]:
+        """What the first screen shows: languages first, how each model stands in words. Raises UsageError."""
+        from tvbench.analysis.board_sheet import board_sheets
+
+        return board_sheets(self.entries, self.figures, View(self.tasks, self.metric, sort), languages)
+
+    def among(self, languages: Sequence[str]) -> Board:
+        """The same with figures by language of these alone; means over languages stay what they are."""
+        from tvbench.analysis.board_sheet import entries_among, figures_among
+
+        entries = entries_among(self.entries, languages)
+        return replace(self, entries=tuple(entries), figures=tuple(figures_among(self.figures, languages)))
 
     def records(self) -> list[dict[str, Any]]:
         """Everything that is known of every result, and every printed figure, as plain JSON."""
@@ -149,11 +164,12 @@ def board(
     tasks: Iterable[str] = (),
     protocol: str | None = None,
     metric: str | None = None,
-    published: bool = True,
+    published: bool | str = True,
     prices: Mapping[str, Price] | None = None,
 ) -> Board:
-    """What stands below `results`, less what was not asked for; `prices` by model ("": of the others) where costs are
-    asked for. Raises UsageError for an unknown task, protocol or model."""
+    """What stands below `results`, less what was not asked for. `published`: with every printed figure, with none, or
+    (RUN) with those of tasks that were run; `prices` by model ("": of the others) where costs are asked for. Raises
+    UsageError for an unknown task, protocol or model."""
     entries, warnings = load_entries(results)
     found = len(entries)
     figures, more = published_figures(results) if published else ([], [])
@@ -162,6 +178,9 @@ def board(
         if protocol not in protocols | set(PROTOCOLS):
             raise unknown_name("protocol", protocol, protocols | set(PROTOCOLS))
         entries = [entry for entry in entries if entry.result.protocol == protocol]
+    if published == RUN:
+        run = {entry.result.task for entry in entries}
+        figures = [figure for figure in figures if figure.task in run]
     known = [entry.result.task for entry in entries] + [figure.task for figure in figures]
     costs = None
     if prices is not None:

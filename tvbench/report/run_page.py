@@ -5,16 +5,13 @@ Knows sheets, results and tables; prints nothing but through report/table.py.
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from tvbench.analysis.run_sheet import RunSheet
 from tvbench.report.run_screen import header, signs, tables
 from tvbench.report.run_table import run_table, task_notes
+from tvbench.report.screens import folded, room
 from tvbench.report.table import Table, show
 from tvbench.scoring.metrics import metric
 from tvbench.types import TaskResult
@@ -26,13 +23,6 @@ FIRST = 3
 STEP_WIDTH = 18
 COVERED = "the figures cover the others"
 """How a warning ends that says again what is incomplete."""
-
-
-def room() -> int | None:
-    """The columns that a screen may fill; None where nothing is folded (a pipe, a file)."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
-        return shutil.get_terminal_size().columns
-    return None
 
 
 def print_page(
@@ -70,19 +60,6 @@ def _notes(results: Sequence[TaskResult]) -> tuple[list[str], list[str]]:
     said = [note for note in said if not note.endswith(COVERED)]
     missing = [note for note in said if "INCOMPLETE" in note]
     return missing, [note for note in said if note not in missing]
-
-
-def folded(lines: Iterable[str], width: int | None) -> list[str]:
-    """Lines as wide as the screen, of whole words."""
-    if width is None:
-        return list(lines)
-    return [
-        part
-        for line in lines
-        for part in textwrap.wrap(
-            line, max(width, 20), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    ]
 
 
 def _judge(sheet: RunSheet) -> str:

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from tvbench.analysis.alarms import Alarm
 from tvbench.analysis.language_columns import ChosenColumns, LanguageColumn, fewer
+from tvbench.analysis.references import references_text
 from tvbench.analysis.run_sheet import Block, RunSheet, TaskFigures
 from tvbench.languages import language_name
-from tvbench.report.table import COLUMN_GAP, Cell, Column, Table
+from tvbench.report.screens import table_width, wrapped
+from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.intervals import ends
 from tvbench.scoring.metric import FRACTION, POINTS, Metric
-from tvbench.scoring.metrics import metric
 from tvbench.types import Figure
 
 LEAST_LANGUAGES = 4
 """As many must fit beside each other, or languages go down."""
 NARROW = 2.0
 """An interval that is narrower, in shown units, has a decimal."""
-TITLE_WIDTH = 14
 NAMED = 4
 """As many languages are named in a line on what is wrong."""
 LEAST_SHOWN = 0.005
@@ -64,7 +63,7 @@ def tables(sheet: RunSheet, width: int | None) -> list[Table]:
 def _fitted(block: Block, width: int | None) -> Table:
     """The first layout that fits."""
     for table in _layouts(block):
-        if width is None or _width(table) <= width:
+        if width is None or table_width(table) <= width:
             return table
     return _down(block)
 
@@ -77,15 +76,6 @@ def _layouts(block: Block) -> Iterator[Table]:
     shown = len(block.languages.columns)
     for ends_ in range((shown - 1) // 2, LEAST_LANGUAGES // 2 - 1, -1):
         yield _across(block, fewer(block.languages, ends_, figures), reference=False, named=False)
-
-
-def _width(table: Table) -> int:
-    rows = [[cell.text for cell in row] for row in table.rows]
-    titles = [column.title.split("\n") for column in table.columns]
-    return sum(
-        max(len(text) for text in chain(title, (row[place] for row in rows))) + COLUMN_GAP
-        for place, title in enumerate(titles)
-    )
 
 
 def _across(block: Block, languages: ChosenColumns, *, reference: bool = True, named: bool = True) -> Table:
@@ -109,7 +99,7 @@ def _across(block: Block, languages: ChosenColumns, *, reference: bool = True, n
     if reference and any(row.references for row in block.rows):
         columns.append(Column("reference", "", "left"))
         for line, row in zip(cells, block.rows, strict=True):
-            line.append(Cell(_references(row), faint=True))
+            line.append(Cell(references_text(row.references), faint=True))
     aligned = _aligned(columns, cells)
     notes = _notes(block, languages, reference=reference, named=named)
     return Table(tuple(columns), aligned, notes=tuple(notes), labels=2 if named else 1)
@@ -171,25 +161,11 @@ def _starred(column: LanguageColumn) -> str:
 
 
 def _title(column: LanguageColumn) -> str:
-    return _wrapped(_starred(column))
-
-
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, TITLE_WIDTH)) or text
+    return wrapped(_starred(column))
 
 
 def _label(row: TaskFigures) -> str:
     return "nothing scored" if row.metric is None else row.metric.label
-
-
-def _references(row: TaskFigures) -> str:
-    """`chance 27, always option 1 31`; a ceiling only where it is below what everybody may reach."""
-    said = [
-        f"{known.label} {known.text(value, decimals=0)}"
-        for name, value in row.references.items()
-        if (known := metric(name)).id != "strict_ceiling" or value < 1
-    ]
-    return ", ".join(said)
 
 
 def _notes(block: Block, languages: ChosenColumns, *, reference: bool, named: bool) -> Iterator[str]:
@@ -197,7 +173,7 @@ def _notes(block: Block, languages: ChosenColumns, *, reference: bool, named: bo
     if not named:
         yield _together((_label(row), row.task) for row in block.rows)
     if not reference and any(row.references for row in block.rows):
-        yield _together((_references(row), row.task) for row in block.rows if row.references)
+        yield _together((references_text(row.references), row.task) for row in block.rows if row.references)
     for column in languages.columns:
         if column.several:
             yield f"* {column.name}: {column.members} taken together"

@@ -192,7 +192,7 @@ def plain_text(tables: Sequence[Table]) -> str:
         height = max(map(len, heads))
         rows = [[cell.shown(wide=True) for cell in row] for row in table.rows]
         above = list(zip(*([""] * (height - len(head)) + head for head in heads), strict=True))
-        widths = [max(map(_cells, column)) for column in zip(*above, *rows, strict=True)]
+        widths = [max(map(text_width, column)) for column in zip(*above, *rows, strict=True)]
         widths[-1] = max(widths[-1], 1)
         lines += [visible(table.title)] if table.title else []
         lines += [_plain_line(table, row, widths) for row in above]
@@ -208,12 +208,12 @@ def _plain_line(table: Table, row: Sequence[str], widths: Sequence[int]) -> str:
     cells = []
     for column, text, width in zip(table.columns, row, widths, strict=True):
         text = text if column.align == "left" else text.rstrip()
-        blanks = " " * (width - _cells(text))
+        blanks = " " * (width - text_width(text))
         cells.append(text + blanks if column.align == "left" else blanks + text)
     return (" " * COLUMN_GAP).join(cells)
 
 
-def _cells(text: str) -> int:
+def text_width(text: str) -> int:
     """How wide a text is on a terminal."""
     if text.isascii():
         return len(text)

@@ -51,6 +51,7 @@ class AskedTask:
     protocol: str | None = None
     split: str | None = None
     seed: int | None = None
+    limit: int | None = None
     media: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
 
