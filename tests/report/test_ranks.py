@@ -5,38 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from run_folders import write_manifest
+from ranked_runs import questions, right_in, write
 
-from tvbench.analysis.assess import assess
 from tvbench.analysis.ranks import Rank
 from tvbench.cli.main import main
-from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring.paired import certain_signs, compare, is_certain, means
-from tvbench.types import Choice, Item, Message, Response, Translation
+from tvbench.types import Item, Message, Translation
 
 Said = pytest.CaptureFixture[str]
 Answer = Callable[[Item], str | None]
-
-
-def questions(count: int, languages: Sequence[str] = ("de", "en")) -> list[Item]:
-    return [
-        Item(
-            f"{code}/{number}",
-            "quiz",
-            code,
-            (Message("user", ("Which?",)),),
-            Choice(("red", "blue"), number % 2, "AB"[number % 2], letters=True),
-            cluster=f"picture {number}",
-        )
-        for code in languages
-        for number in range(count)
-    ]
 
 
 def sentences(count: int) -> list[Item]:
@@ -50,43 +32,6 @@ def sentences(count: int) -> list[Item]:
         )
         for number in range(count)
     ]
-
-
-def write(results: Path, name: str, items: Sequence[Item], answer: Answer, primary: str = "aligned") -> None:
-    task = items[0].task
-    with RunWriter(results / name) as writer:
-        write_manifest(
-            writer,
-            {
-                "run": name,
-                "updated": "2026-01-01",
-                "model": {"name": name, "revision": "1"},
-                "engine": {"name": "e", "version": "1", "settings": {}},
-                "tasks": [
-                    {"task": task, "protocol": "p", "primary": primary, "signature": f"task:{task}|model:{name}"}
-                ],
-            },
-        )
-        writer.write_requests((f"{name}/{item.id}", item, ()) for item in items)
-        writer.start()
-        for item in items:
-            text = answer(item)
-            key = f"{name}/{item.id}"
-            writer.append(Response(key, text=text) if text is not None else Response(key, error="no"))
-    assess(RunFolder(results / name))
-
-
-def right_in(share: float, seed: int) -> Answer:
-    """Right in a share of the pictures."""
-    rng = random.Random(seed)
-    wrong: dict[str, bool] = {}
-
-    def answer(item: Item) -> str:
-        assert isinstance(item.target, Choice)
-        flipped = wrong.setdefault(item.cluster or "", rng.random() >= share)
-        return {"A": "B", "B": "A"}[item.target.target] if flipped else item.target.target
-
-    return answer
 
 
 def board(capsys: Said, results: Path, *words: str) -> str:

@@ -276,7 +276,11 @@ def test_two_models_of_one_name_are_told_apart_in_a_table(tmp_path: Path, capsys
     write_run(tmp_path, "c", "alone", task_result(value=0.7), revision="c" * 40)
     write_run(tmp_path, "d", "commits", task_result(value=0.7), revision="d" * 40)
     write_run(tmp_path, "e", "commits", task_result(value=0.8), revision="e" * 40)
-    assert main(["leaderboard", "--results", str(tmp_path), "--no-published", "--format", "markdown"]) == 0
+    assert main(["leaderboard", "--results", str(tmp_path), "--no-published"]) == 0
+    said = capsys.readouterr().out
+    assert "checkpoint-1000, @sha256-0123456789abcdef " in said and "checkpoint-1000, @may " in said
+    assert "commits, @dddddddddddd… " in said and "alone  " in said
+    assert main(["leaderboard", "--results", str(tmp_path), "--all", "--no-published", "--format", "markdown"]) == 0
     said = capsys.readouterr().out
     assert "run @sha256-0123456789abcdef" in said and "| run @may |" in said
     assert re.search(r"alone(\*\*)? \| [\d–]+ \| run \|", said)

@@ -203,7 +203,7 @@ def check_everywhere(capsys: Said, metric: Metric, task: str) -> None:
     """Score, rank, compare, explain and export the two runs: the same figures everywhere, the star where it belongs."""
     values: dict[str, float] = {}
     for run in (GOOD, BAD):
-        text = shown(capsys, "score", run)
+        text = shown(capsys, "score", run, "--all")
         (result,) = RunFolder(Path("results") / run).result() or []
         values[run] = result.metrics[metric.id].value
         line = next(line for line in text.splitlines() if re.search(rf"\b{re.escape(metric.label)}\s", line))

@@ -8,7 +8,7 @@ are the matrix's (matrix.py); here are the words. Knows runs and figures; no lay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tvbench.analysis.entries import ALL, MULTI, RunEntry, shown_figure
@@ -20,6 +20,7 @@ from tvbench.analysis.leaderboard import (
     headline,
     kinds_of,
     known_metric,
+    languages_of,
     main_places,
     printed_by_language,
     sort_key,
@@ -99,7 +100,7 @@ def board_sheets(
 
 def _check_languages(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
     """Raises UsageError for one that no result has."""
-    sets = [tuple(entry.result.breakdowns.get("language", {})) for entry in entries]
+    sets = [languages_of(entry.result) for entry in entries]
     for name in names:
         if not any(meant_by(name, codes) for codes in sets):
             languages_called([name], {code for codes in sets for code in codes}, "these runs")
@@ -130,7 +131,7 @@ def _few(entries: Sequence[RunEntry]) -> bool:
     """Whether the languages of each task are few enough to stand beside each other."""
     tasks: dict[str, set[str]] = {}
     for entry in entries:
-        tasks.setdefault(entry.result.task, set()).update(entry.result.breakdowns.get("language", {}))
+        tasks.setdefault(entry.result.task, set()).update(languages_of(entry.result))
     return bool(tasks) and all(len(codes) <= MOST for codes in tasks.values())
 
 
@@ -173,7 +174,7 @@ def _columns(
     entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], names: Sequence[str]
 ) -> tuple[LanguageColumn, ...]:
     """The languages that stand beside each other: those named, or all that there are."""
-    sets = [tuple(entry.result.breakdowns.get("language", {})) for entry in entries]
+    sets = [languages_of(entry.result) for entry in entries]
     sets = sets or [tuple({figure.part: None for figure in figures if figure.part not in GROUPS})]
     columns = columns_of([dict.fromkeys(code for codes in sets for code in codes)], names)
     meant = {code for codes in sets for name in names for code in meant_by(name, codes)}
@@ -189,6 +190,8 @@ def _language_places(
         BoardColumn(place.key, column.name + "*" * column.several, members=column.members if column.several else "")
         for place, column in zip(places, columns, strict=True)
     ]
+    if not columns and entries:
+        return [Place(task, ALL, kind)], [BoardColumn(task, "figure", whole=True)]
     if len(columns) > 1 and entries:
         codes = [code for column in columns for code in column.codes]
         places.append(Place(task, ALL if whole else JOINT.join(codes), kind))
@@ -271,8 +274,17 @@ def _sheet(
         references(entry.result) if entry is not None else {},
         _told(matrix, lines, heads, at, ranker),
         tuple(f"{head.name}: {head.members} taken together" for head in heads if head.members),
-        (*remarks, *matrix.about_papers()),
+        (*remarks, *_problems(matrix, heads), *matrix.about_papers()),
     )
+
+
+def _problems(matrix: Matrix, heads: Sequence[BoardColumn]) -> Iterator[Remark]:
+    """Why there are no ranks, or less certain ones; of which columns, where not of all."""
+    for text, places in matrix.problems.items():
+        names = [
+            head.name.partition("\n")[0] for head, place in zip(heads, matrix.places, strict=True) if place in places
+        ]
+        yield Remark(text if len(names) == len(heads) else f"{', '.join(names)}: {text}")
 
 
 def _names(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> list[str]:

@@ -15,6 +15,7 @@ from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.ranks import Ranker
 from tvbench.analysis.rows import ModelRow, Place, order_of, own_rows, published_rows, value_of
 from tvbench.errors import unknown_name
+from tvbench.types import TaskResult
 
 GROUPS = frozenset({ALL, MULTI, "core", "added", "unseen"})
 """Parts that are no single language."""
@@ -134,11 +135,16 @@ def kinds_of(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], me
     return list(dict.fromkeys([*ours, *logged, *(family(figure.metric) for figure in figures)]))
 
 
+def languages_of(result: TaskResult) -> tuple[str, ...]:
+    """The codes of the languages that it has figures of, scored here or copied from a log."""
+    logged = [str(log["language"]) for log in result.logged.values() if "language" in log]
+    return tuple(dict.fromkeys([*result.breakdowns.get("language", {}), *logged]))
+
+
 def _language_places(
     task: str, kind: str, entries: Sequence[RunEntry], figures: Sequence[PublishedFigure]
 ) -> list[Place]:
-    parts = {part for entry in entries for part in entry.result.breakdowns.get("language", {})}
-    parts |= {str(log["language"]) for entry in entries for log in entry.result.logged.values() if "language" in log}
+    parts = {part for entry in entries for part in languages_of(entry.result)}
     parts |= {figure.part for figure in figures if family(figure.metric) == kind}
     groups = [ALL, MULTI] if entries and "en" in parts and len(parts) > 1 else [ALL] if entries else []
     return [Place(task, part, kind) for part in [*groups, *sorted(parts - GROUPS)]]

@@ -43,6 +43,8 @@ class Matrix:
         self.rows = tuple(rows)
         self.metric = metric
         self._said: dict[Remark, None] = {}
+        self.problems: dict[str, list[Place]] = {}
+        """Why places have no ranks, or less certain ones."""
         self.better: dict[Place, frozenset[tuple[int, int]]] = {}
         """By place the pairs of rows of which the first is certainly better."""
         self.ranked: dict[Place, frozenset[int]] = {}
@@ -133,8 +135,10 @@ class Matrix:
     def _note_ranking(self, place: Place, made: Ranking) -> None:
         key = self._key(place)
         if not made.ranks:
+            self.problems.setdefault(f"no star and no ranks: {made.problem}", []).append(place)
             self._say(Remark(f"{key}: no star and no ranks: {made.problem}"))
         elif not made.paired:
+            self.problems.setdefault(f"stars and ranks by standard errors alone: {made.problem}", []).append(place)
             self._say(Remark(f"{key}: stars and ranks by standard errors alone: {made.problem}"))
         if made.ranks and not any(rank.first for rank in made.ranks):
             self._uncertain.append(key)

@@ -103,7 +103,7 @@ def _down(sheet: BoardSheet, beside: Sequence[Beside]) -> Table:
         by_line = [list(one.cells(line)) for line in sheet.lines]
         for place, head in enumerate(one.columns):
             rows.append([Cell(head.title.replace("\n", " ")), *(some[place] for some in by_line)])
-    flat = tuple(tuple(cell._replace(text=cell.text.replace("\t", " ").strip()) for cell in row) for row in rows)
+    flat = tuple(tuple(cell._replace(text=cell.text.replace("\t", "")) for cell in row) for row in rows)
     return Table(tuple(columns), flat, sheet.title, tuple(_notes(sheet, beside, words=False)))
 
 
@@ -121,7 +121,7 @@ def _cell(field: Field, line: BoardLine, place: int) -> Cell:
         return Cell(field.text, value="", faint=True, empty=True)
     marks = "".join(SIGNS.get(mark, "") for mark in field.marks) + WRONG * _is_wrong(field, line, place)
     number = str(field.number).translate(SUPERSCRIPT) if field.number else ""
-    text = f"{field.text}\t{field.interval}{marks}{number}"
+    text = f"{field.text}\t{' ' * bool(field.interval)}{field.interval}{marks}{number}"
     return Cell(text, value=field.value, bold="best" in field.marks, faint=line.published)
 
 
@@ -140,7 +140,7 @@ def _spread(cell: Cell, width: int) -> Cell:
     if "\t" not in cell.text:
         return cell
     value, rest = cell.text.split("\t")
-    return cell._replace(text=f"{value:>{width}} {rest}".rstrip())
+    return cell._replace(text=f"{value:>{width}}{rest}")
 
 
 # ── Words ─────────────────────────────────────────────────────────────────────────────────────────
