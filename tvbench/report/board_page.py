@@ -28,7 +28,7 @@ def print_board(
     beside: Sequence[Beside] = (),
     then: Callable[[], None] | None = None,
 ) -> None:
-    """`form` is `table` or another of report/table.py, which are never folded; `then` prints what follows the tables."""
+    """`form` is `table` or another of report/table.py, never folded; `then` prints what follows the tables."""
     width = room() if form == "table" else None
     runs: dict[tuple[str, str], None] = {}
     for sheet in sheets:
