@@ -68,7 +68,7 @@ def test_few_languages_stand_across_with_ranks_and_words(capsys: Said) -> None:
     assert re.search(r"German +Hindi +mean", out)
     rows = [line for line in out.splitlines() if re.match(r" *(1|3)", line)]
     assert [row.split()[:2] for row in rows] == [["1–2", "beta"], ["1–2", "alpha"], ["3", "gamma"]]
-    assert "cannot be told from beta" in rows[1] and "worse than beta and alpha in both" in rows[2]
+    assert "cannot be told apart from beta" in rows[1] and "worse than beta and alpha in both" in rows[2]
     assert rows[0].count("★") == rows[1].count("★") == 3 and "★" not in rows[2]
     assert all(row.count("±") + row.count("+") == 3 for row in rows)
 

@@ -14,7 +14,7 @@ NAMED = 2
 def row_standing(
     matrix: Matrix, row: int, names: Sequence[str], heads: Sequence[str], at: int, *, otherwise: bool
 ) -> str:
-    """`worse than A and B in each`, `cannot be told from A; better in Hindi`, or why it is not ranked. `at` is the
+    """`worse than A and B in each`, `cannot be told apart from A; better in Hindi`, or why it is not ranked. `at` is the
     column of the ranks, the others are where else it may be better or worse; `otherwise`: its name says what it differs
     in."""
     place = matrix.places[at]
@@ -33,7 +33,7 @@ def row_standing(
     equal = [other for other in before if other not in above]
     said = [f"worse than {_named(above, names, before)}{_where(matrix, row, above, heads, at)}"] if above else []
     if equal:
-        said.append(f"cannot be told from {_named(equal, names, before)}{_but(matrix, row, equal, heads, at)}")
+        said.append(f"cannot be told apart from {_named(equal, names, before)}{_but(matrix, row, equal, heads, at)}")
     return "; ".join(said)
 
 
