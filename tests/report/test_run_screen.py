@@ -96,6 +96,8 @@ def test_of_many_languages_the_best_and_worst_are_shown_and_the_others_counted(c
     assert "Dutch" in line_of(score(capsys, "--all"), "Korean", "German")
     assert re.search(r"German +Hindi +mean", score(capsys, "--languages", "de,hi"))
     assert "Korean" not in score(capsys, "--languages", "Hindi")
+    figures = [float(text) for text in re.findall(r"(\d+\.\d) +\[", score(capsys, "--languages", "de,hi"))]
+    assert figures[2] == pytest.approx((figures[0] + figures[1]) / 2, abs=0.1), "the mean is of what is shown"
     assert main(["score", "run", "--languages", "tlh"]) == 2
 
 

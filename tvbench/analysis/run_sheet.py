@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tvbench.analysis.alarms import Alarm, alarms
-from tvbench.analysis.by_language import language_figures, share_pictures
+from tvbench.analysis.by_language import language_figures, mean_of, share_pictures
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.entries import metric_of, untrained
 from tvbench.analysis.language_columns import ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
@@ -90,7 +90,7 @@ def run_sheet(
         tuple(_facts(results, manifest, tasks)),
         _blocks(results, codes, languages or _typed(manifest), found, whole=whole),
         tuple(alarm for alarm in found if alarm.language in codes[alarm.task]),
-        shlex.join(manifest.command) if manifest.command and manifest.command[0] == "tvbench" else "",
+        shlex.join(manifest.command) if manifest.command[:2] == ("tvbench", "run") else "",
         sum(_waiting(result) for result in results),
         untrained(manifest.model.revision),
     )
@@ -207,13 +207,17 @@ def _blocks(
     blocks: list[Block] = []
     for some in [tuple(sets)] if few else [(one,) for one in sets]:
         columns = columns_of(some, named)
-        rows = tuple(_row(result, columns, found) for result in results if codes[result.task] in some)
+        rows = tuple(
+            _row(result, codes[result.task], columns, found) for result in results if codes[result.task] in some
+        )
         figures = [(row.metric, row.values) for row in rows if row.metric is not None]
         blocks.append(Block(rows, ChosenColumns(columns) if whole else chosen(columns, figures)))
     return tuple(blocks)
 
 
-def _row(result: TaskResult, columns: Sequence[LanguageColumn], found: Sequence[Alarm]) -> TaskFigures:
+def _row(
+    result: TaskResult, codes: Sequence[str], columns: Sequence[LanguageColumn], found: Sequence[Alarm]
+) -> TaskFigures:
     if result.primary not in result.metrics:
         return TaskFigures(result.task, None, {}, None, {}, {})
     metric = metric_of(result, result.primary)
@@ -224,7 +228,17 @@ def _row(result: TaskResult, columns: Sequence[LanguageColumn], found: Sequence[
                            figures.get(column.key), chances.get(column.key), metric)
         for column in columns
     }  # fmt: skip
-    return TaskFigures(result.task, metric, figures, result.metrics[result.primary], flags, references(result))
+    mean = _mean(result, codes)
+    return TaskFigures(result.task, metric, figures, mean, flags, references(result))
+
+
+def _mean(result: TaskResult, codes: Sequence[str]) -> Figure | None:
+    """Over all languages, or over those of `codes` alone."""
+    if set(codes) == set(result.breakdowns.get("language", {})):
+        return result.metrics[result.primary]
+    figures = language_figures(result, result.primary)
+    found = [figures[code] for code in codes if code in figures]
+    return mean_of(found, shared=share_pictures(result, result.primary)) if found else None
 
 
 def _by_column(result: TaskResult, columns: Sequence[LanguageColumn], metric: str) -> dict[str, Figure]:

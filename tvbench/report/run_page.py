@@ -33,20 +33,20 @@ def print_page(
     missing, others = _notes(results)
     if missing:
         say(*folded(missing, width))
-        say(*([f"the same command again asks only what is missing: {sheet.command}"] if sheet.command else []))
-        say("")
+        again = "the same command again asks only what is missing"
+        say(f"{again}: {sheet.command}" if sheet.command else again, "")
     if sheet.untrained:
         say(*folded(["the model has random weights: its scores are at chance or below and mean nothing"], width), "")
     say(*header(sheet, width), "")
     for table in tables(sheet, width):
         show([table._replace(notes=tuple(folded(table.notes, width)))], "table")
-    say(*folded([*signs(sheet), *others, *more], width))
+    below = folded([*signs(sheet), *others, *more], width)
     if sheet.open_answers:
-        say(f"open answers: {sheet.open_answers:,} wait for a judge", f"    {_judge(sheet)}")
+        below += [f"open answers: {sheet.open_answers:,} wait for a judge", f"    {_judge(sheet)}"]
+    say(*below, *[""] * bool(below))
     if whole:
-        say("")
         show([everything(results)], "table")
-    say("", *_next(sheet, width, whole=whole))
+    say(*_next(sheet, width, whole=whole))
 
 
 def everything(results: Sequence[TaskResult]) -> Table:

@@ -93,7 +93,8 @@ def _across(block: Block, languages: ChosenColumns, *, reference: bool = True, n
         for line in cells:
             line.insert(at, Cell("…", faint=True))
     if len(block.languages.columns) + len(block.languages.between) > 1:
-        columns.append(Column("mean", "mean", "left"))
+        of = f"\nof {len(languages.columns) + len(languages.between)}" if languages.between else ""
+        columns.append(Column("mean", f"mean{of}", "left"))
         for line, row in zip(cells, block.rows, strict=True):
             line.append(_figure_cell(row.metric, row.mean, bold=True))
     if reference and any(row.references for row in block.rows):
