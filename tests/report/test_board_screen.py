@@ -230,6 +230,19 @@ def test_published_rows_are_of_tasks_that_were_run(capsys: Said) -> None:
     assert board(capsys, "--published", "none") == board(capsys, "--no-published")
 
 
+def test_printed_figures_of_another_metric_are_no_table_of_their_own(capsys: Said) -> None:
+    own = {"de": 30.0, "fr": 31.0, "cs": 29.0}
+    write_run(Path("results"), "a", "alpha", result("multi30k", primary="bleu", value=30.0, languages=own))
+    assert "xCOMET" not in board(capsys) and "multi30k, BLEU" in board(capsys)
+    assert "multi30k, xCOMET" in board(capsys, "--published", "all")
+
+
+def test_why_ranks_are_no_surer_is_said(capsys: Said) -> None:
+    write_run(Path("results"), "a", "alpha", result(value=0.5))
+    write_run(Path("results"), "b", "beta", result(value=0.6, model="b"))
+    assert "stars and ranks by standard errors alone: their items are not at hand" in board(capsys)
+
+
 def test_without_runs_nothing_is_shown_and_the_next_step_said(capsys: Said) -> None:
     assert main(["leaderboard"]) == 0
     said = capsys.readouterr()

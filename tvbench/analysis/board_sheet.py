@@ -84,17 +84,23 @@ class BoardSheet:
 
 
 def board_sheets(
-    entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View, languages: Sequence[str] = ()
+    entries: Sequence[RunEntry],
+    figures: Sequence[PublishedFigure],
+    view: View,
+    languages: Sequence[str] = (),
+    *,
+    printed_alone: bool = False,
 ) -> list[BoardSheet]:
-    """The sheets of `view`; of the `languages` alone where some are named. Raises UsageError for an unknown metric,
-    sort column or language."""
+    """The sheets of `view`; of the `languages` alone where some are named. `printed_alone`: with those on which nothing
+    of ours stands. Raises UsageError for an unknown metric, sort column or language."""
     view = replace(view, metric=known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
     _check_languages(entries, languages)
     told_apart = variants(entries)
     if languages or _few(entries):
-        return _by_language(entries, figures, view, languages, told_apart)
+        sheets = _by_language(entries, figures, view, languages, told_apart)
+        return [sheet for sheet in sheets if printed_alone or not all(line.published for line in sheet.lines)]
     return _by_task(entries, figures, view, told_apart)
 
 

@@ -46,8 +46,8 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Ranks in the order given. `paired`: by the items that figures share; `problem`: why there are no ranks. `better`
-    holds the pairs of which the first is certainly better."""
+    """Ranks in the order given. `paired`: by the items that figures share; `problem`: why there are no ranks, or why
+    they are not by items. `better` holds the pairs of which the first is certainly better."""
 
     ranks: tuple[Rank, ...] = ()
     paired: bool = False
@@ -100,7 +100,7 @@ class Ranker:
         if signs is None:
             return Ranking(problem=problem)
         better = _better(len(entries), signs, shown)
-        return Ranking(tuple(_ranks(len(entries), better)), paired, better=better)
+        return Ranking(tuple(_ranks(len(entries), better)), paired, problem, better)
 
     def more_items(self, first: RunEntry, second: RunEntry, metric: str, part: str) -> int | None:
         """How many more items of such a kind it takes to tell two runs apart (in 80 % of cases, where the difference is

@@ -15,7 +15,7 @@ def row_standing(
     matrix: Matrix, row: int, names: Sequence[str], heads: Sequence[str], at: int, *, otherwise: bool
 ) -> str:
     """`worse than A and B in each`, `cannot be told apart from A; better in Hindi`, or why it is not ranked. `at` is
-    the column of the ranks, the others are where else it may be better or worse; `otherwise`: its name says what differs.
+    the column of the ranks, the others are where else it may be better or worse; `otherwise`: its name says so.
     """
     place = matrix.places[at]
     entry = matrix.rows[row].entries.get(place.task)

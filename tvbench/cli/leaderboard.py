@@ -108,7 +108,8 @@ def _print_first(args: argparse.Namespace, board: Board) -> None:
     """The screen: languages first, and how each model stands in words."""
     from tvbench.report.board_page import print_board
 
-    sheets = board.sheets(languages=names(args.languages), sort=args.sort)
+    alone = args.published == "all"
+    sheets = board.sheets(languages=names(args.languages), sort=args.sort, printed_alone=alone)
     if sheets:
         print_board(sheets, args.results, say, args.format, then=lambda: _show_cost(args, board))
     else:

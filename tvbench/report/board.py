@@ -80,11 +80,16 @@ class Board:
         sheets = group_sheets(self.entries, self.figures, by, tasks=self.tasks, metric=metric, sort=sort)
         return painted(group_grids(sheets)), group_records(sheets)
 
-    def sheets(self, *, languages: Sequence[str] = (), sort: str | None = None) -> list[BoardSheet]:
-        """What the first screen shows: languages first, how each model stands in words. Raises UsageError."""
+    def sheets(
+        self, *, languages: Sequence[str] = (), sort: str | None = None, printed_alone: bool = False
+    ) -> list[BoardSheet]:
+        """What the first screen shows: languages first, how each model stands in words; with `printed_alone` also where
+        nothing of ours stands. Raises UsageError."""
         from tvbench.analysis.board_sheet import board_sheets
 
-        return board_sheets(self.entries, self.figures, View(self.tasks, self.metric, sort), languages)
+        return board_sheets(
+            self.entries, self.figures, View(self.tasks, self.metric, sort), languages, printed_alone=printed_alone
+        )
 
     def among(self, languages: Sequence[str]) -> Board:
         """The same with figures by language of these alone; means over languages stay what they are."""
