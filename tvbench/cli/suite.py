@@ -77,8 +77,8 @@ def _estimate(begun: PlannedSuite, args: argparse.Namespace) -> int:
 
 def _report(begun: PlannedSuite, outcome: SuiteOutcome[Run], args: argparse.Namespace) -> int:
     """The leaderboard of these runs, then what failed and what is missing."""
+    from tvbench.report.board_page import print_board
     from tvbench.report.suites import status_lines, suite_board
-    from tvbench.report.table import show
     from tvbench.suites.missing import suite_state
 
     state = suite_state(args.results, outcome.record)
@@ -93,7 +93,8 @@ def _report(begun: PlannedSuite, outcome: SuiteOutcome[Run], args: argparse.Name
             }
         )
     else:
-        show(suite_board(args.results, [run.run for run in outcome.record.runs]).tables(), "table")
+        sheets = suite_board(args.results, [run.run for run in outcome.record.runs]).sheets()
+        print_board(sheets, args.results, say)
         say(*status_lines(state))
     for called, error in outcome.failures.items():
         remark(f"failed: {called}: {error}")

@@ -37,7 +37,7 @@ def print_board(
         show([screen.table._replace(notes=tuple(folded(screen.table.notes, width)))], form)
     if then is not None:
         then()
-    if form != "table":
+    if form != "table" or not sheets:
         return
     if runs:
         say("runs", *_runs(list(runs)), "")
