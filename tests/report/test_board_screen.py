@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,34 @@ def test_a_protocol_and_a_sampling_are_said_where_most_have_another(capsys: Said
     assert "alpha, tvbench protocol" in board(capsys), "what most have is not said"
 
 
+def test_what_all_rows_share_is_said_once_above_them(capsys: Said) -> None:
+    for name in ("alpha", "beta"):
+        write_run(Path("results"), name, name, result(value=0.6, model=name))
+        asked(name, limit=50)
+    out = board(capsys)
+    assert "alm, aligned, first 50" in out and "alpha, first 50" not in out and "beta  " in out
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("sampling:t=0.7,p=0.9,k=0,seed=3,max=16", "alpha, temperature 0.7"),
+        ("sampling:greedy,max=512", "alpha, at most 512 tokens"),
+        ("sampling:greedy,max=16|thinking:on(4096)", "alpha, thinking 4096 tokens"),
+        ("sampling:greedy,max=16|thinking:off", "alpha, without thinking"),
+        ("sampling:greedy,max=16|repeats:3", "alpha, asked 3 times"),
+        ("sampling:greedy,max=16|bos:two", "alpha, two <bos>"),
+    ],
+)
+def test_how_it_was_asked_is_said_where_others_are_asked_otherwise(capsys: Said, field: str, words: str) -> None:
+    for name, signed in (("a", "sampling:greedy,max=16"), ("b", "sampling:greedy,max=16"), ("c", field)):
+        made = result(value=0.5, model=name)
+        signature = f"{made.signature}|{signed}"
+        write_run(Path("results"), name, "alpha" if name != "b" else "beta", replace(made, signature=signature))
+    out = board(capsys)
+    assert words in out and "¹" not in out and re.search(r"^ *(1\S* +)?alpha  ", out, re.MULTILINE)
+
+
 def test_what_differs_in_one_task_alone_names_it() -> None:
     assert row_words({"alm": ("paper protocol",), "vimul": ()}) == ("alm paper protocol",)
     assert row_words({"alm": ("level 2",), "vimul": ("level 2",)}) == ("level 2",)
@@ -241,6 +270,10 @@ def test_why_ranks_are_no_surer_is_said(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b"))
     assert "stars and ranks by standard errors alone: their items are not at hand" in board(capsys)
+
+
+def test_languages_of_printed_figures_alone(capsys: Said) -> None:
+    assert "TowerVision" in board(capsys, "--published", "all", "--tasks", "alm", "--languages", "de,hi")
 
 
 def test_without_runs_nothing_is_shown_and_the_next_step_said(capsys: Said) -> None:

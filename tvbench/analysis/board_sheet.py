@@ -107,7 +107,7 @@ def board_sheets(
 def _check_languages(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
     """Raises UsageError for one that no result has."""
     sets = [languages_of(entry.result) for entry in entries]
-    for name in names:
+    for name in names if entries else ():
         if not any(meant_by(name, codes) for codes in sets):
             languages_called([name], {code for codes in sets for code in codes}, "these runs")
 
@@ -256,6 +256,8 @@ def _sheet(
     words = [
         row_words({task: told_apart[entry.run, task] for task, entry in row.entries.items()}) for row in matrix.rows
     ]
+    shared = _shared(matrix.rows, words)
+    words = [tuple(word for word in some if word not in shared) for some in words]
     names, titles = _names(matrix.rows, words), [head.name for head in heads]
     lines = tuple(
         BoardLine(
@@ -273,7 +275,7 @@ def _sheet(
     own = next((row for row in matrix.rows if not row.published), None)
     entry = own.entries.get(matrix.places[at].task) if own is not None else None
     return BoardSheet(
-        title,
+        ", ".join([title, *shared]),
         tuple(heads),
         lines,
         heads[at].name.partition("\n")[0],
@@ -282,6 +284,12 @@ def _sheet(
         tuple(f"{head.name}: {head.members} taken together" for head in heads if head.members),
         (*remarks, *_problems(matrix, heads), *matrix.about_papers()),
     )
+
+
+def _shared(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What is said of each of several rows of ours: it is said once, above them."""
+    own = [some for row, some in zip(rows, words, strict=True) if not row.published]
+    return tuple(word for word in own[0] if all(word in some for some in own)) if len(own) > 1 else ()
 
 
 def _problems(matrix: Matrix, heads: Sequence[BoardColumn]) -> Iterator[Remark]:

@@ -119,7 +119,10 @@ def _parts(text: str) -> dict[str, str]:
 
 
 def _thinking(value: str, usual: str) -> str:
-    return f"thinking ({value})" if value else "not thinking"
+    tokens = value.removeprefix("on").strip("()")
+    if value == "off":
+        return "without thinking"
+    return "thinking" + (f" {tokens} tokens" if tokens else "") if value else "thinking not set"
 
 
 def _repeats(value: str, usual: str) -> str:
