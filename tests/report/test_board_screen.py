@@ -140,6 +140,18 @@ def test_languages_alone_is_the_table_of_all(capsys: Said) -> None:
     assert "alm by language: aligned" in out and "de German" in out
 
 
+def test_of_one_task_in_many_languages_the_best_and_worst_are_shown(capsys: Said) -> None:
+    codes = ("de", "hi", "ar", "fr", "es", "it", "nl", "pl", "cs", "ru", "zh", "ja", "ko")
+    for name, more in (("alpha", 0.0), ("beta", 0.1)):
+        figures = {code: more + place / 20 for place, code in enumerate(codes)}
+        write_run(Path("results"), name, name, result(value=0.5 + more, model=name, languages=figures))
+    out = board(capsys, "--published", "none")
+    head = [part for line in out.splitlines()[1:3] for part in line.split()]
+    assert all(name in head for name in ("Korean", "Czech", "Spanish", "German")) and "Dutch" not in head
+    assert "best 5 and worst 5 of 13 languages" in out
+    assert "Dutch" in board(capsys, "--languages", "nl,de")
+
+
 def test_many_languages_are_means_by_task(capsys: Said) -> None:
     codes = ("de", "hi", "ar", "fr", "es", "it", "nl", "pl", "cs")
     write_run(Path("results"), "a", "alpha", result(languages=dict.fromkeys(codes, 0.5)), result("vimul", value=0.3))
@@ -310,7 +322,7 @@ def test_every_width_keeps_figures_intervals_and_whole_names_of_runs(
 
 
 def test_columns_of_others_stand_beside(capsys: Said) -> None:
-    from tvbench.analysis.board_sheet import BoardLine
+    from tvbench.analysis.board_lines import BoardLine
     from tvbench.api import leaderboard
     from tvbench.report.board_screen import Beside, board_screen
     from tvbench.report.table import Cell, Column

@@ -2,18 +2,19 @@
 
     entries + View + languages ──board_sheets──▶ BoardSheets ──report/board_screen.py──▶ a screen
 
-A sheet a task by language where languages are chosen or few, else one sheet of means by task. Figures, ranks and marks
-are the matrix's (matrix.py); here are the words. Knows runs and figures; no layout.
+A sheet a task by language where languages are chosen or few, or where there is one task, of whose many languages the
+best and the worst stand there; else one sheet of means by task. Knows runs and figures; no layout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from tvbench.analysis.among import check_languages_of
+from tvbench.analysis.board_lines import BoardColumn, BoardSheet, sheet_of
 from tvbench.analysis.entries import ALL, MULTI, RunEntry, shown_figure
-from tvbench.analysis.grid import Field, Remark
-from tvbench.analysis.language_columns import JOINT, MOST, LanguageColumn, columns_of, meant_by
+from tvbench.analysis.language_columns import JOINT, MOST, ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
 from tvbench.analysis.leaderboard import (
     GROUPS,
     View,
@@ -28,59 +29,14 @@ from tvbench.analysis.leaderboard import (
 )
 from tvbench.analysis.matrix import Matrix
 from tvbench.analysis.published import PublishedFigure
-from tvbench.analysis.ranks import Ranker, ranks_text
-from tvbench.analysis.references import references
-from tvbench.analysis.row_words import row_standing
+from tvbench.analysis.ranks import Ranker
 from tvbench.analysis.rows import ModelRow, Place, own_rows, published_rows, value_of
-from tvbench.analysis.variants import row_words, variants
+from tvbench.analysis.variants import variants
 from tvbench.languages import language_name
-from tvbench.runs.answered import languages_called
+from tvbench.scoring.metric import Metric
 
 Kind = str
 MEAN = "mean"
-
-
-@dataclass(frozen=True, slots=True)
-class BoardColumn:
-    """`key` is what `--sort` calls it, `name` what people read; `whole`: a mean over languages; `members`: the
-    varieties that are taken together."""
-
-    key: str
-    name: str
-    whole: bool = False
-    members: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BoardLine:
-    """Who answered, as people call it (`tower-mini, without pictures`), with its fields, and how it stands in words.
-    `runs` are their names; none: published."""
-
-    name: str
-    rank: str
-    fields: tuple[Field, ...]
-    words: str = ""
-    runs: tuple[str, ...] = ()
-    entries: tuple[RunEntry, ...] = ()
-
-    @property
-    def published(self) -> bool:
-        return not self.runs
-
-
-@dataclass(frozen=True, slots=True)
-class BoardSheet:
-    """`ranked` names the column of the ranks. `references` are figures of the data; `told` says what would tell the
-    first two apart, `joint` which varieties are taken together; `remarks` stand below."""
-
-    title: str
-    columns: tuple[BoardColumn, ...]
-    lines: tuple[BoardLine, ...]
-    ranked: str
-    references: Mapping[str, float]
-    told: str = ""
-    joint: tuple[str, ...] = ()
-    remarks: tuple[Remark, ...] = ()
 
 
 def board_sheets(
@@ -96,41 +52,12 @@ def board_sheets(
     view = replace(view, metric=known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
-    _check_languages(entries, languages)
+    check_languages_of(entries, languages)
     told_apart = variants(entries)
-    if languages or _few(entries):
+    if languages or _few(entries) or len({entry.result.task for entry in entries}) == 1:
         sheets = _by_language(entries, figures, view, languages, told_apart)
         return [sheet for sheet in sheets if printed_alone or not all(line.published for line in sheet.lines)]
     return _by_task(entries, figures, view, told_apart)
-
-
-def _check_languages(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
-    """Raises UsageError for one that no result has."""
-    sets = [languages_of(entry.result) for entry in entries]
-    for name in names if entries else ():
-        if not any(meant_by(name, codes) for codes in sets):
-            languages_called([name], {code for codes in sets for code in codes}, "these runs")
-
-
-def entries_among(entries: Sequence[RunEntry], names: Sequence[str]) -> list[RunEntry]:
-    """The same with the parts of the languages that are meant. Raises UsageError for one that no result has."""
-    _check_languages(entries, names)
-    found: list[RunEntry] = []
-    for entry in entries:
-        parts = entry.result.breakdowns.get("language", {})
-        meant = {code: parts[code] for name in names for code in meant_by(name, parts)}
-        if meant:
-            found.append(
-                replace(entry, result=replace(entry.result, breakdowns={**entry.result.breakdowns, "language": meant}))
-            )
-    return found
-
-
-def figures_among(figures: Sequence[PublishedFigure], names: Sequence[str]) -> list[PublishedFigure]:
-    """Those of the languages that are meant, and of groups of languages."""
-    codes = {figure.part for figure in figures} - GROUPS
-    meant = {code for name in names for code in meant_by(name, codes)}
-    return [figure for figure in figures if figure.part in meant | GROUPS]
 
 
 def _few(entries: Sequence[RunEntry]) -> bool:
@@ -153,13 +80,16 @@ def _by_language(
 ) -> list[BoardSheet]:
     """A sheet a task (and kind of metric); `--sort` may name a column of one of them."""
     parts: list[tuple[list[Place], list[BoardColumn], list[ModelRow]]] = []
+    left_out: dict[str, str] = {}
     tasks = dict.fromkeys([*sorted(entry.result.task for entry in entries), *(figure.task for figure in figures)])
     for task in tasks:
         own = [entry for entry in entries if entry.result.task == task]
         printed = printed_by_language([figure for figure in figures if figure.task == task])
         columns = _columns(own, printed, names)
         for kind in kinds_of(own, printed, view.metric):
-            places, heads = _language_places(task, kind, own, columns, whole=not names)
+            picked = ChosenColumns(columns) if names else chosen(columns, _values(own, columns, kind, view.metric))
+            left_out[f"{task} {kind}"] = _left_out(picked)
+            places, heads = _language_places(task, kind, own, picked.columns, whole=not names)
             rows = own_rows(own) + published_rows(printed, apart=True)
             shown = [row for row in rows if any(value_of(row, place, view.metric) is not None for place in places)]
             if shown and places:
@@ -172,8 +102,31 @@ def _by_language(
         rows = sorted_rows(rows, key or "", places, view.metric, ascending=ascending)
         matrix = Matrix(places, rows, view.metric, key or "", ranker)
         title = f"{places[0].task}, {matrix.metric_label(places[-1])}"
-        sheets.append(_sheet(title, matrix, heads, told_apart, ranker))
+        sheet = sheet_of(title, matrix, heads, told_apart, ranker)
+        sheets.append(replace(sheet, left_out=left_out[f"{places[0].task} {places[0].kind}"]))
     return sheets
+
+
+def _values(
+    entries: Sequence[RunEntry], columns: Sequence[LanguageColumn], kind: Kind, metric: str | None
+) -> list[tuple[Metric, dict[str, float]]]:
+    """Each run's figures by column."""
+    found: list[tuple[Metric, dict[str, float]]] = []
+    for entry in entries:
+        shown = {column.key: shown_figure(entry.result, column.key, kind, metric) for column in columns}
+        figures = {key: figure for key, figure in shown.items() if figure is not None}
+        if figures:
+            some = next(iter(figures.values()))
+            found.append((some.metric, {key: figure.value.value for key, figure in figures.items()}))
+    return found
+
+
+def _left_out(picked: ChosenColumns) -> str:
+    if not picked.between:
+        return ""
+    count = len(picked.columns) + len(picked.between)
+    ends = f"best {picked.best} and worst {len(picked.columns) - picked.best} of {count} languages, by these runs"
+    return f"{ends}; mean of all {count} (all of them: --languages)"
 
 
 def _columns(
@@ -232,7 +185,7 @@ def _by_task(
         BoardColumn(place.key, f"{_place_name(place)}\n{matrix.metric_label(place)}", whole=place.part == ALL)
         for place in places
     ]
-    return [_sheet("mean over languages", matrix, heads, told_apart, ranker)]
+    return [sheet_of("mean over languages", matrix, heads, told_apart, ranker)]
 
 
 def _place_name(place: Place) -> str:
@@ -240,105 +193,3 @@ def _place_name(place: Place) -> str:
     if place.part == ALL:
         return place.task
     return f"{place.task}, {'without English' if place.part == MULTI else language_name(place.part)}"
-
-
-# ── A sheet ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _sheet(
-    title: str,
-    matrix: Matrix,
-    heads: Sequence[BoardColumn],
-    told_apart: Mapping[tuple[str, str], tuple[str, ...]],
-    ranker: Ranker,
-) -> BoardSheet:
-    at = matrix.places.index(matrix.by)
-    words = [
-        row_words({task: told_apart[entry.run, task] for task, entry in row.entries.items()}) for row in matrix.rows
-    ]
-    shared = _shared(matrix.rows, words)
-    words = [tuple(word for word in some if word not in shared) for some in words]
-    names, titles = _names(matrix.rows, words), [head.name for head in heads]
-    lines = tuple(
-        BoardLine(
-            names[number],
-            ranks_text(fields[at].rank),
-            tuple(replace(field, number=0) if words[number] else field for field in fields),
-            "" if row.published else row_standing(matrix, number, names, titles, at, otherwise=bool(words[number])),
-            tuple(dict.fromkeys(entry.run for entry in row.entries.values())),
-            tuple(row.entries.values()),
-        )
-        for number, (row, fields) in enumerate(zip(matrix.rows, matrix.fields, strict=True))
-    )
-    numbers = {field.number for line in lines for field in line.fields if field.number}
-    remarks = [remark for remark in matrix.numbered if remark.number in numbers]
-    own = next((row for row in matrix.rows if not row.published), None)
-    entry = own.entries.get(matrix.places[at].task) if own is not None else None
-    return BoardSheet(
-        ", ".join([title, *shared]),
-        tuple(heads),
-        lines,
-        heads[at].name.partition("\n")[0],
-        references(entry.result) if entry is not None else {},
-        _told(matrix, lines, heads, at, ranker),
-        tuple(f"{head.name}: {head.members} taken together" for head in heads if head.members),
-        (*remarks, *_problems(matrix, heads), *matrix.about_papers()),
-    )
-
-
-def _shared(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """What is said of each of several rows of ours: it is said once, above them."""
-    own = [some for row, some in zip(rows, words, strict=True) if not row.published]
-    return tuple(word for word in own[0] if all(word in some for some in own)) if len(own) > 1 else ()
-
-
-def _problems(matrix: Matrix, heads: Sequence[BoardColumn]) -> Iterator[Remark]:
-    """Why there are no ranks, or less certain ones; of which columns, where not of all."""
-    for text, places in matrix.problems.items():
-        names = [
-            head.name.partition("\n")[0] for head, place in zip(heads, matrix.places, strict=True) if place in places
-        ]
-        yield Remark(text if len(names) == len(heads) else f"{', '.join(names)}: {text}")
-
-
-def _names(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> list[str]:
-    """What people call each row; twins are told apart by engine, revision or run."""
-    names = [", ".join([row.model, *some]) for row, some in zip(rows, words, strict=True)]
-    twins = [names.count(name) > 1 for name in names]
-    sources = [row.source if row.published else row.source.removeprefix("run").strip() for row in rows]
-    named = [
-        f"{name}, {source}" if source and (twin or row.published) else name
-        for name, source, twin, row in zip(names, sources, twins, rows, strict=True)
-    ]
-    return [
-        f"{name}, …{next(iter(row.entries.values())).run[-8:]}" if named.count(name) > 1 and not row.published else name
-        for name, row in zip(named, rows, strict=True)
-    ]
-
-
-def _told(matrix: Matrix, lines: Sequence[BoardLine], heads: Sequence[BoardColumn], at: int, ranker: Ranker) -> str:
-    """`to tell A from B in Hindi you need about 2,900 more questions`, where the first two cannot be told apart."""
-    ranked = [number for number in range(len(lines)) if number in matrix.ranked.get(matrix.places[at], ())]
-    if len(ranked) < 2 or ranks_text(matrix.fields[ranked[0]][at].rank) == "1":
-        return ""
-    first, second = ranked[:2]
-    alone = all(head.whole for head in heads)
-    found: list[tuple[int, str]] = []
-    for place, head in zip(matrix.places, heads, strict=True):
-        one, other = (matrix.rows[number].entries.get(place.task) for number in (first, second))
-        if one is None or other is None or (head.whole and not alone):
-            continue
-        shown = shown_figure(one.result, place.part, place.kind, matrix.metric)
-        more = None if shown is None else ranker.more_items(one, other, shown.metric.id, place.part)
-        found += [(more, head.name.partition("\n")[0])] if more else []
-    if not found:
-        return ""
-    more, where = min(found)
-    both = f"{lines[first].name} from {lines[second].name}"
-    return f"to tell {both} in {where} you need about {_rounded(more)} more questions"
-
-
-def _rounded(count: int) -> str:
-    """To two digits."""
-    digits = max(0, len(str(count)) - 2)
-    return f"{round(count, -digits):,}"

@@ -22,7 +22,7 @@ from tvbench.report.table import Table, show
 from tvbench.scoring.metrics import of_family
 
 if TYPE_CHECKING:
-    from tvbench.analysis.board_sheet import BoardSheet
+    from tvbench.analysis.board_lines import BoardSheet
     from tvbench.analysis.row_costs import Costs
     from tvbench.analysis.tidy import FigureRow
     from tvbench.registry.prices import Price
@@ -93,7 +93,7 @@ class Board:
 
     def among(self, languages: Sequence[str]) -> Board:
         """The same with figures by language of these alone; means over languages stay what they are."""
-        from tvbench.analysis.board_sheet import entries_among, figures_among
+        from tvbench.analysis.among import entries_among, figures_among
 
         entries = entries_among(self.entries, languages)
         return replace(self, entries=tuple(entries), figures=tuple(figures_among(self.figures, languages)))

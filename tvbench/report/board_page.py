@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tvbench.analysis.board_sheet import BoardSheet
+from tvbench.analysis.board_lines import BoardSheet
 from tvbench.registry.places import default_results
 from tvbench.report.board_screen import Beside, board_screen
 from tvbench.report.screens import folded, room

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tvbench.analysis.board_sheet import BoardLine, BoardSheet
+from tvbench.analysis.board_lines import BoardLine, BoardSheet
 from tvbench.analysis.grid import Field, Remark
 from tvbench.analysis.matrix import counts_text
 from tvbench.analysis.references import references_text
@@ -149,6 +149,8 @@ def _spread(cell: Cell, width: int) -> Cell:
 def _notes(sheet: BoardSheet, beside: Sequence[Beside], *, words: bool) -> Iterator[str]:
     if not words:
         yield from _standings(sheet)
+    if sheet.left_out:
+        yield sheet.left_out
     yield from _wrong(sheet)
     if sheet.told:
         yield sheet.told
