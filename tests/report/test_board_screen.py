@@ -321,6 +321,14 @@ def test_every_width_keeps_figures_intervals_and_whole_names_of_runs(
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_what_is_cut_into_blocks_begins_with_the_mean(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    three(("de", "hi", "ar", "fr", "es", "it"))
+    assert re.search(r"Spanish.* mean", board(capsys))
+    monkeypatch.setenv("COLUMNS", "80")
+    blocks = board(capsys).split("\n\n")
+    assert re.search(r"mean +Arabic +German", blocks[0]) and all("beta" in block for block in blocks[:2])
+
+
 def test_columns_of_others_stand_beside(capsys: Said) -> None:
     from tvbench.analysis.board_lines import BoardLine
     from tvbench.api import leaderboard

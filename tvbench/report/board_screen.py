@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvbench.analysis.board_lines import BoardLine, BoardSheet
 from tvbench.analysis.grid import Field, Remark
@@ -51,11 +51,19 @@ def board_screen(sheet: BoardSheet, width: int | None, beside: Sequence[Beside] 
         table = _across(sheet, beside, words=words, runs=runs)
         if width is None or table_width(table) <= width:
             return Screen(table, () if runs else _runs(sheet))
+    sheet = _mean_first(sheet)
     blocks = _across(sheet, beside, words=False, runs=False)
     labels = sum(min(LABEL_WIDTH, _widest(blocks, place)) + COLUMN_GAP for place in range(blocks.labels))
     widest = max((_widest(blocks, place) for place in range(blocks.labels, len(blocks.columns))), default=0)
     fits = width is None or labels + min(LEAST_COLUMNS, len(sheet.columns)) * (widest + COLUMN_GAP) <= width
     return Screen(blocks if fits else _down(sheet, beside), _runs(sheet))
+
+
+def _mean_first(sheet: BoardSheet) -> BoardSheet:
+    """The same with the means before the languages: what is cut into blocks begins with them."""
+    order = sorted(range(len(sheet.columns)), key=lambda place: not sheet.columns[place].whole)
+    lines = [replace(line, fields=tuple(line.fields[place] for place in order)) for line in sheet.lines]
+    return replace(sheet, columns=tuple(sheet.columns[place] for place in order), lines=tuple(lines))
 
 
 def _widest(table: Table, place: int) -> int:
