@@ -293,21 +293,20 @@ def run_cost(run: RunFolder, price: Price | None = None) -> RunCost:
 
 def cost_of(answers: Iterable[Response], seconds: float | None, price: Price | None, *, told: bool = True) -> Cost:
     """What these answers took, in so many seconds. `told`: what a server said that one cost counts before the price."""
-    spent, dollars, unpriced, by_time = Spent(), 0.0, 0, 0
+    spent, dollars, unpriced, untold = Spent(), 0.0, 0, 0
+    by_tokens, by_time = (price is not None and price.by_tokens), (price is not None and price.hour is not None)
     for answer in answers:
         one = spent_on(answer)
         spent += one
         if one.told and told:
             dollars += one.dollars
-        elif price is not None and price.by_tokens and not one.uncounted:
+            continue
+        untold += 1
+        if price is not None and by_tokens and not one.uncounted:
             dollars += price.of_tokens(one.tokens_in, one.tokens_out, one.tokens_cached)
-            by_time += price.hour is not None
-        elif price is not None and not price.by_tokens and seconds is not None:
-            by_time += 1
-        else:
-            unpriced += 1
-    if price is not None and seconds is not None and by_time:
-        dollars += price.of_time(seconds) * by_time / spent.answers
+        unpriced += bool(one.uncounted) if by_tokens else not by_time or seconds is None
+    if price is not None and by_time and seconds is not None and untold:
+        dollars += price.of_time(seconds) * untold / spent.answers
     known = spent.answers > unpriced or (price is not None and not spent.answers)
     return Cost(spent, dollars if known else None, unpriced, seconds)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from tvbench.safety.visible import visible
 
@@ -88,23 +89,16 @@ def scatter(
     best = front(points, lower=lower)
     places = [plot.mark(along(one.cost), up(one.score), number in best) for number, one in enumerate(points)]
     below = [
-        f"  {number} {_short(point.name, width - 6, signs)}"
+        f"{number} {_short(point.name, LONGEST_NAME, signs)}"
         for number, point in enumerate(points, 1)
         if not plot.name(places[number - 1], _short(point.name, LONGEST_NAME, signs), str(number))
     ]
     lines = plot.lines(_ticks(points, places, score_text), gutter)
     floor, costs = _floor(points, places, plot.columns, cost_text, signs)
     blank = " " * gutter
-    note = f"{axis}{', logarithmic' if log else ''}"
-    meaning = f"{signs.front} nothing is both cheaper and better"
-    return [
-        *lines,
-        blank + signs.corner + floor,
-        blank + " " + costs,
-        *(blank + " " + one for one in [note] if one),
-        *below,
-        blank + " " + meaning,
-    ]
+    said = [f"{axis}{', logarithmic' if log else ''}", *below, f"{signs.front} nothing is both cheaper and better"]
+    folded = [part for line in said for part in wrap(line, width, initial_indent="  ", subsequent_indent="    ")]
+    return [*lines, blank + signs.corner + floor, blank + " " + costs, *folded]
 
 
 class _Plot:
