@@ -112,7 +112,7 @@ def test_what_other_runs_answered_costs_nothing_and_is_said(
     first = the_run(tmp_path)
     capsys.readouterr()
     assert ask(server.root, tmp_path, "--price", "1,1", tasks="multi30k:de+fr") == 0
-    assert "30 answers of other runs cost nothing" in capsys.readouterr().err
+    assert "30 answers of other runs cost nothing" in capsys.readouterr().out
     (second,) = [run for run in find_runs(tmp_path / "out") if run.name != first.name]
     whole = run_cost(second).whole
     assert (whole.spent.answers, whole.reused, whole.spent.tokens_in) == (30, 30, 30 * IN)
@@ -148,7 +148,7 @@ def test_answers_without_a_number_of_tokens_are_said(
     whole_usage = {"prompt_tokens": IN, "completion_tokens": OUT}
     server.everything = lambda call: call.answer(usage=whole_usage if call.text.endswith("1") else None)
     assert ask(server.root, tmp_path, "--price", "1,1", items=2) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "1 of 2 answers came without a number of tokens" in said and "1 of 2 answers are not in the" in said
     whole = run_cost(the_run(tmp_path)).whole
     assert (whole.spent.tokens_in, whole.unpriced) == (IN, 1)
