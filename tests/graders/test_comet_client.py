@@ -16,12 +16,14 @@ from comet_bench import FAKE, ROWS, Bench, checkpoint
 from comet_runs import TASK, Row, answered, write_translations
 from hub_server import hub_server
 
+from tvbench.analysis.cost import run_cost
 from tvbench.cli.main import main
 from tvbench.errors import EngineError, UsageError
 from tvbench.graders.comet.process import WorkerError, WorkerProcess
 from tvbench.graders.comet.record import FAILED, side_scores
 from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT
 from tvbench.graders.comet.session import score_run
+from tvbench.report.cost import cost_lines
 from tvbench.runs.store import RunFolder
 
 
@@ -277,6 +279,23 @@ def test_a_damaged_description_is_named(bench: Bench) -> None:
     with pytest.raises(UsageError, match="the scores next to it are kept"):
         side_scores(bench.run, TASK, answered(bench.run))
     path.unlink()
+    assert bench.score().new == 0
+
+
+def test_its_time_is_noted_and_added_up_and_a_damaged_note_is_none(bench: Bench) -> None:
+    bench.score()
+    ((name, (segments, seconds)),) = run_cost(bench.run).comet.items()
+    assert name.startswith("comet") and segments == len(ROWS) and seconds > 0
+    (path,) = (bench.run.path / "comet").glob("*.jsonl")
+    path.write_bytes(path.read_bytes()[:-9])
+    bench.score()
+    assert run_cost(bench.run).comet[name][0] == len(ROWS) + 1
+    assert f"{name}: {len(ROWS) + 1} segments in" in cost_lines(run_cost(bench.run))[0]
+    about = path.with_suffix(".json")
+    data = json.loads(about.read_text())
+    for broken in ("x", {"segments": "many"}, {"segments": 1, "seconds": -1}, {"segments": True, "seconds": 1}):
+        about.write_text(json.dumps(data | {"spent": broken}))
+        assert run_cost(bench.run).comet == {}
     assert bench.score().new == 0
 
 

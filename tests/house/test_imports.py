@@ -221,7 +221,7 @@ MAY_KNOW = {
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",
-    "analysis.cost": "graders.judge registry.prices runs",
+    "analysis.cost": "graders.comet graders.judge registry.prices runs",
     "analysis.row_costs": "analysis.cost analysis.entries registry.addresses registry.prices runs",
     "analysis.diagnosis": "languages scoring",
     "analysis.audit": "analysis.give_aways analysis.mojibake analysis.option_lists scoring",

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from tvbench.errors import TvbenchError
+from tvbench.graders.comet.record import FOLDER, CometRecord
 from tvbench.graders.judge.record import judge_folders
 from tvbench.registry.prices import Price, price_in
 from tvbench.runs.history import sessions_of
@@ -57,13 +58,14 @@ class Cost:
 @dataclass(frozen=True, slots=True)
 class RunCost:
     """A whole run. `tasks` add up to `whole`; `again` are questions that were only asked to see that the model is the
-    same; `judges` by name. `untimed` sessions answered something in a time that nobody knows; `problems` say what of
-    the folder cannot be read."""
+    same; `judges` by name, and `comet` by checkpoint: segments and seconds. `untimed` sessions answered something in a
+    time that nobody knows; `problems` say what of the folder cannot be read."""
 
     tasks: Mapping[str, Cost] = field(default_factory=dict)
     price: Price | None = None
     again: Cost = Cost()
     judges: Mapping[str, Cost] = field(default_factory=dict)
+    comet: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     sessions: int = 0
     untimed: int = 0
     problems: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class RunCost:
             "asked_again": self.again.as_json(),
             "tasks": {name: cost.as_json() for name, cost in self.tasks.items()},
             "judges": {name: cost.as_json() for name, cost in self.judges.items()},
+            "comet": {name: {"segments": count, "seconds": seconds} for name, (count, seconds) in self.comet.items()},
             "problems": list(self.problems),
         }
 
@@ -174,6 +177,7 @@ class Spending:
             self.price,
             self._again(),
             judges,
+            self._comet(),
             len(self._answering()),
             sum(session.spent.seconds is None for session in self._answering()),
             tuple(dict.fromkeys(self.problems)),
@@ -272,6 +276,11 @@ class Spending:
             name = store.manifest().label or path.name
             found[name] = found.get(name, Cost()) + cost_of(replies, None, price)
         return found
+
+    def _comet(self) -> dict[str, tuple[int, float]]:
+        names = sorted(path.stem for path in self.run.path.glob(f"{FOLDER}/*.json"))
+        spent = {name: CometRecord(self.run, name).spent() for name in names}
+        return {name: told for name, told in spent.items() if told[0]}
 
     def _price_of(self, manifest: Manifest) -> Price | None:
         try:

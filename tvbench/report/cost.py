@@ -16,7 +16,8 @@ def cost_lines(cost: RunCost) -> list[str]:
     whole = cost.whole
     line = ", ".join(_parts(whole, cost))
     judged = [f"judge {name}: {', '.join(_parts(one))}" for name, one in cost.judges.items()]
-    return ["; ".join([line, *judged]), *_remarks(whole, cost)]
+    scored = [f"{name}: {count:,} segments in {time_text(seconds)}" for name, (count, seconds) in cost.comet.items()]
+    return ["; ".join([line, *judged, *scored]), *_remarks(whole, cost)]
 
 
 def dollars_text(dollars: float | None) -> str:

@@ -22,6 +22,7 @@ from tvbench.errors import UsageError
 from tvbench.graders.comet.segments import asked_of
 from tvbench.runs.lines import Damage, ends_torn, json_line, read_lines
 from tvbench.runs.signature import write_signature
+from tvbench.runs.spent import amount
 from tvbench.runs.store import RunFolder, storage_error, write_atomically
 from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, SideScores
@@ -109,8 +110,29 @@ class CometRecord:
             for package in packages
         }
         entries = [*models.values(), replace(model, versions=versions)]
-        data = {"format": FORMAT, "models": [asdict(entry) for entry in entries]}
+        segments, seconds = self.spent()
+        spent = {"spent": {"segments": segments, "seconds": seconds}} if segments else {}
+        data = {"format": FORMAT, "models": [asdict(entry) for entry in entries], **spent}
         write_atomically(self.about, [json.dumps(data, ensure_ascii=False, indent=1), "\n"])
+
+    def spent(self) -> tuple[int, float]:
+        """How many segments were scored in how many seconds, in all sessions that noted it; 0 where that cannot be
+        read."""
+        try:
+            told = read_json(self.about)["spent"]
+            segments, seconds = told["segments"], amount(told["seconds"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return 0, 0.0
+        sound = type(segments) is int and segments > 0 and seconds is not None
+        return (segments, seconds or 0.0) if sound else (0, 0.0)
+
+    def add_spent(self, segments: int, seconds: float) -> None:
+        """A session more. Nothing is noted where no model has told of itself. Raises StoreError."""
+        if segments and self.about.is_file():
+            before = self.spent()
+            data = read_json(self.about)
+            data["spent"] = {"segments": before[0] + segments, "seconds": round(before[1] + seconds, 3)}
+            write_atomically(self.about, [json.dumps(data, ensure_ascii=False, indent=1), "\n"])
 
 
 class Appender:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from tvbench.graders.comet.record import Appender, CometRecord, Model
 from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.registry.environments import comet_python
 from tvbench.runs.answered import answered
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.types import Item, Response
 
 RESTARTS = 2
@@ -146,8 +147,13 @@ def score_run(
         watch.begin(len(segments), len(segments) - len(work.missing))
         if work.missing:
             command += [str(found.path), "--precision", precision, "--batch-size", str(batch_size)]
-            with Appender(record) as appender:
-                _score_missing(command, work, _Sinks(model, record, appender, watch), silence_s)
+            started = time.monotonic()
+            try:
+                with Appender(record) as appender:
+                    _score_missing(command, work, _Sinks(model, record, appender, watch), silence_s)
+            finally:
+                with contextlib.suppress(StoreError, OSError, ValueError):  # of its time; the scores matter more
+                    record.add_spent(work.new, time.monotonic() - started)
         else:
             record.write_model(record.models().get((model.identity, precision), model))
         return _summary(record, model, asked, len(segments), work)
