@@ -153,9 +153,9 @@ def test_none_is_no_value_where_there_is_a_default(tmp_path: Path, name: str) ->
         tvbench.estimate("tower-mini", "mini-alm", results=tmp_path, **{name: None})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["rubric", "check", "planted", "budget"])
+@pytest.mark.parametrize("name", ["rubric", "check", "planted"])
 def test_what_only_a_judge_needs_is_not_ignored_without_one(tmp_path: Path, name: str) -> None:
-    value: Any = {"rubric": "tvbench", "check": 3, "planted": 2, "budget": 1.0}[name]
+    value: Any = {"rubric": "tvbench", "check": 3, "planted": 2}[name]
     with pytest.raises(UsageError, match=f"--{name} is for a judge, and none is named"):
         tvbench.estimate("tower-mini", "mini-alm", results=tmp_path, **{name: value})
 

@@ -204,7 +204,7 @@ MAY_KNOW = {
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
     " registry runs",
     "runs.listening": "",
-    "runs.session": "__version__ data.media engines.open engines.protocol runs",
+    "runs.session": "__version__ data.media engines.open engines.protocol registry.prices runs",
     "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
     # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
     # of its own, knows nothing of tvbench, and its near side nothing of its work.

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from chat_server import chat_server
-from fault_server import FaultServer, keyless_server, raw
+from fault_server import Call, FaultServer, keyless_server, raw
 from served import sentences
 from small_plans import item, task_of
 
@@ -152,6 +153,46 @@ def test_answers_without_a_number_of_tokens_are_said(
     assert "1 of 2 answers came without a number of tokens" in said and "1 of 2 answers are not in the" in said
     whole = run_cost(the_run(tmp_path)).whole
     assert (whole.spent.tokens_in, whole.unpriced) == (IN, 1)
+
+
+# ── A budget ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_stops_before_its_budget_is_passed_and_goes_on_with_more(
+    server: FaultServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--price", "1000,1000", "--max-new-tokens", "8", "--same-model")
+    assert ask(server.root, tmp_path, *words, "--budget", "0.25") == 1
+    said = capsys.readouterr()
+    assert "the budget of $0.25 is used up" in said.err and "higher --budget" in said.err
+    first = run_cost(the_run(tmp_path)).whole
+    assert first.dollars is not None and 0 < first.dollars <= 0.25 and len(server.bodies) == first.spent.answers < 30
+    assert ask(server.root, tmp_path, *words, "--budget", "0.25") == 1
+    assert run_cost(the_run(tmp_path)).whole.spent.answers == first.spent.answers, "what was spent before counts"
+    assert ask(server.root, tmp_path, *words, "--budget", "5") == 0
+    whole = run_cost(the_run(tmp_path)).whole
+    assert whole.spent.answers == 30 == len(server.bodies) and whole.dollars == pytest.approx(30 * 0.01)
+
+
+@pytest.mark.parametrize("concurrency", ["1", "4", "16"])
+def test_a_budget_is_never_passed_by_answers_that_arrive(server: FaultServer, tmp_path: Path, concurrency: str) -> None:
+    luck, lock = random.Random(1), threading.Lock()
+
+    def dear(call: Call) -> None:
+        with lock:
+            usage = {"prompt_tokens": luck.randrange(60), "completion_tokens": luck.randrange(9)}
+        call.answer(usage=usage)
+
+    server.everything = dear
+    words = ("--price", "1000,1000", "--max-new-tokens", "8", "--concurrency", concurrency)
+    assert ask(server.root, tmp_path, *words, "--budget", "1") == 1
+    whole = run_cost(the_run(tmp_path)).whole
+    assert whole.dollars is not None and 0.5 < whole.dollars <= 1 and whole.spent.answers == len(server.bodies)
+
+
+def test_a_budget_needs_a_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("http://127.0.0.1:9", tmp_path, "--budget", "1") == 2
+    assert "--budget needs to know what an answer costs" in capsys.readouterr().err
 
 
 # ── The clock ─────────────────────────────────────────────────────────────────────────────────────

@@ -82,7 +82,7 @@ def add_judging(parser: argparse.ArgumentParser, price: str = PRICE) -> None:
         help="how often an answer is asked about until the reply can be read (default 5)",
     )
     judging.add_argument("--price", metavar="IN,OUT", help=price)
-    judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs prices")
+    judging.add_argument("--budget", type=dollars, metavar="DOLLARS", help="stop before this is spent; needs a price")
     judging.add_argument(
         "--judge-thinking-tokens",
         type=positive,

@@ -76,7 +76,7 @@ def prepare(
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
-    from tvbench.registry.prices import priced
+    from tvbench.registry.prices import GIVE, priced
     from tvbench.registry.thinking import asked_to_think
     from tvbench.runs.serving import identified, named
 
@@ -85,6 +85,8 @@ def prepare(
     asked = asked_tasks(tasks, options, say) if asked is None else asked
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
     card = priced(asked_to_think(card, options.thinking, options.thinking_tokens), options.own_price)
+    if options.own_budget is not None and not card.prices:
+        raise UsageError("--budget needs to know what an answer costs", GIVE)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)
@@ -238,6 +240,7 @@ def session_options(ready: Ready) -> SessionOptions:
         options.video_timeout,
         reuse=options.reuse and not options.fresh,
         same_model=options.same_model,
+        budget=options.own_budget,
         facts=ready.who.facts,
     )
     return replace(made, command=ready.command) if ready.command else made

