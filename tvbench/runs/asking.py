@@ -76,7 +76,6 @@ def prepare(
     from tvbench.engines.open import choose
     from tvbench.registry.catalog import resolve_model
     from tvbench.registry.hub import pinned, pinned_if_here
-    from tvbench.registry.prices import GIVE, priced
     from tvbench.registry.thinking import asked_to_think
     from tvbench.runs.serving import identified, named
 
@@ -84,9 +83,7 @@ def prepare(
     check_kind("model", model, str | Path | ModelCard)
     asked = asked_tasks(tasks, options, say) if asked is None else asked
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
-    card = priced(asked_to_think(card, options.thinking, options.thinking_tokens), options.own_price)
-    if options.own_budget is not None and not card.prices:
-        raise UsageError("--budget needs to know what an answer costs", GIVE)
+    card = _priced(asked_to_think(card, options.thinking, options.thinking_tokens), options)
     chosen = choose(card, options.engine, _of_the_model(card, options))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)
@@ -141,6 +138,16 @@ def asked_of(
         ask_of(task, asked)
         found.append((task, asked))
     return found
+
+
+def _priced(card: ModelCard, options: Options) -> ModelCard:
+    """The card with the price that was given. Raises UsageError for a budget that nothing could be held against."""
+    from tvbench.registry.prices import GIVE, priced
+
+    card = priced(card, options.own_price)
+    if options.own_budget is not None and not card.prices:
+        raise UsageError("--budget needs to know what an answer costs", GIVE)
+    return card
 
 
 def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:

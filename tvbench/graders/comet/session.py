@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -147,16 +147,22 @@ def score_run(
         watch.begin(len(segments), len(segments) - len(work.missing))
         if work.missing:
             command += [str(found.path), "--precision", precision, "--batch-size", str(batch_size)]
-            started = time.monotonic()
-            try:
-                with Appender(record) as appender:
-                    _score_missing(command, work, _Sinks(model, record, appender, watch), silence_s)
-            finally:
-                with contextlib.suppress(StoreError, OSError, ValueError):  # of its time; the scores matter more
-                    record.add_spent(work.new, time.monotonic() - started)
+            with _timed(record, work), Appender(record) as appender:
+                _score_missing(command, work, _Sinks(model, record, appender, watch), silence_s)
         else:
             record.write_model(record.models().get((model.identity, precision), model))
         return _summary(record, model, asked, len(segments), work)
+
+
+@contextlib.contextmanager
+def _timed(record: CometRecord, work: _Work) -> Iterator[None]:
+    """Note how long it takes, however it ends."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(StoreError, OSError, ValueError):  # the scores matter more
+            record.add_spent(work.new, time.monotonic() - started)
 
 
 def _answers(run: RunFolder) -> list[tuple[Item, Response]]:
