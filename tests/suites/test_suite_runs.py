@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, chat_server
+from judge_server import judge_server
 
 import tvbench
 from tvbench.cli.main import main
 from tvbench.engines import open as opening
+from tvbench.errors import EngineError
 from tvbench.runs import shared_items
 from tvbench.runs.gate import Gated, gated
 from tvbench.suites import running
@@ -184,3 +186,95 @@ def test_the_data_of_a_task_are_opened_once_for_all_models(
     suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n")
     assert run(suite, tmp_path / "results", "--dry-run") == 0
     assert sorted(opened) == ["mini-alm"] * 2 + ["mini-multi30k"] * 2
+
+
+def test_a_server_that_dies_is_named_once_and_its_other_runs_are_left(tmp_path: Path, capsys: Said) -> None:
+    with chat_server(die_after=5) as dying, chat_server() as sound:
+        models = f"models: [{{model: '{dying.model}', label: dying}}, {{model: '{sound.model}', label: sound}}]\n"
+        suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n")
+        assert run(suite, tmp_path / "results") == 1
+        said = capsys.readouterr().err
+        code, (state,) = status(tmp_path / "results", capsys, suite)
+        assert [run["complete"] for run in state["runs"]] == [False, False, True, True]
+        assert said.count("failed: dying") >= 1 and "failed: sound" not in said and code == 1
+        dying.die_after = None
+        assert run(suite, tmp_path / "results") == 0
+        assert status(tmp_path / "results", capsys, suite)[0] == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), MemoryError(), EngineError("no such device")])
+def test_whatever_an_engine_ends_in_is_its_models_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ChatServer, error: Exception
+) -> None:
+    tried: list[str] = []
+
+    def opened(name: str, card: Any, **options: Any) -> Any:
+        tried.append(card.name)
+        if card.name == "a":
+            raise error
+        return opening.open_engine(name, card, **options)
+
+    monkeypatch.setattr(running, "open_engine", opened)
+    models = f"models: [{{model: '{server.model}', label: a}}, {{model: '{server.model}', label: b}}]\n"
+    outcome = tvbench.suite(
+        written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n"), results=tmp_path / "results"
+    )
+    assert list(outcome.failures) == ["a, seed 0"] and len(outcome.runs) == 2 and not outcome.complete
+    assert tried == ["a", "b"], "the other run of a is not tried"
+
+
+OPEN = '''
+"""Open questions."""
+
+from tvbench.data.authoring import user_message
+from tvbench.types import Item, Open, Opened, Task
+
+
+def item(row, ask):
+    code, number = row
+    prompt = user_message(f"{code}: why {number}?")
+    return Item(f"{code}/{number}", ask.task, code, prompt, Open(f"Why {number}?", "Because."))
+
+
+TASK = Task(
+    name="open", version="1", title="open questions", item=item, protocols={"tvbench": "asks"}, primary="judge",
+    source=lambda ask: Opened(((code, n) for code in ask.languages for n in (1, 2)), "open@1"),
+    metrics=("judge",), languages=("de", "fr"), modality="text",
+)
+'''
+
+
+def test_an_engine_is_closed_before_a_judge_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged_when_closed: list[int] = []
+    (tmp_path / "open.py").write_text(OPEN)
+    with chat_server() as server, judge_server() as judge:
+
+        class Noting(running.SharedEngine):
+            def close(self) -> None:
+                judged_when_closed.append(len(judge.bodies))
+                super().close()
+
+        monkeypatch.setattr(running, "SharedEngine", Noting)
+        text = f"tasks: [./open.py]\nmodels: ['{server.model}']\noptions: {{judge: '{judge.model}', planted: 0}}\n"
+        outcome = tvbench.suite(written(tmp_path, text), results=tmp_path / "results")
+        assert outcome.complete and outcome.runs[0].results["open"].metrics["judge"].n == 4
+        assert len(judge.bodies) == 4 and set(judged_when_closed) == {0}
+        assert tvbench.suite(written(tmp_path, text), results=tmp_path / "results").complete
+        assert len(judge.bodies) == 4 and server.asked.total() == 4
+
+
+def test_data_of_ones_own_in_a_folder_are_a_task_of_a_suite(tmp_path: Path, server: ChatServer) -> None:
+    """Paths are from the file's own folder, wherever the command is given."""
+    (tmp_path / "mybench").mkdir()
+    rows = ["question,answer,language", "What is one and one?,two,en", "Was ist eins und eins?,zwei,de"]
+    (tmp_path / "mybench" / "metadata.csv").write_text("\n".join(rows) + "\n")
+    text = f"tasks: [./mybench]\nmodels: ['{server.model}']\nlanguages: [de]\n"
+    (run,) = tvbench.suite(written(tmp_path, text), results=tmp_path / "results").runs
+    (result,) = run.results.values()
+    assert run.complete and set(result.breakdowns["language"]) == {"de"}
+
+
+def test_models_that_are_one_are_asked_once(tmp_path: Path, server: ChatServer) -> None:
+    text = SMALL + f"models: ['{server.model}', '{server.model}']\n"
+    outcome = tvbench.suite(written(tmp_path, text), results=tmp_path / "results")
+    assert len(outcome.runs) == len(outcome.record.runs) == 1

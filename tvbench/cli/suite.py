@@ -69,6 +69,9 @@ def _estimate(begun: PlannedSuite, args: argparse.Namespace) -> int:
         for run in begun.runs
         if run.ready is not None
     ]
+    for run in begun.runs:
+        if run.ready is None:
+            remark(f"warning: {run.combination.called}: {run.problem}")
     records: dict[str, Any] = {"suite": begun.suite.name, **total([guess for _, guess in found])}
     records["runs"] = [{"called": called, **asdict(guess)} for called, guess in found]
     show([estimate_table(begun.suite.name, found)], "json" if args.format == "json" else "table", records)

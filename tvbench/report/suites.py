@@ -41,12 +41,12 @@ def status_table(state: SuiteState) -> Table:
     """A row a run, with what is missing below."""
     columns = (
         Column("model", "model", "left"),
-        Column("run", "run", "left"),
         Column("done", "done"),
         Column("asked", "of"),
         Column("failed", "failed"),
         Column("missing", "missing"),
         Column("state", "state", "left"),
+        Column("run", "run", "left"),
     )
     return Table(columns, tuple(_row(run) for run in state.runs), title=_title(state), notes=tuple(status_lines(state)))
 
@@ -61,7 +61,7 @@ def _row(run: RunState) -> tuple[Cell, ...]:
     whole = run.total
     words = ", ".join([run.model, *variation_words(run.variation)])
     numbers = (whole.done, whole.asked, whole.failed, whole.missing)
-    return (Cell(words), Cell(run.run or "–"), *(Cell(f"{n:,}", value=n) for n in numbers), Cell(_word(run)))
+    return (Cell(words), *(Cell(f"{n:,}", value=n) for n in numbers), Cell(_word(run)), Cell(run.run or "–"))
 
 
 def _word(run: RunState) -> str:

@@ -18,7 +18,7 @@ from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
 from tvbench.scoring.sides import REASONS
 from tvbench.suites.record import RecordedRun, SuiteRecord
-from tvbench.types import NEEDS_JUDGE, TaskResult
+from tvbench.types import LOGGED, NEEDS_JUDGE, TaskResult
 
 BEGINS_ANEW = "--fresh"
 FOR_A_JUDGE = frozenset({NEEDS_JUDGE, *REASONS.values()})
@@ -58,7 +58,8 @@ class TaskState:
 
     @property
     def complete(self) -> bool:
-        return 0 < self.total.asked == self.total.done and not self.for_judge and not self.for_comet
+        answered = 0 < self.total.asked == self.total.done or self.protocol == LOGGED
+        return answered and not self.for_judge and not self.for_comet
 
 
 @dataclass(frozen=True, slots=True)

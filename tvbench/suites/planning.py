@@ -56,16 +56,18 @@ def check_names(suite: Suite, runs: Sequence[Combination], say: Say) -> list[Sui
 
 
 def plan_all(runs: Iterable[SuiteRun], make_ready: MakeReady) -> list[SuiteRun]:
-    """Every run with everything that it will ask. Raises UsageError, naming the run."""
-    planned: list[SuiteRun] = []
+    """Every run with everything that it will ask, each once. Raises UsageError, naming the run."""
+    planned: dict[str, SuiteRun] = {}
     for run in runs:
+        called = run.combination.called
         try:
-            planned.append(replace(run, ready=make_ready(run.card, list(run.asked), run.combination.options)))
+            ready = make_ready(run.card, list(run.asked), run.combination.options)
+            planned.setdefault(ready.plan.run_name, replace(run, ready=ready))
         except EngineError as error:
-            planned.append(replace(run, problem=str(error)))
+            planned.setdefault(called, replace(run, problem=str(error)))
         except UsageError as error:
-            raise UsageError(f"{run.combination.called}: {error.message}", error.hint) from error
-    return planned
+            raise UsageError(f"{called}: {error.message}", error.hint) from error
+    return list(planned.values())
 
 
 class _Once:
