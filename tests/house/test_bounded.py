@@ -327,8 +327,12 @@ def as_mixture(path: Path) -> list[str]:
     return ["train", "--recipe", "mini", "--data", str(path), "--dry-run"]
 
 
+def as_suite(path: Path) -> list[str]:
+    return ["run", str(path), "--dry-run"]
+
+
 @pytest.mark.parametrize("name", [*YAML, "number", "list", "empty"])
-@pytest.mark.parametrize("use", [as_recipe, as_mixture])
+@pytest.mark.parametrize("use", [as_recipe, as_mixture, as_suite])
 def test_hostile_yaml_elsewhere(tmp_path: Path, capsys: Said, use: Callable[[Path], list[str]], name: str) -> None:
     path = tmp_path / "evil.yaml"
     path.write_text(YAML[name][0] if name in YAML else {"number": "3", "list": "[1]", "empty": ""}[name])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -73,7 +78,7 @@ def test_schema_and_reader_agree(text: str, good: bool) -> None:
         ("matrix: {protocl: [paper]}", "unknown key of matrix 'protocl'. Did you mean protocol"),
         ("languages: [de, no]", "languages: must be text, not False"),
         ("tasks: alm", "tasks: must be a list"),
-        ("name: a/b", "name: 'a/b' cannot be a file's name"),
+        ("name: a/b", "name: 'a/b' is not possible"),
     ],
 )
 def test_errors_name_the_place_and_the_nearest_key(text: str, said: str) -> None:
@@ -197,3 +202,63 @@ matrix: {seed: [8, 9], max_new_tokens: [null, 4]}
 def test_combinations_that_cannot_be(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         called(text)
+
+
+# ── Whatever stands in a file ─────────────────────────────────────────────────────────────────────
+
+WHOLE = """
+{name: x, about: a, source: b, tasks: [alm, 'mini:de'], languages: [de, fr],
+ models: [tower-mini, {model: a, label: l, engine_args: {dtype: x}, set: {mini.level: 2}}],
+ options: {limit: 5, temperature: 0.5, set: {mini: {level: 2}}, no_image: true, bos: one, check: all, price: '1,2'},
+ matrix: {protocol: [a, b], limit: [1, null], set: [{mini.level: 1}]},
+ include: [{model: c, tasks: [alm], languages: [de], limit: 3}],
+ exclude: [{model: a, tasks: [alm], protocol: a}]}
+"""
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -3,
+    2.5,
+    "",
+    " ",
+    "a/b",
+    "x" * 30_000,
+    "1e3",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    [[]],
+    [None],
+    10**30,
+]
+KEYS = ["limt", "lable", "protocol", "model", "label", "revision", "fresh", "tasks"]
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) in it."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield value, key
+        yield from places(value[key])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_change_of_a_file_is_refused_in_words_or_read_as_the_schema_has_it(seed: int) -> None:
+    rng, accepted = random.Random(seed), 0
+    for _ in range(150):
+        value = yaml.safe_load(WHOLE)
+        for _ in range(rng.choice((1, 1, 2))):
+            holder, key = rng.choice(list(places(value)))
+            key = rng.choice(KEYS) if isinstance(holder, dict) and rng.random() < 0.2 else key
+            holder[key] = copy.deepcopy(rng.choice(VALUES))
+        try:
+            suite = read_suite(value, Path("/here/mine.yaml"))
+        except UsageError:
+            assert list(problems(value, suite_schema())), value
+            continue
+        accepted += 1
+        assert not list(problems(value, suite_schema())), value
+        with suppress(UsageError):
+            combinations(suite)
+    assert accepted > 10

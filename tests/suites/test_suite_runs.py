@@ -190,7 +190,7 @@ def test_the_data_of_a_task_are_opened_once_for_all_models(
 
 def test_a_server_that_dies_is_named_once_and_its_other_runs_are_left(tmp_path: Path, capsys: Said) -> None:
     with chat_server(die_after=5) as dying, chat_server() as sound:
-        models = f"models: [{{model: '{dying.model}', label: dying}}, {{model: '{sound.model}', label: sound}}]\n"
+        models = f"models: [{{model: '{dying.model}', label: dying, engine_args: {{retries: 0}}}}, {{model: '{sound.model}', label: sound}}]\n"
         suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n")
         assert run(suite, tmp_path / "results") == 1
         said = capsys.readouterr().err

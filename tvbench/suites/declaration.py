@@ -39,6 +39,11 @@ TEXT = Rule(
     f"text that is not empty, of at most {LONGEST:,} characters",
     {"pattern": r"\S", "maxLength": LONGEST},
 )
+NAME = Rule(
+    lambda text: bool(text.strip(". ")) and not set(text) & set("/\\\0") and text.isprintable() and len(text) <= 100,
+    "the name of a file: letters, digits, - and _, such as eu24",
+    {"pattern": r"^[^/\\\x00-\x1f]*[^/\\. \x00-\x1f][^/\\\x00-\x1f]*$", "maxLength": 100},
+)
 Text = Annotated[str, TEXT]
 
 
@@ -92,7 +97,7 @@ ExcludeFields = _of(
 class SuiteFields:
     """A suite of tvbench: models, tasks, languages and settings, and one run for each combination of them."""
 
-    name: str = ""
+    name: Annotated[str, NAME] = ""
     about: str = ""
     source: str = ""
     models: tuple[Any, ...] = ()
@@ -165,20 +170,14 @@ def read_suite_file(path: Path) -> Suite:
 def read_suite(value: Mapping[Any, Any], path: Path) -> Suite:
     """A suite from parsed YAML. Raises UsageError naming the key at fault."""
     made = fitted_fields(SuiteFields, value, "")
-    made["name"] = _name(made.get("name") or path.stem)
+    NAME.check(name := made.get("name", path.stem), "name")
+    made["name"] = name.strip()
     made["models"] = tuple(_model(entry, f"models[{n}]") for n, entry in enumerate(made.get("models", ())))
     made["options"] = _fields(RunFields, made.get("options", {}), "options")
     made["matrix"] = {name: _values(name, values) for name, values in made.get("matrix", {}).items()}
     made["include"] = tuple(_fields(IncludeFields, e, f"include[{n}]") for n, e in enumerate(made.get("include", ())))
     made["exclude"] = tuple(_exclude(e, f"exclude[{n}]") for n, e in enumerate(made.get("exclude", ())))
     return Suite(path=path, **_from_here(made, path.parent))
-
-
-def _name(text: str) -> str:
-    """The suite's record is a file of this name."""
-    if not text.strip(". ") or any(sign in text for sign in "/\\\0") or not text.isprintable() or len(text) > 100:
-        raise UsageError(f"name: {shown(text)} cannot be a file's name", "letters, digits, - and _, such as eu24")
-    return text.strip()
 
 
 def _fields(kind: type, value: Any, place: str) -> dict[str, Any]:
