@@ -269,6 +269,19 @@ def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
     return _Asked(ready, listener, outcome.complete, results, rescore)
 
 
+def _known(ready: Ready, listener: Noting) -> _Asked | None:
+    """A run that was answered as a whole, and scored since, is neither opened nor scored again."""
+    from tvbench.analysis.assess import assess
+    from tvbench.suites.missing import settled_results
+
+    if ready.options.fresh:
+        return None
+    tasks = ready.plan.tasks
+    results = settled_results(RunFolder(ready.folder), {planned.task.name: len(planned.items) for planned in tasks})
+    rescore = partial(assess, tasks=[planned.task for planned in tasks])
+    return None if results is None else _Asked(ready, listener, True, results, rescore)
+
+
 def _grade(asked: _Asked) -> Run:
     options, folder, listener = asked.ready.options, RunFolder(asked.ready.folder), asked.listener
     results, rescore = asked.results, asked.rescore
@@ -418,7 +431,8 @@ def ask_suite(begun: PlannedSuite, progress: Listener | None = None) -> SuiteOut
     from tvbench.suites.running import SuiteSteps
 
     def answered(ready: Ready, lend: Lend) -> _Asked:
-        return _answer(ready, Noting(progress), lend)
+        listener = Noting(progress)
+        return _known(ready, listener) or _answer(ready, listener, lend)
 
     return finish(begun, SuiteSteps(answered, _grade), Noting(progress).say)
 

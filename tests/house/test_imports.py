@@ -217,7 +217,7 @@ MAY_KNOW = {
     # Suites: combinations planned and asked through the runs' own doors.
     "suites": "engines.open engines.protocol languages registry runs",
     "suites.declaration": "runs.run_options safety",
-    "suites.missing": "runs.lines runs.manifest runs.store scoring.sides suites.record",
+    "suites.missing": "__version__ runs.lines runs.manifest runs.store scoring.sides suites.record",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",

@@ -12,11 +12,13 @@ from chat_server import ChatServer, chat_server
 from judge_server import judge_server
 
 import tvbench
+from tvbench.analysis import assess
 from tvbench.cli.main import main
 from tvbench.engines import open as opening
 from tvbench.errors import EngineError
 from tvbench.runs import shared_items
 from tvbench.runs.gate import Gated, gated
+from tvbench.runs.store import RESPONSES, RunFolder
 from tvbench.suites import running
 from tvbench.types import BuildOptions, Task
 
@@ -190,7 +192,8 @@ def test_the_data_of_a_task_are_opened_once_for_all_models(
 
 def test_a_server_that_dies_is_named_once_and_its_other_runs_are_left(tmp_path: Path, capsys: Said) -> None:
     with chat_server(die_after=5) as dying, chat_server() as sound:
-        models = f"models: [{{model: '{dying.model}', label: dying, engine_args: {{retries: 0}}}}, {{model: '{sound.model}', label: sound}}]\n"
+        first = f"{{model: '{dying.model}', label: dying, engine_args: {{retries: 0}}}}"
+        models = f"models: [{first}, {{model: '{sound.model}', label: sound}}]\n"
         suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n")
         assert run(suite, tmp_path / "results") == 1
         said = capsys.readouterr().err
@@ -278,3 +281,40 @@ def test_models_that_are_one_are_asked_once(tmp_path: Path, server: ChatServer) 
     text = SMALL + f"models: ['{server.model}', '{server.model}']\n"
     outcome = tvbench.suite(written(tmp_path, text), results=tmp_path / "results")
     assert len(outcome.runs) == len(outcome.record.runs) == 1
+
+
+def test_a_run_that_is_settled_is_not_scored_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ChatServer
+) -> None:
+    """Until an answer is younger than the figures, or another tvbench computed them."""
+    scored: list[str] = []
+
+    def counted(run: RunFolder, *more: Any, **options: Any) -> Any:
+        scored.append(run.name)
+        return assess.assess_again(run, *more, **options)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(assess, "assess_again", assess.assess, raising=False)
+    monkeypatch.setattr(assess, "assess", counted)
+    suite, results = written(tmp_path, SMALL + f"models: ['{server.model}']\n"), tmp_path / "results"
+    first = tvbench.suite(suite, results=results).runs[0]
+    again = tvbench.suite(suite, results=results).runs[0]
+    assert len(scored) == 1 and again.results == first.results and again.complete
+    lines = (first.path / RESPONSES).read_text().splitlines(keepends=True)
+    (first.path / RESPONSES).write_text("".join(lines[1:]))
+    assert tvbench.suite(suite, results=results).complete and len(scored) == 2
+    manifest = json.loads((first.path / "manifest.json").read_text())
+    manifest["packages"]["tvbench"] = "0.0.1"
+    (first.path / "manifest.json").write_text(json.dumps(manifest))
+    (first.path / "result.json").touch()
+    assert tvbench.suite(suite, results=results).complete and len(scored) == 3
+    assert tvbench.suite(suite, results=results, fresh=True).complete and len(scored) == 4
+
+
+def test_status_says_that_the_file_was_changed(tmp_path: Path, capsys: Said, server: ChatServer) -> None:
+    suite, results = written(tmp_path, SMALL + f"models: ['{server.model}']\n"), tmp_path / "results"
+    assert run(suite, results) == 0
+    assert not status(results, capsys, suite)[1][0]["outdated"]
+    written(tmp_path, SMALL + f"models: ['{server.model}', tower-mini]\n")
+    assert status(results, capsys, suite)[1][0]["outdated"]
+    assert main(["status", suite, "--results", str(results)]) == 1
+    assert "was changed since" in capsys.readouterr().out

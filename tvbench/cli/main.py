@@ -25,7 +25,6 @@ GROUPS = {
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("measure", "tvbench.cli.run", "run a model over tasks, and score it"),
-    "suites": ("measure", "tvbench.cli.suites", "list the suites that ship and your own, or explain one"),
     "score": ("measure", "tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
     "import": ("measure", "tvbench.cli.import_logs", "turn logs of another harness into runs"),
     "comet": ("measure", "tvbench.cli.comet", "score the translations of a run by COMET"),
@@ -40,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("read", "tvbench.cli.audit", "what is wrong with a benchmark, whatever the model?"),
     "reproduce": ("read", "tvbench.cli.reproduce", "our figures next to the published tables, and why they differ"),
     "tasks": ("prepare", "tvbench.cli.tasks", "list the tasks, or explain one"),
+    "suites": ("prepare", "tvbench.cli.suites", "list the suites that ship and your own, or explain one"),
     "models": ("prepare", "tvbench.cli.models", "list the model cards, show one, or correct a published checkpoint"),
     "engines": ("prepare", "tvbench.cli.engines", "list the engines, or explain one and its options"),
     "languages": ("prepare", "tvbench.cli.languages", "list the languages, or show one"),

@@ -79,6 +79,8 @@ def _word(run: RunState) -> str:
 def status_lines(state: SuiteState) -> list[str]:
     """What is missing, run by run, and what to type next; nothing more than that for what is complete."""
     lines = [line for run in state.runs for line in run_lines(run)]
+    if state.outdated:
+        lines.append(f"{state.outdated} was changed since: `tvbench run {shlex.quote(state.outdated)} --dry-run`")
     for command in state.commands:
         lines.append(f"goes on: {command_text(command)}")
     return lines or [f"{'suite ' + state.suite if state.suite else 'everything'} is complete"]

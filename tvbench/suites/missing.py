@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tvbench import __version__
 from tvbench.errors import TvbenchError
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest
@@ -93,10 +94,12 @@ class SuiteState:
     suite: str
     runs: tuple[RunState, ...] = ()
     updated: str = ""
+    outdated: str = ""
+    """The suite's file, where it was changed since."""
 
     @property
     def complete(self) -> bool:
-        return bool(self.runs) and all(run.complete for run in self.runs)
+        return bool(self.runs) and all(run.complete for run in self.runs) and not self.outdated
 
     @property
     def commands(self) -> list[tuple[str, ...]]:
@@ -105,7 +108,8 @@ class SuiteState:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with what follows from it."""
-        return {"suite": self.suite, "complete": self.complete, "runs": [_run_json(run) for run in self.runs]}
+        runs = [_run_json(run) for run in self.runs]
+        return {"suite": self.suite, "complete": self.complete, "outdated": bool(self.outdated), "runs": runs}
 
 
 def _run_json(run: RunState) -> dict[str, Any]:
@@ -125,7 +129,8 @@ def _run_json(run: RunState) -> dict[str, Any]:
 
 def suite_state(results: Path, record: SuiteRecord) -> SuiteState:
     """How the runs of a suite stand. A run of which nothing lies there yet is missing as a whole."""
-    return SuiteState(record.suite, tuple(_of_record(results, run) for run in record.runs), record.updated)
+    runs = tuple(_of_record(results, run) for run in record.runs)
+    return SuiteState(record.suite, runs, record.updated, record.file if record.outdated else "")
 
 
 def _of_record(results: Path, of: RecordedRun) -> RunState:
@@ -170,6 +175,18 @@ def _typed(name: str, manifest: Manifest) -> bool:
 def going_on(command: Sequence[str]) -> tuple[str, ...]:
     """The command that goes on: the same one, less what would begin anew."""
     return tuple(word for word in command if word != BEGINS_ANEW)
+
+
+def settled_results(run: RunFolder, asked: Mapping[str, int]) -> list[TaskResult] | None:
+    """The figures of a run that has an answer to everything that is `asked` (items by task), as this tvbench computed
+    them after the last answer; None where something is to be asked, or to be scored again."""
+    try:
+        results = run.result()
+        if not _is_settled(run, results) or run.manifest().packages.get("tvbench") != __version__:
+            return None
+    except TvbenchError:
+        return None
+    return results if {result.task: result.counts.expected for result in results or ()} == asked else None
 
 
 def _results(run: RunFolder) -> list[TaskResult] | None:

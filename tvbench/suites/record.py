@@ -5,6 +5,7 @@ What other models of an earlier command have stays in it. Knows the store's way 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +58,12 @@ class SuiteRecord:
     file: str
     updated: str
     runs: tuple[RecordedRun, ...] = ()
+    digest: str = ""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the file says something else by now than when the runs were written down."""
+        return bool(self.digest) and file_digest(Path(self.file)) not in ("", self.digest)
 
 
 def record_path(results: Path, name: str) -> Path:
@@ -70,12 +77,20 @@ def write_record(
     """Write down the runs of a suite. Of models that were typed, those of earlier commands stay. Raises StoreError."""
     path = record_path(results, name)
     mine = [_recorded(run, command) for run in runs]
-    made = SuiteRecord(name, str(file), now(), (*_of_others(path, mine), *mine))
+    made = SuiteRecord(name, str(file.absolute()), now(), (*_of_others(path, mine), *mine), file_digest(file))
     path.parent.mkdir(parents=True, exist_ok=True)
     data: dict[str, Any] = {"format": FORMAT, **asdict(made)}
     data["sum"] = checksum(data)
     write_atomically(path, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
     return made
+
+
+def file_digest(path: Path) -> str:
+    """Of a suite's file; "" where there is none any more."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def _recorded(run: SuiteRun, command: tuple[str, ...]) -> RecordedRun:
@@ -132,7 +147,7 @@ def read_record(path: Path) -> SuiteRecord:
         raise UsageError(f"{path} was written by a newer tvbench", "update tvbench")
     try:
         runs = tuple(_run_from(run) for run in data["runs"])
-        return SuiteRecord(data["suite"], data["file"], data["updated"], runs)
+        return SuiteRecord(data["suite"], data["file"], data["updated"], runs, data.get("digest", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {error}", again) from error
 
