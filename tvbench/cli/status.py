@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_include, add_results, names
-from tvbench.cli.output import print_json, remark
+from tvbench.cli.output import print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
@@ -33,14 +33,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.report.suites import narrowed, status_table
+    from tvbench.report.suites import narrowed, status_lines, status_table
     from tvbench.report.table import show
 
     states = [narrowed(state, codes(args.languages)) for state in states_of(args.results, args.what)]
     if args.format == "json":
         print_json([state.as_json() for state in states])
     elif any(state.runs for state in states):
-        show([status_table(state) for state in states if state.runs], "table")
+        for state in filter(lambda state: state.runs, states):
+            show([status_table(state)], "table")
+            say(*status_lines(state))
     else:
         where = f" in {', '.join(names(args.languages))}" if args.languages else ""
         remark(f"no runs{where} in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")

@@ -96,8 +96,7 @@ def _report(begun: PlannedSuite, outcome: SuiteOutcome[Run], args: argparse.Name
             }
         )
     else:
-        sheets = suite_board(args.results, [run.run for run in outcome.record.runs]).sheets()
-        print_board(sheets, args.results, say)
+        print_board(suite_board(args.results, outcome.record).sheets(), args.results, say)
         say(*status_lines(state))
     for called, error in outcome.failures.items():
         remark(f"failed: {called}: {error}")

@@ -6,14 +6,15 @@ Knows states and estimates; computes none.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.report.table import Cell, Column, Table
 from tvbench.suites.combining import variation_words
-from tvbench.suites.missing import LanguageState, RunState, SuiteState, TaskState
+from tvbench.suites.missing import RunState, SuiteState, TaskState
+from tvbench.suites.record import SuiteRecord
 
 if TYPE_CHECKING:
     from tvbench.report.board import Board
@@ -23,32 +24,39 @@ SHOWN_LANGUAGES = 8
 """Languages of which one line says what is missing."""
 
 
-def suite_board(results: Path, runs: Collection[str]) -> Board:
-    """The leaderboard of these runs alone; printed figures stand beside the tasks that they asked."""
+def suite_board(results: Path, record: SuiteRecord) -> Board:
+    """The leaderboard of a suite's runs alone, each called by its model and what it varies; printed figures stand
+    beside the tasks that they asked."""
     from tvbench.report.board import board
 
-    found = board(results)
-    entries = tuple(entry for entry in found.entries if entry.run in runs)
+    found, called = board(results), {run.run: words(run.model, run.variation) for run in record.runs}
+    entries = tuple(replace(entry, model=called[entry.run]) for entry in found.entries if entry.run in called)
     tasks = {entry.result.task for entry in entries}
     figures = tuple(figure for figure in found.figures if figure.task in tasks)
     return replace(found, entries=entries, figures=figures, found=len(entries))
+
+
+def words(model: str, variation: Mapping[str, Any]) -> str:
+    """`tower-mini, protocol paper`."""
+    return ", ".join([model, *variation_words(variation)])
 
 
 # ── How it stands ─────────────────────────────────────────────────────────────────────────────────
 
 
 def status_table(state: SuiteState) -> Table:
-    """A row a run, with what is missing below."""
+    """A row a run, in numbers; `status_lines` go below."""
     columns = (
         Column("model", "model", "left"),
+        *([] if state.suite else [Column("tasks", "tasks", "left")]),
         Column("done", "done"),
         Column("asked", "of"),
         Column("failed", "failed"),
         Column("missing", "missing"),
         Column("state", "state", "left"),
-        Column("run", "run", "left"),
     )
-    return Table(columns, tuple(_row(run) for run in state.runs), title=_title(state), notes=tuple(status_lines(state)))
+    rows = tuple(_row(run, tasks=not state.suite) for run in state.runs)
+    return Table(columns, rows, title=_title(state))
 
 
 def _title(state: SuiteState) -> str:
@@ -57,11 +65,20 @@ def _title(state: SuiteState) -> str:
     return f"{name}{complete} of {len(state.runs)} runs complete"
 
 
-def _row(run: RunState) -> tuple[Cell, ...]:
+def _row(run: RunState, *, tasks: bool) -> tuple[Cell, ...]:
     whole = run.total
-    words = ", ".join([run.model, *variation_words(run.variation)])
     numbers = (whole.done, whole.asked, whole.failed, whole.missing)
-    return (Cell(words), *(Cell(f"{n:,}", value=n) for n in numbers), Cell(_word(run)), Cell(run.run or "–"))
+    return (
+        Cell(words(run.model, run.variation)),
+        *([Cell(_asked(run))] if tasks else []),
+        *(Cell(f"{n:,}", value=n) for n in numbers),
+        Cell(_word(run)),
+    )
+
+
+def _asked(run: RunState) -> str:
+    protocols = dict.fromkeys(task.protocol for task in run.tasks)
+    return f"{' '.join(task.task for task in run.tasks)} ({', '.join(protocols)})" if run.tasks else ""
 
 
 def _word(run: RunState) -> str:
@@ -78,35 +95,40 @@ def _word(run: RunState) -> str:
 
 def status_lines(state: SuiteState) -> list[str]:
     """What is missing, run by run, and what to type next; nothing more than that for what is complete."""
-    lines = [line for run in state.runs for line in run_lines(run)]
+    lines: list[str] = []
+    for run in state.runs:
+        if lacking := list(run_lines(run)):
+            name = words(run.model, run.variation)
+            lines += [name if run.run in ("", name) else f"{name}   {run.run}", *(f"  {line}" for line in lacking)]
     if state.outdated:
         lines.append(f"{state.outdated} was changed since: `tvbench run {shlex.quote(state.outdated)} --dry-run`")
-    for command in state.commands:
-        lines.append(f"goes on: {command_text(command)}")
-    return lines or [f"{'suite ' + state.suite if state.suite else 'everything'} is complete"]
+    lines += [f"goes on: {command_text(command)}" for command in state.commands]
+    if state.complete:
+        lines.append(f"{'suite ' + state.suite if state.suite else 'everything'} is complete")
+    return lines
 
 
 def run_lines(run: RunState) -> Iterator[str]:
     """What is missing of one run, a line a task."""
-    name = ", ".join([run.model, *variation_words(run.variation)])
     if run.problem:
-        yield f"{name}: {run.problem}"
+        yield run.problem
     for task in run.tasks:
         if not run.begun:
-            yield f"{name}: {task.task}: not begun, {task.total.asked:,} items in {_listed(task)}"
+            yield f"{task.task}: not begun, {task.total.asked:,} items in {_listed(list(task.languages))}"
         elif task.total.done < task.total.asked:
-            yield f"{name}: {task.task}: {_lacking(task)}"
+            yield f"{task.task}: {_lacking(task)}"
         if task.for_judge:
-            yield f"{name}: {task.task}: {task.for_judge:,} open answers wait for the judge"
+            yield f"{task.task}: {task.for_judge:,} open answers wait for the judge"
         if task.for_comet:
-            yield f"{name}: {task.task}: {task.for_comet:,} translations wait for COMET"
+            yield f"{task.task}: {task.for_comet:,} translations wait for COMET"
         if task.open:
             hint = f"tvbench judge {shlex.quote(run.run)} --judge MODEL"
-            yield f"{name}: {task.task}: {task.open:,} open answers have no judge: {hint}"
+            yield f"{task.task}: {task.open:,} open answers have no judge: {hint}"
 
 
-def _listed(task: TaskState) -> str:
-    return " ".join(task.languages)
+def _listed(codes: Sequence[str]) -> str:
+    more = len(codes) - SHOWN_LANGUAGES
+    return " ".join(codes[:SHOWN_LANGUAGES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _lacking(task: TaskState) -> str:
@@ -142,29 +164,6 @@ def narrowed(state: SuiteState, languages: Collection[str]) -> SuiteState:
         if tasks or run.problem:
             runs.append(replace(run, tasks=tasks))
     return replace(state, runs=tuple(runs))
-
-
-def language_table(state: SuiteState) -> Table | None:
-    """A row a task and language that lacks something, over all runs; None where nothing does."""
-    sums: dict[tuple[str, str], LanguageState] = {}
-    for run in state.runs:
-        for task in run.tasks:
-            for code, one in task.languages.items():
-                key = (task.task, code)
-                before = sums.get(key, LanguageState())
-                sums[key] = LanguageState(before.asked + one.asked, before.done + one.done, before.failed + one.failed)
-    rows = [
-        (Cell(task), Cell(code), *(Cell(f"{n:,}", value=n) for n in (one.done, one.asked, one.failed, one.missing)))
-        for (task, code), one in sums.items()
-        if one.done < one.asked
-    ]
-    names = (("done", "done"), ("asked", "of"), ("failed", "failed"), ("missing", "missing"))
-    columns = (
-        Column("task", "task", "left"),
-        Column("language", "language", "left"),
-        *(Column(key, title) for key, title in names),
-    )
-    return Table(columns, tuple(rows), labels=2) if rows else None
 
 
 # ── What it would take ────────────────────────────────────────────────────────────────────────────
