@@ -29,6 +29,7 @@ CONSTRAINTS = ROOT / "constraints" / "core.txt"
 SHIPPED = (
     "tvbench/py.typed",
     "tvbench/shipped/models/tower-mini/model.safetensors",
+    "tvbench/shipped/suites/eu24.yaml",
     "tvbench/shipped/constraints/comet.txt",
 )
 MEGABYTES = 12

@@ -20,7 +20,9 @@ from tvbench.safety.bounded import read_yaml
 from tvbench.suites.combining import Given, combinations
 from tvbench.suites.coverage import coverage
 from tvbench.suites.declaration import NOT_IN_SUITES, OPTIONS, RENAMED, Suite, read_suite, suite_schema
+from tvbench.suites.planning import check_names
 from tvbench.suites.shelf import find_suite, suite_files
+from tvbench.types import ModelCard
 
 SHIPPED = sorted((ROOT / "suites").glob("*.yaml"))
 
@@ -143,6 +145,27 @@ def test_a_nearer_suite_hides_one_that_ships(tmp_path: Path, monkeypatch: pytest
         find_suite("eu42")
 
 
+def test_servers_that_a_strange_suite_names_get_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the models nor the judge; a file that is named by its path is the person's own."""
+    server = "openai:m@http://127.0.0.1:9/v1"
+    (tmp_path / "suites").mkdir()
+    text = f"tasks: [mini-alm]\nmodels: ['{server}']\noptions: {{judge: '{server}'}}\n"
+    (tmp_path / "suites" / "theirs.yaml").write_text(text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, name, nearby in (
+        (tmp_path, "theirs", True),
+        (tmp_path, "suites/theirs.yaml", False),
+        (elsewhere, "theirs", True),
+    ):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("TVBENCH_INCLUDE_PATH", str(tmp_path) if folder == elsewhere else "")
+        suite = find_suite(name)
+        (run,) = check_names(suite, combinations(suite), lambda line: None)
+        judge = run.combination.options.judge
+        assert run.card.nearby is nearby and (isinstance(judge, ModelCard) and judge.nearby) is nearby
+
+
 # ── Combinations ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -164,7 +187,7 @@ exclude: [{model: bee, protocol: paper}, {limit: 2, protocol: tvbench}]
         "a, protocol paper, limit 2",
         "a",
         "bee, protocol tvbench, limit 1",
-        "c, no image yes",
+        "c, no image",
     ]
     assert called(text, Given(("x",))) == [
         "x, protocol tvbench, limit 1",

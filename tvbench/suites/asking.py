@@ -63,7 +63,9 @@ def begin(
     check_results(results)
     suite = find_suite(name)
     if suite.nearby:
-        say(f"note: suite {suite.name} is {suite.path}, of the working directory: its servers get no API key")
+        code = [name for name in (*suite.tasks, str(suite.options.get("engine", ""))) if name.endswith(".py")]
+        runs = f", and {', '.join(code)} are run as Python" if code else ""
+        say(f"note: suite {suite.name} is {suite.path}: servers that it names get no API key{runs}")
     checked = check_names(suite, combinations(suite, given), say)
     return PlannedSuite(suite, tuple(plan_all(checked, make_ready)), results, command)
 

@@ -62,7 +62,13 @@ def variation_words(variation: Mapping[str, Any]) -> list[str]:
     flat: dict[str, Any] = {}
     for name, value in variation.items():
         flat |= flat_settings(value) if name == "set" else {name: value}
-    return [f"{name.replace('_', ' ')} {_said(value)}" for name, value in flat.items()]
+    return [_words(name, value) for name, value in flat.items()]
+
+
+def _words(name: str, value: Any) -> str:
+    if name == "no_image" and value is not None:
+        return "no image" if value else "with image"
+    return f"{name.replace('_', ' ')} {_said(value)}"
 
 
 def _said(value: Any) -> str:

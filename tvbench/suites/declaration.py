@@ -126,7 +126,7 @@ class Suite:
     include: tuple[Mapping[str, Any], ...] = ()
     exclude: tuple[Mapping[str, Any], ...] = ()
     nearby: bool = False
-    """Found by its name in the working directory, which may be somebody else's: its servers get no key."""
+    """Found by its name in a folder that may be somebody else's: its servers get no key."""
 
 
 def suite_schema() -> Schema:

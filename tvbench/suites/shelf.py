@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tvbench.errors import UsageError, unknown_name
-from tvbench.registry.places import nearby_folder, search_folders
+from tvbench.registry.places import included, nearby_folder, search_folders
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.suites.declaration import Suite, read_suite_file
 
@@ -49,7 +49,8 @@ def find_suite(text: str) -> Suite:
 def strange_folders() -> set[Path]:
     """Folders of suites that need not be the user's own."""
     nearby = nearby_folder("suites")
-    return {nearby} if nearby is not None else set()
+    named = {Path(folder) / part for folder in included() for part in ("", "suites")}
+    return named | ({nearby} if nearby is not None else set())
 
 
 def suite_files() -> dict[str, SuiteFile]:
