@@ -522,4 +522,4 @@ def test_the_page_from_python_runs(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     out = python(snippets(ROOT / "docs" / "api.md"), tmp_path)
     assert "3 answered now" in out and "unknown task 'minni'" in out and (tmp_path / "figures.parquet").is_file()
-    assert len(list((tmp_path / "results").glob("*/result.json"))) == 3
+    assert len(list((tmp_path / "results").glob("*/result.json"))) == 4
