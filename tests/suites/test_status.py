@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sentences_task import sentences
 
 from tvbench.cli.main import main
 from tvbench.runs.store import RESPONSES, RunFolder, RunWriter
-from tvbench.suites.missing import run_state, writer
+from tvbench.suites.missing import SuiteState, run_state, writer
 from tvbench.types import Response
 
 Said = pytest.CaptureFixture[str]
@@ -141,5 +142,7 @@ def test_who_writes_a_run_is_named(results: Path) -> None:
         found = writer(run)
         if not Path("/proc/locks").exists():
             pytest.skip("this system does not tell who holds a lock")
-        assert found == os.getpid() and run_state(run).process == os.getpid()
+        state = run_state(run)
+        assert found == os.getpid() == state.process
+        assert not SuiteState("", (replace(state, tasks=()),)).commands, "what is under way need not be typed"
     assert writer(run) is None

@@ -318,3 +318,26 @@ def test_status_says_that_the_file_was_changed(tmp_path: Path, capsys: Said, ser
     assert status(results, capsys, suite)[1][0]["outdated"]
     assert main(["status", suite, "--results", str(results)]) == 1
     assert "was changed since" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"format": 1, "runs": [3], "sum": "x"}', '{"format": 9}'])
+def test_a_damaged_list_is_named_and_written_again(
+    tmp_path: Path, capsys: Said, server: ChatServer, damage: str
+) -> None:
+    suite, results = written(tmp_path, SMALL + f"models: ['{server.model}']\n"), tmp_path / "results"
+    (results / "suites").mkdir(parents=True)
+    (results / "suites" / "mine.json").write_text(damage)
+    assert main(["status", suite, "--results", str(results)]) == 2
+    assert "mine.json" in capsys.readouterr().err
+    (results / "suites" / "other.json").write_text(damage)
+    assert run(suite, results) == 0 and status(results, capsys, suite)[0] == 0
+    assert status(results, capsys)[1][0]["suite"] == "mine", "one that is damaged hides no other"
+
+
+def test_a_list_that_cannot_be_written_is_said_before_anything_is_asked(
+    tmp_path: Path, capsys: Said, server: ChatServer
+) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "suites").write_text("a file")
+    assert run(written(tmp_path, SMALL + f"models: ['{server.model}']\n"), tmp_path / "results") == 1
+    assert "suites" in capsys.readouterr().err and not server.asked

@@ -64,7 +64,12 @@ def states_of(results: Path, what: str | None) -> list[SuiteState]:
     from tvbench.suites.shelf import ENDINGS, suite_files
 
     if what is None:
-        states = [suite_state(results, read_record(path)) for path in find_records(results)]
+        states: list[SuiteState] = []
+        for path in find_records(results):
+            try:
+                states.append(suite_state(results, read_record(path)))
+            except UsageError as error:  # the others are shown all the same
+                remark(f"tvbench: {error}")
         known = {run.run for state in states for run in state.runs}
         alone = tuple(run_state(run) for run in find_runs(results) if run.name not in known)
         return [*states, *([SuiteState("", alone)] if alone else [])]

@@ -103,8 +103,10 @@ class SuiteState:
 
     @property
     def commands(self) -> list[tuple[str, ...]]:
-        """What goes on with the runs that are not complete, each command once."""
-        return list(dict.fromkeys(run.command for run in self.runs if not run.complete and run.command))
+        """What goes on with the runs that are not complete, each command once; none that is under way."""
+        begun = {run.command for run in self.runs if run.process is not None}
+        waiting = (run.command for run in self.runs if not run.complete and run.command)
+        return list(dict.fromkeys(command for command in waiting if command not in begun))
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with what follows from it."""

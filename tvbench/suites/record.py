@@ -16,7 +16,7 @@ from typing import Any
 from tvbench.errors import UsageError
 from tvbench.runs.lines import checksum
 from tvbench.runs.manifest import now
-from tvbench.runs.store import write_atomically
+from tvbench.runs.store import storage_error, write_atomically
 from tvbench.safety.bounded import read_json
 from tvbench.suites.combining import Combination
 from tvbench.suites.planning import SuiteRun
@@ -78,7 +78,10 @@ def write_record(
     path = record_path(results, name)
     mine = [_recorded(run, command) for run in runs]
     made = SuiteRecord(name, str(file.absolute()), now(), (*_of_others(path, mine), *mine), file_digest(file))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, path.parent) from error
     data: dict[str, Any] = {"format": FORMAT, **asdict(made)}
     data["sum"] = checksum(data)
     write_atomically(path, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
