@@ -12,6 +12,7 @@ import yaml
 from json_schema import problems
 
 from tvbench.cli.main import main
+from tvbench.data.own.declaration import own_schema, read_declaration
 from tvbench.errors import UsageError
 from tvbench.registry.cards import card_schema, read_card
 from tvbench.safety.bounded import read_yaml
@@ -21,9 +22,16 @@ from tvbench.train.recipe import FOLDER, MAPPINGS, TOP, load_recipe
 from tvbench.train.schemas import mixture_schema, recipe_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = {"card": card_schema, "suite": suite_schema, "recipe": recipe_schema, "mixture": mixture_schema}
+SCHEMAS = {
+    "card": card_schema,
+    "task": own_schema,
+    "suite": suite_schema,
+    "recipe": recipe_schema,
+    "mixture": mixture_schema,
+}
 COMMANDS = {
     "card": "models --schema",
+    "task": "new task --schema",
     "suite": "suites --schema",
     "recipe": "train --schema recipe",
     "mixture": "train --schema mixture",
@@ -94,6 +102,35 @@ def test_schema_and_reader_of_cards_agree(text: str, good: bool) -> None:
     else:
         with pytest.raises(UsageError):
             read_card(value, default_name="x", folder=Path())
+
+
+OWN = [
+    ("{}", True),
+    ("columns: {answer: [a, b], question: q}", True),
+    ("splits: {test: a.csv, train: [b.csv]}", True),
+    ("first_option: 1", True),
+    ("protocols: {tvbench: {}, plain: {letters: false}}", True),
+    ("instructions: {de: x, all: y}", True),
+    ("first_option: 2", False),
+    ("colums: {}", False),
+    ("columns: {anser: x}", False),
+    ("max_tokens: 0", False),
+    ("kind: multiple", False),
+    ("name: a b", False),
+    ("options_separator: ''", False),
+    ("protocols: {plain: {letter: false}}", False),
+]
+
+
+@pytest.mark.parametrize(("text", "good"), OWN)
+def test_schema_and_reader_of_own_data_agree(text: str, good: bool, tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(text)
+    assert (not list(problems(yaml.safe_load(text), own_schema()))) is good
+    if good:
+        read_declaration(tmp_path / "task.yaml")
+    else:
+        with pytest.raises(UsageError):
+            read_declaration(tmp_path / "task.yaml")
 
 
 STAGES = [

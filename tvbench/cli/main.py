@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "languages": ("prepare", "tvbench.cli.languages", "list the languages, or show one"),
     "doctor": ("prepare", "tvbench.cli.doctor", "what is wrong with a checkpoint, and the fix for each"),
     "fetch": ("prepare", "tvbench.cli.fetch", "download models and data for an offline run"),
+    "new": ("prepare", "tvbench.cli.new", "write a commented start for a benchmark of your own"),
     "setup": ("prepare", "tvbench.cli.setup", "make the environment that COMET needs"),
     "train": ("train", "tvbench.cli.train", "train a model by a recipe, or say what that takes"),
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
-from tvbench.registry.task_files import load_scorers, tasks_in
+from tvbench.registry.task_files import load_scorers, says_nothing, tasks_in
 from tvbench.types import OwnScorer, Task
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _made(path: Path, metric: str, texts: tuple[bytes, ...], state: object) -> T
 
 def _scorers(path: Path) -> dict[str, OwnScorer]:
     """The metrics of scorers.py, which is executed; none where there is no such file. Raises UsageError."""
-    if not path.is_file():
+    if not path.is_file() or says_nothing(path):
         return {}
     log.warning("note: runs the scorers next to the data as Python: %s", path)
     try:

@@ -97,6 +97,15 @@ def load_scorers(path: Path) -> dict[str, OwnScorer]:
     return {name: as_scorer(value) for name, value in found.items()}
 
 
+def says_nothing(path: Path) -> bool:
+    """Whether a file holds nothing but comments and a docstring, so that there is nothing to execute."""
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+
 def _scores(module: ModuleType, name: str, value: object) -> bool:
     """Whether a name of the file is a metric: no helper, and nothing that it imports."""
     if name.startswith("_") or isinstance(value, type):

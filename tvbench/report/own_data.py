@@ -30,7 +30,7 @@ def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
     files = ", ".join((*told.files[:4], *(["..."] if len(told.files) > 4 else [])))
     yield f"{told.name} ({files}): {told.rows:,} rows{media}"
     yield f"  {len(told.languages)} {noun}: {counts}"
-    yield f"  columns: {', '.join(_column(column, role, told) for column, role in told.columns)}"
+    yield f"  columns: {', '.join(_columns(told))}"
     if told.unused:
         yield f"  not used: {', '.join(told.unused)}"
     yield from _prompts(planned)
@@ -40,7 +40,16 @@ def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
     yield f"  what else is odd in the data:  tvbench audit {told.shown}"
 
 
-def _column(column: str, role: str, told: Any) -> str:
+def _columns(told: Any) -> Iterator[str]:
+    """Each role with its columns."""
+    roles: dict[str, list[str]] = {}
+    for column, role in told.columns:
+        roles.setdefault(role, []).append(column)
+    for role, columns in roles.items():
+        yield _role(", ".join(columns) if len(columns) <= 6 else f"{columns[0]}, ..., {columns[-1]}", role, told)
+
+
+def _role(column: str, role: str, told: Any) -> str:
     more = ""
     if role == "options" and told.options:
         low, high = told.options

@@ -31,7 +31,7 @@ TYPED = Rule(
     "letters, digits, - _ and . only",
     {"pattern": r"^\w[\w.-]*$"},
 )
-MARK = Rule(lambda text: 0 < len(text) <= 10, "one to ten characters", {"minLength": 1, "maxLength": 10})
+MARK = Rule(lambda text: 0 < len(text) <= 10, "one to ten characters", {"pattern": r"^[\s\S]{1,10}$"})
 FIRST = Rule(lambda number: number in (0, 1), "0 or 1", {"enum": [0, 1]})
 TOKENS = Rule(lambda count: 1 <= count <= MOST_TOKENS, "a whole number above 0", {"minimum": 1, "maximum": MOST_TOKENS})
 Text = Annotated[str, TEXT]

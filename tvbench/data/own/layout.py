@@ -130,7 +130,7 @@ def _tables(folder: Path, files: Sequence[PurePosixPath], said: Declaration) -> 
     found = [file for file in files if _is_table(file)]
     others = [file for file in files if file.suffix.lower() in ENDINGS and file not in found]
     if not found:
-        telling = [file for file in others if _split(file) or _language(file)]
+        telling = [file for file in others if len(file.parts) < 3 and (_split(file) or _language(file))]
         found = telling or [file for file in others if len(file.parts) == 1]
         if not telling and len(found) > 1:
             raise UsageError(
