@@ -99,6 +99,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "paper": task.paper,
         "notes": task.notes,
         "import_names": list(task.log_names),
+        **({"place": place} if (place := getattr(task.source, "place", "")) else {}),
     }
 
 

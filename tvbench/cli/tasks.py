@@ -90,7 +90,9 @@ def explained(task: Record) -> Iterator[str]:
         yield from field(f"setting {key}", f"{setting['help']} ({setting['takes']})")
     for data in task["data"]:
         yield from field("data", data_text(data))
-    if not task["data"]:
+    if task.get("place"):
+        yield from field("data", f"{task['place']}, on this machine")
+    elif not task["data"]:
         yield from field("data", "generated here; nothing is downloaded")
     if task["paper"]:
         yield from field("paper", task["paper"])
@@ -110,6 +112,8 @@ def data_text(data: Mapping[str, Any]) -> str:
 
 def example(task: Record) -> str:
     """A selection of this task that is worth typing."""
+    if task.get("place"):
+        return quote(task["place"])
     others = [code for code in task["languages"] if code != "en"]
     return f"{task['name']}:{'+'.join(others[:2])}" if len(others) > 2 else str(task["name"])
 

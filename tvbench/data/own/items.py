@@ -94,7 +94,7 @@ class Maker:
             name: text_in(value) for name, value in row.record.cells.items() if isinstance(value, str | int | float)
         }
         content = "\0".join(f"{name}={text}" for name, text in sorted(said.items()) if text)
-        digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         file = Path(media[0].key).stem[:60] if media and "/" not in media[0].key[-1:] else ""
         return f"{row.language}/{file}-{digest}" if file else f"{row.language}/{digest}"
 

@@ -57,16 +57,12 @@ class Form:
     delimiter: str = ""
     quoted: bool = True
     notes: tuple[str, ...] = ()
+    beside: str = ""
+    """The folder of the table, from the top of the data."""
 
     @property
     def path(self) -> Path:
         return self.table.path
-
-    @property
-    def beside(self) -> str:
-        """The folder of the table, from the top of the data."""
-        parent = self.path.parent
-        return parent.relative_to(self.folder).as_posix() if parent.is_relative_to(self.folder) else ""
 
 
 def form_of(table: TableFile, folder: Path, encoding: str = "") -> Form:
@@ -74,11 +70,17 @@ def form_of(table: TableFile, folder: Path, encoding: str = "") -> Form:
     csv.field_size_limit(LONGEST_CELL)
     if table.path.suffix.lower() == ".parquet":
         columns, _ = head((table.path,))
-        return Form(table, folder, columns, _digest(table.path))
+        return Form(table, folder, columns, _digest(table.path), beside=_beside(table, folder))
     found = written(table.path, encoding)
     notes = (found.note,) if found.note else ()
-    form = Form(table, folder, (), found.digest, found.encoding, found.skip, notes=notes)
+    beside = _beside(table, folder)
+    form = Form(table, folder, (), found.digest, found.encoding, found.skip, notes=notes, beside=beside)
     return _delimited(form) if table.path.suffix.lower() in DELIMITED else _json_columns(form)
+
+
+def _beside(table: TableFile, folder: Path) -> str:
+    parent = table.path.parent
+    return parent.relative_to(folder).as_posix() if parent.is_relative_to(folder) else ""
 
 
 def _digest(path: Path) -> str:

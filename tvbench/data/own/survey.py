@@ -260,6 +260,7 @@ def _look_at_options(found: Survey, cells: Mapping[str, Any], answer: str) -> No
         return
     text = text_in(value)
     ways = [found.said.options_separator] if found.said.options_separator else [LABELS, *SEPARATORS]
+    ways = [way for way in ways if way == LABELS or way in text]
     cuts = [(way, pieces) for way in ways if len(pieces := cut(text, way)) > 1]
     found.with_options += bool(cuts)
     found.cut_rows += bool(cuts)

@@ -55,6 +55,11 @@ class OwnRows:
         """One row."""
         return self.maker.item(row, ask)
 
+    @property
+    def place(self) -> str:
+        """Where the data lie, as it is typed from here."""
+        return self.maker.shown
+
     def understood(self) -> Understood:
         """What is understood of the data, for people."""
         return understood(self.maker)
