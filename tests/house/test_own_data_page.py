@@ -22,7 +22,7 @@ BOXES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def box(kind: str) -> str:
-    (text,) = (text for found, text in BOXES if found == kind)
+    (text,) = (str(text) for found, text in BOXES if found == kind)
     return text
 
 
