@@ -123,6 +123,14 @@ def test_audit_check_and_show_work_at_once(tmp_path: Path, tvbench: Shell) -> No
     assert "write ./mybench" in tvbench("run", "--model", "tower-mini", "--tasks", "mybench", code=2)
 
 
+def test_a_name_of_tvbenchs_own_is_refused(tmp_path: Path, tvbench: Shell) -> None:
+    bench(tmp_path / "alm")
+    said = tvbench("run", "--model", "tower-mini", "--tasks", "./alm", "--dry-run", code=2)
+    assert "name: in task.yaml" in said
+    (tmp_path / "alm" / "task.yaml").write_text("name: mine")
+    assert "mine (metadata.csv)" in tvbench("run", "--model", "tower-mini", "--tasks", "./alm", "--dry-run")
+
+
 def test_a_start_runs_at_once_and_overwrites_nothing(tmp_path: Path, tvbench: Shell) -> None:
     said = tvbench("new", "task", "mine")
     assert "tvbench run --model tower-mini --tasks ./mine" in said

@@ -180,6 +180,12 @@ def is_path(name: str) -> bool:
     return name.endswith((".py", *ENDINGS)) or "/" in name or name.strip() in (".", "..", "~")
 
 
+def _shipped_names() -> set[str]:
+    """The names of tvbench's own tasks. None of their files is executed."""
+    folders = [folder for folder in search_folders("tasks") if is_shipped(folder, "tasks")]
+    return {name for folder in folders for file in find_task_files(folder) for name in file.names}
+
+
 def is_data(text: str) -> bool:
     """Whether the first of a selection is a folder or a table of one's own."""
     part = next(_parts(text), "")
@@ -192,7 +198,13 @@ def tasks_at(path: Path, metric: str = "") -> tuple[Task, ...]:
     there is none, or it is broken."""
     path = path.expanduser()
     if is_own(path):
-        return (own_task(path, metric),)
+        task = own_task(path, metric)
+        if task.name in _shipped_names():
+            raise UsageError(
+                f"tvbench has a task {task.name} of its own, and figures of {path} would stand in its column",
+                "give it another name: rename it, or write name: in task.yaml",
+            )
+        return (task,)
     if metric:
         raise UsageError(f"--metric is for data of one's own, and {path} is a task file", "name its metrics there")
     if path.is_dir():

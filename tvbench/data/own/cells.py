@@ -77,7 +77,7 @@ def listed(value: Any) -> list[str] | None:
     any other text."""
     if isinstance(value, str):
         text = value.strip()
-        if not (text[:1] + text[-1:] in ("[]", "{}") or (text[:1] + text[-1:] == "()" and "," in text)):
+        if text[:1] + text[-1:] not in ("[]", "{}"):
             return None
         value = literal(text)
     if isinstance(value, Mapping):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from tvbench.data.own.answers import right_place
 from tvbench.data.own.cells import NOTHING, text_in
 from tvbench.data.own.kinds import Purpose
 from tvbench.data.own.pictures import Album, Found
-from tvbench.data.own.prompts import WHAT, WHAT_CLIP, Wording, filled, with_media
+from tvbench.data.own.prompts import WHAT, WHAT_CLIP, Wording, fields_in, filled, with_media
 from tvbench.data.own.survey import Sighted, Survey
-from tvbench.languages import language
+from tvbench.languages import ENGLISH, language
 from tvbench.types import Ask, Choice, Item, Message, Open, Sampling, Short, Target, Translation
 
 MOST_LETTERS = 26
+WHOLE = re.compile(r"-?\d+\.0")
+"""A whole number as tables with gaps write it: the number itself is right as well."""
 ABOVE = re.compile(r"\b(all|none|both|neither|any|some)\b.{0,20}\b(above|below|these|those|options)\b", re.IGNORECASE)
 LETTERS = re.compile(r"((both|either|neither|only)\s+)?\(?[A-J]\)?(\s*(,|and|or|nor|&|\+)\s*\(?[A-J]\)?)+\.?")
 """Options that speak of others by their place: they stay in their order."""
@@ -90,13 +92,19 @@ class Maker:
         own = self._text(row, self.kind.roles.id)
         if own:
             return f"{row.language}/{own}"
-        said = {
-            name: text_in(value) for name, value in row.record.cells.items() if isinstance(value, str | int | float)
-        }
-        content = "\0".join(f"{name}={text}" for name, text in sorted(said.items()) if text)
+        content = "\0".join((*self._says(row), *(entry.key for entry in media)))
         digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         file = Path(media[0].key).stem[:60] if media and "/" not in media[0].key[-1:] else ""
         return f"{row.language}/{file}-{digest}" if file else f"{row.language}/{digest}"
+
+    def _says(self, row: Sighted) -> Iterator[str]:
+        """What a row says, in whatever form its table has it: what is asked and answered, and what prompts show."""
+        roles = self.kind.roles
+        yield from (self._text(row, column) for column in (roles.question, roles.hint, roles.source, roles.category))
+        yield from self.found.answers_of(row.record.cells)
+        yield from self.found.options_of(row.record.cells)
+        shown = {name for wording in self.wordings.values() for name in fields_in(wording.template)}
+        yield from (text_in(row.record.cells[name]) for name in sorted(shown & row.record.cells.keys()))
 
     def text(self, row: Sighted) -> str:
         """What tells a question from others with the same media."""
@@ -148,12 +156,13 @@ class Maker:
             choice = shown_choice(options, place, item_id, wording, ask)
             values["options"] = lettered(choice.options) if choice.letters else "\n".join(choice.options)
             return _with_question(choice, values["question"]), choice.letters
-        return Short(tuple(answers)), False
+        whole = (text.removesuffix(".0") for text in answers if WHOLE.fullmatch(text))
+        return Short(tuple(dict.fromkeys((*answers, *whole)))), False
 
     def options(self, row: Sighted) -> list[str]:
         """The options of a row; none where it has none and others have. Raises ValueError for one that is alone."""
         if self.kind.classes:
-            return sorted(self.found.classes.get(row.language, ()))
+            return sorted(self.found.classes.get(ENGLISH if self.found.unnamed else row.language, ()))
         options = self.found.options_of(row.record.cells)
         if len(options) == 1:
             raise ValueError(f"there is one option only: {options[0][:60]!r}")

@@ -17,11 +17,12 @@ from tvbench.data.own.declaration import NAME, Declaration, read_declaration
 from tvbench.data.own.findings import Understood, understood
 from tvbench.data.own.items import Maker
 from tvbench.data.own.kinds import SAID, chosen
-from tvbench.data.own.layout import layout_of
+from tvbench.data.own.layout import SPLIT_OF, layout_of
 from tvbench.data.own.prompts import check_template, wordings
 from tvbench.data.own.survey import Sighted, Survey, rows_of, surveyed
 from tvbench.types import Ask, HubData, Item, Opened, OwnScorer, Setting, Task
 
+TAKEN_AS_ENGLISH = "nothing names a language: taken as English, unless one is asked for (--languages de)"
 FRAMES = 8
 """Of a clip, where task.yaml does not say."""
 WHOLE = 256 << 20
@@ -42,7 +43,8 @@ class OwnRows:
         """The rows of the split that is asked."""
         split = ask.split
         dataset = f"{self.maker.name}@local:{self._digest(split)}"
-        return Opened(self._rows(split, ask), dataset, self.notes)
+        notes = [note for note in self.notes if note != TAKEN_AS_ENGLISH or not ask.languages]
+        return Opened(self._rows(split, ask), dataset, tuple(notes))
 
     def _rows(self, split: str | None, ask: Ask) -> Iterator[Sighted]:
         """Where no row names a language, and one is asked for, that is what they are in."""
@@ -121,6 +123,7 @@ def own_task(path: Path, metric: str = "", scorers: Mapping[str, OwnScorer] | No
         metrics=tuple(dict.fromkeys((*kind.metrics, *said.metrics, *own))),
         languages=() if found.unnamed else found.languages(),
         splits=found.splits,
+        split_aliases={alias: split for alias, split in SPLIT_OF.items() if split in found.splits and alias != split},
         split_languages={split: found.languages(split) for split in found.splits if not found.unnamed},
         modality=_modality(found),
         paper=said.paper,
@@ -153,7 +156,7 @@ def _modality(found: Survey) -> Literal["image", "video", "text"]:
 def _notes(found: Survey) -> tuple[str, ...]:
     notes = [f"{form.path.name}: {note}" for form in found.forms for note in form.notes]
     if found.unnamed:
-        notes.append("nothing names a language: taken as English, unless one is asked for (--languages de)")
+        notes.append(TAKEN_AS_ENGLISH)
     return tuple(notes)
 
 
