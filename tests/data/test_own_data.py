@@ -302,6 +302,8 @@ def right_ones(path: Path, **options: Any) -> list[str | None]:
         (["red", "Blue.", "green"], ["red", "blue", "green"]),
         (["A", "b", "(C)"], ["red", "blue", "green"]),
         (["A. red", "B) blue", "C"], ["red", "blue", "green"]),
+        (["а", "Б", "В)"], ["red", "blue", "green"]),
+        (["가", "(나)", "다"], ["red", "blue", "green"]),
         (["0", "1", "2"], ["red", "blue", "green"]),
         (["1", "2", "3"], ["red", "blue", "green"]),
         (["0.0", "1.0", "2.0"], ["red", "blue", "green"]),
@@ -437,6 +439,12 @@ def test_what_is_not_clear_says_what_to_type(tmp_path: Path) -> None:
 def test_numbers_and_pairs_as_answers(tmp_path: Path) -> None:
     write_jsonl(tmp_path, [{"question": "Q", "answer": 2.0}, {"question": "R", "answer": "(1, 2)"}])
     assert [item.target for item in asked(tmp_path).items] == [Short(("2.0", "2")), Short(("(1, 2)",))]
+
+
+def test_options_asked_for_as_short_answers(tmp_path: Path) -> None:
+    write_csv(tmp_path, [{"question": "Q", "A": "red", "B": "blue", "answer": "B"}])
+    assert asked(tmp_path, "accuracy").items[0].target == Short(("blue",))
+    assert asked(tmp_path, "judge").items[0].target == Open("Q", "blue")
 
 
 def test_classes_in_a_column(tmp_path: Path) -> None:
@@ -727,6 +735,60 @@ def test_splits_of_a_column_and_of_a_declaration(tmp_path: Path) -> None:
     assert texts(tmp_path / "declared")[0].startswith("two")
     with pytest.raises(UsageError, match="unknown split of"):
         asked(tmp_path / "declared", split="medium")
+
+
+CELL = st.text(st.sampled_from("ab01 ,;|\t\n\r\"'[]{}()<>:/.\\ä我\0\ufeff?=+-"), max_size=12)
+HEADERS = st.sampled_from(
+    ["question", "answer", "options", "image", "file_name", "A", "B", "lang", "id", "text", "label", "x"]
+)
+
+
+@examples(60)
+@given(
+    header=st.lists(HEADERS, min_size=1, max_size=6),
+    rows=st.lists(st.lists(CELL, max_size=7), max_size=5),
+    separator=st.sampled_from(",;\t|"),
+    quote=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-16-be"]),
+    yaml=st.sampled_from(["", "metric: accuracy", "kind: choice", "prompt: '{x}'", "kind: open\nprompt: '{answer}'"]),
+)
+def test_whatever_a_table_holds_there_are_items_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, header: list[str], rows: list[list[str]], separator: str, quote: bool,
+    encoding: str, yaml: str,
+) -> None:  # fmt: skip
+    place = tmp_path_factory.mktemp("any")
+    cells = [[f'"{cell}"' if quote and cell else cell for cell in row] for row in rows]
+    text = "\n".join(separator.join(row) for row in [header, *cells])
+    (place / "metadata.csv").write_bytes(text.encode(encoding))
+    (place / "task.yaml").write_text(yaml)
+    try:
+        task = made(place)
+        assert all(item.language for item in asked(place).items)
+        understood = task.source.understood()  # type: ignore[union-attr]
+        assert understood.rows
+    except UsageError as error:
+        assert error.message and "Traceback" not in error.message
+
+
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | CELL,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CELL, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@examples(60)
+@given(rows=st.lists(st.dictionaries(HEADERS, VALUE, min_size=1), min_size=1, max_size=4))
+def test_whatever_json_holds_there_are_items_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
+    place = write_jsonl(tmp_path_factory.mktemp("any"), rows)
+    try:
+        items = asked(place).items
+        assert len(items) <= len(rows)
+        made(place).source.understood()  # type: ignore[union-attr]
+    except UsageError as error:
+        assert error.message
 
 
 # ── Size ──────────────────────────────────────────────────────────────────────────────────────────

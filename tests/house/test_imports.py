@@ -76,6 +76,7 @@ def imported(folder: Path, *words: str) -> set[str]:
                 "setup",
                 "languages",
                 "engines",
+                "new",
                 "suites",
                 "status",
             )

@@ -213,7 +213,8 @@ def tasks_at(path: Path, metric: str = "") -> tuple[Task, ...]:
             f"name a task file in it, or search it with --include-path {path}",
         )
     if not path.is_file():
-        raise UsageError(f"there is no task file {path}", "`tvbench tasks` lists the tasks that are known by name")
+        what = "task file" if path.suffix == ".py" else "file or folder"
+        raise UsageError(f"there is no {what} {path}", "`tvbench tasks` lists the tasks that are known by name")
     found = inspect_file(path)
     if found is None:
         raise UsageError(f"{path} is no task file", "it has to import from tvbench, and to assign TASK or TASKS")

@@ -28,7 +28,7 @@ def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
     media = f", {told.media:,} {told.noun}" if told.media else ""
     noun = "language" if len(told.languages) == 1 else "languages"
     files = ", ".join((*told.files[:4], *(["..."] if len(told.files) > 4 else [])))
-    yield f"{told.name} ({files}): {told.rows:,} rows{media}"
+    yield f"{told.name} ({files}): {told.rows:,} {'row' if told.rows == 1 else 'rows'}{media}"
     yield f"  {len(told.languages)} {noun}: {counts}"
     yield f"  columns: {', '.join(_columns(told))}"
     if told.unused:

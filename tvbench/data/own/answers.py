@@ -16,6 +16,7 @@ from tvbench.errors import UsageError
 from tvbench.scoring.normalise import normalise
 
 Way: TypeAlias = Literal["text", "letter", "place"]
+LONGEST_LABEL = 6
 LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]?")
 PLACE = re.compile(r"\d{1,3}(\.0)?")
 
@@ -32,10 +33,18 @@ def same(text: str, options: Sequence[str]) -> int | None:
 
 
 def letter_place(text: str, count: int) -> int | None:
-    """The place of the letter that a text is, among `count` options."""
+    """The place of the letter that a text is, in whatever script, among `count` options."""
+    if len(text) > LONGEST_LABEL or text.isdecimal():
+        return None
     match = LETTER.fullmatch(text)
-    place = ord(match[1].upper()) - ord("A") if match else count
-    return place if place < count else None
+    place = ord(match[1].upper()) - ord("A") if match else _label(text)
+    return place if place is not None and place < count else None
+
+
+def _label(text: str) -> int | None:
+    """The place that a text means which is nothing but a label: `Б`, `(나)`, `ب`."""
+    place, rest = split_label(text)
+    return None if rest or any(letter.isdecimal() for letter in text) else place
 
 
 def number(text: str) -> int | None:

@@ -97,7 +97,6 @@ class _Counted:
         self.problems: dict[str, list[str]] = {}
         self.questions: dict[tuple[str, ...], str] = {}
         self.twice: list[tuple[str, str]] = []
-        self.ids: Counter[str] = Counter()
         self.without: int = 0
 
     def look_at(self, row: Sighted) -> None:
@@ -107,7 +106,6 @@ class _Counted:
         media = maker.album(row).of_row(row.record.cells, maker.kind.roles, "")
         self.media.update(entry.key for entry in media if entry.problem is None)
         name = maker.item_id(row, media)
-        self.ids[name] += 1
         for problem in filter(None, (entry.problem for entry in media)):
             self.problem("a picture or clip is not there", f"{name}: {problem.removeprefix(': ')}")
         question = (row.language, *(entry.key for entry in media), maker.text(row))
@@ -142,9 +140,6 @@ class _Counted:
 
     def _rows(self) -> list[str]:
         said = [f"{len(rows)} rows cannot be asked: {what} ({_some(rows)})" for what, rows in self.problems.items()]
-        repeated = [name for name, count in self.ids.items() if count > 1]
-        if repeated:
-            said.append(f"{len(repeated)} ids occur more than once ({_some(repeated)})")
         if self.without:
             said.append(f"{self.without} rows have no options, and are short answers (accuracy)")
         return said

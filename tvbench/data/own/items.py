@@ -145,6 +145,8 @@ class Maker:
         """(the target, whether letters are shown); the options go into `values`."""
         cells = row.record.cells
         answers = self.found.answers_of(cells)
+        if self.kind.kind != "choice" and answers and (options := self.options(row)):
+            answers = [options[self.right(options, answers, ask)]]  # a letter would say nothing without them
         if self.kind.kind == "open":
             return Open(values["question"], answers[0] if answers else ""), False
         if not answers:

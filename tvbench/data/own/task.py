@@ -129,7 +129,7 @@ def own_task(path: Path, metric: str = "", scorers: Mapping[str, OwnScorer] | No
         paper=said.paper,
         notes=" ".join(filter(None, (said.notes, said.licence and f"Licence: {said.licence}.", said.source))),
         tokens_per_answer=16 if kind.kind in ("choice", "short") else 64,
-        settings=_settings(found, said, clips, kind.kind),
+        settings=_settings(found, said, clips),
         code=code,
         scorers=own,
     )
@@ -160,11 +160,11 @@ def _notes(found: Survey) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _settings(found: Survey, said: Declaration, clips: bool, kind: str) -> dict[str, Setting]:
+def _settings(found: Survey, said: Declaration, clips: bool) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     if clips:
         settings["frames"] = Setting("frames that a clip is sampled to", said.frames or FRAMES, least=1, most=1024)
-    if kind == "choice" and found.answers.way == "place":
+    if found.roles.options and found.answers.way == "place":
         settings["first_option"] = Setting(
             "the number of the first option in the data", said.first_option, choices=(0, 1), kind="whole"
         )
