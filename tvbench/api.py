@@ -11,7 +11,7 @@ be called from a thread or a notebook. What is heavy is imported when it is need
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
@@ -116,20 +116,28 @@ class Run:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Two runs on the same items; `tasks` hold the differences, second less first."""
+    """Two runs on the same items; `tasks` hold the differences, second less first. Where further runs were compared
+    with the first, `more` holds one such comparison for each; intervals and p hold for all of them at once."""
 
     first: str
     second: str
     resamples: int
     seed: int
     tasks: tuple[TaskComparison, ...]
+    more: tuple[RunComparison, ...] = ()
+
+    @property
+    def pairs(self) -> tuple[RunComparison, ...]:
+        """All comparisons with the first run, this one first."""
+        return (self, *self.more)
 
     def table(self) -> TidyTable[DifferenceRow]:
         """One row a difference: of the mean over languages and of each of them."""
         from tvbench.analysis.differences import DifferenceRow, difference_rows
         from tvbench.report.tidy import TidyTable
 
-        return TidyTable(DifferenceRow, difference_rows(self.tasks, self.first, self.second))
+        rows = (row for pair in self.pairs for row in difference_rows(pair.tasks, pair.first, pair.second))
+        return TidyTable(DifferenceRow, rows)
 
     def __repr__(self) -> str:
         return str(self.table())
@@ -465,7 +473,7 @@ def score(run: RunLike, *, results: Path | str | None = None, tasks: Sequence[Ta
 def compare(
     first: RunLike,
     second: RunLike,
-    *,
+    *more: RunLike,
     results: Path | str | None = None,
     tasks: Sequence[str] | str = (),
     languages: Sequence[str] | str = (),
@@ -473,19 +481,23 @@ def compare(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> RunComparison:
-    """Is the second run better than the first, where, and is that certain? Raises UsageError where they share
-    nothing."""
-    from tvbench.analysis.compare import Selection, compare_runs
+    """Is the second run better than the first, where, and is that certain? The same of each of `more`, by items that
+    all have answered, corrected for all of them together. Raises UsageError where one shares nothing with the first."""
+    from tvbench.analysis.compare import Selection, compare_with_first
 
     check_kind("resamples", resamples, int, COMPARE)
     check_kind("seed", seed, int, COMPARE)
     check_kind("metric", metric, str | None, COMPARE)
     check_number("resamples", resamples, whole=True, least=1, most=MOST_RESAMPLES, hint=COMPARE)
     check_number("seed", seed, whole=True, least=0, hint=COMPARE)
-    folder, other = _folder(first, results), _folder(second, results)
+    folder, others = _folder(first, results), [_folder(run, results) for run in (second, *more)]
     chosen = Selection(listed(tasks, "tasks"), listed(languages), metric)
-    found = compare_runs(folder, other, chosen, resamples=resamples, seed=seed)
-    return RunComparison(folder.name, other.name, resamples, seed, tuple(found))
+    found = compare_with_first(folder, others, chosen, resamples=resamples, seed=seed)
+    pairs = [
+        RunComparison(folder.name, other.name, resamples, seed, tuple(tasks_of))
+        for other, tasks_of in zip(others, found, strict=True)
+    ]
+    return replace(pairs[0], more=tuple(pairs[1:]))
 
 
 def check(

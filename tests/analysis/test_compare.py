@@ -75,8 +75,8 @@ def wrong(item: Item) -> str:
     return {"A": "B", "B": "A"}[right(item)]
 
 
-def compared(results: Path, capsys: Said, *more: str) -> dict[str, Any]:
-    assert main(["compare", "a-run", "b-run", "--results", str(results), "--format", "json", *more]) == 0
+def compared(results: Path, capsys: Said, *more: str, runs: Sequence[str] = ("a-run", "b-run")) -> dict[str, Any]:
+    assert main(["compare", *runs, "--results", str(results), "--format", "json", *more]) == 0
     return dict(json.loads(capsys.readouterr().out))
 
 
@@ -95,8 +95,9 @@ def test_a_difference_is_found_where_it_is_and_nowhere_else(tmp_path: Path, caps
     assert task["overall"]["difference"] == pytest.approx(25 / 120)
     assert main(["compare", "a-run", "b-run", "--results", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(" de " in line and "second better" in line for line in lines)
-    assert any(" fr " in line and "equal" in line for line in lines)
+    assert lines[0] == "b-run against a-run, of 2: better in 1: German; equal in 1: French"
+    assert any(" German " in line and line.rstrip().endswith("better") for line in lines)
+    assert any(" French " in line and line.rstrip().endswith("equal") for line in lines)
 
 
 def test_noise_cannot_be_told_apart(tmp_path: Path, capsys: Said) -> None:
@@ -238,3 +239,112 @@ def test_no_row_contradicts_itself(tmp_path: Path, capsys: Said) -> None:
         ("all", "1", "0.95"),
         ("ko", "5", "0.95"),
     }
+
+
+# ── Three runs and more ───────────────────────────────────────────────────────────────────────────
+
+
+def three_runs(results: Path) -> None:
+    """b is much better than a in German, c in nothing; c has no French."""
+    german, french = [question(n) for n in range(60)], [question(n, "fr") for n in range(60)]
+    few = [(one, right(one) if n < 20 else wrong(one)) for n, one in enumerate(german)]
+    many = [(one, right(one) if n < 50 else wrong(one)) for n, one in enumerate(german)]
+    other = [(one, right(one) if n in range(2, 22) else wrong(one)) for n, one in enumerate(german)]
+    same = [(one, right(one) if n % 2 else wrong(one)) for n, one in enumerate(french)]
+    write(results, "a-run", [*few, *same])
+    write(results, "b-run", [*many, *same])
+    write(results, "c-run", other)
+
+
+def test_every_other_run_is_set_against_the_first(tmp_path: Path, capsys: Said) -> None:
+    three_runs(tmp_path)
+    assert main(["compare", "a-run", "b-run", "c-run", "--results", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "b-run against a-run, of 2: better in 1: German; equal in 1: French",
+        "c-run against a-run, of 1: cannot tell in 1",
+    ]
+    assert lines[3].split() == ["b-run", "c-run"]
+    (german,) = [line for line in lines if line.startswith("  German")]
+    assert german.index("better") < german.index("cannot tell")
+    (french,) = [line for line in lines if line.startswith("  French")]
+    assert french.rstrip().endswith("–") and "equal" in french
+    text = "\n".join(lines)
+    assert "in all 2 comparisons with a-run" in text and "could not have been seen of c-run: differences below" in text
+    assert "each run's mean is over the languages that it shares with a-run" in text
+
+
+def test_all_pairs_are_corrected_together_and_no_row_contradicts_itself(tmp_path: Path, capsys: Said) -> None:
+    """What is certain of two runs alone may not be among three; differences and scores stay what they are."""
+    items = [question(n, code) for code in ("de", "fr") for n in range(30)]
+    write(tmp_path, "a-run", [(one, wrong(one)) for one in items])
+    for name, better in (("b-run", {"de": 7, "fr": 3}), ("c-run", {"de": 6, "fr": 0})):
+        answers = [(one, right(one) if n % 30 < better[one.language] else wrong(one)) for n, one in enumerate(items)]
+        write(tmp_path, name, answers)
+    (alone,) = compared(tmp_path, capsys)["tasks"]
+    data = compared(tmp_path, capsys, runs=["a-run", "b-run", "c-run"])
+    assert [data["second"], *[pair["second"] for pair in data["more"]]] == ["b-run", "c-run"]
+    (both,) = data["tasks"]
+    for one, other in zip(alone["languages"], both["languages"], strict=True):
+        assert one["comparison"]["together"] == 2 and other["comparison"]["together"] == 4
+        for figure in ("first", "second", "difference", "items"):
+            assert one["comparison"][figure] == other["comparison"][figure]
+        assert one["p"] <= other["p"] and one["comparison"]["low"] >= other["comparison"]["low"]
+    assert both["overall"]["together"] == 2 and alone["overall"]["together"] == 1
+    tasks = [both, data["more"][0]["tasks"][0]]
+    found = [part["comparison"] for task in tasks for part in task["languages"]] + [task["overall"] for task in tasks]
+    assert any(row["adjusted"] < 0.05 for row in found) and any(row["adjusted"] >= 0.05 for row in found)
+    for row in found:
+        assert (row["low"] > 0 or row["high"] < 0) == (row["adjusted"] < 0.05)
+
+
+def test_an_item_that_one_run_lacks_is_left_out_of_all(tmp_path: Path, capsys: Said) -> None:
+    items = [question(n) for n in range(20)]
+    for name, missing in (("a-run", 0), ("b-run", 0), ("c-run", 5)):
+        write(tmp_path, name, [(one, None if n < missing else right(one)) for n, one in enumerate(items)])
+    data = compared(tmp_path, capsys, runs=["a-run", "b-run", "c-run"])
+    for pair in (data, data["more"][0]):
+        (task,) = pair["tasks"]
+        assert task["overall"]["items"] == 15 and task["left_out"] == 5
+    assert main(["compare", "a-run", "b-run", "c-run", "--results", str(tmp_path)]) == 0
+    assert "quiz, c-run: 5 items left out: not answered or not scored in all runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex", "csv"])
+def test_files_have_a_line_a_difference_and_say_of_which_run(tmp_path: Path, capsys: Said, form: str) -> None:
+    three_runs(tmp_path)
+    assert main(["compare", "a-run", "b-run", "c-run", "--results", str(tmp_path), "--format", form]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for run, least in (("b-run", 3), ("c-run", 1)):
+        assert sum(run in line and "quiz" in line for line in lines) >= least
+
+
+def test_a_run_that_shares_nothing_with_the_first_is_named(tmp_path: Path, capsys: Said) -> None:
+    three_runs(tmp_path)
+    write(tmp_path, "d-run", [(sentence(n), "Haus") for n in range(4)])
+    assert main(["compare", "a-run", "b-run", "d-run", "--results", str(tmp_path)]) == 2
+    assert "a-run and d-run have no item in common" in capsys.readouterr().err
+
+
+def test_what_could_not_be_seen_and_what_to_type_next_stand_below(tmp_path: Path, capsys: Said) -> None:
+    three_runs(tmp_path)
+    assert main(["compare", "b-run", "a-run", "c-run", "--results", str(tmp_path), "--tasks", "quiz"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    where = f"--results {tmp_path}"
+    assert f"why: tvbench explain a-run --languages de {where}" in lines
+    assert lines[-1] == (f"p, items, smallest detectable: tvbench compare b-run a-run c-run --tasks quiz {where} --all")
+    assert main(lines[-1].split()[5:]) == 0
+    whole = capsys.readouterr().out
+    assert "detectable" in whole and "<0.0001" in whole and "--all" not in whole
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_no_width_loses_an_interval_or_a_name(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    three_runs(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["compare", "a-run", "b-run", "c-run", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in shown.splitlines() if str(tmp_path) not in line) <= width
+    assert "".join(shown.split()).count("+50.0[+") >= 1 and "better" in shown

@@ -1,30 +1,37 @@
-"""Two runs on the same items: how much better the second is, per task and language, and whether that is certain.
+"""Runs on the same items: how much better each is than the first, per task and language, and whether that is certain.
 
-Joins runs by task and item id, so that different models, engines or prompts can be set against each other; scores both
-anew from their stored answers. An item that either run has not answered, or that has no score, is left out of both and
-counted. A figure that cannot be resampled is compared without interval and p, and that is said. Knows runs and metrics;
-no engine and no table.
+Joins runs by task and item id, so that different models, engines or prompts can be set against each other; scores them
+anew from their stored answers. An item that one of the runs has not answered, or that has no score there, is left out
+of all and counted. A figure that cannot be resampled is compared without interval and p, and that is said. Knows runs
+and metrics; no engine and no table.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tvbench.analysis.assess import Scored, scored_tasks
+from tvbench.analysis.shared_items import (
+    ByLanguage,
+    answer_pairs,
+    asked_of_both,
+    both_answered,
+    expected,
+    in_common,
+    paired_items,
+)
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.answered import languages_called
 from tvbench.runs.signature import comparable
 from tvbench.runs.store import RunFolder
-from tvbench.scoring.guards import cluster_of, figure_of, is_for, statistics_of
-from tvbench.scoring.metric import Metric, Pair
+from tvbench.scoring.guards import cluster_of, figure_of
+from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import metric, metric_id
-from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, means
-from tvbench.types import Contrast, Item
+from tvbench.scoring.paired import Comparison, compare_several
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +77,7 @@ class LanguageComparison:
 
 @dataclass(frozen=True, slots=True)
 class TaskComparison:
-    """One task: its macro average and its languages. `left_out` items were not answered and scored in both runs;
+    """One task: its macro average and its languages. `left_out` items were not answered and scored in all runs;
     `same_signature`: nothing but who answered differs. `facts` say how the metric is shown and which end is good;
     `not_resampled` says why there is no interval and no p."""
 
@@ -84,35 +91,57 @@ class TaskComparison:
     not_resampled: str = ""
 
 
+_Made: TypeAlias = tuple[Comparison | Plain, tuple[LanguageComparison, ...]]
+"""The macro average of one pair of runs, and its languages."""
+
+
 def compare_runs(
     first: RunFolder, second: RunFolder, chosen: Selection = Selection(), *, resamples: int, seed: int = 0
 ) -> list[TaskComparison]:
-    """Every chosen task that both runs have.
+    """Every chosen task that both runs have. Raises UsageError as `compare_with_first` does."""
+    return compare_with_first(first, [second], chosen, resamples=resamples, seed=seed)[0]
 
-    Raises UsageError for a task that is not in both, and where the runs share no item, or none with such a metric.
+
+def compare_with_first(
+    first: RunFolder, others: Sequence[RunFolder], chosen: Selection = Selection(), *, resamples: int, seed: int = 0
+) -> list[list[TaskComparison]]:
+    """For each of the others, every chosen task that it shares with the first. In a task, the languages of all others
+    are held together, and so are their macro averages.
+
+    Raises UsageError for a task that the first shares with none, and where one shares no item with it, or none with
+    such a metric.
     """
-    one, other = scored_tasks(first), scored_tasks(second)
-    chosen = replace(chosen, languages=_languages(chosen, (*one.values(), *other.values())))
-    shared = [task for task in one if task in other]
+    one, rest = scored_tasks(first), [scored_tasks(other) for other in others]
+    chosen = replace(chosen, languages=_languages(chosen, [task for side in (one, *rest) for task in side.values()]))
+    shared = [task for task in one if any(task in side for side in rest)]
     for task in chosen.tasks:
         if task not in shared:
-            raise unknown_name("task", task, shared, "among those that both runs have")
-    found: list[TaskComparison] = []
+            raise unknown_name(
+                "task", task, shared, f"among those that {'both' if len(others) == 1 else 'the'} runs have"
+            )
+    found: list[list[TaskComparison]] = [[] for _ in others]
     problems: list[UsageError] = []
     for task in shared:
         if not chosen.tasks or task in chosen.tasks:
             try:
-                made = _compare_task(task, one[task], other[task], chosen, resamples, seed)
-                found += [made] if made is not None else []
+                made = _compare_task(task, one[task], [side.get(task) for side in rest], chosen, resamples, seed)
             except UsageError as error:
                 problems.append(error)
-    if problems and not found:
+                continue
+            for pair, comparison in zip(found, made, strict=True):
+                pair += [comparison] if comparison is not None else []
+    if problems and not any(found):
         raise problems[0]
     for problem in problems:
         log.warning("warning: %s", problem)
-    if not found:
-        raise _nothing_shared(first, second, chosen, {one[task].entry.primary for task in shared})
+    for other, side, pair in zip(others, rest, found, strict=True):
+        if not pair:
+            raise _nothing_shared(first, other, chosen, {one[task].entry.primary for task in shared if task in side})
     return found
+
+
+def _all(others: Sequence[RunFolder]) -> str:
+    return "both" if len(others) == 1 else "these"
 
 
 def _languages(chosen: Selection, tasks: Iterable[Scored]) -> tuple[str, ...]:
@@ -132,33 +161,38 @@ def _nothing_shared(first: RunFolder, second: RunFolder, chosen: Selection, prim
 
 
 def _compare_task(
-    task: str, first: Scored, second: Scored, chosen: Selection, resamples: int, seed: int
-) -> TaskComparison | None:
-    measured = _measured(chosen.metric, first, second)
+    task: str, first: Scored, others: Sequence[Scored | None], chosen: Selection, resamples: int, seed: int
+) -> list[TaskComparison | None]:
+    """One for each of the others; None for one that has not this task, or no item with the metric."""
+    sides = [side for side in others if side is not None]
+    measured = _measured(chosen.metric, first, sides)
     if measured.baseline:
         raise UsageError(
             f"{task}: {measured.label} is a figure of the data, the same whoever answers",
             "`tvbench audit` shows the data's figures",
         )
-    shared = [
-        item
-        for item_id, item in first.items.items()
-        if item_id in second.items and (not chosen.languages or item.language in chosen.languages)
-    ]
-    by_language: defaultdict[str, list[Item]] = defaultdict(list)
-    for item in shared:
-        by_language[item.language].append(item)
-    made: tuple[Comparison | Plain, tuple[LanguageComparison, ...]] | None
+    items = in_common(measured, first, sides, chosen.languages)
+    made: Sequence[_Made | None] | None
     why = ""
     try:
-        made = _resampled(measured, by_language, first, second, resamples, seed)
+        made = _resampled(measured, items, first, sides, resamples, seed)
     except UsageError as error:
         made, why = None, f"{measured.label} cannot be resampled: {error.message}"
     if made is None and measured.of_corpora:
-        made = _plain(measured, by_language, first, second)
+        made = [_plain(measured, own, first, side) for own, side in zip(items, sides, strict=True)]
         why = why or f"{measured.label} cannot be resampled: it gives figures of whole corpora, not of their segments"
-    if made is None:
-        return None
+    by_side = iter(made or [None] * len(sides))
+    return [
+        None
+        if side is None or (one := next(by_side)) is None
+        else _compared(task, measured, one, first, side, chosen, why)
+        for side in others
+    ]
+
+
+def _compared(
+    task: str, measured: Metric, made: _Made, first: Scored, second: Scored, chosen: Selection, why: str
+) -> TaskComparison:
     overall, languages = made
     same = comparable(first.signature) == comparable(second.signature)
     return TaskComparison(
@@ -166,53 +200,59 @@ def _compare_task(
         measured.id,
         overall,
         languages,
-        _expected(measured, shared, first, second) - overall.items,
+        expected(measured, asked_of_both(first, second, chosen.languages), first, second) - overall.items,
         same and first.definitions.get(measured.id) == second.definitions.get(measured.id),
         {name: getattr(measured, name) for name in ("label", "unit", "better")},
         why,
     )
 
 
-def _measured(wanted: str | None, first: Scored, second: Scored) -> Metric:
+def _measured(wanted: str | None, first: Scored, others: Sequence[Scored]) -> Metric:
     """The metric to compare by: the wanted one by id, label or alias, else the task's headline metric."""
     name = wanted or first.entry.primary
     if wanted is not None and wanted not in first.metrics and wanted not in first.facts:
         labels = {one.label.casefold(): one.id for one in first.metrics.values()}
         name = labels.get(wanted.strip().casefold()) or metric_id(wanted)
-    return first.metrics.get(name) or second.metrics.get(name) or metric(name, first.facts)
+    own = (side.metrics[name] for side in (first, *others) if name in side.metrics)
+    return next(own, None) or metric(name, first.facts)
 
 
 def _resampled(
-    measured: Metric,
-    by_language: Mapping[str, Sequence[Item]],
-    first: Scored,
-    second: Scored,
-    resamples: int,
-    seed: int,
-) -> tuple[Comparison, tuple[LanguageComparison, ...]] | None:
-    """The macro average and the languages; None where no item has the metric, or it cannot be resampled."""
-    groups = {
-        language: made
-        for language, items in sorted(by_language.items())
-        if (made := paired_items(measured, language, items, first, second)) is not None
-    }
-    if not groups:
+    measured: Metric, items: Sequence[ByLanguage], first: Scored, others: Sequence[Scored], resamples: int, seed: int
+) -> list[_Made | None] | None:
+    """The macro average and the languages of each; None where no item has the metric, or it cannot be resampled."""
+    grouped = [
+        {
+            language: made
+            for language, shared in own.items()
+            if (made := paired_items(measured, language, shared, first, other)) is not None
+        }
+        for own, other in zip(items, others, strict=True)
+    ]
+    if not any(grouped):
         return None
-    single = compare_each(list(groups.values()), resamples=resamples, seed=seed)
-    overall = compare(list(groups.values()), resamples=resamples, seed=seed) if len(groups) > 1 else single[0]
-    return overall, tuple(
-        LanguageComparison(language, made, made.adjusted) for language, made in zip(groups, single, strict=True)
-    )
+    each = [[pairs] for groups in grouped for pairs in groups.values()]
+    single = compare_several(each, resamples=resamples, seed=seed)
+    means = single
+    if any(len(groups) > 1 for groups in grouped):
+        means = compare_several([[*groups.values()] for groups in grouped if groups], resamples=resamples, seed=seed)
+    by_language, by_run = iter(single), iter(means)
+    return [
+        (next(by_run), tuple(_of_language(language, next(by_language)) for language in groups)) if groups else None
+        for groups in grouped
+    ]
 
 
-def _plain(
-    measured: Metric, by_language: Mapping[str, Sequence[Item]], first: Scored, second: Scored
-) -> tuple[Plain, tuple[LanguageComparison, ...]] | None:
+def _of_language(language: str, made: Comparison) -> LanguageComparison:
+    return LanguageComparison(language, made, made.adjusted)
+
+
+def _plain(measured: Metric, by_language: ByLanguage, first: Scored, second: Scored) -> _Made | None:
     """The same of a metric that cannot be resampled."""
     found: dict[str, Plain] = {}
     for language, items in sorted(by_language.items()):
-        used = _both_answered(measured, items, first, second)
-        one, other = (figure_of(measured, language, _pairs(used, side)) for side in (first, second))
+        used = both_answered(measured, items, first, second)
+        one, other = (figure_of(measured, language, answer_pairs(used, side)) for side in (first, second))
         if one is not None and other is not None:
             clusters = len({cluster_of(item) for item in used})
             same = all(first.text(item.id) == second.text(item.id) for item in used)
@@ -223,60 +263,8 @@ def _plain(
         math.fsum(getattr(part, side) for part in found.values()) / len(found) for side in ("first", "second")
     )
     pictures = {
-        cluster_of(item)
-        for language in found
-        for item in _both_answered(measured, by_language[language], first, second)
+        cluster_of(item) for language in found for item in both_answered(measured, by_language[language], first, second)
     }
     count, same = sum(part.items for part in found.values()), all(part.identical for part in found.values())
     overall = Plain(before, after, after - before, count, len(pictures), same)
     return overall, tuple(LanguageComparison(language, part, None) for language, part in found.items())
-
-
-def paired_items(measured: Metric, language: str, items: Sequence[Item], first: Scored, second: Scored) -> Pairs | None:
-    """The two runs' statistics in one language; None where no item has the metric, or it cannot be resampled."""
-    if measured.of_corpora:
-        used = _both_answered(measured, items, first, second)
-        one, other = (
-            statistics_of(measured, language, _pairs(used, side)) if used else None for side in (first, second)
-        )
-        if one is None or other is None:
-            return None
-        return Pairs(one, other, [cluster_of(item) for item in used], measured.of_sums, measured.span)
-    values = [(_value(measured, item, first), _value(measured, item, second), item) for item in items]
-    kept = [(a, b, item) for a, b, item in values if a is not None and b is not None]
-    if not kept:
-        return None
-    clusters = [cluster_of(item) for _, _, item in kept]
-    return means([a for a, _, _ in kept], [b for _, b, _ in kept], clusters, measured.span)
-
-
-def _both_answered(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> list[Item]:
-    return [
-        item
-        for item in items
-        if is_for(measured, item) and first.text(item.id) is not None and second.text(item.id) is not None
-    ]
-
-
-def _pairs(items: Sequence[Item], side: Scored) -> list[Pair]:
-    return [(item, side.text(item.id) or "") for item in items]
-
-
-def _value(measured: Metric, item: Item, side: Scored) -> float | None:
-    score = side.scores.get(item.id)
-    return None if score is None or score.unscored else score.values.get(measured.id)
-
-
-def _expected(measured: Metric, items: Sequence[Item], first: Scored, second: Scored) -> int:
-    """How many items the metric is for: those of the kinds that it has a value for in either run."""
-    if measured.of_corpora:
-        return sum(
-            isinstance(item.target, measured.targets) if measured.targets else is_for(measured, item) for item in items
-        )
-    kinds = {_kind(item) for item in items for side in (first, second) if _value(measured, item, side) is not None}
-    return sum(_kind(item) in kinds for item in items)
-
-
-def _kind(item: Item) -> tuple[type, bool]:
-    """Two-sided targets carry their figure on the right side only."""
-    return type(item.target), not isinstance(item.target, Contrast) or item.target.correct

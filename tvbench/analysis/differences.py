@@ -18,9 +18,10 @@ from tvbench.scoring.paired import Comparison, is_certain
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
     """The second run less the first, in one task and language (`all`: their mean), with its interval from `low` to
-    `high`. The intervals of `together` comparisons (the languages of a task) hold all at once at `level`, `p` is
-    adjusted for as many, and `detectable` is the smallest true difference found in 80 % of such data. These are not
-    there where the metric cannot be resampled, or the pictures are too few for any difference to show."""
+    `high`. The intervals of `together` comparisons (the languages of a task, in all runs that are set against the
+    first) hold all at once at `level`, `p` is adjusted for as many, and `detectable` is the smallest true difference
+    found in 80 % of such data. These are not there where the metric cannot be resampled, or the pictures are too few
+    for any difference to show."""
 
     first_run: str
     second_run: str
@@ -48,7 +49,7 @@ def difference_rows(found: Iterable[TaskComparison], first: str, second: str) ->
         shown = from_facts(difference.metric, difference.facts)
         parts = [(part.language, part.comparison, part.p) for part in difference.languages]
         if len(parts) != 1:
-            parts.insert(0, (ALL, difference.overall, difference.overall.p))
+            parts.insert(0, (ALL, difference.overall, difference.overall.adjusted))
         for language, it, p in parts:
             low, high = it.interval or (None, None)
             yield DifferenceRow(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tvbench.analysis.assess import Scored, scored_tasks
-from tvbench.analysis.compare import paired_items
+from tvbench.analysis.shared_items import paired_items
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.manifest import AskedTask
 from tvbench.runs.store import RunFolder

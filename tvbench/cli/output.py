@@ -5,7 +5,9 @@ All of it is made visible first (safety/visible.py), and fits whatever encoding 
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tvbench.safety.visible import json_text, visible, visible_lines
@@ -40,6 +42,28 @@ def say(*lines: str) -> None:
     """Lines on stdout, one for each."""
     for line in lines:
         print(visible(line))
+
+
+def fitted(lines: Iterable[str]) -> list[str]:
+    """Lines folded between words where stdout is a terminal, or is said to be so wide; a name is never broken."""
+    from shutil import get_terminal_size
+    from textwrap import wrap
+
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return list(lines)
+    width = max(20, get_terminal_size().columns)
+    return [
+        part
+        for line in lines
+        for part in wrap(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]
 
 
 def remark(message: str) -> None:
