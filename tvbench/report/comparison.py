@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from tvbench.analysis.compare import TaskComparison
-from tvbench.report.comparison_lines import MEAN, Compared, Found, ComparedLine, comparison_lines, said
+from tvbench.report.comparison_lines import MEAN, Compared, ComparedLine, Found, comparison_lines, said
 from tvbench.report.comparison_notes import reading_notes, task_notes
 from tvbench.report.damage import named
 from tvbench.report.table import Cell, Column, Table
