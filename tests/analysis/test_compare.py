@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_schema import problems
 from repository import SHARED
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
+from tvbench.report.comparison_schema import comparison_schema
 from tvbench.runs.store import RunWriter
 from tvbench.types import Choice, Item, Message, Response, Translation
 
@@ -77,7 +79,9 @@ def wrong(item: Item) -> str:
 
 def compared(results: Path, capsys: Said, *more: str, runs: Sequence[str] = ("a-run", "b-run")) -> dict[str, Any]:
     assert main(["compare", *runs, "--results", str(results), "--format", "json", *more]) == 0
-    return dict(json.loads(capsys.readouterr().out))
+    found = dict(json.loads(capsys.readouterr().out))
+    assert not list(problems(found, comparison_schema()))
+    return found
 
 
 def test_a_difference_is_found_where_it_is_and_nowhere_else(tmp_path: Path, capsys: Said) -> None:

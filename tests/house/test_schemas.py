@@ -15,7 +15,9 @@ from tvbench.cli.main import main
 from tvbench.data.own.declaration import own_schema, read_declaration
 from tvbench.errors import UsageError
 from tvbench.registry.cards import card_schema, read_card
+from tvbench.report.comparison_schema import comparison_schema
 from tvbench.safety.bounded import read_yaml
+from tvbench.safety.visible import json_text
 from tvbench.suites.declaration import suite_schema
 from tvbench.train.data.mixture import read_mixture
 from tvbench.train.recipe import FOLDER, MAPPINGS, TOP, load_recipe
@@ -45,6 +47,12 @@ def test_the_committed_schema_is_what_the_command_prints(name: str, capsys: pyte
     path = ROOT / "docs" / "schemas" / f"{name}.json"
     assert path.read_text(encoding="utf-8") == printed, f"tvbench {COMMANDS[name]} > docs/schemas/{name}.json"
     assert json.loads(printed) == SCHEMAS[name]()
+
+
+def test_the_committed_schema_of_comparisons_is_the_one_that_output_is_held_against() -> None:
+    path = ROOT / "docs" / "schemas" / "compare.json"
+    written = json_text(comparison_schema()) + "\n"
+    assert path.read_text(encoding="utf-8") == written, f"python -m tvbench.report.comparison_schema > {path}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.yaml")), ids=lambda path: path.stem)
