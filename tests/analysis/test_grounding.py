@@ -183,3 +183,19 @@ def test_what_cannot_be_told_says_what_to_do(tmp_path: Path, capsys: Said, words
     write(tmp_path, "sighted", seeing=True, model="third")
     assert main(["grounding", *words, "--results", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None:
+    """The mean is then over the chosen languages, and what is left out is counted in them alone."""
+    write(tmp_path, "seeing", seeing=True)
+    write(tmp_path, "blind", seeing=False, missing=8)
+    rows = grounded(tmp_path, capsys, "seeing", "--tasks", "quiz", "--languages", "German")
+    assert {row["task"] for row in rows} == {"quiz"} and {row["language"] for row in rows} == {None, "de"}
+    assert all(row["items"] == ITEMS - 2 for row in rows)
+    command = ["grounding", "seeing", "--results", str(tmp_path), "--languages"]
+    assert main([*command, "en"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    assert main([*command, "ja"]) == 2
+    assert "unknown language in these runs 'ja'. Known: de, en" in capsys.readouterr().err
+    assert main(["grounding", "seeing", "--results", str(tmp_path), "--tasks", "quizz"]) == 2
+    assert "unknown task in both runs 'quizz'" in capsys.readouterr().err

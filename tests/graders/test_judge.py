@@ -378,3 +378,40 @@ def test_a_choice_is_shown_as_the_bare_question_and_the_right_option() -> None:
         assert isinstance(text, str)
         assert f"Question: Was ist das?\nGround Truth: {right}\nModel Prediction: Dirndl\n\nMatch the meaning" in text
         assert text.startswith("Evaluate the following answer based on Accuracy:\n\nQuestion")
+
+
+def test_a_later_smaller_check_hides_no_item_that_was_asked_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_run(tmp_path, 4, exact=10)
+    with judge_server() as server:
+        judge(tmp_path, server.model, "--check", "6")
+        whole = json.loads(capsys.readouterr().out)["judges"]
+        for fewer in ("0", "2"):
+            judge(tmp_path, server.model, "--check", fewer)
+            assert json.loads(capsys.readouterr().out)["judges"] == whole
+        judge(tmp_path, server.model, "--check", "all")
+        more = json.loads(capsys.readouterr().out)["judges"]
+        judge(tmp_path, server.model, "--check", "6")
+        assert json.loads(capsys.readouterr().out)["judges"] == more != whole
+
+
+def test_the_report_can_be_of_some_tasks_and_languages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    open_run(tmp_path, 12, exact=10)
+    with judge_server() as server:
+        judge(tmp_path, server.model, "--planted", "4")
+    report = ["judge", "run", "--results", str(tmp_path), "--format", "json"]
+    capsys.readouterr()
+    assert main(report) == 0
+    whole = json.loads(capsys.readouterr().out)["judges"][0]
+    for name, code in (("German", "de"), ("fr", "fr")):
+        assert main([*report, "--languages", name, "--tasks", "alm"]) == 0
+        (judged,) = json.loads(capsys.readouterr().out)["judges"]
+        assert code in str(judged) and judged != whole
+        assert {"de": "'fr'", "fr": "'de'"}[code] not in str(judged)
+    for words, said in (
+        (["--languages", "ja"], "unknown language in this run 'ja'"),
+        (["--tasks", "x"], "unknown task"),
+    ):
+        assert main([*report, *words]) == 2
+        assert said in capsys.readouterr().err

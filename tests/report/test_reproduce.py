@@ -233,3 +233,12 @@ def test_the_gaps_of_the_two_logs_are_shown(tmp_path: Path, capsys: pytest.Captu
     assert any("between strict 72.0 and aligned 81.2" in remark for remark in multi["remarks"])
     assert found["TowerVision-2B", "cc-ocr", "all"]["verdict"] == "differs"
     assert found["TowerVision-2B", "multi30k", "de"]["logged"]
+
+
+def test_languages_can_be_chosen(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish(results, 52.0, 50.0)
+    write_run(results, "run", "alpha", paper_result(0.5, 0.6))
+    (german,) = cells(capsys, results, "--languages", "German")
+    assert german["verdict"] == "the same"
+    assert main(["reproduce", "--results", str(results), "--languages", "xx-nobody"]) == 2
+    assert "unknown language in the published figures 'xx-nobody'" in capsys.readouterr().err

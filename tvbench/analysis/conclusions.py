@@ -13,10 +13,10 @@ from tvbench.analysis.damage import Breakage, damage
 from tvbench.analysis.diagnosed import Diagnosed, diagnosed
 from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.explain import TaskExplanation, explain_tasks
-from tvbench.analysis.grounding import blind_twin
+from tvbench.analysis.grounding import blind_twin, check_blind, saw_pictures
 from tvbench.analysis.marks import MarkedLanguage, marked
 from tvbench.analysis.parallel import Parallel, parallel
-from tvbench.errors import TvbenchError
+from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs.answered import answered
 from tvbench.runs.store import RunFolder
 
@@ -48,7 +48,7 @@ def conclude(
     asked = answered(run, tasks, languages)
     codes = {item.language for task in asked.values() for item in task.items.values()} if languages else set()
     whole = [diagnosed(task, identifiers) for task in scored_tasks(run, tasks).values()]
-    twins = {} if blind is None else {name: diagnosed(task) for name, task in scored_tasks(blind).items()}
+    twins = {} if blind is None else _blind_tasks(blind)
     found = [_only(task, codes) for task in whole if task.name in asked]
     made = {task.name: parallel(task, twins.get(task.name)) for task in whole if task.name in asked}
     return Explanation(
@@ -58,6 +58,24 @@ def conclude(
         {name: _gaps_in(one, codes) for name, one in made.items() if one is not None},
         "" if blind is None else blind.name,
     )
+
+
+def _blind_tasks(run: RunFolder) -> dict[str, Diagnosed]:
+    """The tasks that the run was asked without pictures."""
+    saw = saw_pictures(run)
+    return {name: diagnosed(task) for name, task in scored_tasks(run).items() if name not in saw}
+
+
+def check_without(run: RunFolder, blind: RunFolder, tasks: Sequence[str] = ()) -> None:
+    """Raises UsageError for a run that cannot say what the pictures of `run` add: it saw them too, or was asked other
+    tasks."""
+    shared = [name for name in run.manifest().entries if name in blind.manifest().entries and name in (tasks or [name])]
+    hint = (
+        "--without-image RUN names a run without pictures: tvbench run ... --no-image (mini: --set mini.pictures=blank)"
+    )
+    if not shared:
+        raise UsageError(f"{run.name} and {blind.name} have no task in common", hint)
+    check_blind(blind, shared, hint)
 
 
 def _listed(languages: Mapping[str, MarkedLanguage], listed: Sequence[str]) -> dict[str, MarkedLanguage]:

@@ -8,13 +8,14 @@ senses of an ambiguous caption, taken at random. Knows runs and metrics; no engi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tvbench.analysis.assess import Scored, scored_tasks
 from tvbench.analysis.shared_items import paired_items
 from tvbench.errors import TvbenchError, UsageError
+from tvbench.runs.answered import check_names, languages_called
 from tvbench.runs.manifest import AskedTask
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.metric import Metric
@@ -51,6 +52,18 @@ class TaskGrounding:
 def is_blind(asked: AskedTask) -> bool:
     """Whether a task of a run was asked without its pictures."""
     return not asked.media or asked.settings.get("pictures") == "blank"
+
+
+def check_blind(run: RunFolder, tasks: Collection[str], hint: str) -> None:
+    """Raises UsageError for a run that is known to have seen its pictures in all of `tasks` that it was asked."""
+    asked = [task for task in run.manifest().ask.tasks if task.task in tasks]
+    if asked and not any(map(is_blind, asked)):
+        raise UsageError(f"{run.name} saw its pictures", hint)
+
+
+def saw_pictures(run: RunFolder) -> set[str]:
+    """The tasks in which the run is known to have seen its pictures."""
+    return {task.task for task in run.manifest().ask.tasks if not is_blind(task)}
 
 
 def blind_twin(run: RunFolder, runs: Iterable[RunFolder]) -> RunFolder:
@@ -102,16 +115,30 @@ def _like(asked: AskedTask) -> tuple[object, ...]:
 
 
 def ground(
-    seeing: RunFolder, blind: RunFolder, *, by: By = "question_type", resamples: int, seed: int = 0
+    seeing: RunFolder,
+    blind: RunFolder,
+    *,
+    tasks: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    by: By = "question_type",
+    resamples: int,
+    seed: int = 0,
 ) -> list[TaskGrounding]:
-    """Every task that both runs have. Raises UsageError where they share no answered item, and for a run `blind` that
-    is known to have seen its pictures."""
-    asked = blind.manifest().ask.tasks
-    if asked and not any(map(is_blind, asked)):
-        raise UsageError(f"{blind.name} saw its pictures", "name the run without pictures second (--no-image)")
+    """Every task that both runs have, of those named and in the languages named (none: all). Raises UsageError where
+    they share no answered item, for a name that they have not, and for a run `blind` that is known to have seen its
+    pictures."""
+    check_blind(
+        blind, [task.task for task in blind.manifest().ask.tasks], "name the run without pictures second (--no-image)"
+    )
     without, sighted = scored_tasks(blind), scored_tasks(seeing)
+    both = [task for task in sighted if task in without]
+    check_names("task in both runs", tasks, both)
+    known = {item.language for task in both for item in sighted[task].items.values()}
+    codes = languages_called(languages, known, "these runs")
     found = [
-        _ground_task(task, without[task], sighted[task], by, resamples, seed) for task in sighted if task in without
+        _ground_task(task, without[task], sighted[task], codes, by, resamples, seed)
+        for task in both
+        if not tasks or task in tasks
     ]
     if not any(task.rows for task in found):
         raise UsageError(
@@ -121,9 +148,12 @@ def ground(
     return found
 
 
-def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: int, seed: int) -> TaskGrounding:
+def _ground_task(
+    task: str, blind: Scored, seeing: Scored, languages: Sequence[str], by: By, resamples: int, seed: int
+) -> TaskGrounding:
     kinds: defaultdict[tuple[str, Metric], list[Item]] = defaultdict(list)
-    for item in seeing.items.values():
+    chosen = [item for item in seeing.items.values() if not languages or item.language in languages]
+    for item in chosen:
         if item.id in blind.items:
             for metric in headlines(item):
                 kinds[item.tags.get(by) or "all", metric].append(item)
@@ -132,8 +162,8 @@ def _ground_task(task: str, blind: Scored, seeing: Scored, by: By, resamples: in
         for (kind, metric), items in kinds.items()
         if (made := _row(kind, metric, items, blind, seeing, resamples, seed)) is not None
     ]
-    answered = sum(None not in (seeing.text(name), blind.text(name)) for name in seeing.items)
-    return TaskGrounding(task, seeing.entry.protocol, tuple(rows), len(seeing.items) - answered)
+    answered = sum(None not in (seeing.text(item.id), blind.text(item.id)) for item in chosen)
+    return TaskGrounding(task, seeing.entry.protocol, tuple(rows), len(chosen) - answered)
 
 
 def _row(

@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("what", metavar="TASK|RUN", help="tasks as in `tvbench run --tasks`, or a run's folder or name")
     add_include(parser)
+    parser.add_argument("--tasks", metavar="NAMES", help="of a run: only these of its tasks")
     parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
     parser.add_argument("--protocol", help="of a task: tvbench (default), paper or official")
     parser.add_argument("--data", type=Path, metavar="DIR", help="of a task: a local copy of the data")
@@ -87,7 +88,7 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
             )
     found = [
         audit(task.entry.task, task.entry.protocol, task.entry.dataset, task.pairs, task.entry.warnings)
-        for task in answered(run, languages=names(args.languages)).values()
+        for task in answered(run, names(args.tasks), names(args.languages)).values()
         if task.items
     ]
     if not found:
@@ -102,6 +103,10 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.runs.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 
+    if args.tasks is not None:
+        raise UsageError(
+            f"--tasks is for a run, and {args.what} names tasks", f"tvbench audit {args.tasks} audits these"
+        )
     nobody = ModelCard(name="audit", kind="builtin", location="audit")
     found = []
     for task, own in catalog.select(args.what):

@@ -7,7 +7,7 @@ import signal
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_results, positive, seconds
+from tvbench.cli.arguments import add_format, add_results, names, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Scoring
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop a worker that says nothing for so long (default %(default)s)",
     )
+    parser.add_argument("--languages", metavar="CODES", help="show only these languages; all are scored")
     parser.add_argument("--offline", action="store_true", help="do not ask the hub (so does HF_HUB_OFFLINE=1)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_results(parser)
@@ -49,16 +50,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    from tvbench import api
     from tvbench.analysis.assess import assess
+    from tvbench.cli.end_of_run import print_run
     from tvbench.graders.comet.session import score_run, summary_lines
     from tvbench.report.run_table import run_table
     from tvbench.report.table import show
     from tvbench.runs import codec
+    from tvbench.runs.answered import languages_called
     from tvbench.runs.store import find_run
     from tvbench.scoring.metrics import label
 
     signal.signal(signal.SIGTERM, _stop_cleanly)
     run = find_run(args.results, args.run)
+    shown = names(args.languages)
+    languages_called(shown, {item.language for _, item in run.requests()})
     with Scoring(quiet=args.quiet) as watch:
         summary = score_run(
             run,
@@ -82,6 +88,8 @@ def main(args: argparse.Namespace) -> int:
                 "tasks": [codec.result_to_json(result) for result in results],
             }
         )
+    elif shown:
+        print_run(api.load(run), languages=shown, whole=True)
     else:
         show([run_table(results, run.manifest().model.revision)], "table")
     return EXIT_GOOD if summary.complete else EXIT_INCOMPLETE

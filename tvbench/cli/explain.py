@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.analysis.conclusions import blind_of, conclude
+    from tvbench.analysis.conclusions import blind_of, check_without, conclude
     from tvbench.analysis.diagnosis import language_id
     from tvbench.cli.grounding import languages_of
     from tvbench.cli.output import say
@@ -55,6 +55,8 @@ def main(args: argparse.Namespace) -> int:
     run = find_run(args.results, args.run)
     identifiers = language_id.load()
     without = find_run(args.results, args.without_image) if args.without_image else None
+    if without is not None:
+        check_without(run, without, names(args.tasks))
     found = conclude(
         run,
         identifiers,

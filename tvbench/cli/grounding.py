@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tvbench.cli.arguments import add_format, add_results, not_negative, positive
+from tvbench.cli.arguments import add_format, add_results, names, not_negative, positive
 from tvbench.errors import EXIT_GOOD
 
 EPILOG = """\
@@ -12,6 +12,7 @@ examples:
   tvbench run --model MODEL --tasks multi30k            # once with the pictures,
   tvbench run --model MODEL --tasks multi30k --no-image # once without; for mini: --set mini.pictures=blank
   tvbench grounding MODEL                               # finds its newest run, and the one without pictures
+  tvbench grounding MODEL --tasks multi30k --languages de,fr
   tvbench grounding RUN BLIND_RUN --by category --format markdown
 """
 
@@ -25,6 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "a model's: of several, the newest for which there is one without pictures, too",
     )
     parser.add_argument("blind", nargs="?", help="the run without pictures (default: the newest one that fits)")
+    parser.add_argument("--tasks", metavar="NAMES", help="only these tasks")
+    parser.add_argument(
+        "--languages", metavar="CODES", help="only these languages, such as de,fr; the mean is then over them"
+    )
     parser.add_argument("--by", choices=("type", "category"), default="type", help="of the items; default: type")
     parser.add_argument("--resamples", type=positive, default=2_000, metavar="N", help="default: 2,000")
     parser.add_argument("--seed", type=not_negative, default=0, help="of the resampling")
@@ -44,6 +49,8 @@ def main(args: argparse.Namespace) -> int:
     found = ground(
         run,
         blind,
+        tasks=names(args.tasks),
+        languages=names(args.languages),
         by="category" if args.by == "category" else "question_type",
         resamples=args.resamples,
         seed=args.seed,

@@ -6,6 +6,7 @@ Without `--judge` it reports on the judges that were asked before, and asks nobo
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
@@ -17,7 +18,9 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
     from tvbench.graders.judge.asking import JudgeAsk
+    from tvbench.graders.judge.record import Judge, JudgeVerdict
     from tvbench.graders.judge.session import Judging
+    from tvbench.runs.answered import Answered
     from tvbench.runs.store import RunFolder
 
 EPILOG = """\
@@ -162,6 +165,27 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
 # ── Reporting ─────────────────────────────────────────────────────────────────────────────────────
 
 
+def said_by(
+    judges: Sequence[Judge], tasks: Mapping[str, Answered], shown: Mapping[str, Collection[str]]
+) -> list[tuple[Judge, dict[str, list[JudgeVerdict]]]]:
+    """The verdicts of each judge, by task, of those and in the languages that are `shown`. `tasks` are all of the run:
+    what was put to a judge beside the open answers was drawn among all answers."""
+    pairs = []
+    for judge in judges:
+        replies = judge.store.responses()
+        by_task = {
+            name: [
+                verdict
+                for verdict in judge.verdicts(tasks[name].replies, replies)
+                if verdict.asked and verdict.case.item.language in shown[name]
+            ]
+            for name in judge.tasks
+            if name in shown
+        }
+        pairs.append((judge, {task: verdicts for task, verdicts in by_task.items() if verdicts}))
+    return pairs
+
+
 def report(run: RunFolder, args: argparse.Namespace) -> int:
     """What the run's judges have said, and how right they are. Raises UsageError where nobody was asked."""
     from tvbench.analysis.judges import qualities
@@ -176,16 +200,9 @@ def report(run: RunFolder, args: argparse.Namespace) -> int:
     judges, labels = find_judges(run), kept_labels(run)
     if not judges and labels is None:
         raise UsageError(f"nobody has judged {run.name} yet", f"tvbench judge {run.name} --judge openai:NAME@URL")
-    tasks = answered(run)
-    answers = {name: task.replies for name, task in tasks.items()}
-    pairs = []
-    for judge in judges:
-        replies = judge.store.responses()
-        by_task = {
-            task: [verdict for verdict in judge.verdicts(answers.get(task, ()), replies) if verdict.asked]
-            for task in judge.tasks
-        }
-        pairs.append((judge, {task: verdicts for task, verdicts in by_task.items() if verdicts}))
+    tasks = answered(run, names(args.tasks), names(args.languages))
+    languages = {name: {item.language for item in task.items.values()} for name, task in tasks.items()}
+    pairs = said_by(judges, answered(run), languages)
     found = [(judge, qualities(by_task), planted_qualities(by_task)) for judge, by_task in pairs]
     people = label_reports(tasks, labels, [(judge.name, by_task) for judge, by_task in pairs] or [(None, {})])
     if args.format == "json":

@@ -63,10 +63,9 @@ def write_label_sheet(run: RunFolder, args: argparse.Namespace) -> int:
 
     from tvbench.graders.judge.labels import kept_labels
     from tvbench.graders.judge.sheet import sheet_rows, sheet_text, write_sheet
-    from tvbench.languages import code_of
     from tvbench.runs.answered import answered
 
-    tasks = answered(run, names(args.tasks), [code_of(name) for name in names(args.languages)])
+    tasks = answered(run, names(args.tasks), names(args.languages))
     seed = args.seed or 0
     rows = sheet_rows({name: task.replies for name, task in tasks.items()}, args.label_sheet, seed)
     if not rows:

@@ -189,5 +189,7 @@ def _next(found: Explanation) -> Iterator[str]:
     if weighed:
         _, cause, code, task = max(weighed)
         yield f"'{label(cause)}' costs most in {named(code)} ({task}): {CAUSES[cause].advice}"
-        yield f"tvbench explain RUN --examples 5 --languages {code} --tasks {task}"
-    yield "tvbench explain RUN --all" + ("" if weighed else "  (all tables; --examples N: answers that lost points)")
+        yield f"tvbench explain {found.run} --examples 5 --languages {code} --tasks {task}"
+    yield f"tvbench explain {found.run} --all" + (
+        "" if weighed else "  (all tables; --examples N: answers that lost points)"
+    )

@@ -256,7 +256,7 @@ class Judging:
                     run=self.run.name,
                     rubric=self.rubric.as_json(),
                     tasks=tuple(sorted({*(earlier.tasks if earlier else ()), *self.tasks})),
-                    checked=self.options.checked,
+                    checked=_most(self.options.checked, earlier.checked) if earlier else self.options.checked,
                     seed=self.options.seed,
                     engine=engine_label(info),
                     chat=prompt_label(self.card),
@@ -275,6 +275,11 @@ def _kept(replies: Mapping[str, Response]) -> dict[str, Response]:
 def _once(items: Iterator[PlannedItem] | Sequence[PlannedItem]) -> list[PlannedItem]:
     """Each key once, in order."""
     return list({planned.key: planned for planned in items}.values())
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    """The larger number of exact items (None: all): what was asked about before stays in the report."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _more(one: int | None, other: int | None) -> int | None:
