@@ -76,7 +76,7 @@ def test_the_screen_fits_whatever_there_is_to_say(
     shown = explained(tmp_path, capsys)
     assert len(shown) <= 25 and max(map(len, shown)) <= 80, "\n".join(shown)
     assert shown[0].startswith("the-run: ") and any(line.lstrip().startswith("next") for line in shown)
-    assert any("tvbench explain RUN" in line for line in shown)
+    assert any("tvbench explain the-run" in line for line in shown)
     assert ("What is broken" in shown) is bool(lost)
 
 
@@ -138,6 +138,16 @@ def test_a_run_without_pictures_is_found_and_named(tmp_path: Path, capsys: Said)
     assert record["blind"] == "without" and record["parallel"]["reference"] == "en"
     assert record["parallel"]["pictures"][0]["comparison"]["low"] > 0
     assert record["conclusions"] and record["damage"]["losses"] == [] and record["bias"]["p"] > 0
+
+
+def test_a_run_that_saw_its_pictures_cannot_say_what_they_add(tmp_path: Path, capsys: Said) -> None:
+    write(tmp_path, "the-run", 1)
+    write(tmp_path, "without", 1, blind=True)
+    for named in ("the-run", "without"):
+        command = ["explain", named, "--results", str(tmp_path), "--without-image", "the-run"]
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert "the-run saw its pictures" in said and "--no-image" in said
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "latex", "json"])

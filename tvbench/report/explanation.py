@@ -104,7 +104,7 @@ def _answers_table(task: TaskExplanation, identified: bool) -> Table:
     columns += [Column("wrong_language_estimate", "wrong language\nless false alarms")] if checked else []
     rows = tuple(
         (
-            Cell(part.language),
+            Cell(_named(part.language)),
             _number(part.items),
             _number(part.answered),
             _number(part.failed),
@@ -171,7 +171,7 @@ def _loss_table(task: TaskExplanation) -> Table:
         *(Column(cause, label(cause)) for cause in causes),
     )
     rows = tuple(
-        (Cell(part.language), _number(part.scored), _score(part, counted), *(_share(part, cause) for cause in causes))
+        (Cell(_named(part.language)), _number(part.scored), _score(part, counted), *(_share(part, cause) for cause in causes))
         for part in task.languages
     )
     notes = [
@@ -305,7 +305,7 @@ def _bias_notes(task: TaskExplanation) -> Iterator[str]:
 
 def _position_row(part: LanguageExplanation, place: Position) -> tuple[Cell, ...]:
     return (
-        Cell(part.language),
+        Cell(_named(part.language)),
         Cell("/".join(map(str, place.gold))),
         Cell("/".join(map(str, place.chosen))),
         _number(place.unread),
@@ -343,7 +343,7 @@ def _examples_table(task: TaskExplanation) -> Table:
         rules.append(len(rows))
         rows.extend(
             (
-                Cell(part.language),
+                Cell(_named(part.language)),
                 Cell(label(example.cause)),
                 Cell(example.item),
                 Cell("–", value="")
