@@ -230,7 +230,7 @@ MAY_KNOW = {
     "analysis.mojibake": "analysis.diagnosis.scripts",
     "analysis.option_lists": "scoring",
     "analysis.run_sheet": "analysis languages registry.places runs scoring",
-    "analysis.regression": "__version__ analysis languages runs scoring",
+    "analysis.regression": "__version__ analysis languages registry.places runs scoring",
     "analysis.ranks": "analysis.entries registry.remembered runs scoring",
     "analysis.conformance": "analysis.right_answers data.media registry runs scoring",
     "report": "analysis languages runs scoring",

@@ -38,13 +38,14 @@ FEWEST = 2
 @dataclass(frozen=True, slots=True)
 class Family:
     """Columns that share clusters: `adds` and `shares` (clusters, columns) as exchange.Parts has them, up is better;
-    `margins`, `scales` (the largest change; 0: not known), `grains` (the part of a figure that falls or stands as one),
-    `limits` (the fall that has to be ruled out; inf: none has) and `families` by column."""
+    `margins`, `scales` (the largest change; 0: not known), `units` (the part of a figure that one cluster is) and
+    `grains` (that one item is), `limits` (the fall that has to be ruled out; inf: none) and `families` by column."""
 
     adds: np.ndarray
     shares: np.ndarray
     margins: np.ndarray
     scales: np.ndarray
+    units: np.ndarray
     grains: np.ndarray
     limits: np.ndarray
     families: np.ndarray
@@ -134,7 +135,7 @@ def _tested(block: Family, column: int, ordered: np.ndarray, edge: float, wide: 
     statistic = _statistic(adds, shares, -margin)
     hits = len(ordered) - int(np.searchsorted(ordered, -statistic - TINY, "left"))
     p = min(1.0, 2 * (1 + hits) / (1 + len(ordered)))
-    spread = _spread(adds, shares, scale, float(block.grains[column]))
+    spread = _spread(adds, shares, scale * float(block.units[column]), scale * float(block.grains[column]))
     worst = _worst(change, spread, level)
     low, high = _limits(adds, shares, edge)
     low, high = _shown(change, (low, high), spread, wide, margin)
@@ -179,7 +180,7 @@ def _products(adds: np.ndarray, shares: np.ndarray) -> tuple[tuple[np.ndarray, n
 @dataclass(frozen=True, slots=True)
 class _Spread:
     """What a change varies by: the sum of `squares` of its clusters, that of two clusters `more`, what a fall of 1 adds
-    (`grows`), the `skew`, and the number of clusters that count (`degrees` + 1)."""
+    (`grows`: one item here, one there), the `skew`, and the number of clusters that count (`degrees` + 1)."""
 
     squares: float
     more: float
@@ -188,15 +189,15 @@ class _Spread:
     degrees: int
 
 
-def _spread(adds: np.ndarray, shares: np.ndarray, scale: float, grain: float) -> _Spread:
+def _spread(adds: np.ndarray, shares: np.ndarray, unit: float, grain: float) -> _Spread:
     left = adds - shares * math.fsum(adds)
     squares = float((left**2).sum())
-    if scale > 0:
-        more = 2 * (scale * grain) ** 2
+    if unit > 0:
+        more = 2 * unit**2
     else:
         more = 2 * float((left**4).sum()) / squares if squares > 0 else 0.0
     skew = float((left**3).sum()) / squares if squares > TINY**2 else 0.0
-    return _Spread(squares, more, scale * grain, skew, len(adds) - 1)
+    return _Spread(squares, more, grain, skew, len(adds) - 1)
 
 
 def _worst(change: float, spread: _Spread, level: float) -> float | None:

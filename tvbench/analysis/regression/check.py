@@ -10,6 +10,7 @@ standings, policies and tests (scoring/falls.py); no file, no way to show anythi
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from tvbench.analysis.regression.sources import open_baseline, open_run
 from tvbench.analysis.regression.standing import DIAGNOSES, RunStanding, TaskStanding
 from tvbench.analysis.regression.verdict import MEAN, Absent, Changed, Check, Compared, Outcome, Rise
 from tvbench.errors import UsageError, unknown_name
+from tvbench.registry.places import default_results
 from tvbench.runs.answered import languages_called
 from tvbench.runs.signature import WHO_ANSWERED
 from tvbench.runs.store import RunFolder, find_run
@@ -264,12 +266,22 @@ def next_steps(found: Check, folder: RunFolder | None, baseline: RunStanding) ->
     """Commands to type."""
     if folder is None:
         return
+    run = _typed(folder)
     fell = [one.language for one in found.comparisons if one.outcome == "fail" and one.language != MEAN]
     fell += [one.language for one in found.rises if one.outcome == "fail" and one.language != MEAN]
     if fell:
-        yield f"tvbench explain {found.run} --languages {','.join(dict.fromkeys(fell))}"
+        codes = ",".join(dict.fromkeys(fell))
+        yield f"tvbench explain {run} --languages {codes}"
+        if Path(baseline.source, "manifest.json").is_file():
+            yield f"tvbench compare {_typed(RunFolder(Path(baseline.source)))} {run} --languages {codes}"
     if found.waiting:
         sessions = folder.manifest().sessions or ()
         yield " ".join(sessions[-1].command) if sessions and sessions[-1].command else "the same `tvbench run` command"
     if found.outcome == "fail" and any(change.fatal for change in found.changed):
-        yield f"tvbench baseline write {found.run} {baseline.source if baseline.source.endswith('.json') else 'FILE'}"
+        yield f"tvbench baseline write {run} {baseline.source if Path(baseline.source).is_file() else 'FILE'}"
+
+
+def _typed(folder: RunFolder) -> str:
+    """A run as it can be typed here: its name where runs are kept, else its folder, quoted where a shell needs it."""
+    usual = default_results() / folder.name
+    return shlex.quote(folder.name if usual.resolve() == folder.path.resolve() else str(folder.path))

@@ -125,7 +125,9 @@ def _join(
         made.absent[code] = lacking
     made.waiting += int((_waits(was, is_)).sum())
     scored = (was == SCORED) & (is_ == SCORED)
-    if scored.any():
+    if before.measure.id != now.measure.id:
+        made.identical = False
+    elif scored.any():
         _join_metric(made, before, now, code, both, scored, policy)
     elif (was == SCORED).any() or len(both.places):
         made.notes.append(f"{name}, {code}: no item has a score on both sides, so nothing was compared")
@@ -268,10 +270,10 @@ def _block(side: Joined) -> tuple[list[ColumnAsk], Family]:
             mixes.append(np.isin(np.arange(len(side.asked)), mine) / len(mine))
             asked.append(_mean(side, [side.asked[number] for number in mine]))
     found = apart(side.pairs, mixes)
-    return asked, _of(found, asked, mixes)
+    return asked, _of(side, found, asked, mixes)
 
 
-def _of(found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarray]) -> Family:
+def _of(side: Joined, found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarray]) -> Family:
     weights = np.array(mixes)
     single = (found.parts.shares[:, : weights.shape[1]] ** 2).sum(0)
     return Family(
@@ -280,6 +282,7 @@ def _of(found: TakenApart, asked: Sequence[ColumnAsk], mixes: Sequence[np.ndarra
         np.array([one.margin for one in asked]),
         found.parts.scales,
         (weights**2) @ single,
+        (weights**2) @ (1 / np.array([len(pairs.first) for pairs in side.pairs])),
         np.array([np.inf if one.diagnosis else one.resolution for one in asked]),
         np.array([RISES if one.diagnosis else FALLS for one in asked]),
     )
