@@ -245,7 +245,7 @@ MAY_KNOW = {
     "report.suites": "report.board report.cost report.estimate report.table runs.estimate suites",
     "report.board_page": "analysis registry.places report",
     "report.board": "analysis registry.catalog registry.prices report scoring",
-    "report.board_cost": "analysis registry.catalog registry.prices report.cost_table",
+    "report.board_cost": "analysis registry.catalog registry.prices report.board_screen report.cost_table scoring",
     "interop": "analysis.assess data.interleaved languages runs scoring",
     # The mini world, and what of it is there to be learned from.
     "mini": "data.authoring languages",

@@ -12,7 +12,11 @@ from tvbench.cli.output import print_csv, remark, say
 from tvbench.errors import EXIT_GOOD, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tvbench.analysis.board_lines import BoardSheet
     from tvbench.report.board import Board
+    from tvbench.report.cost_table import About, CostRow
 
 EXAMPLES = """examples:
   tvbench leaderboard
@@ -110,11 +114,39 @@ def _print_first(args: argparse.Namespace, board: Board) -> None:
 
     alone = args.published == "all"
     sheets = board.sheets(languages=names(args.languages), sort=args.sort, printed_alone=alone)
-    if sheets:
-        print_board(sheets, args.results, say, args.format, then=lambda: _show_cost(args, board))
+    if sheets and board.costs is not None:
+        _print_with_costs(args, board, sheets)
+    elif sheets:
+        print_board(sheets, args.results, say, args.format)
     else:
         remark(NOTHING.format(by=""))
         remark("figures that papers print: `tvbench leaderboard --published all`")
+
+
+def _print_with_costs(args: argparse.Namespace, board: Board, sheets: Sequence[BoardSheet]) -> None:
+    """The same with what a thousand questions cost at the right, and below what that means."""
+    from tvbench.report.board_cost import beside, sheet_costs
+    from tvbench.report.board_page import print_board
+    from tvbench.report.cost_table import cost_notes
+    from tvbench.report.screens import folded, room
+
+    assert board.costs is not None
+    found = [sheet_costs(sheet, board.costs, names(args.languages), board.metric) for sheet in sheets]
+
+    def then() -> None:
+        for rows, about in found:
+            say(*folded(cost_notes(list(rows.values()), about), room() if args.format == "table" else None), "")
+            _chart(args, list(rows.values()), about)
+
+    print_board(sheets, args.results, say, args.format, [beside(sheets, [rows for rows, _ in found])], then)
+
+
+def _chart(args: argparse.Namespace, rows: Sequence[CostRow], about: About) -> None:
+    from tvbench.report.cost_table import cost_chart
+
+    width = get_terminal_size((72, 24)).columns
+    chart = cost_chart(rows, about, width=width, encoding=sys.stdout.encoding) if args.format == "table" else []
+    say(*chart, *[""] * bool(chart))
 
 
 def _print_whole(args: argparse.Namespace, board: Board) -> None:
@@ -140,7 +172,7 @@ def _print_whole(args: argparse.Namespace, board: Board) -> None:
 
 def _show_cost(args: argparse.Namespace, board: Board) -> None:
     """Below the table, where it was asked for: what the rows cost, and a chart."""
-    from tvbench.report.cost_table import cost_chart, cost_table
+    from tvbench.report.cost_table import cost_table
     from tvbench.report.table import show
 
     languages = names(args.languages)
@@ -151,6 +183,4 @@ def _show_cost(args: argparse.Namespace, board: Board) -> None:
     if found is None:
         return
     show([cost_table(*found)], args.format)
-    if args.format == "table":
-        width = get_terminal_size((72, 24)).columns
-        say(*cost_chart(*found, width=width, encoding=sys.stdout.encoding))
+    _chart(args, *found)

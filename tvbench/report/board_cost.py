@@ -9,14 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tvbench.analysis.entries import RunEntry
+from tvbench.analysis.board_lines import BoardLine, BoardSheet
+from tvbench.analysis.entries import RunEntry, metric_of
 from tvbench.analysis.grid import Grid
-from tvbench.analysis.row_costs import Costs, shared_languages, shared_tasks
+from tvbench.analysis.language_columns import meant_by
+from tvbench.analysis.leaderboard import languages_of
+from tvbench.analysis.row_costs import Costs, RowCost, shared_languages, shared_tasks
 from tvbench.analysis.rows import own_rows
 from tvbench.analysis.tidy import ALL, MULTI, FigureRow
 from tvbench.errors import TvbenchError
 from tvbench.registry.prices import Price, price_of
-from tvbench.report.cost_table import About, CostRow
+from tvbench.report.board_screen import Beside
+from tvbench.report.cost_table import COLUMNS, About, CostRow, cost_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,48 @@ def board_costs(
     ]
     codes = {code for task in tasks for code in shared_languages(held, task, languages)} if tasks else set()
     return shown, About(tasks, tuple(sorted(codes)) if languages else (), heading.title)
+
+
+def sheet_costs(
+    sheet: BoardSheet, costs: Costs, languages: Sequence[str] = (), metric: str | None = None
+) -> tuple[dict[int, CostRow], About]:
+    """What the rows of a sheet cost, by the row's number, over the questions of the column that is ranked."""
+    at = next(n for n, column in enumerate(sheet.columns) if column.name.partition("\n")[0] == sheet.ranked)
+    column = sheet.columns[at]
+    by_line = [{entry.result.task: entry for entry in line.entries} for line in sheet.lines]
+    tasks = _tasks_of(column.key, {task for of_line in by_line for task in of_line})
+    kept = [number for number, of_line in enumerate(by_line) if tasks and tasks[0] in of_line]
+    held = [by_line[number] for number in kept]
+    codes = {code for row in held for name in languages for code in meant_by(name, languages_of(row[tasks[0]].result))}
+    found = costs.of_rows(held, tasks, sorted(codes))
+    rows = {}
+    for number, cost in zip(kept, found, strict=True):
+        line, field = sheet.lines[number], sheet.lines[number].fields[at]
+        first = line.rank.partition("–")[0] == "1" if line.rank else None
+        rows[number] = CostRow(line.name, cost, field.value, field.text if field.value is not None else "", first)
+    title = column.name if "\n" in column.name else f"{', '.join(tasks)}\n{column.name}"
+    return rows, About(tasks, tuple(sorted(codes)), title, bool(held) and _lower(held[0][tasks[0]], metric))
+
+
+def beside(sheets: Sequence[BoardSheet], found: Sequence[Mapping[int, CostRow]]) -> Beside:
+    """The columns of costs, right of the figures."""
+    cells = {
+        _who(sheet.lines[number]): cost_cells(row.cost)
+        for sheet, rows in zip(sheets, found, strict=True)
+        for number, row in rows.items()
+    }
+    return Beside(COLUMNS, lambda line: cells.get(_who(line), cost_cells(RowCost())))
+
+
+def _who(line: BoardLine) -> tuple[tuple[str, str], ...]:
+    """What tells the rows of all sheets apart: their runs and tasks."""
+    return tuple((entry.run, entry.result.task) for entry in line.entries)
+
+
+def _lower(entry: RunEntry, metric: str | None) -> bool:
+    """Whether small figures are good ones."""
+    name = metric if metric in entry.result.metrics else entry.result.primary
+    return metric_of(entry.result, name or entry.result.primary).better == "lower"
 
 
 def _tasks_of(key: str, tasks: Iterable[str]) -> list[str]:
