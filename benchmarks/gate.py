@@ -193,26 +193,19 @@ def power(rounds: int) -> Iterator[Row]:
             if not fall < cell.accuracy:
                 yield "power", f"{cell.name}, {times} x detectable", 0, promised, math.nan, "more than there is to lose"
                 continue
-            caught = _share(
-                rounds, lambda seed, c=cell, f=fall: first_of(checked(c, Change(f), seed)).outcome == "fail"
-            )
-            yield (
-                "power",
-                f"{cell.name}, {times} x detectable",
-                rounds,
-                promised,
-                caught,
-                f"a drop of {100 * fall:.1f} points",
-            )
+            caught = _share(rounds, partial(says, "fail", cell, Change(fall)))
+            drop = f"a drop of {100 * fall:.1f} points"
+            yield "power", f"{cell.name}, {times} x detectable", rounds, promised, caught, drop
 
 
 def passes(rounds: int) -> Iterator[Row]:
     """How often a check passes over a drop of the resolution."""
     policy = Policy()
     change = Change(policy.resolution / 100)
-    cells = [replace(cell, name=f"{cell.name}, {items} items", items=items)
-             for cell in (*named("120 items", "accuracy .97", "four a picture", "much chance"), replace(CELLS[0], name="one language", languages=1))
-             for items in (60, 120, 500, 2000)]  # fmt: skip
+    kinds = [*named("120 items", "accuracy .97", "four a picture", "much chance")]
+    kinds.append(replace(CELLS[0], name="one language", languages=1))
+    sizes = (60, 120, 500, 2000)
+    cells = [replace(cell, name=f"{cell.name}, {items} items", items=items) for cell in kinds for items in sizes]
     for cell in cells:
         found = [checked(cell, change, seed, policy) for seed in range(rounds)]
         share = sum(one.outcome == "pass" for one in found) / rounds
