@@ -59,7 +59,7 @@ def test_a_finding_says_what_changed_by_how_much_and_how_sure() -> None:
     )
     assert said["Arabic, wrong language"].startswith("2 % → 31 % of the answers (155 of 500)")
     assert "about 900 items would tell" in said["Czech, aligned"]
-    assert said["Russian, missing"] == "3 items of the baseline have no answer in the run"
+    assert said["Russian, missing"] == "3 items of the baseline are not in the run"
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ FAILED = Check(
     "results/baselines/main.json",
     comparisons=(FELL, compared(language="de"), UNTOLD, compared(language=MEAN, change=-0.02)),
     rises=(
-        Rise("alm", "ar", "wrong language", "fail", 10, 500, 155, 500, 0.0001),
-        Rise("alm", "de", "cut off", "pass", 1, 500, 2, 500, 0.9),
+        Rise("alm", "ar", "wrong_language", "fail", 10, 500, 155, 500, 0.0001),
+        Rise("alm", "de", "truncated", "pass", 1, 500, 2, 500, 0.9),
     ),
     absent=(Absent("vimul"), Absent("alm", "fr"), Absent("alm", "ru", 3)),
     changed=(Changed("alm", "protocol", "tvbench", "paper", True), Changed("alm", "model", "abc12", "def34", False)),

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_results, not_negative, path, positive
@@ -25,7 +26,13 @@ verdicts: FAIL (exit code 3): something is certainly worse, not there or asked o
 --resolution is ruled out everywhere; CANNOT TELL: neither, with how many items would do (--strict: exit code 3)
 exit codes: 0 pass or cannot tell, 1 answers are missing or failed, 2 usage, 3 regression
 """
-FORMATS: dict[str, str] = {"table": "tvbench.cli.check:people", "json": "tvbench.cli.check:as_json"}
+FORMATS: dict[str, str] = {
+    "table": "tvbench.cli.check:people",
+    "json": "tvbench.cli.check:as_json",
+    "junit": "tvbench.report.check_junit:junit_xml",
+    "github": "tvbench.report.check_github:annotation_text",
+    "markdown": "tvbench.report.check_markdown:markdown",
+}
 """How a check is written, by name: `module:function`, of a check to text."""
 WIDEST, PIPE = 160, 100
 
@@ -52,6 +59,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), default="table", help="how to print (default %(default)s)")
     parser.add_argument("--output", type=path, metavar="FILE", help="write there instead, and the table to stdout")
     parser.add_argument(
+        "--write",
+        type=report,
+        action="append",
+        default=[],
+        metavar="FORMAT=FILE",
+        help="write a report too, such as junit=report.xml; repeatable (docs/ci.md)",
+    )
+    parser.add_argument(
         "--schema", choices=("policy", "check"), help="print the JSON schema of policy files, or of --format json"
     )
     add_results(parser)
@@ -62,6 +77,14 @@ def points(text: str) -> float:
     from tvbench.cli.arguments import temperature
 
     return temperature(text)
+
+
+def report(text: str) -> tuple[str, Path]:
+    """An argparse type: `FORMAT=FILE`."""
+    form, sign, file = text.partition("=")
+    if not sign or not file or form not in FORMATS:
+        raise argparse.ArgumentTypeError(f"'{text}' is not FORMAT=FILE, with FORMAT one of {', '.join(FORMATS)}")
+    return form, Path(file)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -94,6 +117,12 @@ def main(args: argparse.Namespace) -> int:
         remark(f"{args.output} written")
         text = people(found) if args.format != "table" else ""
     print_text(text)
+    for form, file in args.write:
+        _write(file, written(found, form))
+    if "github" in (args.format, *(form for form, _ in args.write)):
+        from tvbench.report.check_github import append_summary
+
+        append_summary(found)
     return found.exit_code
 
 
@@ -120,12 +149,10 @@ def as_json(check: Check) -> str:
     return json_text(check_records(check), ascii_only=False) + "\n"
 
 
-def _write(target: object, text: str) -> None:
-    from pathlib import Path
+def _write(target: Path, text: str) -> None:
+    from tvbench.runs.store import write_report
 
-    from tvbench.runs.store import write_atomically
-
-    write_atomically(Path(str(target)), [text])
+    write_report(target, text)
 
 
 def _print_schema(name: str) -> int:

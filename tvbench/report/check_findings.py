@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from tvbench.analysis.regression.standing import DIAGNOSES
 from tvbench.analysis.regression.verdict import MEAN, Absent, Changed, Check, Compared, Flip, Outcome, Rise
 from tvbench.languages import is_language, language
 from tvbench.safety.visible import visible
@@ -116,7 +117,7 @@ def _absent(one: Absent) -> CheckFinding:
     elif not one.items:
         what, said, weight = spoken(one.language), "the baseline has this language, the run has not", 1.0
     else:
-        what, said = spoken(one.language), f"{_counted(one.items, 'item')} of the baseline have no answer in the run"
+        what, said = spoken(one.language), f"{_counted(one.items, 'item')} of the baseline are not in the run"
         weight = 1 - 1 / one.items
     return CheckFinding("missing", "fail", one.task, one.language, f"{what}, missing", said, weight)
 
@@ -137,7 +138,7 @@ def _rise(one: Rise) -> CheckFinding:
     said = f"{_share(before)} → {_share(after)} of the answers ({one.after} of {one.of_after})"
     if one.p is not None:
         said += f", {chance(one.p)}"
-    what = f"{spoken(one.language)}, {short(one.diagnosis)}"
+    what = f"{spoken(one.language)}, {short(DIAGNOSES.get(one.diagnosis, one.diagnosis))}"
     return CheckFinding("diagnosis", one.outcome, one.task, one.language, what, said, after - before)
 
 

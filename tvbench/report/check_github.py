@@ -30,6 +30,11 @@ def annotation_lines(check: Check) -> list[str]:
     return lines
 
 
+def annotation_text(check: Check) -> str:
+    """All of them, a line each."""
+    return "".join(f"{line}\n" for line in annotation_lines(check))
+
+
 def append_summary(check: Check, environ: Mapping[str, str] | None = None) -> bool:
     """The Markdown of a check behind what the step's summary holds already; False where there is no such file."""
     path = (os.environ if environ is None else environ).get(SUMMARY, "")

@@ -83,6 +83,15 @@ def write_atomically(path: Path, chunks: Iterable[str]) -> None:
         raise storage_error(error, path) from error
 
 
+def write_report(path: Path, text: str) -> None:
+    """The same for a file that a person named, with the folders above it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    write_atomically(path, [text])
+
+
 class RunFolder:
     """A run as it lies on disk. Reading never writes, and needs no lock."""
 

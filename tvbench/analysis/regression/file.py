@@ -20,7 +20,7 @@ import numpy as np
 from tvbench.analysis.regression.packing import Packing, pack, unpack
 from tvbench.analysis.regression.standing import Measure, Part, RunStanding, TaskStanding
 from tvbench.errors import UsageError
-from tvbench.runs.store import write_atomically
+from tvbench.runs.store import write_report
 from tvbench.safety.bounded import json_value, read_text
 from tvbench.safety.fitting import build
 
@@ -119,7 +119,7 @@ def head_of(baseline: BaselineFile) -> dict[str, Any]:
 
 def write_file(path: Path, baseline: BaselineFile) -> None:
     """Whole or not at all. Raises StoreError."""
-    write_atomically(path, [baseline_text(baseline)])
+    write_report(path, baseline_text(baseline))
 
 
 def unique(standing: RunStanding) -> bool:
