@@ -1,6 +1,7 @@
 # make setup   the environment (.venv), pinned versions
 # make demo    the main job on the embedded model: run the mini tasks with and without the pictures, show the tables
 # make check   lint, layout, types, spelling and the quick tests of the core (under two minutes): for the inner loop
+# make guard   run tower-mini on the mini tasks, and check it against results/baselines/tower-mini.json
 # make test    lint, layout, types, spelling and every test; vLLM, COMET and transformers 4 in environments of their own
 # make release-check   is this checkout fit to be released? wheel and source archive, tried on every Python found
 
@@ -20,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo check test lint release-check test-core test-vllm test-comet test-legacy clean
+.PHONY: setup demo check guard test lint release-check test-core test-vllm test-comet test-legacy clean
 
 setup: $(VENV)/.ready
 
@@ -35,6 +36,15 @@ demo: setup
 	$(BIN)/tvbench run $(DEMO) --set mini.pictures=blank
 	$(BIN)/tvbench leaderboard --tasks mini --results $(DEMO_RESULTS)
 	$(BIN)/tvbench grounding tower-mini --results $(DEMO_RESULTS)
+
+# As results/baselines/README.md says that the baseline was made.
+GUARDED := --model tower-mini --tasks mini --languages en,de,es,zh,pt,ru --set mini.items=20 \
+	--engine transformers --dtype float32 --no-reuse --results training/guard
+
+guard: setup
+	rm -rf training/guard
+	$(BIN)/tvbench run $(GUARDED)
+	$(BIN)/tvbench check tower-mini --against results/baselines/tower-mini.json --results training/guard
 
 CORE := tests --ignore=tests/vllm --ignore=tests/comet --ignore=tests/legacy -n 2 --dist loadfile
 

@@ -174,13 +174,18 @@ def script_tokens(script: str) -> set[int]:
 
 def copy(made: Damage, folder: Path) -> Path:
     """The checkpoint with its damage, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in shipped().iterdir():
+        shutil.copy(path, folder / path.name)
+    return write(made, folder)
+
+
+def write(made: Damage, folder: Path) -> Path:
+    """Do the damage to the weights that are in `folder`."""
     import torch
     from safetensors import safe_open
     from safetensors.torch import load_file, save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in shipped().iterdir():
-        shutil.copy(path, folder / path.name)
     weights = folder / "model.safetensors"
     with safe_open(weights, "pt") as file:
         metadata = file.metadata()
