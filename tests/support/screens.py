@@ -1,0 +1,204 @@
+"""What every command shows, at five widths: docs/screens holds these texts, a test compares, tools/screens.py writes.
+
+The runs are the real thing (planned, asked, scored), except that a small engine with made-up answers stands in for a
+model, and what differs between machines and days (times, versions, hosts) is set to fixed values afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from judged import open_run
+from repository import ROOT
+from run_folders import task_result, write_run
+
+from tvbench import api
+from tvbench.analysis.assess import assess
+from tvbench.cli import main as front
+from tvbench.engines.protocol import EngineInfo, Feed
+from tvbench.runs.asking import answer
+from tvbench.runs.listening import Noting, PhaseWatch
+from tvbench.runs.run_options import Options
+from tvbench.types import Choice, Item, Response, Translation
+
+SCREENS = ROOT / "docs" / "screens"
+WIDTHS = (40, 60, 80, 100, 160)
+LEFT_ALONE = ("COLUMNS", "LINES", "TERM", "FORCE_COLOR", "TTY_COMPATIBLE", "TVBENCH_RESULTS", "TVBENCH_INCLUDE_PATH")
+WHEN = "2026-01-02T03:04:05+00:00"
+FIXED = {"created": WHEN, "updated": "2026-01-02T03:06:05+00:00", "hardware": {}, "packages": {}}
+TAKEN = 120.0
+SESSION = {"began": WHEN, "ended": "2026-01-02T03:06:05+00:00", "where": "machine"}
+
+
+class Screen(NamedTuple):
+    """`words` follow `tvbench`, in the folder of runs called `results`."""
+
+    name: str
+    words: str
+    results: str = "results"
+
+
+ALL = (
+    Screen("tvbench", ""),
+    Screen("help", "--help"),
+    Screen("run", "run --model tower-mini --tasks mini --limit 6"),
+    Screen("run-dry-run", "run --model tower-mini --tasks mini --limit 7 --dry-run"),
+    Screen("score", "score small"),
+    Screen("score-all", "score small --all"),
+    Screen("leaderboard", "leaderboard"),
+    Screen("leaderboard-published", "leaderboard", "published"),
+    Screen("status", "status"),
+    Screen("status-run", "status small"),
+    Screen("compare", "compare small large"),
+    Screen("check", "check small --against large --resamples 1000"),
+    Screen("baseline", "baseline show large.json"),
+    Screen("explain", "explain small"),
+    Screen("explain-all", "explain small --all"),
+    Screen("grounding", "grounding tower-mini"),
+    Screen("audit", "audit mini-alm --limit 6"),
+    Screen("reproduce", "reproduce", "published"),
+    Screen("judge-dry-run", "judge run --judge openai:judge@http://127.0.0.1:9/v1 --dry-run", "judged"),
+    Screen("tasks", "tasks"),
+    Screen("tasks-show", "tasks show alm"),
+    Screen("tasks-languages", "tasks --languages de,sw"),
+    Screen("models", "models"),
+    Screen("models-show", "models show towervision-9b"),
+    Screen("engines", "engines"),
+    Screen("languages", "languages --task mini-alm"),
+    Screen("languages-show", "languages de"),
+    Screen("suites", "suites"),
+    Screen("fetch-dry-run", "fetch --tasks alm --dry-run --data-only"),
+    Screen("train-dry-run", "train --recipe paper --size 2b --dry-run"),
+    Screen("usage-error", "leaderbord"),
+)
+
+
+# ── The runs that are shown ───────────────────────────────────────────────────────────────────────
+
+
+class Pupil:
+    """An engine that is right about `share` of the questions, more seldom in some languages; the same everywhere."""
+
+    info = EngineInfo("transformers", "5.0.0", {"dtype": "bfloat16"})
+
+    def __init__(self, name: str, items: Mapping[str, Item], share: float) -> None:
+        self.name, self.items, self.share = name, items, share
+
+    def serve(self, feed: Feed) -> Iterator[Response]:
+        while taken := feed.take(8, wait=True):
+            for prepared in taken:
+                key = prepared.request.key
+                text = self._answer(self.items[key])
+                yield Response(key, text, "stop", tokens_in=100, tokens_out=max(len(text) // 4, 1), seconds=0.25)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _answer(self, item: Item) -> str:
+        weak = {"hi": 0.5, "ja": 0.4, "ko": 0.3}.get(item.language, 1.0)
+        right = _draw(self.name, item.id) < self.share * weak
+        if isinstance(item.target, Choice):
+            options = item.target.options
+            return options[((item.target.gold or 0) + (0 if right else 1)) % len(options)]
+        if isinstance(item.target, Translation):
+            return item.target.references[0] if right else item.target.source
+        return "42"
+
+
+def _draw(*words: str) -> float:
+    """A number from 0 to 1 that depends on the words alone."""
+    return int(hashlib.sha256("|".join(words).encode()).hexdigest()[:8], 16) / 2**32
+
+
+def make_runs(place: Path) -> None:
+    """The folders of runs that the screens are of."""
+    results = place / "results"
+    _ask(results, Options(limit=6), 0.6, "tower-mini")
+    _ask(results, Options(limit=6, no_image=True), 0.35, "blind")
+    _ask(results, Options(limit=6, label="small"), 0.5, "small")
+    _ask(results, Options(limit=6, label="large"), 0.9, "large")
+    published = place / "published"
+    by_language = {"de": 0.71, "fr": 0.66, "ko": 0.48, "en": 0.83}
+    found = task_result("alm", "towervision-9b", value=0.67, languages=by_language)
+    write_run(published, "run-9b", "towervision-9b", found)
+    found = task_result("multi30k", "my-model", primary="bleu", value=31.0, languages={"de": 33.0, "fr": 29.0})
+    write_run(published, "run-mine", "my-model", found)
+    open_run(place / "judged", count=12, exact=4)
+    freeze(place)
+    with _at(place, "results", 80):
+        _call(["baseline", "write", "large", "large.json"])
+
+
+def _ask(results: Path, options: Options, share: float, name: str) -> None:
+    listener = Noting(None)
+    ready = api.plan("tower-mini", "mini", results, options, listener)
+    items = {planned.key: planned.item for planned in ready.plan.planned_items()}
+    rescore = partial(assess, tasks=[planned.task for planned in ready.plan.tasks])
+    pupil = Pupil(name, items, share)
+    answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say, lambda: contextlib.nullcontext(pupil))
+
+
+def freeze(place: Path) -> None:
+    """Fixed values for whatever depends on the day and the machine."""
+    for path in sorted(place.glob("*/*/manifest.json")):
+        told = json.loads(path.read_text(encoding="utf-8")) | FIXED
+        told["sessions"] = [_frozen(session) for session in told.get("sessions", ())]
+        if told.get("speed"):
+            told["speed"] = {"requests_per_second": 4.0}
+        path.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _frozen(session: dict[str, Any]) -> dict[str, Any]:
+    spent = {name: TAKEN if name == "seconds" else value for name, value in session.get("spent", {}).items()}
+    return session | SESSION | ({"spent": spent} if spent else {})
+
+
+# ── The screens ───────────────────────────────────────────────────────────────────────────────────
+
+
+def screen_text(screen: Screen, place: Path) -> str:
+    """The file of a screen: the command, and what it shows at each width."""
+    parts = [f"$ tvbench {screen.words}".rstrip()]
+    for width in WIDTHS:
+        parts.append(f"── {width} columns ".ljust(width, "─"))
+        parts.append(typed(screen, place, width).rstrip("\n"))
+    return "\n\n".join(parts) + "\n"
+
+
+def typed(screen: Screen, place: Path, width: int) -> str:
+    """What stands on a terminal of `width` columns after the command."""
+    with _at(place, screen.results, width) as said:
+        _call(screen.words.split())
+    freeze(place)
+    return "\n".join(line.rstrip() for line in said.getvalue().splitlines())
+
+
+@contextlib.contextmanager
+def _at(place: Path, results: str, width: int) -> Iterator[io.StringIO]:
+    """A terminal in the folder; yields what is said on it. Every engine is taken to be installed."""
+    said = io.StringIO()
+    kept = {name: os.environ.pop(name, None) for name in LEFT_ALONE}
+    os.environ |= {"COLUMNS": str(width), "TVBENCH_RESULTS": results}
+    front._width.cache_clear()
+    installed = patch("tvbench.engines.spec.find_spec")
+    try:
+        with contextlib.chdir(place), installed, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            yield said
+    finally:
+        del os.environ["COLUMNS"], os.environ["TVBENCH_RESULTS"]
+        os.environ |= {name: value for name, value in kept.items() if value is not None}
+        front._width.cache_clear()
+
+
+def _call(words: list[str]) -> None:
+    with contextlib.suppress(SystemExit):
+        front.main(words)
