@@ -171,7 +171,12 @@ def _loss_table(task: TaskExplanation) -> Table:
         *(Column(cause, label(cause)) for cause in causes),
     )
     rows = tuple(
-        (Cell(_named(part.language)), _number(part.scored), _score(part, counted), *(_share(part, cause) for cause in causes))
+        (
+            Cell(_named(part.language)),
+            _number(part.scored),
+            _score(part, counted),
+            *(_share(part, cause) for cause in causes),
+        )
         for part in task.languages
     )
     notes = [
