@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -99,6 +101,15 @@ def test_of_many_languages_the_best_and_worst_are_shown_and_the_others_counted(c
     figures = [float(text) for text in re.findall(r"(\d+\.\d) +\[", score(capsys, "--languages", "de,hi"))]
     assert figures[2] == pytest.approx((figures[0] + figures[1]) / 2, abs=0.1), "the mean is of what is shown"
     assert main(["score", "run", "--languages", "tlh"]) == 2
+
+
+def test_json_and_csv_of_a_run_know_the_filter_too(capsys: Said) -> None:
+    write(Path("results"), "run", questions(10, ("de", "hi", "ar")), right_in(0.8, 1))
+    (task,) = json.loads(score(capsys, "--languages", "hi,German", "--format", "json"))["tasks"]
+    assert set(task["breakdowns"]["language"]) == {"de", "hi"}
+    rows = csv.DictReader(io.StringIO(score(capsys, "--languages", "hi", "--format", "csv")))
+    assert {row["language"] for row in rows} == {"all", "hi"}
+    assert len(json.loads(Path("results/run/result.json").read_text())["tasks"][0]["breakdowns"]["language"]) == 3
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -52,7 +52,7 @@ def board_sheets(
     view = replace(view, metric=known_metric(entries, figures, view.metric))
     entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
     figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
-    check_languages_of(entries, languages)
+    check_languages_of([entry.result for entry in entries], languages)
     told_apart = variants(entries)
     if languages or _few(entries) or len({entry.result.task for entry in entries}) == 1:
         sheets = _by_language(entries, figures, view, languages, told_apart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from tvbench.cli.arguments import add_format, add_include, add_results, add_shown, names
 from tvbench.cli.end_of_run import print_run
@@ -21,16 +22,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
+    from tvbench.analysis.among import results_among
     from tvbench.runs import codec
 
     run = api.score(args.run, results=args.results)
-    results = list(run.results.values())
+    languages = names(args.languages)
+    among = replace(run, results=results_among(run.results, languages)) if languages else run
+    results = list(among.results.values())
     if args.format == "json":
         print_json(
             {"run": run.name, "path": str(run.path), "tasks": [codec.result_to_json(result) for result in results]}
         )
     elif args.format == "csv":
-        print_csv(run.table().csv())
+        print_csv(among.table().csv())
     else:
-        print_run(run, languages=names(args.languages), whole=args.all)
+        print_run(run, languages=languages, whole=args.all)
     return EXIT_GOOD if run.complete else EXIT_INCOMPLETE
