@@ -278,6 +278,26 @@ def test_printed_figures_of_another_metric_are_no_table_of_their_own(capsys: Sai
     assert "multi30k, xCOMET" in board(capsys, "--published", "all")
 
 
+def test_a_run_without_its_headline_figure_stays_in_sight(capsys: Said) -> None:
+    made = result(value=0.5, model="b")
+    parts = {
+        code: replace(part, metrics={"strict": part.metrics["strict"]})
+        for code, part in made.breakdowns["language"].items()
+    }
+    bare = replace(made, metrics={"strict": made.metrics["strict"]}, breakdowns={"language": parts})
+    write_run(Path("results"), "b", "beta", bare)
+    assert "nothing scored yet" in line_of(board(capsys), "beta")
+    write_run(Path("results"), "a", "alpha", result(value=0.5))
+    assert "nothing scored yet" in line_of(board(capsys), "beta")
+
+
+def test_a_run_that_lacks_a_language_has_no_mean(capsys: Said) -> None:
+    write_run(Path("results"), "a", "alpha", result(languages={"de": 0.8, "hi": 0.4}))
+    write_run(Path("results"), "b", "beta", result(languages={"de": 0.7}, model="b"))
+    line = line_of(board(capsys, "--languages", "de,hi"), "beta")
+    assert "70.0" in line and line.count("–") == 3 and "not ranked: not asked in all of these" in line
+
+
 def test_why_ranks_are_no_surer_is_said(capsys: Said) -> None:
     write_run(Path("results"), "a", "alpha", result(value=0.5))
     write_run(Path("results"), "b", "beta", result(value=0.6, model="b"))

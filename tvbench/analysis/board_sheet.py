@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tvbench.analysis.among import check_languages_of
 from tvbench.analysis.board_lines import BoardColumn, BoardSheet, sheet_of
-from tvbench.analysis.entries import ALL, MULTI, RunEntry, shown_figure
+from tvbench.analysis.entries import ALL, MULTI, RunEntry, family, shown_figure
 from tvbench.analysis.language_columns import JOINT, MOST, ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
 from tvbench.analysis.leaderboard import (
     GROUPS,
@@ -91,7 +91,7 @@ def _by_language(
             left_out[f"{task} {kind}"] = _left_out(picked)
             places, heads = _language_places(task, kind, own, picked.columns, whole=not names)
             rows = own_rows(own) + published_rows(printed, apart=True)
-            shown = [row for row in rows if any(value_of(row, place, view.metric) is not None for place in places)]
+            shown = [row for row in rows if _belongs(row, places, view.metric)]
             if shown and places:
                 parts.append((places, heads, shown))
     by, ascending = sort_key([(places, rows) for places, _, rows in parts], view.sort) if parts else (None, False)
@@ -105,6 +105,16 @@ def _by_language(
         sheet = sheet_of(title, matrix, heads, told_apart, ranker)
         sheets.append(replace(sheet, left_out=left_out[f"{places[0].task} {places[0].kind}"]))
     return sheets
+
+
+def _belongs(row: ModelRow, places: Sequence[Place], metric: str | None) -> bool:
+    """Whether a row has a figure there, or should: its headline figure is of that kind, and is not there yet."""
+    if any(value_of(row, place, metric) is not None for place in places):
+        return True
+    results = [entry.result for entry in row.entries.values()]
+    return metric is None and any(
+        family(one.primary, one.declared) == place.kind for one in results for place in places
+    )
 
 
 def _values(

@@ -21,6 +21,9 @@ def row_standing(
     entry = matrix.rows[row].entries.get(place.task)
     if entry is None:
         return ""
+    if matrix.fields[row][at].value is None:
+        some = any(field.value is not None for field in matrix.fields[row])
+        return "not ranked: not asked in all of these" if some else "nothing scored yet"
     if untrained(entry.revision):
         return "random weights: its scores mean nothing"
     if not entry.result.counts.all_answered and not entry.result.copied:
