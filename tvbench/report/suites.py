@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.report.table import Cell, Column, Table
 from tvbench.suites.combining import variation_words
 from tvbench.suites.missing import RunState, SuiteState, TaskState
-from tvbench.suites.record import SuiteRecord
+from tvbench.suites.record import RecordedRun, SuiteRecord
 
 if TYPE_CHECKING:
     from tvbench.report.board import Board
@@ -29,11 +29,16 @@ def suite_board(results: Path, record: SuiteRecord) -> Board:
     beside the tasks that they asked."""
     from tvbench.report.board import board
 
-    found, called = board(results), {run.run: words(run.model, run.variation) for run in record.runs}
+    found, called = board(results), {run.run: _row_name(run) for run in record.runs}
     entries = tuple(replace(entry, model=called[entry.run]) for entry in found.entries if entry.run in called)
     tasks = {entry.result.task for entry in entries}
     figures = tuple(figure for figure in found.figures if figure.task in tasks)
     return replace(found, entries=entries, figures=figures, found=len(entries))
+
+
+def _row_name(run: RecordedRun) -> str:
+    """As the leaderboard itself tells protocols apart."""
+    return words(run.model, {name: value for name, value in run.variation.items() if name != "protocol"})
 
 
 def words(model: str, variation: Mapping[str, Any]) -> str:
