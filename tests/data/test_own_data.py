@@ -419,6 +419,11 @@ def test_what_is_not_clear_says_what_to_type(tmp_path: Path) -> None:
     for place, rows, said in (
         ("between", between, r"--metric accuracy .*--metric chrfpp .*--metric judge"),
         ("nothing", [{"file_name": "0.png", "foo": "x"}], r"call a column question"),
+        (
+            "no question",
+            [{"Frage": "Was ist das?", "A": "x", "B": "y", "answer": "A"}],
+            r"columns: \{question: Frage\}",
+        ),
         ("no answer", [{"question": "?", "options": ["a", "b"]}], r"columns: \{answer: NAME\}"),
     ):
         write_csv(tmp_path / place, rows)

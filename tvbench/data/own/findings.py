@@ -107,7 +107,7 @@ class _Counted:
         self.media.update(entry.key for entry in media if entry.problem is None)
         name = maker.item_id(row, media)
         for problem in filter(None, (entry.problem for entry in media)):
-            self.problem("a picture or clip is not there", f"{name}: {problem.removeprefix(': ')}")
+            self.problem("a picture or clip is not there", f"{name}: {problem.partition(': ')[2] or problem}")
         question = (row.language, *(entry.key for entry in media), maker.text(row))
         if self.questions.setdefault(question, name) != name:
             self.twice.append((self.questions[question], name))
@@ -139,7 +139,10 @@ class _Counted:
         return [*self._rows(), *self._texts()]
 
     def _rows(self) -> list[str]:
-        said = [f"{len(rows)} rows cannot be asked: {what} ({_some(rows)})" for what, rows in self.problems.items()]
+        said = [
+            f"{_counted(len(rows), 'row')} cannot be asked: {what} ({_some(rows)})"
+            for what, rows in self.problems.items()
+        ]
         if self.without:
             said.append(f"{self.without} rows have no options, and are short answers (accuracy)")
         return said
@@ -155,8 +158,12 @@ class _Counted:
             )
         if self.twice:
             pairs = [f"{first}, {second}" for first, second in self.twice]
-            said.append(f"{len(pairs)} questions occur twice ({_some(pairs)})")
+            said.append(f"{_counted(len(pairs), 'question')} asked twice ({_some(pairs)})")
         return said
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _some(names: list[str]) -> str:

@@ -151,6 +151,12 @@ def _check(found: Survey, kind: Kind, roles: Roles, classes: bool) -> None:
             f"there are no options for multiple choice; {seen}",
             "give them in columns A, B, C, ... or in one called options, or in task.yaml: columns: {options: NAME}",
         )
+    wordy = [name for name, rows in found.wordy.items() if 2 * rows > found.count]
+    if kind in ("choice", "short") and not roles.question and wordy and not (found.said.prompt or found.said.protocols):
+        raise UsageError(
+            f"no column is called question, and {' and '.join(wordy)} may hold it; {seen}",
+            f"name it in task.yaml: columns: {{question: {wordy[0]}}}, or say there what is asked: prompt: ...",
+        )
     if kind == "open" and not roles.question and not found.said.prompt:
         raise UsageError(
             f"it is not clear what is to be asked; {seen}",

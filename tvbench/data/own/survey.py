@@ -64,6 +64,8 @@ class Survey:
     classes: dict[str, dict[str, None]] = field(default_factory=dict)
     by_index: dict[str, Large] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
+    wordy: Counter[str] = field(default_factory=Counter)
+    """Rows in which a column that nothing is made of holds several words."""
     unnamed: int = 0
     cut_rows: int = 0
 
@@ -220,6 +222,7 @@ def _look_at(found: Survey, row: Sighted) -> None:
     named = (row.form and row.form.table.language) or text_in(cells.get(roles.language)) or found.said.language
     found.unnamed += not named
     _look_at_media(found, cells)
+    found.wordy.update(name for name in roles.unused if _words(text_in(cells.get(name))) > 1)
     question = text_in(cells.get(roles.question or roles.text))
     found.questions += bool(question)
     found.asking += question.endswith(QUESTION_MARKS)
