@@ -311,7 +311,7 @@ def test_an_item_that_one_run_lacks_is_left_out_of_all(tmp_path: Path, capsys: S
         (task,) = pair["tasks"]
         assert task["overall"]["items"] == 15 and task["left_out"] == 5
     assert main(["compare", "a-run", "b-run", "c-run", "--results", str(tmp_path)]) == 0
-    assert "quiz, c-run: 5 items left out: not answered or not scored in all runs" in capsys.readouterr().out
+    assert "quiz: c-run: 5 items left out: not answered or not scored in all runs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", ["markdown", "latex", "csv"])

@@ -26,6 +26,16 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def results_option(args: argparse.Namespace) -> str:
+    """` --results DIR` for a command that somebody may type next; "" where runs lie where they are looked for."""
+    from shlex import join
+
+    from tvbench.registry.places import default_results
+
+    elsewhere = args.results.absolute() != default_results().absolute()
+    return f" {join(('--results', str(args.results)))}" if elsewhere else ""
+
+
 def add_naming(parser: argparse.ArgumentParser) -> None:
     """What the person knows of the model that no file or server tells."""
     parser.add_argument("--label", metavar="NAME", help="what runs and tables call the model (default: its own name)")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_results, not_negative, positive
+from tvbench.cli.arguments import add_results, not_negative, positive, results_option
 from tvbench.cli.output import print_csv, print_json
 from tvbench.errors import EXIT_GOOD
 
@@ -92,7 +92,7 @@ def _show(
     from tvbench.analysis.run_names import run_names
     from tvbench.cli.output import fitted, say
     from tvbench.report.comparison import comparison_screen, comparison_table
-    from tvbench.report.comparison_notes import next_steps, summary
+    from tvbench.report.comparison_notes import next_steps, summary, unseen
     from tvbench.report.damage import damage_lines
     from tvbench.report.table import show
 
@@ -108,8 +108,10 @@ def _show(
         head = [f"broken in {name}, and not in {names[0]}"] if lines else []
         say(*(fitted([*head, *lines]) if screen else _below(args.format, [*head, *lines])))
     if screen:
-        chosen, where = _options(args)
-        say(*fitted(next_steps(pairs, [run.name for run in runs], whole=args.all, chosen=chosen, where=where)))
+        steps = next_steps(
+            pairs, [run.name for run in runs], whole=args.all, chosen=_options(args), where=results_option(args)
+        )
+        say(*fitted([*unseen(pairs, names), *steps]))
 
 
 def _below(form: str, lines: Sequence[str]) -> list[str]:
@@ -117,16 +119,10 @@ def _below(form: str, lines: Sequence[str]) -> list[str]:
     return [f"% {line}" if form == "latex" else line for line in lines]
 
 
-def _options(args: argparse.Namespace) -> tuple[str, str]:
-    """The options that choose what is compared, and the one that says where runs lie, as they were typed."""
-    from tvbench.registry.places import default_results
-
+def _options(args: argparse.Namespace) -> str:
+    """The options that choose what is compared, as they were typed."""
     given = [(f"--{name}", getattr(args, name)) for name in ("metric", "tasks", "languages")]
-    elsewhere = args.results.absolute() != default_results().absolute()
-    return (
-        "".join(f" {join((option, value))}" for option, value in given if value),
-        f" {join(('--results', str(args.results)))}" if elsewhere else "",
-    )
+    return "".join(f" {join((option, value))}" for option, value in given if value)
 
 
 def _damage(args: argparse.Namespace, first: RunFolder, second: RunFolder, found: RunComparison) -> Breakage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from shutil import get_terminal_size
 
-from tvbench.cli.arguments import add_format, add_results, names, not_negative
+from tvbench.cli.arguments import add_format, add_results, names, not_negative, results_option
 from tvbench.cli.output import remark
 from tvbench.errors import EXIT_GOOD
 
@@ -70,7 +70,8 @@ def main(args: argparse.Namespace) -> int:
         remark(f"{run.name} has no tasks: there is nothing to explain")
     if found.tasks and args.format == "table":
         width = max(NARROW, min(WIDTH, get_terminal_size().columns))
-        say(*conclusions(found, width=width, whole=args.all), *([""] if args.all or args.examples else []))
+        lines = conclusions(found, width=width, whole=args.all, where=results_option(args))
+        say(*lines, *([""] if args.all or args.examples else []))
     show(
         explained_tables(found, identified=identifiers is not None, form=args.format, whole=args.all),
         args.format,

@@ -12,13 +12,13 @@ from textwrap import wrap
 from typing import Any
 
 from tvbench.analysis.compare import TaskComparison
-from tvbench.report.comparison_lines import MEAN, Compared, ComparedLine, Found, comparison_lines, said
-from tvbench.report.comparison_notes import reading_notes, task_notes
+from tvbench.report.comparison_lines import MEAN, Compared, ComparedLine, Found, comparison_lines, said, short
+from tvbench.report.comparison_notes import reading_notes, task_notes, unseen
 from tvbench.report.damage import named
 from tvbench.report.table import Cell, Column, Table
 from tvbench.scoring.metric import Metric
 
-HEAD = 18
+HEAD = 14
 """How wide a run's name is at the head of a column, before it goes on in the next line."""
 NOTHING = Cell("–", value="", empty=True)
 
@@ -45,7 +45,7 @@ def _columns(names: Sequence[str], *, whole: bool) -> tuple[Column, ...]:
     for number, name in enumerate(names[1:]):
         if len(names) == 2:
             columns += [Column("second", _head(name)), Column("difference", "difference\n[95 % interval]", "left")]
-            columns.append(Column("verdict", _head(f"{name} is"), "left"))
+            columns.append(Column("verdict", "verdict", "left"))
         else:
             columns.append(Column(f"run {number}", f"{_head(name)}\nscore, difference [95 %]", "left"))
         if whole:
@@ -65,7 +65,7 @@ def _screen_row(line: ComparedLine, lines: Sequence[ComparedLine], *, whole: boo
     for number, side in enumerate(line.sides):
         if len(line.sides) == 1 and side is not None:
             cells += [Cell(line.metric.text(side.second)), Cell(_difference(line.metric, side), bold=bold)]
-            cells.append(Cell(said(side, line.metric), bold=bold))
+            cells.append(Cell(short(side, line.metric), bold=bold))
         elif side is None:
             cells.append(NOTHING)
         else:
@@ -78,7 +78,7 @@ def _screen_row(line: ComparedLine, lines: Sequence[ComparedLine], *, whole: boo
 def _in_one(number: int, line: ComparedLine, lines: Sequence[ComparedLine]) -> str:
     """Score, difference and verdict in one cell, each below those of the other lines."""
     texts = [
-        (one.metric.text(side.second), _difference(one.metric, side), said(side, one.metric))
+        (one.metric.text(side.second), _difference(one.metric, side), short(side, one.metric))
         for one in (line, *lines)
         if (side := one.sides[number]) is not None
     ]
@@ -140,7 +140,7 @@ def comparison_table(pairs: Compared, names: Sequence[str], resamples: int) -> T
     detectable = (
         "smallest detectable: a true difference of that size is certain in 80 % of such data; equal: no item differs"
     )
-    notes = (*reading_notes(pairs, names, resamples), detectable, *task_notes(pairs, names))
+    notes = (*reading_notes(pairs, names, resamples), detectable, *unseen(pairs, names), *task_notes(pairs, names))
     return Table(columns, tuple(rows), notes=notes, labels=2, rules=tuple(rules[1:]))
 
 

@@ -15,6 +15,7 @@ from tvbench.scoring.metric import Metric, from_facts
 from tvbench.scoring.paired import Comparison
 
 MEAN = "mean"
+TOO_FEW = "too few pictures"
 Found = Comparison | Plain
 Compared = Sequence[Sequence[TaskComparison]]
 """For each run that is set against the first: its tasks."""
@@ -57,3 +58,11 @@ def said(side: Found, metric: Metric) -> str:
     """`better`, `worse`, `equal`, or why that cannot be told: of the run that is set against the first."""
     words = verdict(side, metric)
     return {"second better": "better", "first better": "worse"}.get(words, words)
+
+
+def short(side: Found, metric: Metric) -> str:
+    """The same in at most three words; notes say the rest."""
+    words = said(side, metric)
+    if words.startswith(TOO_FEW):
+        return TOO_FEW
+    return words.partition(" (")[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tvbench.analysis.compare import TaskComparison
-from tvbench.report.comparison_lines import MEAN, Compared, ComparedLine, comparison_lines, said
+from tvbench.report.comparison_lines import MEAN, TOO_FEW, Compared, comparison_lines, said
 from tvbench.report.damage import named
 from tvbench.scoring.paired import Comparison
 
@@ -59,22 +59,24 @@ def next_steps(
 def reading_notes(pairs: Compared, names: Sequence[str], resamples: int) -> Iterator[str]:
     """How the figures are to be read."""
     several = len(pairs) > 1
-    yield f"difference: less {names[0]}; better, worse: certain (p < 0.05, and 0 lies outside of the 95 % interval)"
+    yield (
+        f"difference: less {names[0]}; better, worse: than that, and certainly (p < 0.05, and 0 lies outside of the "
+        "95 % interval)"
+    )
     of = f", in all {len(pairs)} comparisons with {names[0]}," if several else ""
     yield (
         f"languages of a task{of} are held together: their intervals hold all at once, p is adjusted for all of them; "
         f"means {'are held together likewise' if several else 'stand alone'} "
         f"({resamples:,} exchanges of pictures and clips)"
     )
-    lines = [line for task in comparison_lines(pairs).values() for line in task if line.language != MEAN]
-    yield from unseen_notes(lines, names)
 
 
 MOST_UNSEEN = 3
 
 
-def unseen_notes(lines: Sequence[ComparedLine], names: Sequence[str]) -> Iterator[str]:
+def unseen(pairs: Compared, names: Sequence[str]) -> Iterator[str]:
     """What could not have been seen where nothing can be told: the largest first."""
+    lines = [line for task in comparison_lines(pairs).values() for line in task if line.language != MEAN]
     for number, name in enumerate(names[1:]):
         found = [
             (side.detectable, line, side)
@@ -94,13 +96,15 @@ def unseen_notes(lines: Sequence[ComparedLine], names: Sequence[str]) -> Iterato
 
 
 def task_notes(pairs: Compared, names: Sequence[str]) -> Iterator[str]:
-    """What a reader must know of single tasks: no interval, lower is better, items left out, other settings."""
-    yield from dict.fromkeys(
-        note
-        for pair, name in zip(pairs, names[1:], strict=True)
-        for task in pair
-        for note in _notes_of(task, name, names[0], several=len(pairs) > 1)
-    )
+    """What a reader must know of single tasks: no interval, lower is better, items left out, other settings. What is
+    true of several tasks is said once."""
+    said_of: dict[str, dict[str, None]] = {}
+    for pair, name in zip(pairs, names[1:], strict=True):
+        for task in pair:
+            for note in _notes_of(task, name, names[0], several=len(pairs) > 1):
+                said_of.setdefault(note, {})[task.task] = None
+    yield from (f"{', '.join(tasks)}: {note}" for note, tasks in said_of.items())
+    yield from _short_notes(pairs, names)
     all_tasks = dict.fromkeys(task.task for pair in pairs for task in pair)
     for pair, name in zip(pairs, names[1:], strict=True):
         lacking = [task for task in all_tasks if task not in {one.task for one in pair}]
@@ -111,16 +115,29 @@ def task_notes(pairs: Compared, names: Sequence[str]) -> Iterator[str]:
             yield f"{lines[0].task}: each run's mean is over the languages that it shares with {names[0]}"
 
 
+def _short_notes(pairs: Compared, names: Sequence[str]) -> Iterator[str]:
+    """What the short verdicts leave out."""
+    needed = [
+        side.needed
+        for task in comparison_lines(pairs).values()
+        for line in task
+        for side in line.sides
+        if side is not None and side.needed is not None
+    ]
+    if needed:
+        yield f"{TOO_FEW} to tell (at least {max(needed)} needed)"
+
+
 def _notes_of(task: TaskComparison, name: str, first: str, *, several: bool) -> Iterator[str]:
     who = f"{name} and {first}" if several else "the runs"
     if task.not_resampled:
-        yield f"{task.task}: no interval and no p: {task.not_resampled}"
+        yield f"no interval and no p: {task.not_resampled}"
     if task.facts.get("better") == "lower":
-        yield f"{task.task}: {task.facts['label']}: lower is better"
+        yield f"{task.facts['label']}: lower is better"
     if task.left_out:
         yield (
-            f"{task.task}{f', {name}' if several else ''}: {task.left_out} items left out: not answered or not scored "
-            f"in {'all' if several else 'both'} runs"
+            f"{f'{name}: ' if several else ''}{task.left_out} items left out: not answered or not scored in "
+            f"{'all' if several else 'both'} runs"
         )
     if not task.same_signature:
-        yield f"{task.task}: {who} differ in more than who answered: the notes of `tvbench leaderboard` say how"
+        yield f"{who} differ in more than who answered: the notes of `tvbench leaderboard` say how"

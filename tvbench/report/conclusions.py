@@ -26,8 +26,9 @@ NOTED = 0.05
 """A cause is named from this share of a task's loss on."""
 
 
-def conclusions(found: Explanation, *, width: int = WIDTH, whole: bool = False) -> list[str]:
-    """The screen, line by line; with `whole` all that it would leave out."""
+def conclusions(found: Explanation, *, width: int = WIDTH, whole: bool = False, where: str = "") -> list[str]:
+    """The screen, line by line; with `whole` all that it would leave out. `where` is the option that commands need to
+    find the run."""
     sections = [
         _section("What is broken", damage_lines(found.damage), 9, width, whole=whole),
         _section("Where the points went", _costs(found.tasks), 2 * TASKS + 1, width, whole=whole),
@@ -35,7 +36,7 @@ def conclusions(found: Explanation, *, width: int = WIDTH, whole: bool = False) 
         _section("One question in all languages (95 % intervals)", _parallels(found), 5, width, whole=whole),
     ]
     kept = [section for section in sections if section]
-    last = _wrapped(_next(found), width - 6)
+    last = _wrapped(_next(found, where), width - 6)
     last = [("next  " if not number else "      ") + line for number, line in enumerate(last)]
     while not whole and sum(map(len, kept)) + len(last) + 1 > LINES:
         longest = max(kept[1:] or kept, key=len)
@@ -177,7 +178,7 @@ def _percent(share: float) -> str:
 # ── What next ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _next(found: Explanation) -> Iterator[str]:
+def _next(found: Explanation, where: str) -> Iterator[str]:
     """What to do about the costliest cause, and what to type."""
     weighed = [
         (part.losses.by[cause] / part.losses.items, cause, part.language, task.task)
@@ -189,7 +190,7 @@ def _next(found: Explanation) -> Iterator[str]:
     if weighed:
         _, cause, code, task = max(weighed)
         yield f"'{label(cause)}' costs most in {named(code)} ({task}): {CAUSES[cause].advice}"
-        yield f"tvbench explain {found.run} --examples 5 --languages {code} --tasks {task}"
-    yield f"tvbench explain {found.run} --all" + (
+        yield f"tvbench explain {found.run} --examples 5 --languages {code} --tasks {task}{where}"
+    yield f"tvbench explain {found.run} --all{where}" + (
         "" if weighed else "  (all tables; --examples N: answers that lost points)"
     )
