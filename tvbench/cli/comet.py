@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import add_format, add_results, names, positive, seconds
 from tvbench.cli.output import print_json, remark
-from tvbench.cli.progress import Scoring
+from tvbench.cli.progress import Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
+from tvbench.runs.listening import PhaseWatch
 
 if TYPE_CHECKING:
     from tvbench.graders.comet.session import CometSummary
@@ -65,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
     run = find_run(args.results, args.run)
     shown = names(args.languages)
     languages_called(shown, {item.language for _, item in run.requests()})
-    with Scoring(quiet=args.quiet) as watch:
+    with PhaseWatch(Showing(quiet=args.quiet), "comet") as watch:
         summary = score_run(
             run,
             args.checkpoint,

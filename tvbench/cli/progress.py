@@ -1,22 +1,24 @@
-"""How a run looks to the person watching: a live line on a terminal, a plain line now and then in a log."""
+"""How a phase looks to the person watching: live lines on a terminal, plain lines now and then in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tvbench.cli.output import remark
-from tvbench.runs.listening import Listener, Phase
-from tvbench.safety.visible import visible_lines
+from tvbench.cli.tally import Tally
+from tvbench.runs.listening import Listener, Part, Phase
+from tvbench.safety.visible import visible, visible_lines
 from tvbench.types import Response
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.live import Live
+    from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 15.0
+NAMES: Mapping[Phase, str] = {"run": "answers", "judge": "judged", "comet": "segments"}
 
 
 def rate_text(answers: int, tokens: int, seconds: float) -> str:
@@ -25,141 +27,97 @@ def rate_text(answers: int, tokens: int, seconds: float) -> str:
     return f"{answers / seconds:.1f} items/s, {tokens / seconds:.0f} tokens/s"
 
 
-def _bar_with(field: str) -> Progress:
-    """A live line with a bar, counts, the text of `field`, and the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[{field}]}}", markup=False),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
 class Progressing:
-    """A Watch (runs/runner.py) on stderr. `quiet` shows nothing until the end."""
+    """One phase on stderr: what a model or a judge is asked, or what COMET scores. `quiet` shows nothing."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, phase: Phase = "run") -> None:
         self.quiet = quiet
-        self.live = sys.stderr.isatty() and not quiet
+        self.tally = Tally(NAMES[phase])
         self.failures: dict[str, int] = {}
-        self.answered_before: Callable[[], str] = str
-        self._total = self._done = self._kept = self._tokens = 0
-        self._started = self._last_line = time.monotonic()
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
+        self._last_line = self._ready = time.monotonic()
+        self._live: Live | None = None
 
-    def begin(self, total: int, kept: int) -> None:
-        """See Watch."""
-        self._total, self._kept, self._started = total, kept, time.monotonic()
-        self._last_line = self._started
+    def begin(self, total: int, kept: int, before: str = "", unit: str = "requests") -> None:
+        """So much is to be done, of which some was done before."""
+        self.tally.begin(total, kept, time.monotonic())
         if self.quiet:
             return
-        asked = f"{total} requests"
-        if kept:
-            by = self.answered_before()
-            asked += f", {kept} answered before" + (f" ({by})" if by else "")
-        remark(asked)
-        if self.live:
-            self._start_bar()
+        done = "scored before" if unit == "segments" else "answered before"
+        self.note(
+            f"{total} {unit}" + (f", {kept} {done}" if kept else "") + (f" ({before})" if kept and before else "")
+        )
+        if sys.stderr.isatty() and kept < total:
+            self._start()
+
+    def opening(self, name: str) -> None:
+        """The engine is being opened."""
+        self.tally.loading, self.tally.began = visible(name), time.monotonic()
+        if not self.quiet and self._live is None:
+            remark(f"loading {name}")
+
+    def opened(self) -> None:
+        """It is open: from now on the answers count for the rate. The line stays until the first of them."""
+        if not self.quiet and self._live is None:
+            remark(f"loaded in {time.monotonic() - self.tally.began:.0f} s")
+        self._ready = time.monotonic()
 
     def answered(self, response: Response) -> None:
-        """See Watch."""
-        self._done += 1
-        self._tokens += response.tokens_out or 0
+        """One more answer, or one more failure."""
+        if self.tally.loading:
+            self.tally.began = self._ready
+        self.tally.count(response.key, failed=response.error is not None)
+        self.tally.tokens += response.tokens_out or 0
         if response.error is not None:
             reason = response.error.splitlines()[0]
             self.failures[reason] = self.failures.get(reason, 0) + 1
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, completed=self._kept + self._done, rate=self._rate())
-        elif not self.quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            remark(self._line())
-
-    def summary(self) -> str:
-        """One line on what was answered in this session, and how fast."""
-        return f"answered {self._done - sum(self.failures.values())} ({self._rate()})"
-
-    def __enter__(self) -> Progressing:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def _start_bar(self) -> None:
-        self._progress = _bar_with("rate")
-        self._bar = self._progress.add_task("", total=self._total, completed=self._kept, rate="loading the model")
-        self._progress.start()
-
-    def _rate(self) -> str:
-        text = rate_text(self._done, self._tokens, time.monotonic() - self._started)
-        failed = sum(self.failures.values())
-        return text + (f", {failed} failed" if failed else "")
-
-    def _line(self) -> str:
-        done = self._kept + self._done
-        left = (self._total - done) * (time.monotonic() - self._started) / max(self._done, 1)
-        return f"{done}/{self._total}, {self._rate()}, about {left:.0f} s left"
-
-
-class Scoring:
-    """A Watch (graders/comet/session.py) on stderr: a live line on a terminal, a plain line now and then in a log."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self._total = self._done = self._kept = 0
-        self._doing = "starting"
-        self._started = self._last_line = time.monotonic()
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-
-    def begin(self, total: int, kept: int) -> None:
-        """See Watch."""
-        self._total, self._kept = total, kept
-        self._started = self._last_line = time.monotonic()
-        if self.quiet:
-            return
-        remark(f"{total} segments" + (f", {kept} scored before" if kept else ""))
-        if sys.stderr.isatty() and kept < total:
-            self._start_bar()
+        self._log()
 
     def scored(self) -> None:
-        """See Watch."""
-        self._done += 1
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, completed=self._kept + self._done)
+        """One more segment is scored."""
+        self.tally.count()
 
     def doing(self, text: str) -> None:
-        """See Watch."""
-        self._doing = text
-        if self._progress is not None and self._bar is not None:
-            self._progress.update(self._bar, doing=text)
-        elif not self.quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            remark(f"{self._kept + self._done}/{self._total}, {self._last_line - self._started:.0f} s, {text}")
+        """What COMET's worker does."""
+        self.tally.note = visible(text)
+        self._log()
 
     def note(self, text: str) -> None:
-        """See Watch. Said even when quiet: something went wrong."""
-        if self._progress is not None:
-            self._progress.console.print(visible_lines(text), highlight=False, markup=False)
+        """A line for a person, above the live ones."""
+        if self._live is not None:
+            self._live.console.print(visible_lines(text), highlight=False, markup=False)
         else:
             remark(text)
 
-    def __enter__(self) -> Scoring:
-        return self
+    def summary(self) -> str:
+        """One line on what was answered in this session, and how fast."""
+        tally = self.tally
+        rate = rate_text(tally.done, tally.tokens, time.monotonic() - tally.began)
+        failed = sum(self.failures.values())
+        return f"answered {tally.done - failed} ({rate}" + (f", {failed} failed)" if failed else ")")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+    def stop(self) -> None:
+        """The last state stays on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
-    def _start_bar(self) -> None:
-        self._progress = _bar_with("doing")
-        self._bar = self._progress.add_task("", total=self._total, completed=self._kept, doing=self._doing)
-        self._progress.start()
+    def _log(self) -> None:
+        if not self.quiet and self._live is None and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            remark("\n".join(self.tally.lines(self._last_line)))
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(stderr=True), get_renderable=self._drawn, refresh_per_second=4)
+        self._live.start()
+
+    def _drawn(self) -> Text:
+        from rich.text import Text
+
+        width = self._live.console.width - 1 if self._live is not None else 79
+        return Text("\n".join(self.tally.lines(time.monotonic(), width)), no_wrap=True, overflow="crop")
 
 
 class Showing(Listener):
@@ -168,41 +126,54 @@ class Showing(Listener):
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.asked = Progressing(quiet=quiet)
-        self._watch: Progressing | Scoring | None = None
+        self._watch: Progressing | None = None
+        self._parts: tuple[Mapping[str, Sequence[Part]], Collection[str]] = {}, ()
 
     def say(self, text: str, *, detail: bool = False) -> None:
         """See Listener."""
-        if isinstance(self._watch, Scoring):
-            self._watch.note(text)
-        elif not (detail and self.quiet):
-            remark(text)
+        if not (detail and self.quiet):
+            (remark if self._watch is None else self._watch.note)(text)
+
+    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+        """See Listener."""
+        self._parts = parts, kept
 
     def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
         """See Listener."""
-        watch = Scoring(quiet=self.quiet) if phase == "comet" else Progressing(quiet=self.quiet)
-        if isinstance(watch, Progressing):
-            watch.answered_before = lambda: before
-            self.asked = watch if phase == "run" else self.asked
+        watch = Progressing(quiet=self.quiet, phase=phase)
+        watch.tally.plan(*self._parts)
+        self._parts = {}, ()
+        self.asked = watch if phase == "run" else self.asked
         self._watch = watch
-        watch.begin(total, kept)
+        watch.begin(total, kept, before, "segments" if phase == "comet" else "requests")
+
+    def opening(self, name: str) -> None:
+        """See Listener."""
+        if self._watch is not None:
+            self._watch.opening(name)
+
+    def opened(self) -> None:
+        """See Listener."""
+        if self._watch is not None:
+            self._watch.opened()
 
     def answered(self, response: Response) -> None:
         """See Listener."""
-        if isinstance(self._watch, Progressing):
+        if self._watch is not None:
             self._watch.answered(response)
 
     def scored(self) -> None:
         """See Listener."""
-        if isinstance(self._watch, Scoring):
+        if self._watch is not None:
             self._watch.scored()
 
     def doing(self, text: str) -> None:
         """See Listener."""
-        if isinstance(self._watch, Scoring):
+        if self._watch is not None:
             self._watch.doing(text)
 
     def end(self, phase: Phase) -> None:
         """See Listener."""
         if self._watch is not None:
-            self._watch.__exit__(None, None, None)
+            self._watch.stop()
         self._watch = None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from tvbench.types import Response
 
 Phase: TypeAlias = Literal["run", "judge", "comet"]
 """What is under way: the model is asked, a judge is, or COMET scores."""
+
+
+class Part(NamedTuple):
+    """A question's place: the task and the language that it is asked for."""
+
+    task: str
+    language: str
 
 
 class Listener:
@@ -20,6 +27,15 @@ class Listener:
 
     def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
         """`total` questions (or segments) in all, of which `kept` were answered `before`: when and by whom."""
+
+    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+        """Where each question of a run belongs, by its key, and which are answered already. Told before it begins."""
+
+    def opening(self, name: str) -> None:
+        """The engine is being opened: the model called `name` is loaded."""
+
+    def opened(self) -> None:
+        """The engine is open, and is being asked."""
 
     def answered(self, response: Response) -> None:
         """One more answer, or one more failure (`response.error`)."""
@@ -44,6 +60,15 @@ class PhaseWatch:
 
     def begin(self, total: int, kept: int) -> None:
         self.listener.begin(self.phase, total, kept, self.before() if kept else "")
+
+    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+        self.listener.questions(parts, kept)
+
+    def opening(self, name: str) -> None:
+        self.listener.opening(name)
+
+    def opened(self) -> None:
+        self.listener.opened()
 
     def answered(self, response: Response) -> None:
         self.listener.answered(response)
@@ -70,7 +95,7 @@ class Noting(Listener):
     def __init__(self, other: Listener | None) -> None:
         self.other = other or Listener()
         self.said: list[str] = []
-        for name in ("begin", "answered", "scored", "doing", "end"):
+        for name in ("questions", "begin", "opening", "opened", "answered", "scored", "doing", "end"):
             setattr(self, name, getattr(self.other, name))
 
     def say(self, text: str, *, detail: bool = False) -> None:

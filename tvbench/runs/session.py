@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -22,9 +22,10 @@ from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.runs.lines import in_words
+from tvbench.runs.listening import Listener, Part, PhaseWatch
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
-from tvbench.runs.plan import Plan, requests_of
+from tvbench.runs.plan import Plan, PlannedItem, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
 from tvbench.runs.reuse import Reusable, reusable
@@ -112,11 +113,15 @@ class RunSession:
         self._look_around({request.key for request in requests_of(items, without=self._kept)})
         known = {**self._kept, **self._reused.answers}
         counting = _Counting(watch, self._meter, self._note_spent)
+        phase = watch if isinstance(watch, PhaseWatch) else PhaseWatch(Listener(), "run")
+        phase.questions(places_of(items), known.keys())
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
             if asking.requests:
+                phase.opening(self.plan.card.name)
                 with lend() if lend is not None else closing(self._open()) as answering:
                     self._begin(answering)
+                    phase.opened()
                     self._serve(asking, answering)
             else:
                 self._take_over()
@@ -274,6 +279,14 @@ class _Counting:
         if time.monotonic() - self._noted > self._wait:
             self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
             self.note()
+
+
+def places_of(items: Iterable[PlannedItem]) -> dict[str, list[Part]]:
+    """The tasks and languages of each question, by its key."""
+    places: dict[str, list[Part]] = {}
+    for planned in items:
+        places.setdefault(planned.key, []).append(Part(planned.item.task, planned.item.language))
+    return places
 
 
 def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:

@@ -6,7 +6,7 @@ Knows the catalog, run folders and judges; prints nothing, and scores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tvbench.types import ModelCard
 
 if TYPE_CHECKING:
     from tvbench.engines.open import Chosen
+    from tvbench.engines.protocol import Engine
     from tvbench.graders.judge.rubric import Rubric
     from tvbench.graders.judge.session import Judged, JudgeOptions, Judging
     from tvbench.graders.judge.spend import Spend
@@ -161,11 +162,19 @@ def ask_judge(sessions: Sequence[Judging], ask: JudgeAsk, listener: Listener) ->
         session.share_budget(other for other in sessions if other is not session)
         with PhaseWatch(listener, "judge") as watch:
             options = EngineOptions(session.arguments, ask.offline)
-            outcome = session.ask(partial(open_engine, session.engine, session.card, options=options), watch)
+            opening = partial(open_engine, session.engine, session.card, options=options)
+            outcome = session.ask(partial(_opened, opening, session.card.name, watch), watch)
         outcomes.append(outcome)
         for line, detail in judged_lines(outcome):
             listener.say(line, detail=detail)
     return outcomes
+
+
+def _opened(open_it: Callable[[], Engine], name: str, watch: PhaseWatch) -> Engine:
+    watch.opening(name)
+    engine = open_it()
+    watch.opened()
+    return engine
 
 
 def judged_lines(outcome: Judged) -> list[tuple[str, bool]]:
