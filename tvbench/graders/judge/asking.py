@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tvbench.errors import UsageError
 from tvbench.runs.listening import Listener, PhaseWatch
@@ -17,12 +17,13 @@ from tvbench.types import ModelCard
 
 if TYPE_CHECKING:
     from tvbench.engines.open import Chosen
-    from tvbench.engines.protocol import Engine
     from tvbench.graders.judge.rubric import Rubric
     from tvbench.graders.judge.session import Judged, JudgeOptions, Judging
     from tvbench.graders.judge.spend import Spend
     from tvbench.runs.store import RunFolder
     from tvbench.types import Item, Response
+
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def ask_judge(sessions: Sequence[Judging], ask: JudgeAsk, listener: Listener) ->
     return outcomes
 
 
-def _opened(open_it: Callable[[], Engine], name: str, watch: PhaseWatch) -> Engine:
+def _opened(open_it: Callable[[], Opened], name: str, watch: PhaseWatch) -> Opened:
     watch.opening(name)
     engine = open_it()
     watch.opened()
