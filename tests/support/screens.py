@@ -12,6 +12,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +38,7 @@ WHEN = "2026-01-02T03:04:05+00:00"
 FIXED = {"created": WHEN, "updated": "2026-01-02T03:06:05+00:00", "hardware": {}, "packages": {}}
 TAKEN = 120.0
 SESSION = {"began": WHEN, "ended": "2026-01-02T03:06:05+00:00", "where": "machine"}
+PRICES = "--price small=1,4 --price middle=2,8 --price large=5,20"
 
 
 class Screen(NamedTuple):
@@ -55,10 +57,12 @@ ALL = (
     Screen("score", "score small"),
     Screen("score-all", "score small --all"),
     Screen("leaderboard", "leaderboard"),
+    Screen("leaderboard-cost", f"leaderboard --languages de,hi --cost {PRICES}"),
     Screen("leaderboard-published", "leaderboard", "published"),
     Screen("status", "status"),
     Screen("status-run", "status small"),
     Screen("compare", "compare small large"),
+    Screen("compare-three", "compare large small middle --languages de,hi --tasks mini-alm"),
     Screen("check", "check small --against large --resamples 1000"),
     Screen("baseline", "baseline show large.json"),
     Screen("explain", "explain small"),
@@ -122,10 +126,12 @@ def _draw(*words: str) -> float:
 def make_runs(place: Path) -> None:
     """The folders of runs that the screens are of."""
     results = place / "results"
-    _ask(results, Options(limit=6), 0.6, "tower-mini")
-    _ask(results, Options(limit=6, no_image=True), 0.35, "blind")
-    _ask(results, Options(limit=6, label="small"), 0.5, "small")
-    _ask(results, Options(limit=6, label="large"), 0.9, "large")
+    asked = Options(limit=6, reuse=False)
+    _ask(results, asked, 0.6, "tower-mini")
+    _ask(results, replace(asked, no_image=True), 0.35, "blind")
+    _ask(results, replace(asked, limit=30, label="small"), 0.5, "small")
+    _ask(results, replace(asked, limit=30, label="middle"), 0.85, "middle")
+    _ask(results, replace(asked, limit=30, label="large"), 0.9, "large")
     published = place / "published"
     by_language = {"de": 0.71, "fr": 0.66, "ko": 0.48, "en": 0.83}
     found = task_result("alm", "towervision-9b", value=0.67, languages=by_language)

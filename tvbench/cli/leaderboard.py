@@ -127,16 +127,18 @@ def _print_with_costs(args: argparse.Namespace, board: Board, sheets: Sequence[B
     """The same with what a thousand questions cost at the right, and below what that means."""
     from tvbench.report.board_cost import beside, sheet_costs
     from tvbench.report.board_page import print_board
-    from tvbench.report.cost_table import cost_notes
+    from tvbench.report.cost_table import shared_notes, task_notes
     from tvbench.report.screens import folded, room
 
     assert board.costs is not None
     found = [sheet_costs(sheet, board.costs, names(args.languages), board.metric) for sheet in sheets]
+    width = room() if args.format == "table" else None
 
     def then() -> None:
         for rows, about in found:
-            say(*folded(cost_notes(list(rows.values()), about), room() if args.format == "table" else None), "")
+            say(*folded(task_notes(list(rows.values()), about), width), "")
             _chart(args, list(rows.values()), about)
+        say(*folded(shared_notes(list(rows.values()) for rows, _ in found), width), "")
 
     print_board(sheets, args.results, say, args.format, [beside(sheets, [rows for rows, _ in found])], then)
 

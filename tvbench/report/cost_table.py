@@ -5,7 +5,7 @@ Computes nothing but the places of points. Knows rows' costs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tvbench.analysis.row_costs import RowCost, cheapest
@@ -70,6 +70,17 @@ def cost_table(rows: Sequence[CostRow], about: About) -> Table:
 def cost_notes(rows: Sequence[CostRow], about: About) -> list[str]:
     """What the figures are of, what is not known, what cannot be compared, and which is the cheapest good one."""
     return [*_of_what(rows, about), *_prices(rows), *_places(rows), *_cheapest(rows, about)]
+
+
+def task_notes(rows: Sequence[CostRow], about: About) -> list[str]:
+    """Of one task: what the figures are of, and which row is the cheapest good one."""
+    return [*_of_what(rows, about), *_cheapest(rows, about)]
+
+
+def shared_notes(tables: Iterable[Sequence[CostRow]]) -> list[str]:
+    """What is the same for the rows of several tables: prices, and what their times were measured on."""
+    rows = list({row.name: row for table in reversed(list(tables)) for row in table}.values())
+    return [*_prices(rows), *_places(rows)]
 
 
 def cost_chart(rows: Sequence[CostRow], about: About, *, width: int, encoding: str | None) -> list[str]:
