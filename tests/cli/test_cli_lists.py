@@ -93,6 +93,38 @@ def test_format_may_stand_before_show(capsys: Said) -> None:
     assert before == shown(capsys, "tasks", "show", "alm")
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("tasks", "alm"),
+        ("tasks", "mini"),
+        ("tasks", "./mybench"),
+        ("models", "tower-mini"),
+        ("models", "org/name"),
+        ("models", "openai:m@http://127.0.0.1:9/v1"),
+        ("engines", "vllm"),
+        ("engines", "./echoing.py"),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_show_may_be_left_out(capsys: Said, command: str, name: str, form: str) -> None:
+    if name.startswith("./my"):
+        said(capsys, "new", "task", name)
+    if name == "./echoing.py":
+        source = ROOT.joinpath("tests/support/echo_engine.py").read_text(encoding="utf-8")
+        Path(name).write_text(source, encoding="utf-8")
+    shown = said(capsys, command, "show", name, "--format", form)
+    assert said(capsys, command, name, "--format", form) == shown
+    assert said(capsys, command, "--format", form, name) == shown
+    assert said(capsys, command, "--format", form, "show", name) == shown
+
+
+def test_an_include_path_may_stand_on_either_side() -> None:
+    piped("new", "task", "shelf/mybench", "--python")
+    before = piped("tasks", "--include-path", "shelf", "mybench").stdout
+    assert before == piped("tasks", "mybench", "--include-path", "shelf").stdout and "mybench" in before
+
+
 def test_a_label_is_never_glued_to_its_text(capsys: Said) -> None:
     for name in [*tasks(), "mini"]:
         for line in said(capsys, "tasks", "show", name)[0].splitlines():
@@ -180,6 +212,14 @@ def test_a_model_that_has_to_be_served_is_not_said_to_run_here(capsys: Said) -> 
         ("tasks --format csv", "choose from 'table', 'json'"),
         ("models --format yaml", "choose from 'table', 'json'"),
         ("leaderboard --format yaml", "choose from 'table', 'markdown', 'csv', 'json'"),
+        ("tasks ocrbnch", "unknown task 'ocrbnch'. Did you mean ocrbench"),
+        ("tasks --format json mni", "Did you mean mini"),
+        ("tasks ./nowhere", "no file or folder"),
+        ("models towervison-9b", "unknown model 'towervison-9b'. Did you mean towervision-9b"),
+        ("models ./no/such/folder", "no model folder ./no/such/folder"),
+        ("engines vlm", "unknown engine 'vlm'. Did you mean vllm"),
+        ("languages Germna", "unknown language 'Germna'. Did you mean German"),
+        ("models tower-mini towervision-9b", "give one name"),
         ("tasks show", "required: task"),
         ("models show", "required: model"),
     ],

@@ -47,12 +47,13 @@ def add_naming(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_include(parser: argparse.ArgumentParser) -> None:
+def add_include(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """`--include-path DIR`: task files and model cards of one's own."""
     parser.add_argument(
         "--include-path",
         type=path,
         action="append",
+        default=default,
         metavar="DIR",
         help="search this folder for task files and model cards first (more than once; also $TVBENCH_INCLUDE_PATH)",
     )

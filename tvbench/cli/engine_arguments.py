@@ -51,8 +51,7 @@ def add_engine_arg(group: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an argument of the "
-        "engine, in YAML, such as quantization=fp8 (`tvbench engines show NAME`); may be repeated",
+        help="an argument of the engine, in YAML, such as quantization=fp8 (`tvbench engines NAME`); may be repeated",
     )
 
 

@@ -1,4 +1,4 @@
-"""`tvbench engines`: what can answer here; `show NAME`: an engine's options."""
+"""`tvbench engines`: what can answer here; `engines NAME`: an engine's options."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tvbench.cli.actions import add_actions
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
 from tvbench.cli.output import print_json, remark, say
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   tvbench engines
-  tvbench engines show vllm
+  tvbench engines vllm
 """
 
 
@@ -24,10 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     add_format(parser)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    show = actions.add_parser("show", help="explain one engine and its options")
+    actions = add_actions(parser)
+    show = actions.add_parser("show", help="explain one engine and its options; `show` may be left out")
     show.add_argument("name", help="an engine's name, or the file that declares it, such as ./mine.py")
-    add_format(show)
+    # No default here: it would overwrite a --format that was given before `show`.
+    show.add_argument("--format", choices=("table", "json"), default=argparse.SUPPRESS, help="how to print")
 
 
 def main(args: argparse.Namespace) -> int:

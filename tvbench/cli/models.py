@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tvbench.cli.actions import add_actions
 from tvbench.cli.arguments import add_format, add_image_scale, path
 from tvbench.cli.fields import field
 from tvbench.cli.listing import Record, model_record, model_records
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     parser.add_argument("--schema", action="store_true", help="the JSON schema of a model card, for editors")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
-    show = actions.add_parser("show", help="what is known of one model")
+    actions = add_actions(parser)
+    show = actions.add_parser("show", help="what is known of one model; `show` may be left out")
     show.add_argument("model", help="a card's name, a folder, a hub id, or openai:NAME@URL")
     _add_own_format(show)
     summary = "write a published TowerVision checkpoint as current software reads it rightly"
@@ -204,7 +205,7 @@ def _print_table(found: list[Record]) -> None:
     names = ("model", "size", "takes", "languages", "engines", "licence", "location")
     columns = tuple(Column(name, name, "right" if name in numbers else "left") for name in names)
     rows = tuple(tuple(map(Cell, _line(card))) for card in found)
-    said = "`tvbench models show NAME` says more; --model also takes a folder, org/name and openai:NAME@URL"
+    said = "`tvbench models NAME` says more; --model also takes a folder, org/name and openai:NAME@URL"
     show([Table(columns, rows, notes=(said,))], "table")
 
 

@@ -83,7 +83,7 @@ def _add_asked(what: argparse._ArgumentGroup) -> None:
     what.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
     what.add_argument("--limit", type=positive, metavar="N", help="only the first N items of each language")
     what.add_argument("--split", help="another split than the task's own")
-    what.add_argument("--protocol", help="tvbench (default), paper or official: see `tvbench tasks show TASK`")
+    what.add_argument("--protocol", help="tvbench (default), paper or official: see `tvbench tasks TASK`")
     what.add_argument("--metric", metavar="NAME", help="of data of your own: how they are scored (docs/own_data.md)")
     what.add_argument("--data", type=Path, metavar="DIR", help="a local copy of the data, in the hub's layout")
     what.add_argument("--no-image", action="store_true", help="leave pictures and clips out (text-only ablation)")

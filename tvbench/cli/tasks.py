@@ -8,6 +8,7 @@ from shlex import quote
 from typing import Any
 
 from tvbench.cli import tasks_check
+from tvbench.cli.actions import add_actions
 from tvbench.cli.arguments import add_format, add_include, names
 from tvbench.cli.fields import field
 from tvbench.cli.listing import Record, task_records, tasks_called
@@ -19,11 +20,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     add_include(parser)
     parser.add_argument("--languages", metavar="NAMES", help="what can be measured in these, such as de,hi,ar")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog)
-    show = actions.add_parser("show", help="explain one task, or every task of a group")
+    actions = add_actions(parser)
+    show = actions.add_parser("show", help="explain one task, or every task of a group; `show` may be left out")
     show.add_argument("task", help="a task's or a group's name, or the path of a task file")
-    # No default here: it would overwrite a --format that was given before `show`.
+    # No defaults here: they would overwrite what was given before `show`.
     show.add_argument("--format", choices=("table", "json"), default=argparse.SUPPRESS, help="how to print")
+    add_include(show, default=argparse.SUPPRESS)
     tasks_check.configure(actions.add_parser("check", help="try everything that a task declares, one's own too"))
 
 
@@ -139,7 +141,7 @@ def _print_table(found: list[Record]) -> None:
         Column(key, key, "left") for key in ("task", "group", "shows", "languages", "protocols", "metric", "title")
     )
     rows = tuple(tuple(map(Cell, _line(task))) for task in found)
-    explains = "`tvbench tasks show TASK` explains one"
+    explains = "`tvbench tasks TASK` explains one"
     asks = "`tvbench run --model MODEL --tasks TASK:de+fr` asks two languages of it"
     show([Table(columns, rows, notes=(f"{explains}; {asks}",))], "table")
 

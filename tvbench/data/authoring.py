@@ -199,7 +199,7 @@ def choose_languages(task: str, wanted: Sequence[str], known: Sequence[str]) -> 
     codes = tuple(dict.fromkeys(code_of(name) for name in wanted)) or tuple(known)
     for code in codes:
         if code not in known:
-            raise lacking(f"language of {task}", code, known, f"`tvbench tasks show {task}` lists its languages")
+            raise lacking(f"language of {task}", code, known, f"`tvbench tasks {task}` lists its languages")
     return tuple(code for code in known if code in codes)
 
 

@@ -214,7 +214,7 @@ def _cannot_load(card: ModelCard, name: str) -> UsageError:
         if able
         else (
             f"serve it with its own software behind an OpenAI-compatible server and use --model openai:NAME@URL; "
-            f"`tvbench models show {card.name}` says more"
+            f"`tvbench models {card.name}` says more"
         )
     )
     return UsageError(f"the {name} engine cannot load {card.name}", hint)

@@ -174,7 +174,7 @@ class EngineSpec:
         if not is_plain(value):
             raise UsageError(
                 f"{name}: must be text, a number, a list or a mapping, not {shown(value)}",
-                f"`tvbench engines show {self.name}` lists what it takes",
+                f"`tvbench engines {self.name}` lists what it takes",
             )
         option = self.option(name)
         if option is not None:
@@ -202,7 +202,7 @@ def shown(value: Any) -> str:
 
 
 def _see(name: str) -> str:
-    return f"; `tvbench engines show {name}` explains"
+    return f"; `tvbench engines {name}` explains"
 
 
 def _as_number(value: Any) -> Any:

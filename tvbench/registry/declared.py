@@ -118,7 +118,7 @@ def codes_in(task: Task, text: str) -> tuple[str, ...]:
     found = chosen_among(text, task.languages)
     if not found.codes:
         kind = f"language of {task.name}"
-        hint = f"`tvbench tasks show {task.name}` lists them"
+        hint = f"`tvbench tasks {task.name}` lists them"
         raise lacking(kind, text, task.languages, of_country(text) or hint)
     if found.note:
         _say(f"{task.name}: {found.note}")

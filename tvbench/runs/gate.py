@@ -51,7 +51,7 @@ def ask_of(task: Task, options: BuildOptions) -> Ask:
     """What the task's own code is told. Raises UsageError, with the nearest names, for what the task does not declare;
     no data are read."""
     if options.protocol not in task.protocols:
-        raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks show {task.name}` explains")
+        raise unknown_name("protocol", options.protocol, task.protocols, f"`tvbench tasks {task.name}` explains")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"a limit of {options.limit} asks nothing", "give 1 or more")
     split = chosen_split(task, options.split)
@@ -89,7 +89,7 @@ def chosen_split(task: Task, wanted: str | None) -> str | None:
             f"split of {task.name}",
             wanted,
             (*task.splits, *task.split_aliases),
-            f"`tvbench tasks show {task.name}` lists them",
+            f"`tvbench tasks {task.name}` lists them",
         )
     return split
 
@@ -128,7 +128,7 @@ def gated(task: Task, options: BuildOptions) -> Gated:
         raise UsageError(
             f"task {task.name} has no items for languages {', '.join(options.languages) or 'all'}"
             f" and split {options.split or 'default'}",
-            f"`tvbench tasks show {task.name}` lists what there is",
+            f"`tvbench tasks {task.name}` lists what there is",
         )
     _check_obeyed(task, options, ask)
     unique, repeated = unique_ids(items)

@@ -164,7 +164,7 @@ def metric_id(name: str) -> str:
         "metric",
         name,
         [other for one in everything for other in (one.id, *one.aliases)],
-        "tvbench tasks show TASK lists a task's metrics.",
+        "tvbench tasks TASK lists a task's metrics.",
     )
 
 
