@@ -77,6 +77,7 @@ def imported(folder: Path, *words: str) -> set[str]:
                 "languages",
                 "engines",
                 "new",
+                "completion",
                 "suites",
                 "status",
             )
@@ -293,6 +294,7 @@ MAY_IMPORT = {
     "jinja2": "checkpoints",
     "vllm": "engines.vllm engines.vllm_process",
     "httpx": "engines.openai",
+    "argcomplete": "cli.completing cli.completion",
     "datasets": "",
     "evaluate": "scoring",
     "huggingface_hub": "registry.hub",

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "fetch": ("prepare", "tvbench.cli.fetch", "download models and data for an offline run"),
     "new": ("prepare", "tvbench.cli.new", "write a commented start for a benchmark of your own"),
     "setup": ("prepare", "tvbench.cli.setup", "make the environment that COMET needs"),
+    "completion": ("prepare", "tvbench.cli.completion", "have your shell complete commands, options and names"),
     "train": ("train", "tvbench.cli.train", "train a model by a recipe, or say what that takes"),
 }
 """Each command's group, module and help line."""
@@ -133,6 +134,8 @@ def build_parser(chosen: str | None, *, alone: bool = False) -> argparse.Argumen
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Errors that a person can fix are printed without a traceback."""
+    if argv is None and "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        _complete()
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
@@ -156,6 +159,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_INCOMPLETE
+
+
+def _complete() -> NoReturn:
+    """Answer a shell that asks what fits at the cursor (`tvbench completion`)."""
+    try:
+        from tvbench.cli.completing import complete, typed_words
+    except ImportError:  # argcomplete is missing in an environment of its own, such as vLLM's
+        sys.exit(1)
+    chosen = next((word for word in typed_words() if not word.startswith("-")), None)
+    if chosen is not None and chosen not in COMMANDS:
+        sys.exit(EXIT_GOOD)
+    complete(build_parser(chosen))
 
 
 def _include(args: argparse.Namespace) -> None:
