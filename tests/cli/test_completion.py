@@ -18,8 +18,6 @@ from tvbench.cli.completing import BY_NAME, BY_PLACE
 from tvbench.cli.main import COMMANDS, build_parser, main
 from tvbench.registry.catalog import models, tasks
 
-pytest.importorskip("argcomplete")
-
 SEPARATOR = "\v"
 
 

@@ -11,8 +11,8 @@ from screens import ALL, SCREENS, Screen
 
 from tvbench.cli.main import COMMANDS
 
-NOT_SHOWN = frozenset({"import", "comet", "doctor", "setup", "new"})
-"""Commands that write files, or need a model, logs or an environment of its own to show anything."""
+NOT_SHOWN = frozenset({"import", "comet", "doctor", "setup", "new", "completion"})
+"""Commands that write files, show what is not ours, or need a model, logs or an environment of its own."""
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ class Values:
         return {name: text for known in self.known for name, text in known(typed).items()}
 
 
-class Selection(Values):
+class TaskValues(Values):
     """Tasks as `run --tasks` takes them: `alm:de+fr`."""
 
     def names(self, last: str, typed: argparse.Namespace) -> Names:
@@ -139,7 +139,7 @@ class Selection(Values):
         return {f"{head}{code}": spelled.get(code, "") for code in sorted(mine.difference(done))}
 
 
-TASKS, MODEL, RUN = Selection(_tasks, several=True), Values(_models, several=True), Values(_runs)
+TASKS, MODEL, RUN = TaskValues(_tasks, several=True), Values(_models, several=True), Values(_runs)
 SUITE, ENGINE = Values(_suites), Values(_engines)
 BY_NAME: dict[str, Values] = {
     "tasks": TASKS,
@@ -163,7 +163,7 @@ BY_NAME: dict[str, Values] = {
 """By an argument's `dest`, in every command."""
 BY_PLACE: dict[tuple[str, str], Values] = {
     ("status", "what"): Values(_suites, _runs),
-    ("audit", "what"): Selection(_tasks, _runs, several=True),
+    ("audit", "what"): TaskValues(_tasks, _runs, several=True),
     ("tasks", "action"): Values(_tasks),
     ("models", "action"): Values(_models),
     ("engines", "action"): ENGINE,
