@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvbench.report import table as module
+from tvbench.report.drawn import draw
 from tvbench.report.table import Cell, Column, Table, plain_text, show
 
 WORDS = "model 1.0 ± – ü 日本語 हिन्दी 👩‍👩‍👧 é [red]b \x1b[1m \u202e x\ty |".split(" ")
@@ -39,7 +39,7 @@ def test_plain_text_is_what_rich_writes(shown: Sequence[Table]) -> None:
         for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
             patched.delenv(name, raising=False)
         drawn = io.StringIO()
-        module._show_rich(shown, drawn)
+        draw(shown, drawn)
         assert plain_text(shown) == drawn.getvalue()
 
 

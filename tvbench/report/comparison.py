@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from textwrap import wrap
 from typing import Any
 
@@ -56,7 +57,9 @@ def _columns(names: Sequence[str], *, whole: bool) -> tuple[Column, ...]:
 
 
 def _head(name: str) -> str:
-    return "\n".join(line for part in name.replace(", ", ",\n").split("\n") for line in wrap(part, HEAD)) or "–"
+    parts = name.replace(", ", ",\n").split("\n")
+    whole = partial(wrap, width=HEAD, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(line for part in parts for line in whole(part)) or "–"
 
 
 def _screen_row(line: ComparedLine, lines: Sequence[ComparedLine], *, whole: bool) -> tuple[Cell, ...]:

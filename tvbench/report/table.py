@@ -1,9 +1,8 @@
 """One table, four ways to show it: terminal (rich), markdown, CSV, JSON.
 
-A table that is wider than the terminal is first shown without its intervals, then cut into blocks of columns
-that each repeat the row labels; a column that is still too wide is folded. Nothing is ever cut off. In a pipe every
-row stays on one line, which needs no rich: its import takes longer than a quick command may. For the same reason the
-vocabulary here is of named tuples: `dataclasses` imports `inspect`.
+On a terminal a table is cut to its width (drawn.py). In a pipe every row stays on one line, which needs no rich: its
+import takes longer than a quick command may. For the same reason the vocabulary here is of named tuples: `dataclasses`
+imports `inspect`.
 Knows no model, no metric and no file.
 """
 
@@ -13,20 +12,14 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TextIO
 
 from tvbench.safety.visible import csv_cell, json_text, visible
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table as RichTable
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 LABEL_WIDTH = 34
 """In a narrow terminal, row labels longer than this are folded onto a second line."""
-LEAST_WIDTH = 16
-"""What a column beside the labels gets, however narrow the terminal is."""
 CELL_PADDING = 2
 COLUMN_GAP = CELL_PADDING + 1
 """The padding and rich's column divider, here a blank."""
@@ -89,7 +82,9 @@ def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextI
     elif _is_plain(out):
         out.write(plain_text(tables))
     else:
-        _show_rich(tables, out)
+        from tvbench.report.drawn import draw
+
+        draw(tables, out)
 
 
 def csv_text(tables: Sequence[Table]) -> str:
@@ -222,87 +217,5 @@ def text_width(text: str) -> int:
     return cell_len(text)
 
 
-def _show_rich(tables: Sequence[Table], out: TextIO) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    fixed = out.isatty() or "COLUMNS" in os.environ
-    console = Console(file=out, highlight=False, width=None if fixed else 10_000, soft_wrap=not fixed)
-    for table in tables:
-        if table.title:
-            console.print(Text(visible(table.title), style="bold"))
-        for number, block in enumerate(_blocks(table, console, fixed=fixed)):
-            if number:
-                console.print()
-            console.print(block)
-        for note in table.notes:
-            console.print(Text(visible(note), style="dim"))
-        console.print()
-
-
-def _blocks(table: Table, console: Console, *, fixed: bool) -> Iterator[RichTable]:
-    """The table in as many pieces as the width needs, standard errors only where they cost no piece."""
-    labels = list(range(table.labels))
-    others = list(range(table.labels, len(table.columns)))
-    room = console.width if fixed else sys.maxsize
-    wide = sum(_width(table, index, wide=True, fixed=fixed) for index in labels + others) <= room
-    taken = sum(_width(table, index, wide=wide, fixed=fixed) for index in labels)
-    left = max(room - taken, LEAST_WIDTH)
-    block: list[int] = []
-    used = taken
-    for index in others:
-        width = _width(table, index, wide=wide, fixed=fixed)
-        if block and used + width > room:
-            yield _rich_table(table, labels + block, left, wide=wide, fixed=fixed)
-            block, used = [], taken
-        block.append(index)
-        used += width
-    yield _rich_table(table, labels + block, left, wide=wide, fixed=fixed)
-
-
-def _width(table: Table, index: int, *, wide: bool, fixed: bool) -> int:
-    from rich.cells import cell_len
-
-    texts = [*_title(table.columns[index]).split("\n"), *(row[index].shown(wide=wide) for row in table.rows)]
-    width = max(cell_len(text) for text in texts)
-    if fixed and index < table.labels:
-        width = min(width, LABEL_WIDTH)
-    return width + COLUMN_GAP
-
-
-def _rich_table(table: Table, indices: Sequence[int], left: int, *, wide: bool, fixed: bool) -> RichTable:
-    """The columns at `indices`. `left` is the room beside the labels: a column that is wider is folded."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, CELL_PADDING, 0, 0))
-    for index in indices:
-        column = table.columns[index]
-        label = index < table.labels
-        if label:
-            limit = LABEL_WIDTH if fixed else None
-        else:
-            limit = left - COLUMN_GAP if _width(table, index, wide=wide, fixed=fixed) > left else None
-        drawn.add_column(
-            Text(_title(column)), justify=column.align, no_wrap=limit is None, overflow="fold", max_width=limit
-        )
-    whole = len(indices) == len(table.columns)
-    drawn_rows = 0
-    for number, row in enumerate(table.rows):
-        if number in table.rules and drawn_rows:
-            drawn.add_section()
-        if whole or not all(row[index].empty for index in indices[table.labels :]):
-            drawn.add_row(*(_rich_cell(row[index], wide=wide) for index in indices))
-            drawn_rows += 1
-    return drawn
-
-
 def _title(column: Column) -> str:
     return "\n".join(visible(line) for line in column.title.split("\n"))
-
-
-def _rich_cell(cell: Cell, *, wide: bool) -> Any:
-    from rich.text import Text
-
-    return Text(cell.shown(wide=wide), style="bold" if cell.bold else "dim" if cell.faint else "")
