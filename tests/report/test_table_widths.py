@@ -30,7 +30,7 @@ def status(label: str, key: str = "model") -> Table:
         Column("failed", "failed"),
         Column("state", "state", "left"),
     )
-    texts = ((label, "mini-alm mini-multi30k mini-vimul (text)", "174", "0", "complete"),)
+    texts: tuple[tuple[str, ...], ...] = ((label, "mini-alm mini-multi30k mini-vimul (text)", "174", "0", "complete"),)
     texts += (("small", "mini-alm", "1,174", "12", "incomplete"),)
     return Table(columns, tuple(tuple(map(Cell, row)) for row in texts), notes=(f"the folder is {PATH.split()[-1]}",))
 
