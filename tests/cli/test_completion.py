@@ -117,6 +117,18 @@ def test_tasks_of_ones_own_are_completed(capsys: pytest.CaptureFixture[str]) -> 
     assert asked("tvbench run --include-path shelf --tasks myb")[0] == ["mybench"]
 
 
+def test_no_file_of_the_working_directory_is_run_by_a_key() -> None:
+    """Task files of `./tasks` are named before they run, which a shell that completes shows to nobody."""
+    for folder in ("tasks", "engines", "models"):
+        Path(folder).mkdir()
+        Path(folder, "stranger.py").write_text("open('has-run', 'w').close()\nENGINE = 1\n")
+    assert asked("tvbench run --tasks strang")[0] == ["stranger"]
+    assert "alm" in asked("tvbench tasks ")[0] and asked("tvbench run --tasks multi30k:f")[0] == ["multi30k:fr"]
+    for line in ("run --engine s", "run --model s", "engines s", "tasks s", "languages --task s", "audit s"):
+        asked(f"tvbench {line}")
+    assert not Path("has-run").exists()
+
+
 def test_where_argcomplete_is_missing_only_completion_is() -> None:
     Path("argcomplete.py").write_text("raise ImportError('not installed')\n")
     path = os.pathsep.join((".", os.environ["PYTHONPATH"]))

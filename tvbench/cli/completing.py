@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,9 +16,9 @@ from argcomplete.completers import FilesCompleter
 from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
-from tvbench.cli.listing import model_records, task_records
+from tvbench.cli.listing import Record, model_records, task_records
 from tvbench.errors import TvbenchError
-from tvbench.registry.places import include, results_name
+from tvbench.registry.places import include, included, nearby_folder, results_name
 
 Names = Mapping[str, str]
 """What can be typed, and what it is."""
@@ -56,9 +57,18 @@ class _Finder(CompletionFinder):
 
 
 def _tasks(_: argparse.Namespace) -> Names:
-    records = task_records()
+    records = _records()
+    near = nearby_folder("tasks")
+    mine = {path.stem: "in ./tasks" for path in sorted(near.glob("[!_]*.py"))} if near is not None else {}
     groups = {str(task["group"]): f"all of {task['group']}" for task in records if task["group"]}
-    return groups | {str(task["name"]): str(task["title"]) for task in records}
+    return mine | groups | {str(task["name"]): str(task["title"]) for task in records}
+
+
+def _records() -> list[Record]:
+    """The tasks, without running what lies in the working directory's `tasks/`: nobody would see it named first."""
+    include(included())
+    with chdir(Path(__file__).parent):
+        return task_records()
 
 
 def _models(_: argparse.Namespace) -> Names:
@@ -133,9 +143,7 @@ class TaskValues(Values):
         spelled = _languages(typed)
         done = codes.split("+")[:-1]
         head = f"{task}:{codes[: codes.rfind('+') + 1]}"
-        mine = {
-            code for known in task_records() if task in (known["name"], known["group"]) for code in known["languages"]
-        }
+        mine = {code for known in _records() if task in (known["name"], known["group"]) for code in known["languages"]}
         return {f"{head}{code}": spelled.get(code, "") for code in sorted(mine.difference(done))}
 
 
