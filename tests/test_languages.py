@@ -27,6 +27,7 @@ from tvbench.languages import (
     language,
 )
 from tvbench.registry.catalog import tasks
+from tvbench.runs.answered import languages_called
 
 TOWERVISION = "en de nl es fr pt-PT pt-BR uk hi zh-Hans zh-Hant ru cs ko ja it pl ro nn nb".split()
 VIMUL = "Arabic Bengali Chinese English French German Hindi Japanese Russian Sinhala Spanish Swedish Tamil Urdu".split()
@@ -452,3 +453,19 @@ def test_command_says_that_a_task_takes_any_language(
 def test_of_a_language_that_is_lacking_no_other_one_is_suggested(name: str, said: str) -> None:
     """`ar` is spelt like `ru`, and Arabic is not Russian."""
     assert said in str(lacking("language here", name, ["de", "ru", "zh"]))
+
+
+@pytest.mark.parametrize("words", ["tasks --languages all", "tasks --languages de,ALL", "languages all"])
+def test_all_is_not_the_language_allar(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    said = capsys.readouterr()
+    assert "leave --languages out" in said.err and "Allar" not in said.out + said.err
+
+
+def test_all_is_refused_wherever_languages_are_chosen() -> None:
+    for known in (("de", "hi"), ("de", "fr", "ja")):
+        with pytest.raises(UsageError, match="leave --languages out"):
+            chosen_among("all", known)
+        with pytest.raises(UsageError, match="leave --languages out"):
+            languages_called(["all"], known)
+    assert language("Allar").code == "all" and chosen_among("all", ("all", "de")).codes == ("all",)

@@ -86,13 +86,22 @@ def language(code_or_name: str) -> Language:
     """The language that `code_or_name` means, whatever its case, blanks, hyphens or underscores: a code (`de`, `deu`,
     `ger`, `deu_Latn`, `zh-CN`), or a name in any of the table's languages.
 
-    Raises UsageError with the nearest known names.
+    Raises UsageError with the nearest known names, and for `all`, which nobody means for Allar.
     """
+    if _folded(code_or_name) == "all":
+        raise every_language()
     found = _found(code_or_name)
     if found is None:
         hint = "codes (de, deu) and names (German, Deutsch, Alemán) all work"
         raise unknown_name("language", code_or_name, _spellings(), of_country(code_or_name) or hint)
     return found
+
+
+def every_language() -> UsageError:
+    """What is said of `all` where a language is to be named."""
+    return UsageError(
+        "'all' is not the name of a language", "every language is taken where none is named: leave --languages out"
+    )
 
 
 def code_of(code_or_name: str) -> str:
@@ -267,6 +276,8 @@ def chosen_among(name: str, known: Collection[str]) -> Meant:
 def lacking(kind: str, name: str, known: Collection[str], hint: str = "") -> UsageError:
     """The error for a language that is not among the `known` ones. Of one that there is, what is spelt like its code
     is another language: only its own forms are worth a thought (`zh` for `zh-TW`)."""
+    if _folded(name) == "all":
+        return every_language()
     if not is_language(name):
         return unknown_name(kind, name, known, hint)
     code = code_of(name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.cli.arguments import add_format, add_include, names
-from tvbench.cli.output import print_json, remark, say
+from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, TvbenchError, UsageError
 from tvbench.types import HubData, ModelCard, Task
 
@@ -130,4 +130,13 @@ def _print(args: argparse.Namespace, done: list[tuple[Want, str, str]]) -> None:
         )
         return
     for want, path, outcome in done:
-        say(f"{want.kind:<6} {want.name}" + "".join(f"  {text}" for text in (outcome, path, want.note) if text))
+        say(*_lines(want, path, outcome))
+
+
+def _lines(want: Want, path: str, outcome: str) -> list[str]:
+    """One line; on a narrow terminal several, with the path on one of its own."""
+    head = f"{want.kind:<6} {want.name}"
+    line = head + "".join(f"  {text}" for text in (outcome, path, want.note) if text)
+    if fitted([line]) == [line]:
+        return [line]
+    return fitted([head + f"  {outcome}" * bool(outcome)]) + [f"  {path}"] * bool(path) + fitted([f"  {want.note}"])

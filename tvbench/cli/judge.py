@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tvbench.cli.arguments import add_format, add_results, dollars, names, not_negative, positive
 from tvbench.cli.engine_arguments import add_engine, given_arguments
 from tvbench.cli.judge_labels import add_labels, check_labels, label_reports, take_labels, write_label_sheet
-from tvbench.cli.output import print_json, say
+from tvbench.cli.output import fitted, print_json, say
 from tvbench.cli.progress import Showing
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -153,10 +153,11 @@ def _estimate(sessions: list[Judging], args: argparse.Namespace) -> int:
             count = sum(case.planted is not None for case in session.cases)
             planted = f" ({count} of them planted)" if count else ""
             cost = "no prices known: add --price IN,OUT" if guess.dollars is None else f"about ${guess.dollars:.2f}"
-            say(
+            line = (
                 f"{session.rubric.label}: {len(session.cases)} answers{planted}, {len(missing)} calls to make, about "
                 f"{guess.tokens_in:,} tokens in and {guess.tokens_out:,} out, {cost}"
             )
+            say(*fitted([line]))
     if args.format == "json":
         print_json({"sittings": records})
     return EXIT_GOOD

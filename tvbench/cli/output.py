@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+OPTION, VALUE = r" -[\w-]+(?: [^\s`;()-][^\s`;()]*)?", r" [^\s`;()]*[A-Z\d_/.+-][^\s`;()]*"
+COMMAND = rf"`[^`]+`|\btvbench [a-z]+(?: [^\s`;()]+)?(?:{OPTION}|{VALUE})*"
+"""What is typed, as it stands in a sentence."""
+UNBROKEN = "\ue000"
+"""Stands for a blank at which no line is broken."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A rich console; progress and remarks go to stderr so that stdout stays clean for scripts."""
     from rich.console import Console
@@ -44,31 +51,41 @@ def say(*lines: str) -> None:
         print(visible(line))
 
 
-def fitted(lines: Iterable[str]) -> list[str]:
-    """Lines folded between words where stdout is a terminal, or is said to be so wide; a name is never broken."""
-    from shutil import get_terminal_size
+def room(stream: TextIO) -> int | None:
+    """The columns of the terminal behind `stream`, or those that COLUMNS says; None in a pipe."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or 80) if stream.isatty() else None
+    except (OSError, ValueError):
+        return 80
+
+
+def fitted(lines: Iterable[str], stream: TextIO | None = None) -> list[str]:
+    """Lines folded between words where stdout (or `stream`) is a terminal, or is said to be so wide; a name is never
+    broken, nor a command."""
+    width = room(stream or sys.stdout)
+    return [part for line in lines for part in ([line] if width is None else folded(line, max(20, width)))]
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A line in parts of at most `width` columns, if its names and commands let it."""
+    if len(line) <= width:
+        return [line]
+    import re
     from textwrap import wrap
 
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
-        return list(lines)
-    width = max(20, get_terminal_size().columns)
-    return [
-        part
-        for line in lines
-        for part in wrap(
-            line,
-            width,
-            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        or [""]
-    ]
+    kept = re.sub(COMMAND, lambda found: found[0].replace(" ", UNBROKEN), line)
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    parts = wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [part.replace(UNBROKEN, " ") for part in parts] or [""]
 
 
 def remark(message: str) -> None:
     """A line for the person watching, on stderr."""
-    print(visible_lines(message, "  "), file=sys.stderr, flush=True)
+    lines = fitted(visible_lines(message, "  ").split("\n"), sys.stderr)
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def holds_unicode(stream: TextIO) -> bool:

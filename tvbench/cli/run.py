@@ -27,7 +27,7 @@ from tvbench.cli.arguments import (
 )
 from tvbench.cli.end_of_run import print_run
 from tvbench.cli.engine_arguments import add_engine
-from tvbench.cli.output import print_json, remark, say
+from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.cli.progress import Progressing, Showing
 from tvbench.cli.typed import options_of, stop_cleanly
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
@@ -156,7 +156,7 @@ def main(args: argparse.Namespace) -> int:
         if not as_json:
             from tvbench.report.own_data import understood_lines
 
-            say(*understood_lines(plan))
+            say(*fitted(understood_lines(plan)))
         return print_estimate(plan, args.results, as_json=as_json, fresh=args.fresh, reuse=not args.no_reuse)
     signal.signal(signal.SIGTERM, stop_cleanly)
     run = api.ask(args.model, args.tasks, args.results, options, listener, ("tvbench", *sys.argv[1:]))
