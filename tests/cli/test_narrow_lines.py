@@ -41,9 +41,7 @@ def test_commands_are_not_broken(width: int, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(
-    "words", ["fetch --tasks alm --model towervision-9b --dry-run", "models show towervision-9b", "engines show vllm"]
-)
+@pytest.mark.parametrize("words", ["fetch --tasks alm --model towervision-9b --dry-run", "models show towervision-9b"])
 def test_no_line_of_text_is_wider(
     words: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,9 @@ def test_a_template_without_a_switch_refuses_no_thinking(folder: Path, tmp_path:
     with pytest.raises(UsageError, match="knows no enable_thinking"):
         tvbench.run(plain, thinking_task(), results=tmp_path / "results", thinking=False)
     assert not list((tmp_path / "results").glob("*"))
+    with pytest.raises(UsageError, match="--thinking: the chat template .* knows no enable_thinking"):
+        tvbench.run(plain, thinking_task(), results=tmp_path / "results", thinking=True)
+    assert not list((tmp_path / "results").glob("*"))
     with pytest.raises(UsageError, match="--no-thinking turns it off"):
         tvbench.run(plain, thinking_task(), results=tmp_path / "results", thinking=False, thinking_tokens=5)
 

@@ -175,15 +175,15 @@ def render(
 
 
 def switches(template: str | None, card: ModelCard) -> dict[str, bool]:
-    """The variable that tells the template whether to think. Raises UsageError where it knows none, and is told not
-    to."""
+    """The variable that tells the template whether to think. Raises UsageError where it knows none, and is told
+    to, or not to."""
     thinking = thinking_of(card)
     if thinking.enabled is None:
         return {}
     name = switch_in(template or "", thinking)
-    if not name and not thinking.enabled:
+    if not name:
         raise no_switch(card.name, thinking)
-    return {name: thinking.enabled} if name else {}
+    return {name: thinking.enabled}
 
 
 def arranged(messages: Sequence[Message], card: ModelCard) -> list[Message]:

@@ -78,6 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
     from tvbench.registry.prices import prices_typed
+    from tvbench.runs.store import find_runs
 
     if args.by is not None and args.languages == "":
         raise UsageError("--by and --languages are two different tables", "give only one")
@@ -95,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
     )
     for warning in board.warnings:
         remark(f"tvbench: {warning}")
-    if board.empty:
+    if board.empty and not find_runs(args.results):
         remark(f"no scored runs in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")
     if args.all or args.by is not None or args.languages == "" or args.format not in SCREENS:
         _print_whole(args, board)
@@ -118,7 +119,7 @@ def _print_first(args: argparse.Namespace, board: Board) -> None:
         _print_with_costs(args, board, sheets)
     elif sheets:
         print_board(sheets, args.results, say, args.format)
-    else:
+    elif not (board.empty and board.warnings):
         remark(NOTHING.format(by=""))
         remark("figures that papers print: `tvbench leaderboard --published all`")
 
@@ -165,6 +166,8 @@ def _print_whole(args: argparse.Namespace, board: Board) -> None:
         tables = board.tables(languages=languages, sort=args.sort)
         records = board.records() if args.format == "json" else None
     if not tables and args.format != "json":
+        if board.empty and board.warnings:
+            return
         remark(NOTHING.format(by=f" by {args.by}" if args.by is not None else ""))
     elif args.format == "csv" and args.by is None:
         print_csv(board.table(sort=args.sort, languages=languages).csv())

@@ -115,8 +115,14 @@ def switch_in(template: str, thinking: Thinking) -> str:
 
 
 def no_switch(name: str, thinking: Thinking) -> UsageError:
-    """What is said where `--no-thinking` cannot be obeyed."""
+    """What is said where `--no-thinking` or `--thinking` cannot be obeyed."""
     wanted = thinking.switch or SWITCHES[0]
+    if thinking.enabled:
+        return UsageError(
+            f"--thinking: the chat template of {name} knows no {wanted}, so that nobody can tell it to think",
+            "leave it out (room for a model that thinks anyway: --thinking-tokens N); or name the template's own "
+            "variable in the model card: `reasoning: {switch: NAME}`",
+        )
     return UsageError(
         f"--no-thinking: the chat template of {name} knows no {wanted}, so that nobody can tell it not to think",
         "leave it out; or name the template's own variable in the model card: `reasoning: {switch: NAME}`",

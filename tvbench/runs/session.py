@@ -82,6 +82,7 @@ class RunSession:
         self._info = EngineInfo(engine, NOT_STARTED)
         self._sessions: list[Session] = []
         self._own: int | None = None
+        self._made = False
         self._kept: dict[str, Response] = {}
         self._reused = Reusable()
         self._speed: Mapping[str, Any] = {}
@@ -92,12 +93,15 @@ class RunSession:
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
 
     def __enter__(self) -> RunSession:
+        self._made = not self.folder.exists()
         self._writer.__enter__()
         self._write_plan()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._decoder.close()
+        if error is not None and self._made and self._own is None:
+            self._writer.withdraw()
         self._writer.__exit__(kind, error, at)
 
     def answer(self, watch: Watch, lend: Lend | None = None) -> Outcome:

@@ -280,6 +280,16 @@ class RunWriter:
                 with contextlib.suppress(OSError):
                     file.close()
 
+    def withdraw(self) -> None:
+        """Take the folder away, where no answer is stored in it: nothing came of the run."""
+        if any(path.stat().st_size for path in RunFolder(self.path).response_files()):
+            return
+        for name in (MANIFEST, REQUESTS, RESPONSES, SCORES, RESULT, LOCK):
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
+        with contextlib.suppress(OSError):  # somebody else's files
+            self.path.rmdir()
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Write it over the one that lies there, whose beginning and unknown fields stay (see Manifest.over)."""
         manifest = manifest.over(RunFolder(self.path).earlier_manifest())

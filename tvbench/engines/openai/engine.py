@@ -87,7 +87,7 @@ class OpenAIEngine:
         self._look_s = min(LOOK_TIMEOUT_S, timeout_s)
         facts = look_at(self.url, secret, pause_s=backoff_s, timeout_s=self._look_s)
         thinking = thinking_of(card)
-        if thinking.enabled is False and facts.template and not switch_in(facts.template, thinking):
+        if thinking.enabled is not None and facts.template and not switch_in(facts.template, thinking):
             raise no_switch(model, thinking)
         self.concurrency = concurrency
         self.dialect = Dialect(model, facts.kind, video, thinking)
