@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -80,6 +81,7 @@ ALL = (
     Screen("languages", "languages --task mini-alm"),
     Screen("languages-show", "languages de"),
     Screen("suites", "suites"),
+    Screen("new-task", "new task mybench"),
     Screen("fetch-dry-run", "fetch --tasks alm --dry-run --data-only"),
     Screen("train-dry-run", "train --recipe paper --size 2b --dry-run"),
     Screen("usage-error", "leaderbord"),
@@ -181,7 +183,8 @@ def screen_text(screen: Screen, place: Path) -> str:
 
 
 def typed(screen: Screen, place: Path, width: int) -> str:
-    """What stands on a terminal of `width` columns after the command."""
+    """What stands on a terminal of `width` columns after the command, in a folder where it was not typed before."""
+    shutil.rmtree(place / "mybench", ignore_errors=True)
     with _at(place, screen.results, width) as said:
         _call(screen.words.split())
     freeze(place)
