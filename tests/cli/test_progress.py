@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from tvbench.cli.tally import Tally, time_text
+from tvbench.cli.tally import ProgressTally, time_text
 from tvbench.runs.listening import Part
 
 SCRIPT = """
@@ -78,10 +78,10 @@ def test_a_quiet_terminal_is_left_alone() -> None:
     assert on_terminal(80, "de", "--quiet") == ""
 
 
-def made(counts: dict[str, int], kept: int = 0, task: str = "alm") -> Tally:
+def made(counts: dict[str, int], kept: int = 0, task: str = "alm") -> ProgressTally:
     """A tally that began at second 100."""
     keys = [f"{code}-{number}" for code, count in counts.items() for number in range(count)]
-    tally = Tally("answers")
+    tally = ProgressTally("answers")
     tally.plan({key: [Part(task, key.split("-")[0])] for key in keys}, set(keys[:kept]))
     tally.begin(len(keys), kept, 100.0)
     return tally

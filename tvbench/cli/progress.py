@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tvbench.cli.output import remark
-from tvbench.cli.tally import Tally
-from tvbench.runs.listening import Listener, Part, Phase
+from tvbench.cli.tally import ProgressTally
+from tvbench.runs.listening import Listener, Phase, TaskLanguage
 from tvbench.safety.visible import visible, visible_lines
 from tvbench.types import Response
 
@@ -32,7 +32,7 @@ class Progressing:
 
     def __init__(self, *, quiet: bool = False, phase: Phase = "run") -> None:
         self.quiet = quiet
-        self.tally = Tally(NAMES[phase])
+        self.tally = ProgressTally(NAMES[phase])
         self.failures: dict[str, int] = {}
         self._last_line = self._ready = time.monotonic()
         self._live: Live | None = None
@@ -127,14 +127,14 @@ class Showing(Listener):
         self.quiet = quiet
         self.asked = Progressing(quiet=quiet)
         self._watch: Progressing | None = None
-        self._parts: tuple[Mapping[str, Sequence[Part]], Collection[str]] = {}, ()
+        self._parts: tuple[Mapping[str, Sequence[TaskLanguage]], Collection[str]] = {}, ()
 
     def say(self, text: str, *, detail: bool = False) -> None:
         """See Listener."""
         if not (detail and self.quiet):
             (remark if self._watch is None else self._watch.note)(text)
 
-    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+    def questions(self, parts: Mapping[str, Sequence[TaskLanguage]], kept: Collection[str]) -> None:
         """See Listener."""
         self._parts = parts, kept
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tvbench.runs.listening import Part
+from tvbench.runs.listening import TaskLanguage
 
 BAR = 20
 SHOWN_LANGUAGES = 4
@@ -16,7 +16,7 @@ Count = list[int]
 """Done, of so many."""
 
 
-class Tally:
+class ProgressTally:
     """Counts by task and language. `name` is what is counted where nobody told of tasks."""
 
     def __init__(self, name: str) -> None:
@@ -25,10 +25,10 @@ class Tally:
         self.tokens = self.done = self.kept = self.total = 0
         self.began = 0.0
         self.failed: dict[str, int] = {}
-        self._parts: Mapping[str, Sequence[Part]] = {}
+        self._parts: Mapping[str, Sequence[TaskLanguage]] = {}
         self._tasks: dict[str, dict[str, Count]] = {}
 
-    def plan(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+    def plan(self, parts: Mapping[str, Sequence[TaskLanguage]], kept: Collection[str]) -> None:
         """What is asked, and what of it is answered already."""
         self._parts = parts
         for key, some in parts.items():

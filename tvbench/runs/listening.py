@@ -12,7 +12,7 @@ Phase: TypeAlias = Literal["run", "judge", "comet"]
 """What is under way: the model is asked, a judge is, or COMET scores."""
 
 
-class Part(NamedTuple):
+class TaskLanguage(NamedTuple):
     """A question's place: the task and the language that it is asked for."""
 
     task: str
@@ -28,7 +28,7 @@ class Listener:
     def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
         """`total` questions (or segments) in all, of which `kept` were answered `before`: when and by whom."""
 
-    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+    def questions(self, parts: Mapping[str, Sequence[TaskLanguage]], kept: Collection[str]) -> None:
         """Where each question of a run belongs, by its key, and which are answered already. Told before it begins."""
 
     def opening(self, name: str) -> None:
@@ -61,7 +61,7 @@ class PhaseWatch:
     def begin(self, total: int, kept: int) -> None:
         self.listener.begin(self.phase, total, kept, self.before() if kept else "")
 
-    def questions(self, parts: Mapping[str, Sequence[Part]], kept: Collection[str]) -> None:
+    def questions(self, parts: Mapping[str, Sequence[TaskLanguage]], kept: Collection[str]) -> None:
         self.listener.questions(parts, kept)
 
     def opening(self, name: str) -> None:

@@ -22,7 +22,7 @@ from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
 from tvbench.runs.lines import in_words
-from tvbench.runs.listening import Listener, Part, PhaseWatch
+from tvbench.runs.listening import Listener, PhaseWatch, TaskLanguage
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
 from tvbench.runs.plan import Plan, PlannedItem, requests_of
@@ -285,11 +285,11 @@ class _Counting:
             self.note()
 
 
-def places_of(items: Iterable[PlannedItem]) -> dict[str, list[Part]]:
+def places_of(items: Iterable[PlannedItem]) -> dict[str, list[TaskLanguage]]:
     """The tasks and languages of each question, by its key."""
-    places: dict[str, list[Part]] = {}
+    places: dict[str, list[TaskLanguage]] = {}
     for planned in items:
-        places.setdefault(planned.key, []).append(Part(planned.item.task, planned.item.language))
+        places.setdefault(planned.key, []).append(TaskLanguage(planned.item.task, planned.item.language))
     return places
 
 
