@@ -2,7 +2,7 @@
 
 A table that is wider than the terminal is first shown without its intervals, then cut into blocks of columns that each
 repeat the row labels. A column that is still too wide is folded between words. A name, a path or a command is never
-folded: where it does not fit, its number stands in the cell, and the name below the table on a line of its own, so
+folded: where it does not fit, a letter stands in the cell, and the name below the table on a line of its own, so
 that it can be copied. Nothing is ever cut off. Knows tables alone.
 """
 
@@ -14,6 +14,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from string import ascii_lowercase
 from typing import Any, NamedTuple, TextIO
 
 from rich import box
@@ -29,7 +30,7 @@ LEAST_WIDTH = 16
 """What a column beside the labels gets, if it can use it, however narrow the terminal is."""
 ENDLESS = 10_000
 """Columns of the sheet that rich draws on: it is we who fold."""
-MARK_WIDTH = len("[99]")
+MARK_WIDTH = len("[zz]")
 WHOLE = frozenset({"run", "path", "folder", "file", "command"})
 """Keys of columns whose cells are copied as they are, blanks and all."""
 PROSE = frozenset({"prompt", "gold", "answer", "text", "said", "detail", "why", "title"})
@@ -64,8 +65,8 @@ def _draw_one(table: Table, console: Console, room: int | None) -> None:
         if number:
             console.print()
         console.print(block)
-    for number, name in enumerate(fitted.below, 1):
-        console.print(Text(f"[{number}] {name}"), soft_wrap=True)
+    for number, name in enumerate(fitted.below):
+        console.print(Text(f"{_sign(number)} {name}"), soft_wrap=True)
     for note in table.notes:
         _print(console, visible(note), "dim", room)
 
@@ -181,7 +182,7 @@ def _limits(table: Table, room: int) -> list[int]:
         return widths
     limits, (wish, need) = _wished(table), _needed(table, room)
     labels = _squeezed(table, limits[: table.labels], room - wish - gaps, room - need - gaps)
-    left = max(room - sum(labels) - gaps - COLUMN_GAP, MARK_WIDTH)
+    left = max(room - sum(labels) - gaps, MARK_WIDTH)  # nothing stands behind it
     return [*labels, *(min(width, left) for width in limits[table.labels :])]
 
 
@@ -220,7 +221,7 @@ def _squeeze(widths: list[int], least: Sequence[int], most: int) -> None:
 
 
 def _shortened(table: Table, limits: Sequence[int], below: list[str]) -> Table:
-    """The table with numbers instead of the names that are too wide, which are added to `below`."""
+    """The table with letters instead of the names that are too wide, which are added to `below`."""
     columns = tuple(
         column._replace(title=_words(column.title, limit, below))
         for column, limit in zip(table.columns, limits, strict=True)
@@ -242,7 +243,7 @@ def _shortened(table: Table, limits: Sequence[int], below: list[str]) -> Table:
 
 
 def _words(text: str, limit: int, below: list[str], *, label: bool = False) -> str:
-    """`text` with numbers instead of its too wide names."""
+    """`text` with letters instead of its too wide names."""
 
     def short(found: re.Match[str]) -> str:
         word = found[0]
@@ -255,4 +256,10 @@ def _words(text: str, limit: int, below: list[str], *, label: bool = False) -> s
 def _mark(name: str, below: list[str]) -> str:
     if name not in below:
         below.append(name)
-    return f"[{below.index(name) + 1}]"
+    return _sign(below.index(name))
+
+
+def _sign(number: int) -> str:
+    """`[a]` to `[z]`, `[aa]`: numbers in brackets are notes of other tables."""
+    first, last = divmod(number, len(ascii_lowercase))
+    return f"[{ascii_lowercase[(first - 1) % 26] if first else ''}{ascii_lowercase[last]}]"
