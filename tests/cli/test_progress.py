@@ -15,15 +15,15 @@ import pytest
 from repository import ROOT
 
 from tvbench.cli.tally import ProgressTally, time_text
-from tvbench.runs.listening import Part
+from tvbench.runs.listening import TaskLanguage
 
 SCRIPT = """
 import sys, time
 from tvbench.cli.progress import Showing
-from tvbench.runs.listening import Part
+from tvbench.runs.listening import TaskLanguage
 from tvbench.types import Response
 show = Showing(quiet="--quiet" in sys.argv)
-parts = {f"{task}-{code}-{n}": [Part(task, code)] for task in ("alm", "vimul") for code in CODES for n in range(20)}
+parts = {f"{task}-{code}-{n}": [TaskLanguage(task, code)] for task in ("alm", "vimul") for code in CODES for n in range(20)}
 show.questions(parts, ())
 show.begin("run", len(parts), 0, "")
 show.opening("tower-9b")
@@ -82,7 +82,7 @@ def made(counts: dict[str, int], kept: int = 0, task: str = "alm") -> ProgressTa
     """A tally that began at second 100."""
     keys = [f"{code}-{number}" for code, count in counts.items() for number in range(count)]
     tally = ProgressTally("answers")
-    tally.plan({key: [Part(task, key.split("-")[0])] for key in keys}, set(keys[:kept]))
+    tally.plan({key: [TaskLanguage(task, key.split("-")[0])] for key in keys}, set(keys[:kept]))
     tally.begin(len(keys), kept, 100.0)
     return tally
 

@@ -52,7 +52,7 @@ def test_the_committed_schema_is_what_the_command_prints(name: str, capsys: pyte
 def test_the_committed_schema_of_comparisons_is_the_one_that_output_is_held_against() -> None:
     path = ROOT / "docs" / "schemas" / "compare.json"
     written = json_text(comparison_schema()) + "\n"
-    assert path.read_text(encoding="utf-8") == written, f"python -m tvbench.report.comparison_schema > {path}"
+    assert path.read_text(encoding="utf-8") == written, f"{path}: write json_text(comparison_schema())"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.yaml")), ids=lambda path: path.stem)

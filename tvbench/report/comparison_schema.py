@@ -1,16 +1,11 @@
-"""The JSON schema of `tvbench compare --format json`. Knows no comparison.
-
-python -m tvbench.report.comparison_schema > docs/schemas/compare.json
-"""
+"""The JSON schema of `tvbench compare --format json`. Knows no comparison."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from tvbench.safety.schema import Schema, document
-from tvbench.safety.visible import json_text
 
 NUMBER: Schema = {"type": "number"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
@@ -115,7 +110,3 @@ def _object(needed: Mapping[str, Any], others: Mapping[str, Any] | None = None) 
         "required": list(needed),
         "additionalProperties": False,
     }
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json_text(comparison_schema()) + "\n")

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from tvbench.report.table import CELL_PADDING, COLUMN_GAP, LABEL_WIDTH, Cell, Table
+from tvbench.report.cells import CELL_PADDING, COLUMN_GAP, LABEL_WIDTH, Cell, Table
 from tvbench.safety.visible import visible
 
 LEAST_WIDTH = 16

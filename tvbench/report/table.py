@@ -1,8 +1,7 @@
 """One table, four ways to show it: terminal (rich), markdown, CSV, JSON.
 
 On a terminal a table is cut to its width (drawn.py). In a pipe every row stays on one line, which needs no rich: its
-import takes longer than a quick command may. For the same reason the vocabulary here is of named tuples: `dataclasses`
-imports `inspect`.
+import takes longer than a quick command may. What a table is made of is in cells.py, and can be had from here.
 Knows no model, no metric and no file.
 """
 
@@ -13,57 +12,17 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, TextIO
 
+from tvbench.report.cells import CELL_PADDING as CELL_PADDING
+from tvbench.report.cells import COLUMN_GAP as COLUMN_GAP
+from tvbench.report.cells import LABEL_WIDTH as LABEL_WIDTH
+from tvbench.report.cells import Cell as Cell
+from tvbench.report.cells import Column as Column
+from tvbench.report.cells import Table as Table
 from tvbench.safety.visible import csv_cell, json_text, visible
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")
-LABEL_WIDTH = 34
-"""In a narrow terminal, row labels longer than this are folded onto a second line."""
-CELL_PADDING = 2
-COLUMN_GAP = CELL_PADDING + 1
-"""The padding and rich's column divider, here a blank."""
-
-
-class Column(NamedTuple):
-    """`title` may have two lines; `key` names the column in CSV and for `--sort`."""
-
-    key: str
-    title: str
-    align: Literal["left", "right"] = "right"
-
-
-class Cell(NamedTuple):
-    """`text` is short, `wide` (if any) the longer form with the interval; `value` goes into CSV as it is.
-    `empty` cells hold a dash or nothing: a row of only those is left out of a block."""
-
-    text: str = ""
-    wide: str = ""
-    value: Any = None
-    bold: bool = False
-    faint: bool = False
-    empty: bool = False
-
-    def shown(self, *, wide: bool) -> str:
-        """The text on one line, with nothing that steers a terminal: names come from files that others wrote."""
-        return visible(self.wide if wide and self.wide else self.text)
-
-
-class Table(NamedTuple):
-    """The first `labels` columns name a row and are repeated in each block. `rules` are the indices of the rows
-    that a line is drawn above. `notes` stand below."""
-
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    title: str = ""
-    notes: tuple[str, ...] = ()
-    labels: int = 1
-    rules: tuple[int, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it by name, down to the cells."""
-        columns = [column._asdict() for column in self.columns]
-        return {**self._asdict(), "columns": columns, "rows": [[cell._asdict() for cell in row] for row in self.rows]}
 
 
 def show(tables: Sequence[Table], form: str, records: Any = None, *, file: TextIO | None = None) -> None:
