@@ -23,7 +23,8 @@ from tvbench.cli.progress import Showing
 from tvbench.runs.listening import TaskLanguage
 from tvbench.types import Response
 show = Showing(quiet="--quiet" in sys.argv)
-parts = {f"{task}-{code}-{n}": [TaskLanguage(task, code)] for task in ("alm", "vimul") for code in CODES for n in range(20)}
+pairs = [(task, code) for task in ("alm", "vimul") for code in CODES]
+parts = {f"{task}-{code}-{n}": [TaskLanguage(task, code)] for task, code in pairs for n in range(20)}
 show.questions(parts, ())
 show.begin("run", len(parts), 0, "")
 show.opening("tower-9b")

@@ -52,7 +52,7 @@ def write_run(
         for number in range(items):
             item = question(number, language)
             good = random.Random(f"{language}{number}").random() < 0.7 and rng.random() >= fall.get(language, 0.0)
-            asked.append((item, answers.get(item.id, "AB"[number % 2] if good else "BA"[number % 2])))
+            asked.append((item, answers.get(item.id, "AB"[(number + (not good)) % 2])))
     for number in range(texts):
         right = f"Ein rotes Haus steht an der Straße Nummer {number}."
         asked.append((sentence(number), "Ein Haus." if rng.random() < broken else right))
