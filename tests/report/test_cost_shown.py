@@ -165,7 +165,7 @@ def test_a_table_a_note_and_a_chart(results: Path, capsys: pytest.CaptureFixture
     assert board(results, "--price", "2,2") == 0
     said = capsys.readouterr().out
     assert "$1.00" in said and "$6.00" in said and "nothing is both cheaper and better" in said
-    assert "model-b: $2 in and $2 out a million tokens" in said
+    assert "model-b: $2 in and $2 out a million tokens" in " ".join(said.split())
     assert board(results) == 0 and "cost" not in capsys.readouterr().out
     for words in (["--all"], ["--languages", "de"], ["--languages"], ["--format", "markdown"]):
         assert board(results, "--price", "2,2", *words) == 0
