@@ -70,3 +70,13 @@ def test_runs_that_may_be_meant_are_named_whole(
     monkeypatch.delenv("COLUMNS")
     assert main(["score", "qwen", "--results", str(place)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["vllm", "openai", "transformers"])
+def test_an_engine_is_explained_as_wide_as_the_terminal(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["engines", name]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{name}: ") and max(map(len, said.splitlines())) <= 60

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tvbench.cli.actions import add_actions
 from tvbench.cli.arguments import add_format
 from tvbench.cli.fields import field
-from tvbench.cli.output import print_json, remark, say
+from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.errors import EXIT_GOOD
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def main(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(record(found[0]) if args.action == "show" else [record(spec) for spec in found])
     elif args.action == "show":
-        say(*explained(found[0]))
+        title, *facts = explained(found[0])
+        say(*fitted([title]), *facts)
     else:
         say(*(line for spec in found for line in field(spec.name, f"{spec.title} ({spec.available() or 'ready'})")))
     return EXIT_GOOD
