@@ -219,3 +219,11 @@ def test_json_says_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["tasks", "show", str(tmp_path / "kit.tsv"), "--format", "json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["name"], record["primary"], record["modality"]) == ("kit", "aligned", "image")
+
+
+def test_the_language_that_was_asked_for_is_that_of_a_table_without_one(tvbench: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "metadata.csv").write_text("question;answer\nWelche Farbe?;rot\nWelche Form?;rund\n")
+    said = tvbench("run", "--model", "tower-mini", "--tasks", "./mine:de", "--dry-run")
+    assert "1 language: de 2" in said and "first prompt (German)" in said
+    assert "1 language: en 2" in tvbench("run", "--model", "tower-mini", "--tasks", "./mine", "--dry-run")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tvbench.languages import language
@@ -24,12 +24,13 @@ def understood_lines(plan: Plan) -> Iterator[str]:
 
 
 def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
-    counts = ", ".join(f"{code} {count:,}" for code, count in told.languages.items())
+    languages = _languages(planned, told.languages)
+    counts = ", ".join(f"{code} {count:,}" for code, count in languages.items())
     media = f", {told.media:,} {told.noun}" if told.media else ""
-    noun = "language" if len(told.languages) == 1 else "languages"
+    noun = "language" if len(languages) == 1 else "languages"
     files = ", ".join((*told.files[:4], *(["..."] if len(told.files) > 4 else [])))
     yield f"{told.name} ({files}): {told.rows:,} {'row' if told.rows == 1 else 'rows'}{media}"
-    yield f"  {len(told.languages)} {noun}: {counts}"
+    yield f"  {len(languages)} {noun}: {counts}"
     yield f"  columns: {', '.join(_columns(told))}"
     if told.unused:
         yield f"  not used: {', '.join(told.unused)}"
@@ -38,6 +39,12 @@ def _lines(planned: PlannedTask, told: Any) -> Iterator[str]:
         yield f"  found: {sentence}"
     yield f"  scored as {told.kind} ({planned.task.primary}), for {told.why}; another way: --metric NAME, or task.yaml"
     yield f"  what else is odd in the data:  tvbench audit {told.shown}"
+
+
+def _languages(planned: PlannedTask, told: Mapping[str, int]) -> Mapping[str, int]:
+    """Rows by language; where the table names none, by the one that was asked for."""
+    asked = {entry.item.language for entry in planned.items}
+    return dict(zip(asked, told.values(), strict=True)) if len(asked) == len(told) == 1 else told
 
 
 def _columns(told: Any) -> Iterator[str]:
