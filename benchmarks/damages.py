@@ -227,7 +227,7 @@ def tvbench(*words: str) -> str:
 # ── What the commands say ─────────────────────────────────────────────────────────────────────────
 
 CAUSES = {"languages": "tokenizer or embeddings", "script": "script mapped wrong"}
-BROKEN = {"compare": "broken in the second run", "explain": "What is broken"}
+BROKEN = {"compare": "broken in ", "explain": "What is broken"}
 
 
 def said(command: str, text: str) -> list[str]:
