@@ -262,9 +262,9 @@ def test_explain_shows_the_same_mean_as_the_table(
     assert result_of(run_of(tmp_path, catalog.task("mine"))).metrics["mine"].value == 300
     assert main(["explain", GOOD, "--results", "results", "--all"]) == 0
     lines = capsys.readouterr().out.partition("where the points went")[2].splitlines()
-    for code in ("de", "fr"):
-        words_of = next(line.split() for line in lines if line.startswith(f"{code} "))
-        assert words_of[1:3] == [str(COUNT), shown]
+    for name in ("German", "French"):
+        words_of = next(line.split() for line in lines if line.startswith(f"{name} "))
+        assert words_of[2:4] == [str(COUNT), shown]
 
 
 def test_stored_results_of_before_read_as_they_did(tmp_path: Path) -> None:
