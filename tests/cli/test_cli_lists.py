@@ -480,3 +480,15 @@ def test_a_reader_that_goes_away_is_no_error_message() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert said == ""
+
+
+def test_ctrl_c_in_code_that_is_executed_from_a_text_has_the_exit_code_of_any_other(tmp_path: Path) -> None:
+    """As dataclasses are made; `python -m` then ends by the signal, unless it is told otherwise."""
+    (tmp_path / "pressed.py").write_text(
+        "import sys\nfrom tvbench.cli import main as front\n"
+        "def pressed(*_, **__):\n    exec('raise KeyboardInterrupt')\n"
+        "front.build_parser = pressed\nsys.exit(front.main(['tasks']))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}
+    done = subprocess.run([sys.executable, "-m", "pressed"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "stopped by Ctrl-C" in done.stderr) == (1, True), done.stderr
