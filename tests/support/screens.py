@@ -27,6 +27,7 @@ from tvbench import api
 from tvbench.analysis.assess import assess
 from tvbench.cli import main as front
 from tvbench.engines.protocol import EngineInfo, Feed
+from tvbench.registry import places
 from tvbench.runs.asking import answer
 from tvbench.runs.listening import Noting, PhaseWatch
 from tvbench.runs.run_options import Options
@@ -198,6 +199,7 @@ def _at(place: Path, results: str, width: int) -> Iterator[io.StringIO]:
     kept = {name: os.environ.pop(name, None) for name in LEFT_ALONE}
     os.environ |= {"COLUMNS": str(width), "TVBENCH_RESULTS": results}
     front._width.cache_clear()
+    places.include(())  # another test's folders
     installed = patch("tvbench.engines.spec.find_spec")
     try:
         with contextlib.chdir(place), installed, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
