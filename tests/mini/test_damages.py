@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from repository import ROOT
+from repository import benchmark
 
 pytestmark = pytest.mark.slow
 
 
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("damages", ROOT / "benchmarks" / "damages.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-DAMAGES = benchmark()
+DAMAGES = benchmark("damages")
 ITEMS = 12
 
 

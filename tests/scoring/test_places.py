@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from types import ModuleType
-
 import numpy as np
 import pytest
-from repository import ROOT
+from repository import benchmark
 
 from tvbench.scoring.places import LAST, MIDDLE, PlacedAnswer, habits
 
-
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("position_bias", ROOT / "benchmarks" / "position_bias.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-BENCHMARK = benchmark()
+BENCHMARK = benchmark("position_bias")
 
 
 def test_guessers_at_random_are_accused_in_few_runs() -> None:

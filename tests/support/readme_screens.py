@@ -7,18 +7,15 @@ another processor could round otherwise, are left out of the comparison.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from unittest.mock import patch
 
-from repository import ROOT
+from repository import ROOT, benchmark
 
 from tvbench.cli import main as front
 
@@ -30,19 +27,9 @@ DAMAGED = "my-tower"
 """The copy's folder: the tokens of two languages have lost their embeddings."""
 
 
-def guard() -> ModuleType:
-    """benchmarks/guard.py, which makes broken copies."""
-    if "guard" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("guard", ROOT / "benchmarks" / "guard.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules["guard"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["guard"])
-    return sys.modules["guard"]
-
-
 def prepare(place: Path) -> None:
     """The folder in which the commands are typed: the copy, the baseline, and a run of the model as it is shipped."""
-    made = guard()
+    made = benchmark("guard")
     shutil.copytree(made.damages().shipped(), place / DAMAGED)
     made.drawn("languages", 1).edit(place / DAMAGED)
     (place / "baselines").mkdir()

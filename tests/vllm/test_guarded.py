@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from repository import ROOT
+from repository import benchmark
 
 pytestmark = pytest.mark.vllm
 
 
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("guard", ROOT / "benchmarks" / "guard.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_another_engine_passes(tmp_path: Path) -> None:
-    guard = benchmark()
+    guard = benchmark("guard")
     words = [*guard.RUN]
     words[words.index("--engine") + 1] = "vllm"
     command = [sys.executable, "-m", "tvbench", "run", "--model", "tower-mini", *words, "--results", str(tmp_path)]
