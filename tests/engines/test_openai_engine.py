@@ -172,7 +172,7 @@ def test_notes_of_the_media_are_kept(make: Make) -> None:
     + [
         reset,
         half,
-        hang(1.0),
+        hang(4.0),
         raw(b'{"choices": [{"mess'),
         raw(b"<html>busy</html>", "text/html"),
         raw(b""),
@@ -203,7 +203,7 @@ def test_notes_of_the_media_are_kept(make: Make) -> None:
 )
 def test_passing_faults_are_tried_again(server: FaultServer, make: Make, fault: Fault) -> None:
     server.faults = [fault, fault]
-    answer = serve(make(timeout_s=0.3), question("q"))["q"]
+    answer = serve(make(timeout_s=2.0), question("q"))["q"]
     assert answer.text == "re: q" and answer.extra["attempts"] == 3 == server.tries["q"]
 
 
@@ -276,12 +276,12 @@ def collect(engine: OpenAIEngine, items: list[Prepared]) -> tuple[dict[str, Resp
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
-    [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(2.0)],
+    [reset, status(502, "bad gateway"), raw(b"<html>gone</html>", "text/html"), hang(4.0)],
     ids=["reset", "gateway", "page", "hang"],
 )
 def test_a_server_that_dies_behind_its_front_fails_nothing(server: FaultServer, make: Make, fault: Fault) -> None:
     """GET still works, as behind a proxy; every POST breaks after ten answers."""
-    engine = make(retries=1, timeout_s=1.0)
+    engine = make(retries=1, timeout_s=2.0)
     first, error = collect(engine, questions(10))
     assert len(first) == 10 and error is None
     server.everything = fault
