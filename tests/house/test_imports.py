@@ -201,6 +201,8 @@ MAY_KNOW = {
     " registry.influence registry.prices registry.thinking registry.thoughts scoring.intervals scoring.task_metrics",
     "runs.keys": "",
     "runs.lines": "",
+    "runs.key_table": "",
+    "runs.answer_index": "runs.codec runs.key_table runs.lines",
     "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking",
     "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",

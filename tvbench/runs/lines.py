@@ -69,6 +69,45 @@ def read_lines(path: Path, damaged: list[Damage], *, appended: bool = True) -> I
                 yield number, saved
 
 
+def placed_lines(path: Path, damaged: list[Damage]) -> Iterator[tuple[int, int, bytes, Any]]:
+    """Every whole line of a file that is appended to, as (number, offset, bytes, value), as `read_lines` has it.
+
+    The value is None of a line whose checksum tells that it is as it was written: whoever wants it, has it read.
+    """
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            value, reason = (None, None) if as_written(line) else _read(line)
+            if reason is None:
+                yield number, offset, line, value
+            else:
+                damaged.append(Damage(path, number, reason))
+                for at, part in _parts(line):
+                    yield number, offset + at, part, None
+            offset += len(line)
+
+
+def as_written(line: bytes) -> bool:
+    """Whether a line has the checksum that we write. Another writer's spaces may make it differ from a whole line's."""
+    end = len(line) - TAIL - 1
+    if line[end : end + len(SUM) + 5] != f',"{SUM}":"'.encode() or not line.startswith(b"{"):
+        return False
+    return line[-11:] == f'{zlib.crc32(b"}", zlib.crc32(memoryview(line)[:end])):08x}"}}\n'.encode()
+
+
+def line_value(line: bytes) -> Any:
+    """The value of a line that `placed_lines` gave, whatever stands behind it. Raises ValueError for none."""
+    value, reason = _read(line)
+    if reason is None:
+        return value
+    for at, part in _parts(line):
+        if at == 0:
+            return _read(part)[0]
+    raise ValueError(reason)
+
+
 def in_words(faults: Iterable[Damage]) -> list[str]:
     """One sentence for each file with damaged lines, naming the first of them."""
     by_file: dict[Path, list[Damage]] = {}
@@ -111,11 +150,20 @@ def _read(line: bytes) -> tuple[Any, str | None]:
 
 def _saved(line: bytes) -> Iterator[Any]:
     """Whole lines that stand in one because the end of another was damaged. Only a checksum is believed here."""
-    for part in line.split(BEGINNING)[1:]:
+    return (_read(part)[0] for _, part in _parts(line))
+
+
+def _parts(line: bytes) -> Iterator[tuple[int, bytes]]:
+    """The bytes of such lines, each with the place where it begins."""
+    first, *others = line.split(BEGINNING)
+    at = len(first)
+    for part in others:
         end = part.rfind(f',"{SUM}":"'.encode()) + TAIL
-        value, reason = _read(BEGINNING + part[:end] + b"\n")
+        whole = BEGINNING + part[:end] + b"\n"
+        value, reason = _read(whole)
         if reason is None and SUM in value:
-            yield value
+            yield at, whole
+        at += len(BEGINNING) + len(part)
 
 
 def _compact(value: Mapping[str, Any]) -> str:
