@@ -29,6 +29,8 @@ class Prepared:
     notes: tuple[str, ...] = ()
     pixels: int | None = None
     """Bytes that the decoded media take, where some of them are not in memory."""
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each of `encoded`, where somebody has hashed them: by it an engine knows a picture again."""
 
     @property
     def memory(self) -> int:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.clips import Clip
-from tvbench.engines.inputs import OWN_INPUTS, clip_length, fit_frames, has_vision, in_time
+from tvbench.engines.inputs import OWN_INPUTS, clip_length, has_vision
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
+from tvbench.engines.vllm_prompts import PIL, Given, media_of, names_of
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
@@ -71,7 +73,8 @@ class VllmEngine:
         if max_model_len is not None:
             wanted["max_model_len"] = max_model_len
         self.arguments = arguments(self.folder, config, card, wanted, on_cpu=on_cpu)
-        self.frame_size = config["vision_config"]["image_size"] if config.get("model_type") in OWN_INPUTS else None
+        self.frame_size = int(config["vision_config"]["image_size"]) if is_own(config) else None
+        self.backend = PIL
         self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
         self._guard = Guard()
@@ -137,13 +140,16 @@ class VllmEngine:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         started = time.perf_counter()
+        names: Given = {}
         try:
             frames = 0 if self.frame_size is None else clip_length(prepared)
             prompt, scored = self._prompt(prepared)
+            names = prompt.get("multi_modal_uuids", {})
             params = self._params(prepared, scored, prompt["prompt_token_ids"])
             self._number += 1
             number = str(self._number)
-            self._engine.add_request(number, prompt, params)
+            (rendered,) = self._engine.renderer.render_cmpl([prompt])
+            self._engine.add_request(number, rendered, params)
         except EngineDeadError as error:
             raise self._stopped(error) from error
         except MediaError as error:
@@ -151,31 +157,29 @@ class VllmEngine:
         except Exception as error:  # vLLM's and the processors' refusals share no class; each is recorded
             if death_of(self._engine.engine_core) is not None:
                 raise self._stopped(error) from error
+            self._forget(names)
             reason = f"vLLM refused the request: {_first_line(error)}"
             return Response(prepared.request.key, error=reason, notes=prepared.notes)
         # vLLM has its own copy of the media by now.
         self._flights[number] = _Flight(replace(prepared, media=(), encoded=()), scored, frames, started)
         return None
 
+    def _forget(self, names: Given) -> None:
+        """Have vLLM take the media for new ones: what a refused prompt showed was noted as sent, and never was."""
+        cache = self._engine.renderer.mm_processor_cache
+        if cache is not None:
+            for name in chain.from_iterable(names.values()):
+                cache.invalidate(name)
+
     def _prompt(self, prepared: Prepared) -> tuple[dict[str, Any], list[int] | None]:
         request = prepared.request
         ids = self.prompter.encode(request.messages, second_bos=request.second_bos)
         scored = None if request.continuation is None else self.prompter.continuation(request.continuation)
         prompt: dict[str, Any] = {"prompt_token_ids": ids + (scored or [])}
-        media = self._media(prepared)
-        if media:
-            prompt["multi_modal_data"] = media
+        if prepared.media:
+            prompt["multi_modal_data"] = media_of(prepared, self.frame_size)
+            prompt["multi_modal_uuids"] = names_of(prepared, self.frame_size, self.backend)
         return prompt, scored
-
-    def _media(self, prepared: Prepared) -> dict[str, list[Any]]:
-        images = [medium.convert("RGB") for medium in prepared.media if not isinstance(medium, Clip)]
-        clips = [self._clip(medium) for medium in prepared.media if isinstance(medium, Clip)]
-        return {name: media for name, media in (("image", images), ("video", clips)) if media}
-
-    def _clip(self, clip: Clip) -> tuple[Any, dict[str, Any]]:
-        """Frames, and what models that place frames in time want to know. We have sampled: vLLM must not again."""
-        frames = clip.frames if self.frame_size is None else fit_frames(clip.frames, int(self.frame_size))
-        return frames, {**in_time(clip), "do_sample_frames": False}
 
     def _params(self, prepared: Prepared, scored: list[int] | None, prompt: Sequence[int] = ()) -> SamplingParams:
         from vllm import SamplingParams
@@ -285,7 +289,7 @@ def arguments(
     }
     if has_vision(config):
         chosen["limit_mm_per_prompt"] = media_limits(config, card)
-    if config.get("model_type") in OWN_INPUTS:
+    if is_own(config):
         # torchvision's bicubic differs from PIL's. This is the older spelling of `backend="pil"`, which would reach
         # OneVision's video processor too, and that has no PIL backend.
         chosen["mm_processor_kwargs"] = {"use_fast": False}
@@ -305,6 +309,11 @@ def recorded_settings(card: ModelCard, config: dict[str, Any], wanted: Mapping[s
     if corrections_of(config):
         settings["corrections"] = "+".join(corrections_of(config))
     return settings
+
+
+def is_own(config: Mapping[str, Any]) -> bool:
+    """Whether it is of a family whose media tvbench prepares alike for both local engines (TowerVision's)."""
+    return config.get("model_type") in OWN_INPUTS
 
 
 def media_limits(config: Mapping[str, Any], card: ModelCard) -> dict[str, int]:

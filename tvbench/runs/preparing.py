@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from tvbench.data.media.clips import Decoded
@@ -36,7 +37,8 @@ def prepare(request: Request, decoder: Decoder, sight: Sight = ALL_OF_IT) -> Pre
         decoded.append(medium)
         pixels += size
         notes.extend(remarks)
-    return Prepared(request, tuple(decoded), tuple(encoded), tuple(notes), pixels)
+    digests = tuple(hashlib.sha256(data).hexdigest() for data in encoded)
+    return Prepared(request, tuple(decoded), tuple(encoded), tuple(notes), pixels, digests)
 
 
 Made = tuple[Decoded, int, Sequence[str]]
