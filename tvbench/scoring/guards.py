@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tvbench.errors import UsageError
-from tvbench.scoring.metric import FRACTION, Metric, Pair
+from tvbench.scoring.metric import FRACTION, Counting, Metric, Pair
 from tvbench.scoring.metrics import BUILTIN
 from tvbench.types import Figure, Item
 
@@ -68,12 +68,45 @@ def figure_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> Figure | 
         raise
     except Exception as error:
         raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
+    return _checked(metric, found, len(pairs))
+
+
+def _checked(metric: Metric, found: object, pairs: int) -> Figure | None:
+    """What a metric returned for `pairs` pairs, if it is a figure. Raises UsageError with the reason."""
     value = found.value if isinstance(found, Figure) else found
     if problem := problem_of(metric, value):
         raise UsageError(problem)
     if isinstance(found, Figure):
         return replace(found, value=float(found.value), n=int(found.n))
-    return Figure(float(value), len(pairs)) if isinstance(value, numbers.Real) else None
+    return Figure(float(value), pairs) if isinstance(value, numbers.Real) else None
+
+
+def counting(metric: Metric) -> Counting | None:
+    """The metric as one that counts pairs. Only tvbench's own are taken at their word."""
+    return metric if isinstance(metric, Counting) and BUILTIN.get(metric.id) is metric else None
+
+
+def counts_of(metric: Counting, item: Item, text: str) -> Sequence[int]:
+    """Its counts of one pair. Raises UsageError with the reason where it fails in any way."""
+    try:
+        return metric.counts_of(item, text)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
+
+
+def figure_of_counts(metric: Counting, language: str, counts: np.ndarray) -> Figure | None:
+    """As `figure_of` has it, of pairs that were counted."""
+    if not len(counts):
+        return None
+    try:
+        found: object = metric.of_counts(language, counts)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
+    return _checked(metric, found, len(counts))
 
 
 def statistics_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> np.ndarray | None:

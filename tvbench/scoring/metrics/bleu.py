@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tvbench.scoring.metric import Metric, Pair
-from tvbench.scoring.translation import corpus_figure, has_reference, segment_statistics
+from tvbench.scoring.metric import Counting, Pair
+from tvbench.scoring.translation import corpus_figure, counted_figure, has_reference, segment_counts, segment_statistics
 from tvbench.types import Figure, Item, Translation
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class Bleu(Metric):
+class Bleu(Counting):
     """0 to 100. The loss of one item is counted in chrF++: BLEU of one sentence means little."""
 
     id = "bleu"
@@ -33,6 +33,14 @@ class Bleu(Metric):
     def of_corpus(self, language: str, pairs: Sequence[Pair]) -> Figure | None:
         """With sacreBLEU's signature."""
         return corpus_figure(self.id, language, pairs)
+
+    def counts_of(self, item: Item, text: str) -> Sequence[int]:
+        """sacreBLEU's own."""
+        return segment_counts(self.id, item, text)
+
+    def of_counts(self, language: str, counts: np.ndarray) -> Figure | None:
+        """With sacreBLEU's signature."""
+        return counted_figure(self.id, language, counts)
 
     def statistics(self, language: str, pairs: Sequence[Pair]) -> np.ndarray | None:
         """sacreBLEU's own, by segment."""

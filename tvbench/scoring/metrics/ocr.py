@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tvbench.scoring.metric import Metric, Pair
+from tvbench.scoring.metric import Counting, Metric, Pair
 from tvbench.scoring.ocr import Overlap, overlap_of
 from tvbench.types import Figure, Item, OcrText
 
@@ -34,20 +34,26 @@ class MacroBag(_Bag):
         return float(getattr(overlap_of(item.target, text), self.part))
 
 
-class MicroBag(_Bag):
+class MicroBag(_Bag, Counting):
     """Of all pictures' bags counted together."""
 
     def of_corpus(self, language: str, pairs: Sequence[Pair]) -> Figure | None:
         """From summed counts."""
-        rows = [self._counts(item, text) for item, text in pairs]
-        pooled = Overlap(*(sum(column) for column in zip(*rows, strict=True)))
-        return Figure(float(getattr(pooled, self.part)), len(rows))
+        rows = [self.counts_of(item, text) for item, text in pairs]
+        return self._pooled([sum(column) for column in zip(*rows, strict=True)], len(rows))
+
+    def of_counts(self, language: str, counts: np.ndarray) -> Figure | None:
+        """From summed counts."""
+        return self._pooled(counts.sum(0).tolist(), len(counts))
+
+    def _pooled(self, sums: Sequence[int], pairs: int) -> Figure:
+        return Figure(float(getattr(Overlap(*sums), self.part)), pairs)
 
     def statistics(self, language: str, pairs: Sequence[Pair]) -> np.ndarray | None:
         """Common, wanted and given tokens of each picture."""
         import numpy as np
 
-        return np.array([self._counts(item, text) for item, text in pairs], dtype=float)
+        return np.array([self.counts_of(item, text) for item, text in pairs], dtype=float)
 
     def of_sums(self, sums: np.ndarray) -> np.ndarray:
         """As `Overlap` has them, over arrays."""
@@ -59,7 +65,8 @@ class MicroBag(_Bag):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(below > 0, above / below, 0.0)
 
-    def _counts(self, item: Item, text: str) -> tuple[int, int, int]:
+    def counts_of(self, item: Item, text: str) -> Sequence[int]:
+        """Common, wanted and given tokens."""
         assert isinstance(item.target, OcrText)
         bags = overlap_of(item.target, text)
         return bags.common, bags.wanted, bags.given
