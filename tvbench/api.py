@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tvbench.runs.asking import Ready
     from tvbench.runs.estimate import Estimate
     from tvbench.runs.session import Lend
+    from tvbench.runs.shards import ShardEnd
     from tvbench.runs.shared_items import SharedItems
     from tvbench.suites.asking import PlannedSuite, SuiteOutcome
     from tvbench.suites.combining import Given
@@ -64,13 +65,15 @@ __all__ = [
 @dataclass(frozen=True)
 class Run:
     """A run and its figures. `results` by task; `complete`: everything was answered, and graded where that was asked
-    for; `remarks` are what a person should know, as the command line says it."""
+    for; `remarks` are what a person should know, as the command line says it. `shard`: how it stands where it was asked
+    by one of several jobs; figures are there when the last of them has ended."""
 
     path: Path
     results: Mapping[str, TaskResult]
     manifest: Manifest
     complete: bool
     remarks: tuple[str, ...] = ()
+    shard: ShardEnd | None = None
 
     @property
     def name(self) -> str:
@@ -266,6 +269,7 @@ class _Asked:
     complete: bool
     results: list[TaskResult]
     rescore: Rescore
+    shard: ShardEnd | None = None
 
 
 def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
@@ -274,7 +278,8 @@ def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
 
     rescore = partial(assess, tasks=[planned.task for planned in ready.plan.tasks])
     outcome, results = answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say, lend)
-    return _Asked(ready, listener, outcome.complete, results, rescore)
+    whole = outcome.complete if outcome.shard is None else outcome.shard.left == 0
+    return _Asked(ready, listener, whole, results or [], rescore, outcome.shard)
 
 
 def _known(ready: Ready, listener: Noting) -> _Asked | None:
@@ -300,7 +305,8 @@ def _grade(asked: _Asked) -> Run:
         scored, results = _comet(folder, options, results, listener, rescore)
         graded = graded and scored
     sound = bool(results) and all(result.counts.all_answered for result in results)
-    return _run_of(folder, results, graded and asked.complete and sound, tuple(listener.said))
+    run = _run_of(folder, results, graded and asked.complete and sound, tuple(listener.said))
+    return replace(run, shard=asked.shard)
 
 
 def _check_scorers(options: Options) -> None:

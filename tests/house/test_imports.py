@@ -206,8 +206,13 @@ MAY_KNOW = {
     "runs.answer_index": "runs.codec runs.key_table runs.lines",
     "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking",
-    "runs.store": "runs.codec runs.lines runs.manifest runs.manifest_json runs.manifests",
-    "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan",
+    "runs.store": "runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json runs.manifests"
+    " runs.parts runs.shards runs.spent",
+    "runs.shards": "",
+    "runs.locks": "",
+    "runs.parts": "runs.locks runs.shards",
+    "runs.history": "registry.addresses runs.manifest runs.spent",
+    "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.shards",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
     " registry runs",

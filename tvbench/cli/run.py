@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_asked(parser.add_argument_group("what is asked"))
     _add_answering(parser.add_argument_group("how it is answered"))
     _add_before(parser.add_argument_group("what was answered before"))
+    _add_jobs(parser.add_argument_group("several jobs at once"))
     judge.add_judging(parser, judge.OF_RUN)
     parser.add_argument("--model-price", metavar="IN,OUT", help="of the model, where --price is the judge's")
     parser.add_argument(
@@ -138,6 +140,16 @@ def _add_before(before: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_jobs(jobs: argparse._ArgumentGroup) -> None:
+    jobs.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="this is the Ith of N jobs that answer the run together, in one folder: it asks its own share of what is "
+        "missing. The same command again goes on; N may be another when all have ended. Folders on several disks are "
+        "joined by `tvbench merge`",
+    )
+
+
 def main(args: argparse.Namespace) -> int:
     if args.suite is not None or args.suite_named is not None:
         from tvbench.cli.suite import run_suite
@@ -161,7 +173,7 @@ def main(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, stop_cleanly)
     run = api.ask(args.model, args.tasks, args.results, options, listener, ("tvbench", *sys.argv[1:]))
     _report(args, run, listener.asked)
-    return EXIT_GOOD if run.complete else EXIT_INCOMPLETE
+    return EXIT_GOOD if run.complete or (run.shard is not None and run.shard.done) else EXIT_INCOMPLETE
 
 
 def _check_asked(args: argparse.Namespace) -> None:
@@ -184,12 +196,15 @@ def _report(args: argparse.Namespace, run: Run, watch: Progressing) -> None:
                 "run": run.name,
                 "path": str(run.path),
                 "complete": run.complete,
+                **({"shard": asdict(run.shard) | {"done": run.shard.done}} if run.shard is not None else {}),
                 "cost": run.cost().as_json(),
                 "tasks": [codec.result_to_json(result) for result in results],
             }
         )
-    else:
+    elif results or run.shard is None:
         print_run(run, whole=args.all, more=cost_lines(run.cost()))
+    if run.shard is not None:
+        remark(run.shard.said)
     if not args.quiet:
         remark(f"{watch.summary()}; stored in {run.path}")
     for reason, count in sorted(watch.failures.items(), key=lambda pair: -pair[1])[:5]:

@@ -100,4 +100,13 @@ def _report(begun: PlannedSuite, outcome: SuiteOutcome[Run], args: argparse.Name
         say(*status_lines(state))
     for called, error in outcome.failures.items():
         remark(f"failed: {called}: {error}")
-    return EXIT_GOOD if outcome.complete else EXIT_INCOMPLETE
+    shards = [run.shard for run in outcome.runs if run.shard is not None]
+    for shard in shards:
+        remark(shard.said)
+    own = bool(shards) and not outcome.failures and all(run.complete or _done(run) for run in outcome.runs)
+    return EXIT_GOOD if outcome.complete or own else EXIT_INCOMPLETE
+
+
+def _done(run: Run) -> bool:
+    """Whether it is one of several jobs, and has answered what is its own."""
+    return run.shard is not None and run.shard.done

@@ -7,7 +7,7 @@ person should know to `say`. Knows the catalog, plans and sessions; prints nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from tvbench.runs.gate import ask_of
 from tvbench.runs.kinds import check_kind
 from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
 from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
+from tvbench.runs.shards import Shard, ShardEnd
 from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.store import RunFolder, check_results, find_runs
 from tvbench.types import BuildOptions, ModelCard, Task
@@ -186,11 +187,12 @@ def make_plan(
     here_first: bool = False,
     shared: SharedItems | None = None,
 ) -> Plan:
-    """Build every task. `here_first`: the hub is asked only for data that are not here. Raises UsageError for unusable
-    data."""
+    """Build every task. `here_first`: it is only an estimate, so that the hub is asked only for data that are not here,
+    and a shard plans its own share. Raises UsageError for unusable data."""
     shared = shared or SharedItems()
     planned = [_planned(task, how, card, options, shared, here_first=here_first) for task, how in asked]
-    return Plan(card, tuple(planned), make_ask(card, planned, options.sampling, engine_ask(card, engine)))
+    plan = Plan(card, tuple(planned), make_ask(card, planned, options.sampling, engine_ask(card, engine)))
+    return plan.share(options.own_shard.owns) if here_first and options.own_shard else plan
 
 
 def _planned(
@@ -208,10 +210,10 @@ def answer(
     score: Callable[[RunFolder], T],
     say: Say,
     lend: Lend | None = None,
-) -> tuple[Outcome, T]:
-    """Ask what is missing, and `score` what is there, whatever ends the asking. `watch` is made when it begins, and is
-    told by whom the rest was answered before; `lend` gives an engine that serves other runs too. See RunSession.answer
-    for what is raised."""
+) -> tuple[Outcome, T | None]:
+    """Ask what is missing, and `score` what is there, whatever ends the asking; of several shards only the last, which
+    finds everything answered. `watch` is made when it begins, and is told by whom the rest was
+    answered before; `lend` gives an engine that serves other runs too. See RunSession.answer for what is raised."""
     from tvbench.runs.aside import set_aside
     from tvbench.runs.manifest import now
     from tvbench.runs.serving import refuse_another
@@ -220,7 +222,7 @@ def answer(
     plan, options, who = ready.plan, ready.options, ready.who
     folder = RunFolder(ready.folder)
     answered = folder.answered_keys()
-    if options.fresh or plan.requests(without=answered):
+    if options.fresh or _wanted(ready, answered):
         who.require()
     if not (answered or options.fresh or options.label or options.revision):
         refuse_another(who, plan.ask, (run.path for run in find_runs(ready.results)))
@@ -231,8 +233,27 @@ def answer(
             with watch(session.answered_before) as watching:
                 outcome = session.answer(watching, lend)
         finally:
-            scored = score(folder)
-    return outcome, scored
+            end = shard_end(folder, plan, options.own_shard)
+            scored = score(folder) if end is None or end.left == end.failed else None
+    return replace(outcome, shard=end), scored
+
+
+def _wanted(ready: Ready, answered: Collection[str]) -> bool:
+    """Whether there is something to ask, of its own questions where it is a shard."""
+    shard = ready.options.own_shard
+    return any(shard is None or shard.owns(request.key) for request in ready.plan.requests(without=answered))
+
+
+def shard_end(folder: RunFolder, plan: Plan, shard: Shard | None) -> ShardEnd | None:
+    """How the whole run stands when a shard has ended, whatever the others do; None for who asks it alone."""
+    if shard is None:
+        return None
+    failed = {key: response.error is not None for key, response in folder.responses().items()}
+    keys = {planned.key for planned in plan.planned_items()}
+    open_keys = {key for key in keys if failed.get(key, True)}
+    own = sum(map(shard.owns, keys))
+    missing = sum(map(shard.owns, open_keys))
+    return ShardEnd(str(shard), own, missing, len(open_keys), sum(failed.get(key, False) for key in open_keys))
 
 
 def session_options(ready: Ready) -> SessionOptions:
@@ -249,6 +270,7 @@ def session_options(ready: Ready) -> SessionOptions:
         same_model=options.same_model,
         budget=options.own_budget,
         facts=ready.who.facts,
+        shard=options.own_shard,
     )
     return replace(made, command=ready.command) if ready.command else made
 

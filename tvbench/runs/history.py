@@ -1,13 +1,14 @@
 """Who answered a run, and when: the sessions of its manifest. A session is added, and none is overwritten.
 
 A session that asked nothing and copied nothing leaves no trace. One that was killed has no count; the next one counts
-for it. Knows manifests; knows no file.
+for it, and of a part (see parts.py) the next one that writes this part, or the whole. Knows manifests; knows no file.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,10 +43,18 @@ def sessions_of(manifest: Manifest | None) -> list[Session]:
     ]
 
 
-def begun(card: ModelCard, engine: EngineInfo, facts: Mapping[str, Any], command: Sequence[str], when: str) -> Session:
-    """A session that begins now; `facts` are what a server told of itself."""
+def begun(
+    card: ModelCard,
+    engine: EngineInfo,
+    facts: Mapping[str, Any],
+    command: Sequence[str],
+    when: str,
+    part: str | None = None,
+) -> Session:
+    """A session that begins now; `facts` are what a server told of itself, `part` is what it writes, if not all."""
     where = shown_address(card.url) or platform.node()
-    return Session(when, where, card.name, card.revision, engine, dict(facts), tuple(command))
+    own, part = secrets.token_hex(4), part or ""
+    return Session(when, where, card.name, card.revision, engine, dict(facts), tuple(command), id=own, part=part)
 
 
 def settled(sessions: Sequence[Session], stored: int, own: Spent = NOTHING) -> list[Session]:
@@ -59,6 +68,37 @@ def settled(sessions: Sequence[Session], stored: int, own: Spent = NOTHING) -> l
     known = all(session.spent.answers or not session.answered for session in sessions if session is not killed)
     spent = _of_killed(killed, own, others) if known else killed.spent
     return [replace(session, answered=answered, spent=spent) if session is killed else session for session in sessions]
+
+
+def settled_parts(
+    sessions: Sequence[Session], counted: Callable[[str], tuple[int, Spent]], part: str | None = None
+) -> list[Session]:
+    """`sessions`, with the counts of those that were killed while they wrote a part: this one, or (None) any. What a
+    part holds is `counted`: its answers, and what those that were not copied took."""
+    found = list(sessions)
+    for name in {session.part for session in sessions if session.part and session.answered is None}:
+        if part in (None, name):
+            places = [place for place, session in enumerate(sessions) if session.part == name]
+            for place, session in zip(places, settled([found[n] for n in places], *counted(name)), strict=True):
+                found[place] = session
+    return found
+
+
+def joined(mine: Manifest, before: Manifest | None, part: str) -> Manifest:
+    """The manifest of who writes one part, with what the writers of other parts have noted by now. Of the sessions only
+    those of its own part are its own; of an engine that it has not opened yet the others know more."""
+    if before is None:
+        return mine
+    others = [session for session in sessions_of(before) if session.part != part]
+    own = [session for session in mine.sessions or () if session.part == part]
+    sessions = sorted((*others, *own), key=lambda session: session.began or "")
+    prices = mine.model.prices or before.model.prices
+    known = before.engine != NO_ENGINE and before.engine.version != NOT_STARTED
+    if mine.engine.version == NOT_STARTED and known:
+        mine = replace(mine, engine=before.engine, tasks=before.tasks)
+    return replace(
+        mine, sessions=tuple(sessions), speed=mine.speed or before.speed, model=replace(mine.model, prices=prices)
+    )
 
 
 def _of_killed(killed: Session, own: Spent, others: Spent) -> Spent:

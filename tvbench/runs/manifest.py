@@ -102,7 +102,8 @@ class Session:
     """Who answered, and when. `answered` None: it was killed before it could count; `reused` are answers by the run
     that they were copied from; `server` are facts that a server told; `arguments` are the engine's, as they were given;
     `asked_again` counts stored questions. `spent` is what its answers took (nothing: of before that was noted), and
-    `spent_again` what those took that were only asked to see that the model is the same."""
+    `spent_again` what those took that were only asked to see that the model is the same. `id` tells sessions apart
+    where folders are joined; `part` is what it wrote of the folder, if not all."""
 
     began: str | None = None
     where: str = ""
@@ -119,6 +120,8 @@ class Session:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     spent: Spent = Spent()
     spent_again: Spent = Spent()
+    id: str = ""
+    part: str = ""
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

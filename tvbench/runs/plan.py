@@ -114,6 +114,13 @@ class Plan:
         readable = f"{_file_name(self.card.name)[-60:]}--{_file_name(names)[:60]}--{_file_name(protocols)}"
         return f"{readable}-{hashlib.sha256(canonical.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
+    def share(self, owns: Callable[[str], bool]) -> Plan:
+        """The same run with those questions alone whose keys somebody owns."""
+        tasks = tuple(
+            replace(task, items=tuple(planned for planned in task.items if owns(planned.key))) for task in self.tasks
+        )
+        return replace(self, tasks=tasks)
+
     def planned_items(self) -> Iterator[PlannedItem]:
         """All items of all tasks, in order."""
         for planned in self.tasks:

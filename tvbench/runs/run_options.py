@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict,
 from tvbench.errors import UnknownOption, UsageError, unknown_name
 from tvbench.registry.prices import Price, price_given
 from tvbench.runs.kinds import HELP, check_kind
+from tvbench.runs.shards import Shard, read_shard
 from tvbench.types import ModelCard, Task
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class Options:
     """How a run is asked for, one field for each option of `tvbench run`, and of the same name and meaning.
 
     What is asked: `languages` to `bos`. How it is answered: `engine` to `max_failures`; None leaves it to the model's
-    card or the engine. What was answered before: `fresh` to `same_model`. Who grades: `judge` (with `rubric` to
-    `budget`) and `comet`. What it costs: `price`, where there is no judge, else `model_price`; it moves no answer.
+    card or the engine. What was answered before: `fresh` to `same_model`. Which of several jobs this is: `shard`. Who
+    grades: `judge` (with `rubric` to `budget`) and `comet`. What it costs: `price`, where there is no judge, else
+    `model_price`; it moves no answer.
     """
 
     languages: Sequence[str] | str = ()
@@ -87,6 +89,7 @@ class Options:
     fresh: bool = False
     reuse: bool = True
     same_model: bool = False
+    shard: str | None = None
     judge: str | ModelCard | None = None
     rubric: str | None = None
     check: int | str | None = None
@@ -131,6 +134,27 @@ class Options:
             )
 
         self._check_price()
+        self._check_shard()
+
+    def _check_shard(self) -> None:
+        """What concerns the whole run is no business of one of several jobs."""
+        if self.own_shard is None:
+            return
+        alone = "the same command without --shard, when all shards are done"
+        refused = {
+            "fresh": (self.fresh, "begin anew without --shard, or with --results DIR"),
+            "judge": (self.judge is not None, f"{alone}, or `tvbench judge RUN`"),
+            "comet": (self.comet is not None, f"{alone}, or `tvbench comet RUN`"),
+            "budget": (self.budget is not None, "leave it out: a shard does not know what the others have spent"),
+        }
+        for name, (given, hint) in refused.items():
+            if given:
+                raise UsageError(f"--{name} is for a whole run, and --shard {self.shard} asks a part of one", hint)
+
+    @property
+    def own_shard(self) -> Shard | None:
+        """Which of several jobs this is. Raises UsageError for what is no I/N."""
+        return None if self.shard is None else read_shard(self.shard)
 
     def _check_price(self) -> None:
         if self.price is not None and self.judge is None and self.model_price is not None:
@@ -210,6 +234,7 @@ class Keywords(TypedDict, total=False):
     fresh: bool
     reuse: bool
     same_model: bool
+    shard: str | None
     judge: str | ModelCard | None
     rubric: str | None
     check: int | str | None

@@ -16,6 +16,7 @@ from tvbench.errors import TvbenchError
 from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.plan import PlannedItem, requests_of
+from tvbench.runs.shards import ShardEnd
 from tvbench.runs.store import RunWriter
 from tvbench.types import Request, Response
 
@@ -41,12 +42,14 @@ class TooManyFailures(TvbenchError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: keys asked in all, kept from before, answered now, failed now."""
+    """How a run ended: keys asked in all, kept from before, answered now, failed now; and how the others of several
+    `shard`s stand, where it is one."""
 
     total: int
     kept: int
     answered: int
     failed: int
+    shard: ShardEnd | None = None
 
     @property
     def complete(self) -> bool:

@@ -20,7 +20,7 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
-from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, who_answered
+from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
 from tvbench.runs.listening import Listener, PhaseWatch, TaskLanguage
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
@@ -30,6 +30,7 @@ from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
 from tvbench.runs.reuse import Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
+from tvbench.runs.shards import Shard, without_shard
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.types import Request, Response
@@ -50,7 +51,7 @@ class SessionOptions:
     """How a session goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
     what a server told of itself; `budget` is what all sessions of the run may
-    cost together, in dollars; `command` is what a person typed."""
+    cost together, in dollars; `command` is what a person typed; `shard`: ask only its questions, next to others."""
 
     engine: EngineOptions
     max_failures: int | None = None
@@ -60,6 +61,7 @@ class SessionOptions:
     facts: Mapping[str, Any] = field(default_factory=dict)
     budget: float | None = None
     command: tuple[str, ...] = field(default_factory=lambda: ("tvbench", *sys.argv[1:]))
+    shard: Shard | None = None
 
 
 class RunSession:
@@ -88,7 +90,7 @@ class RunSession:
         self._speed: Mapping[str, Any] = {}
         self._prices = plan.card.prices
         self._meter, self._probing = Meter(), Meter()
-        self._writer = RunWriter(folder)
+        self._writer = RunWriter(folder, options.shard.part if options.shard else None)
         self._sight = ALL_OF_IT
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
 
@@ -108,12 +110,8 @@ class RunSession:
         """Ask what is missing, where something is: by an engine that is lent and stays open, or by one that is opened
         for it. See runner.Asking for what it raises; and UsageError where another model seems to answer than
         before."""
-        self._kept = self._writer.start()
-        for text in in_words(fault for fault in self._writer.damaged if fault.lost):
-            self.say(f"{text}: asked again")
-        own = total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
-        self._sessions = settled(self._sessions, len(self._kept), own)
-        items = list(self.plan.planned_items())
+        self._start()
+        items = self.own_items()
         self._look_around({request.key for request in requests_of(items, without=self._kept)})
         known = {**self._kept, **self._reused.answers}
         counting = _Counting(watch, self._meter, self._note_spent)
@@ -132,6 +130,21 @@ class RunSession:
         finally:
             self._end(counting)
         return asking.outcome()
+
+    def own_items(self) -> list[PlannedItem]:
+        """What this session asks: everything, or what is its shard's."""
+        shard = self.options.shard
+        return [planned for planned in self.plan.planned_items() if shard is None or shard.owns(planned.key)]
+
+    def _start(self) -> None:
+        """Learn what is answered already, and count for whoever was killed."""
+        self._sessions = settled_parts(self._sessions, RunFolder(self.folder).counted, self._writer.part)
+        self._kept = self._writer.start()
+        for text in in_words(fault for fault in self._writer.damaged if fault.lost):
+            self.say(f"{text}: asked again")
+        if self._writer.part is None:
+            own = total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
+            self._sessions = settled(self._sessions, len(self._kept), own)
 
     def _serve(self, asking: Asking, engine: Engine) -> None:
         """Have it answered, as far as the budget goes where there is one."""
@@ -158,7 +171,7 @@ class RunSession:
             return
         self._reused = reusable(self.folder, self.plan.ask, wanted)
         if self._reused.answers:
-            self.say(self._reused.said(len({planned.key for planned in self.plan.planned_items()})))
+            self.say(self._reused.said(len({planned.key for planned in self.own_items()})))
         if damaged := self._reused.damaged:
             more = f" and {len(damaged) - SHOWN_RUNS} more" if len(damaged) > SHOWN_RUNS else ""
             self.say(f"note: not looked at for answers, because damaged: {', '.join(damaged[:SHOWN_RUNS])}{more}")
@@ -167,7 +180,8 @@ class RunSession:
         """Add to this session's entry in the manifest, made when it first asks or copies something."""
         if self._own is None:
             self._own = len(self._sessions)
-            self._sessions.append(begun(self.plan.card, self._info, self.options.facts, self.options.command, now()))
+            options, part = self.options, self._writer.part
+            self._sessions.append(begun(self.plan.card, self._info, options.facts, options.command, now(), part))
         self._sessions[self._own] = replace(self._sessions[self._own], **told)
 
     def _take_over(self) -> None:
@@ -215,7 +229,7 @@ class RunSession:
             Manifest(
                 run=self.folder.name,
                 source="tvbench",
-                command=self.options.command,
+                command=without_shard(self.options.command),
                 ask=RunAsk(self.plan.ask),
                 model=replace(self.plan.card, prices=self._prices),
                 engine=self._info,
@@ -245,7 +259,8 @@ class RunSession:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
         behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
         known = {**self._kept, **self._reused.answers}
-        before = [session.engine for session in self._sessions if session.answered] + [*self._reused.engines]
+        before = [session.engine for session in self._sessions if session.answered != 0]
+        before += self._reused.engines
         changed = any(info is None or plain(asdict(info)) != plain(asdict(engine.info)) for info in before)
         if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
             return {}

@@ -1,34 +1,41 @@
-"""The run folder: plain files, one writer, nothing lost.
+"""The run folder: plain files, one writer (or one for each part), nothing lost.
 
     manifest.json      what was asked, versions, hardware, signatures
     requests.jsonl     one line an item: {"key", "item"}; all that scoring needs
-    responses.jsonl    one line an answer, appended and flushed as it arrives (shards: responses.N.jsonl)
+    responses.jsonl    one line an answer, appended and flushed as it arrives (of several writers: responses.PART.jsonl)
     scores.jsonl       one line an item, written by scoring
     result.json        the figures
 
 A killed writer can leave a torn last line: readers drop it, the next writer removes it. Every line has a checksum
 (lines.py): one that was damaged counts as missing. A failure is a line with `error`; it is sent again, and its line
-replaced, when the run is continued. Knows types, the codecs and lines only.
+replaced, when the run is continued. Who may write at the same time is in parts.py. Knows types, the codecs and lines
+only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs import codec
+from tvbench.runs.history import joined
 from tvbench.runs.lines import Damage, checksum, json_line, read_lines
+from tvbench.runs.locks import BusyError, made_sole, take
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
 from tvbench.runs.manifests import count_problem
+from tvbench.runs.parts import MUTEX, WAIT, end_torn, live_parts, lock_part, moment, part_path, parts_in
+from tvbench.runs.shards import in_words
+from tvbench.runs.spent import Spent, spent_on, total
 from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, Score, TaskResult
 
@@ -62,6 +69,9 @@ def storage_error(error: OSError, path: Path) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         hint = "free some space and run the same command again: it continues where it stopped"
         return StoreError(f"no space left for {path}", hint)
+    if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+        hint = "choose a folder on another disk with --results DIR; `tvbench merge` joins folders of several disks"
+        return StoreError(f"{path} cannot be locked: its file system has no locks ({error.strerror})", hint)
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return StoreError(f"{path} cannot be written: {error.strerror}", "choose another folder with --results DIR")
     return StoreError(f"{path}: {error.strerror or error}", "choose another folder with --results DIR")
@@ -69,7 +79,8 @@ def storage_error(error: OSError, path: Path) -> StoreError:
 
 def write_atomically(path: Path, chunks: Iterable[str]) -> None:
     """Write beside, sync, then rename: readers see the old file or the new one, never half. Raises StoreError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # Two machines may have processes of the same number, and write the same folder.
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with beside.open("w", encoding="utf-8", errors="surrogatepass") as file:
             for chunk in chunks:
@@ -209,6 +220,17 @@ class RunFolder:
         """The keys that have an answer; none where there is no run."""
         return {key for key, response in self.responses().items() if response.error is None}
 
+    def counted(self, part: str) -> tuple[int, Spent]:
+        """How many answers a part holds, each key once, and what those took that were not copied from another run."""
+        found: dict[str, Spent] = {}
+        path = part_path(self.path, part)
+        for _, data in read_lines(path, []) if path.is_file() else ():
+            with contextlib.suppress(KeyError, TypeError):
+                answer = codec.response_from_json(data)
+                if answer.error is None:
+                    found[answer.key] = Spent() if answer.reused_from else spent_on(answer)
+        return len(found), total(found.values())
+
     def response_files(self) -> list[Path]:
         """`responses.jsonl` and its shards `responses.N.jsonl`."""
         return sorted(self.path.glob("responses*.jsonl"))
@@ -243,95 +265,143 @@ class RunFolder:
 
 
 class RunWriter:
-    """The one writer of a run folder, under a lock that dies with its process.
+    """The one writer of a run folder, under a lock that dies with its process; or, with a `part`, the one writer of
+    that part of it, which any number of others write the other parts of (see parts.py).
 
     Use as a context manager. Raises UsageError when another process writes there, StoreError when it cannot write.
-    `damaged` are the lines of responses.jsonl that `start` found damaged, and took away.
+    `damaged` are the lines of answers that `start` found damaged; the one writer takes them away.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: str | None = None) -> None:
         self.path = path
+        self.part = part
         self.damaged: list[Damage] = []
+        self._file = path / RESPONSES if part is None else part_path(path, part)
         self._lock: IO[str] | None = None
         self._responses: IO[str] | None = None
+        self._started = False
 
     def __enter__(self) -> RunWriter:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / LOCK).open("a+")
+            self._lock = self._locked()
+            if self.part is None:
+                self._note_owner()
+            else:
+                self._responses = lock_part(self.path, self.part)
         except OSError as error:
+            self._close()
             raise storage_error(error, self.path) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.seek(0)
-            owner = self._lock.read().strip() or "unknown"
-            self._lock.close()
-            raise UsageError(
-                f"another tvbench (process {owner}) is writing to {self.path}",
-                "wait for it, or stop it; or choose another folder with --results DIR",
-            ) from error
-        self._note_owner()
+        except UsageError:
+            self._close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for file in (self._responses, self._lock):
             if file is not None:
                 with contextlib.suppress(OSError):
                     file.close()
 
+    def _locked(self) -> IO[str]:
+        try:
+            return take(self.path / LOCK, shared=self.part is not None)
+        except BusyError as error:
+            if self.part is None and (parts := self._live_parts()):
+                told = f"{in_words(parts)} {'is' if len(parts) == 1 else 'are'} writing to {self.path}"
+                raise UsageError(told, "wait for all shards, or stop them; `tvbench status` shows the run") from error
+            told = f"another tvbench (process {error.said or 'unknown'}) is writing to {self.path}"
+            raise UsageError(told, WAIT) from error
+
+    def _live_parts(self) -> list[str]:
+        with contextlib.suppress(OSError):
+            if parts_in(self.path):
+                with moment(self.path):
+                    return live_parts(self.path)
+        return []
+
     def withdraw(self) -> None:
-        """Take the folder away, where no answer is stored in it: nothing came of the run."""
-        if any(path.stat().st_size for path in RunFolder(self.path).response_files()):
+        """Take the folder away, where no answer is stored in it, and nobody else writes it: nothing came of the run."""
+        files = RunFolder(self.path).response_files()
+        if any(path.stat().st_size for path in files) or (self._lock and self.part and not made_sole(self._lock)):
             return
-        for name in (MANIFEST, REQUESTS, RESPONSES, SCORES, RESULT, LOCK):
+        for path in (*files, *(self.path / name for name in (MANIFEST, REQUESTS, SCORES, RESULT, MUTEX, LOCK))):
             with contextlib.suppress(OSError):
-                (self.path / name).unlink()
+                path.unlink()
         with contextlib.suppress(OSError):  # somebody else's files
             self.path.rmdir()
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Write it over the one that lies there, whose beginning and unknown fields stay (see Manifest.over)."""
-        manifest = manifest.over(RunFolder(self.path).earlier_manifest())
-        data = {"format": FORMAT, **manifest_to_json(manifest)}
-        write_atomically(self.path / MANIFEST, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
+        """Write it over the one that lies there, whose beginning and unknown fields stay (see Manifest.over); for a
+        part, what the others wrote stays too (see history.joined)."""
+        with self._alone():
+            before = RunFolder(self.path).earlier_manifest()
+            manifest = manifest if self.part is None else joined(manifest, before, self.part)
+            data = {"format": FORMAT, **manifest_to_json(manifest.over(before))}
+            write_atomically(self.path / MANIFEST, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
 
     def write_requests(self, requests: Iterable[tuple[str, Item, tuple[str, ...]]]) -> None:
-        """`requests`: (key, item, media digests)."""
-        write_atomically(
-            self.path / REQUESTS,
-            (json_line({"key": key, "item": codec.item_to_json(item, digests)}) for key, item, digests in requests),
-        )
+        """`requests`: (key, item, media digests). The writers of parts write them once: equal plans are equal bytes.
+        Raises UsageError where others, who still write, ask something else."""
+        path = self.path / REQUESTS
+        lines = (json_line({"key": key, "item": codec.item_to_json(item, digests)}) for key, item, digests in requests)
+        with self._alone():
+            if self.part is not None and path.is_file():
+                equal, differing = _compared(path, lines)
+                if differing is None:
+                    return
+                if others := [part for part in live_parts(self.path) if part != self.part]:
+                    raise UsageError(
+                        f"{in_words(others)} of {self.path} asks other questions than this one",
+                        "the data, or the version of tvbench, differ between the machines: make them equal",
+                    )
+                lines = chain(_head(path, equal), differing)  # type: ignore[assignment]
+            write_atomically(path, lines)
 
     def start(self) -> dict[str, Response]:
-        """Make responses.jsonl ready for appending: each key once, with its checksum, no torn or damaged line, no
-        failures.
+        """Make the file ready for appending. Returns the answers that are kept, of all parts: what failed before, or
+        was damaged, is missing, and is asked again.
 
-        Returns the answers that are kept. What failed before, or was damaged, is thereby missing, and is asked again.
+        The one writer folds everything into responses.jsonl: each key once, with its checksum, no torn or damaged line,
+        no failures. The writer of a part cuts off its own torn line.
         """
         run = RunFolder(self.path)
         kept = {key: response for key, response in run.responses(self.damaged).items() if response.error is None}
-        path = self.path / RESPONSES
-        shards = [shard for shard in run.response_files() if shard != path]
-        if shards or self.damaged or not self._is_clean(path, len(kept)):
-            write_atomically(path, (json_line(codec.response_to_json(response)) for response in kept.values()))
-            for shard in shards:
-                shard.unlink()
         try:
-            self._responses = path.open("a", encoding="utf-8", errors="surrogatepass")
+            if self._responses is not None:
+                end_torn(self._responses)
+            else:
+                self._fold(run, kept)
+                self._responses = self._file.open("a", encoding="utf-8", errors="surrogatepass")
         except OSError as error:
-            raise storage_error(error, path) from error
+            raise storage_error(error, self._file) from error
+        self._started = True
         return kept
+
+    def _fold(self, run: RunFolder, kept: Mapping[str, Response]) -> None:
+        parts = [part for part in run.response_files() if part != self._file]
+        if parts or self.damaged or not self._is_clean(self._file, len(kept)):
+            write_atomically(self._file, (json_line(codec.response_to_json(response)) for response in kept.values()))
+            for part in parts:
+                part.unlink()
+        clean_up(self.path)
 
     def append(self, response: Response) -> None:
         """Add one answer and hand it to the operating system, so that `kill -9` cannot lose it."""
-        if self._responses is None:
+        if self._responses is None or not self._started:
             raise RuntimeError("append before start")
         try:
             self._responses.write(json_line(codec.response_to_json(response)))
             self._responses.flush()
         except OSError as error:
-            raise storage_error(error, self.path / RESPONSES) from error
+            raise storage_error(error, self._file) from error
+
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        """Among the writers of parts; who writes alone is."""
+        return contextlib.nullcontext() if self.part is None else moment(self.path)
 
     def _is_clean(self, path: Path, answers: int) -> bool:
         if not path.is_file():
@@ -346,6 +416,39 @@ class RunWriter:
             self._lock.truncate(0)
             self._lock.write(str(os.getpid()))
             self._lock.flush()
+
+
+def _compared(path: Path, lines: Iterable[str]) -> tuple[int, Iterator[str] | None]:
+    """How many bytes the file and `lines` begin with alike; and the lines from where they differ, None if nowhere."""
+    rest = iter(lines)
+    with path.open("rb") as file:
+        equal = 0
+        for line in rest:
+            data = line.encode("utf-8", "surrogatepass")
+            if file.read(len(data)) != data:
+                return equal, chain([line], rest)
+            equal += len(data)
+        return equal, iter(()) if file.read(1) else None
+
+
+def _head(path: Path, size: int) -> Iterator[str]:
+    """The first `size` bytes of a file, which end with a line."""
+    with path.open("rb") as file:
+        while size > 0:
+            line = file.readline()
+            size -= len(line)
+            yield line.decode("utf-8", "surrogatepass")
+
+
+def clean_up(folder: Path) -> None:
+    """Take away what killed writers left half-written, and what several of them shared. Only for who writes alone."""
+    for name in (MANIFEST, REQUESTS, "responses*.jsonl"):
+        for path in folder.glob(f".{name}.*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+    if not parts_in(folder):
+        with contextlib.suppress(OSError):
+            (folder / MUTEX).unlink()
 
 
 def check_results(results: Path) -> None:
