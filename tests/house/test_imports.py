@@ -217,6 +217,9 @@ MAY_KNOW = {
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
     " registry runs",
     "runs.listening": "",
+    "runs.processes": "",
+    "runs.heartbeat": "runs.listening runs.processes",
+    "runs.pulses": "runs.heartbeat runs.processes",
     "runs.session": "__version__ data.media engines.open engines.protocol registry.prices runs",
     "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
     # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
@@ -230,7 +233,7 @@ MAY_KNOW = {
     # Suites: combinations planned and asked through the runs' own doors.
     "suites": "engines.open engines.protocol languages registry runs",
     "suites.declaration": "runs.run_options safety",
-    "suites.missing": "__version__ runs.lines runs.manifest runs.store scoring.sides suites.record",
+    "suites.missing": "__version__ runs.lines runs.manifest runs.pulses runs.store scoring.sides suites.record",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",
@@ -256,7 +259,8 @@ MAY_KNOW = {
     "report.table": "report.cells report.drawn",
     "report.drawn": "report.cells",
     "report.tidy": "",
-    "report.suites": "report.board report.cost report.estimate report.table runs.estimate suites",
+    "report.suites": "report.board report.cost report.estimate report.live report.table runs.estimate suites",
+    "report.live": "report.cost report.table runs.pulses suites.missing",
     "report.board_page": "analysis registry.places report",
     "report.board": "analysis registry.catalog registry.prices report scoring",
     "report.board_cost": "analysis registry.catalog registry.prices report.board_screen report.cost_table scoring",

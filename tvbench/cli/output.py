@@ -35,6 +35,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(value, ascii_only=not holds_unicode(sys.stdout)) + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """`value` as one line of JSON, at once: whoever reads the lines waits for them."""
+    sys.stdout.write(json_text(value, ascii_only=not holds_unicode(sys.stdout), indent=None) + "\n")
+    sys.stdout.flush()
+
+
 def print_text(text: str) -> None:
     """A whole page on stdout, as it is: it was made visible already."""
     sys.stdout.write(text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_include, add_results, names
-from tvbench.cli.output import print_json, remark, say
+from tvbench.cli.arguments import add_format, add_include, add_results, names, seconds
+from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ EXAMPLES = """examples:
   tvbench status                       # every run and suite of the results folder
   tvbench status suite.yaml            # or eu24: one suite
   tvbench status RUN --languages de
+  tvbench status RUN --watch           # also from another machine that sees the folder; Ctrl-C ends the watching alone
 exit codes: 0 complete, 1 something is missing
 """
+SECONDS = 2.0
+"""Between two looks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,26 +32,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("what", nargs="?", metavar="RUN|SUITE", help="a run, or a suite by its name or file")
     parser.add_argument("--languages", metavar="CODES", help="only these languages, such as de,hi")
+    parser.add_argument(
+        "--watch",
+        type=seconds,
+        nargs="?",
+        const=SECONDS,
+        metavar="SECONDS",
+        help=f"look again every so many (default {SECONDS:g}), until everything is complete",
+    )
     add_results(parser)
     add_include(parser)
     add_format(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.report.suites import narrowed, status_lines, status_table
-    from tvbench.report.table import show
+    from tvbench.suites.missing import all_complete
 
-    states = [narrowed(state, codes(args.languages)) for state in states_of(args.results, args.what)]
+    if args.watch is not None:
+        from tvbench.cli.watching import watch
+
+        return watch(partial(looked_at, args), partial(show_states, args), args.watch, args.format)
+    states = looked_at(args)
     if args.format == "json":
         print_json([state.as_json() for state in states])
-    elif any(state.runs for state in states):
-        for state in filter(lambda state: state.runs, states):
-            show([status_table(state)], "table")
-            say(*status_lines(state))
     else:
+        show_states(args, states)
+    return EXIT_GOOD if all_complete(states) else EXIT_INCOMPLETE
+
+
+def looked_at(args: argparse.Namespace) -> list[SuiteState]:
+    """What was asked for, as it stands now. Raises UsageError."""
+    from tvbench.report.suites import narrowed
+
+    return [narrowed(state, codes(args.languages)) for state in states_of(args.results, args.what)]
+
+
+def show_states(args: argparse.Namespace, states: Sequence[SuiteState]) -> None:
+    """Tables and lines on stdout."""
+    from tvbench.report.live import live_table
+    from tvbench.report.suites import status_lines, status_table
+    from tvbench.report.table import show
+
+    for state in filter(lambda state: state.runs, states):
+        show([status_table(state)], "table")
+        if len(state.runs) == 1 and (table := live_table(state.runs[0])) is not None:
+            show([table], "table")
+        say(*fitted(status_lines(state)))
+    if not any(state.runs for state in states):
         where = f" in {', '.join(names(args.languages))}" if args.languages else ""
         remark(f"no runs{where} in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")
-    return EXIT_GOOD if all(state.complete for state in states if state.runs) else EXIT_INCOMPLETE
 
 
 def codes(text: str | None) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvbench.report.live import live_lines, state_word
 from tvbench.report.table import Cell, Column, Table
 from tvbench.suites.combining import variation_words
 from tvbench.suites.missing import RunState, SuiteState, TaskState
@@ -87,8 +88,8 @@ def _asked(run: RunState) -> str:
 
 
 def _word(run: RunState) -> str:
-    if run.process is not None:
-        return f"running (process {run.process})"
+    if run.going:
+        return state_word(run)
     if run.problem:
         return "failed"
     if run.complete:
@@ -117,6 +118,7 @@ def run_lines(run: RunState) -> Iterator[str]:
     """What is missing of one run, a line a task."""
     if run.problem:
         yield run.problem
+    yield from live_lines(run)
     for task in run.tasks:
         if not run.begun:
             yield f"{task.task}: not begun, {task.total.asked:,} items in {_listed(list(task.languages))}"
@@ -166,7 +168,7 @@ def narrowed(state: SuiteState, languages: Collection[str]) -> SuiteState:
             for task in run.tasks
             if (some := {code: one for code, one in task.languages.items() if code in languages})
         )
-        if tasks or run.problem:
+        if tasks or run.problem or run.about is not None:
             runs.append(replace(run, tasks=tasks))
     return replace(state, runs=tuple(runs))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tvbench.types import Response
 
@@ -17,6 +17,14 @@ class TaskLanguage(NamedTuple):
 
     task: str
     language: str
+
+
+class EngineState(NamedTuple):
+    """How an engine stands: questions that it has taken and not answered, and what it counts of each replica, where it
+    has some (such as `done`, `failed`, `per_second`)."""
+
+    in_flight: int
+    replicas: Mapping[str, Mapping[str, float]]
 
 
 class Listener:
@@ -36,6 +44,9 @@ class Listener:
 
     def opened(self) -> None:
         """The engine is open, and is being asked."""
+
+    def serving(self, standing: Callable[[], EngineState]) -> None:
+        """The engine is being asked from now on; `standing()` says at any time how it stands."""
 
     def answered(self, response: Response) -> None:
         """One more answer, or one more failure (`response.error`)."""
@@ -70,6 +81,9 @@ class PhaseWatch:
     def opened(self) -> None:
         self.listener.opened()
 
+    def serving(self, standing: Callable[[], EngineState]) -> None:
+        self.listener.serving(standing)
+
     def answered(self, response: Response) -> None:
         self.listener.answered(response)
 
@@ -89,13 +103,33 @@ class PhaseWatch:
         self.listener.end(self.phase)
 
 
+HEARD = ("say", "begin", "questions", "opening", "opened", "serving", "answered", "scored", "doing", "end")
+"""What a listener is told."""
+
+
+class Both(Listener):
+    """Tells two listeners everything."""
+
+    def __init__(self, one: Listener, other: Listener) -> None:
+        for name in HEARD:
+            setattr(self, name, _in_turn(getattr(one, name), getattr(other, name)))
+
+
+def _in_turn(one: Callable[..., None], other: Callable[..., None]) -> Callable[..., None]:
+    def told(*said: Any, **how: Any) -> None:
+        one(*said, **how)
+        other(*said, **how)
+
+    return told
+
+
 class Noting(Listener):
     """Tells another listener everything, and keeps what was said."""
 
     def __init__(self, other: Listener | None) -> None:
         self.other = other or Listener()
         self.said: list[str] = []
-        for name in ("questions", "begin", "opening", "opened", "answered", "scored", "doing", "end"):
+        for name in HEARD[1:]:
             setattr(self, name, getattr(self.other, name))
 
     def say(self, text: str, *, detail: bool = False) -> None:

@@ -20,11 +20,13 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
+from tvbench.runs.heartbeat import Heart, forget_heartbeats
 from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
-from tvbench.runs.listening import Listener, PhaseWatch, TaskLanguage
+from tvbench.runs.listening import TaskLanguage
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
+from tvbench.runs.overhearing import CountedEngine, overheard
 from tvbench.runs.plan import Plan, PlannedItem, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
@@ -90,7 +92,9 @@ class RunSession:
         self._speed: Mapping[str, Any] = {}
         self._prices = plan.card.prices
         self._meter, self._probing = Meter(), Meter()
-        self._writer = RunWriter(folder, options.shard.part if options.shard else None)
+        part = options.shard.part if options.shard else None
+        self._writer = RunWriter(folder, part)
+        self._heart = Heart(folder, part or "")
         self._sight = ALL_OF_IT
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
 
@@ -98,10 +102,14 @@ class RunSession:
         self._made = not self.folder.exists()
         self._writer.__enter__()
         self._write_plan()
+        if self._writer.part is None:
+            forget_heartbeats(self.folder)
+        self._heart.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._decoder.close()
+        self._heart.stop()
         if error is not None and self._made and self._own is None:
             self._writer.withdraw()
         self._writer.__exit__(kind, error, at)
@@ -114,8 +122,8 @@ class RunSession:
         items = self.own_items()
         self._look_around({request.key for request in requests_of(items, without=self._kept)})
         known = {**self._kept, **self._reused.answers}
-        counting = _Counting(watch, self._meter, self._note_spent)
-        phase = watch if isinstance(watch, PhaseWatch) else PhaseWatch(Listener(), "run")
+        phase = overheard(watch, self._heart)
+        counting = _Counting(phase, self._meter, self._note_spent)
         phase.questions(places_of(items), known.keys())
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
@@ -124,11 +132,14 @@ class RunSession:
                 with lend() if lend is not None else closing(self._open()) as answering:
                     self._begin(answering)
                     phase.opened()
-                    self._serve(asking, answering)
+                    held = CountedEngine(answering)
+                    phase.serving(held.standing)
+                    self._serve(asking, held)
             else:
                 self._take_over()
         finally:
             self._end(counting)
+            self._heart.scoring()
         return asking.outcome()
 
     def own_items(self) -> list[PlannedItem]:

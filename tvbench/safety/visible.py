@@ -35,12 +35,12 @@ def visible_lines(text: str, indent: str = "") -> str:
     return "\n".join((first, *(line if line.startswith(indent) else indent + line for line in rest)))
 
 
-def json_text(value: Any, *, ascii_only: bool = False) -> str:
-    """`value` as indented JSON that no terminal obeys and every encoding can hold; a reader gets the same value, and
-    null for a number that is not finite, which JSON has not."""
+def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = 2) -> str:
+    """`value` as indented JSON (`indent` None: on one line) that no terminal obeys and every encoding can hold; a
+    reader gets the same value, and null for a number that is not finite, which JSON has not."""
     import json
 
-    text = json.dumps(_finite(value), ensure_ascii=ascii_only, indent=2, default=str)
+    text = json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str)
     return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -1,5 +1,7 @@
 """What of a run, or of a suite, is done, failed and missing, by task and language; who has still to grade; and whether
 somebody is at it. Reads plain files while another process writes them, takes no lock, and knows no task and no model.
+
+Of a run that is being written, and is too large to be read every few seconds, the heartbeats of its writers tell.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from tvbench import __version__
 from tvbench.errors import TvbenchError
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest
+from tvbench.runs.pulses import Pulse, counted_lines, counts_of, covering, read_pulses, running
 from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
 from tvbench.scoring.sides import REASONS
 from tvbench.suites.record import RecordedRun, SuiteRecord
@@ -24,6 +27,8 @@ from tvbench.types import LOGGED, NEEDS_JUDGE, TaskResult
 BEGINS_ANEW = "--fresh"
 FOR_A_JUDGE = frozenset({NEEDS_JUDGE, *REASONS.values()})
 """Why an answer is unscored that only a judge can grade."""
+READ_AT_ONCE = 8 << 20
+"""Bytes of answers and questions up to which a run is read though somebody writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """One run. `process` is who writes it now; `problem` says what is wrong with its folder; `command` goes on."""
+    """One run. `process` is who writes it now; `problem` says what is wrong with its folder; `command` goes on;
+    `pulses` are the heartbeats that lie there; `about`: all tasks together, where no more than that was counted."""
 
     run: str
     model: str
@@ -75,16 +81,32 @@ class RunState:
     process: int | None = None
     problem: str = ""
     command: tuple[str, ...] = ()
+    pulses: tuple[Pulse, ...] = ()
+    about: LanguageState | None = None
 
     @property
     def total(self) -> LanguageState:
         """All tasks together."""
+        if self.about is not None:
+            return self.about
         some = [task.total for task in self.tasks]
         return LanguageState(sum(s.asked for s in some), sum(s.done for s in some), sum(s.failed for s in some))
 
     @property
+    def running(self) -> list[Pulse]:
+        """Who is at it, as far as heartbeats tell."""
+        return running(self.pulses)
+
+    @property
+    def going(self) -> bool:
+        """Whether somebody is at it."""
+        return self.process is not None or bool(self.running)
+
+    @property
     def complete(self) -> bool:
-        return bool(self.tasks) and not self.problem and all(task.complete for task in self.tasks)
+        if self.problem or self.about is not None or self.running:
+            return False
+        return bool(self.tasks) and all(task.complete for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +126,7 @@ class SuiteState:
     @property
     def commands(self) -> list[tuple[str, ...]]:
         """What goes on with the runs that are not complete, each command once; none that is under way."""
-        begun = {run.command for run in self.runs if run.process is not None}
+        begun = {run.command for run in self.runs if run.going}
         waiting = (run.command for run in self.runs if not run.complete and run.command)
         return list(dict.fromkeys(command for command in waiting if command not in begun))
 
@@ -123,7 +145,20 @@ def _run_json(run: RunState) -> dict[str, Any]:
     ]
     whole = run.total
     counts = asdict(whole) | {"missing": whole.missing}
-    return asdict(run) | {"complete": run.complete, "tasks": tasks, "command": list(run.command), **counts}
+    told = {name: value for name, value in asdict(run).items() if name not in ("pulses", "about")}
+    told |= {"counted": "items" if run.about is None else "lines", "writers": [_pulse_json(one) for one in run.pulses]}
+    return told | {"complete": run.complete, "tasks": tasks, "command": list(run.command), **counts}
+
+
+def _pulse_json(pulse: Pulse) -> dict[str, Any]:
+    """A heartbeat in plain numbers."""
+    told = {name: value for name, value in asdict(pulse).items() if name not in ("tasks", "age", "file_age")}
+    return told | {"missing": pulse.missing, "age_s": round(pulse.age, 1), "file_age_s": round(pulse.file_age, 1)}
+
+
+def all_complete(states: Sequence[SuiteState]) -> bool:
+    """Whether nothing is missing."""
+    return all(state.complete for state in states if state.runs)
 
 
 # ── Suites and runs ───────────────────────────────────────────────────────────────────────────────
@@ -160,6 +195,9 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
         _typed("comet", manifest) if comet is None else comet,
     )
     state = RunState(run.name, manifest.label, process=writer(run), command=going_on(manifest.command))
+    state = replace(state, pulses=tuple(read_pulses(run.path)))
+    if state.going and not _is_small(run):
+        return _told(run, manifest, state)
     results = _results(run)
     if _is_settled(run, results):
         return replace(state, tasks=tuple(_from_result(result, wanted) for result in results or ()))
@@ -211,6 +249,35 @@ def _is_settled(run: RunFolder, results: list[TaskResult] | None) -> bool:
         )
     except OSError:
         return False
+
+
+def _is_small(run: RunFolder) -> bool:
+    """Whether everything can be read in a moment."""
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in (*run.response_files(), run.path / REQUESTS)) <= READ_AT_ONCE
+    return True
+
+
+def _told(run: RunFolder, manifest: Manifest, state: RunState) -> RunState:
+    """A large run that is being written: as its writers' heartbeats tell; or, where these do not speak of everything,
+    by the lines of its files."""
+    told = covering(state.pulses)
+    if told is None:
+        asked = sum(entry.items or 0 for entry in manifest.tasks)
+        answers, failures = counted_lines(run.response_files())
+        done = min(answers, asked)
+        about = LanguageState(asked, done, min(failures, asked - done))
+        return replace(state, about=about, tasks=tuple(TaskState(one.task, one.protocol) for one in manifest.tasks))
+    counts = counts_of(told)
+    tasks = [
+        TaskState(
+            entry.task,
+            entry.protocol,
+            {code: LanguageState(*some) for code, some in counts.get(entry.task, {}).items()},
+        )
+        for entry in manifest.tasks
+    ]
+    return replace(state, tasks=tuple(tasks))
 
 
 def _from_result(result: TaskResult, wanted: tuple[bool, bool]) -> TaskState:

@@ -1,0 +1,265 @@
+"""`tvbench status` of a run that somebody writes now: what it shows, what it reads, and `--watch`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beating import EchoEngine, session, write_pulse
+from repository import ROOT
+
+from tvbench.cli.main import main
+from tvbench.cli.status import looked_at, show_states
+from tvbench.cli.watching import rows_of, watch
+from tvbench.errors import EngineError
+from tvbench.report.live import live_lines, live_table, progress_line, state_word
+from tvbench.runs.heartbeat import Heart
+from tvbench.runs.pulses import QUIET
+from tvbench.runs.store import RunFolder
+from tvbench.suites import missing
+from tvbench.suites.missing import RunState, run_state
+
+Said = pytest.CaptureFixture[str]
+TASKS = {"t": {"de": [5, 3, 1], "fr": [5, 4, 0]}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run of 10 questions, of which 6 have an answer; nobody is at it."""
+    with pytest.raises(EngineError):
+        session(tmp_path / "run", lambda: EchoEngine(die_after=6), 10)
+    return RunFolder(tmp_path / "run")
+
+
+def json_of(run: RunFolder, capsys: Said, *words: str) -> dict[str, Any]:
+    capsys.readouterr()
+    main(["status", "run", "--results", str(run.path.parent), "--format", "json", *words])
+    return dict(json.loads(capsys.readouterr().out)[0]["runs"][0])
+
+
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run is too large to be read while somebody writes it."""
+    monkeypatch.setattr(missing, "READ_AT_ONCE", -1)
+
+
+# ── What is read ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_small_run_is_counted_by_its_files_whoever_writes_it(run: RunFolder, capsys: Said) -> None:
+    write_pulse(run.path, per_second_now=4.0, seconds_left=2.0, tasks=TASKS)
+    state = json_of(run, capsys)
+    assert (state["done"], state["missing"], state["counted"]) == (6, 4, "items")
+    (writer,) = state["writers"]
+    assert (writer["alive"], writer["host"], writer["phase"], writer["per_second_now"]) == (True, "node7", "asking", 4)
+
+
+def test_of_a_large_run_the_heartbeat_tells_and_no_answer_is_read(
+    run: RunFolder, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large(monkeypatch)
+    write_pulse(run.path, tasks=TASKS)
+    monkeypatch.setattr(missing, "read_lines", None)
+    state = json_of(run, capsys)
+    assert (state["done"], state["failed"], state["missing"], state["complete"]) == (7, 1, 2, False)
+    assert state["tasks"][0]["languages"]["de"] == {"asked": 5, "done": 3, "failed": 1, "missing": 1}
+    german = json_of(run, capsys, "--languages", "de")
+    assert (german["asked"], german["done"]) == (5, 3)
+
+
+def test_parts_that_tell_of_everything_are_added_up(
+    run: RunFolder, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large(monkeypatch)
+    write_pulse(run.path, "1of2", tasks={"t": {"de": [3, 2, 0], "fr": [2, 2, 0]}})
+    write_pulse(run.path, "2of2", tasks={"t": {"de": [2, 1, 1], "fr": [3, 2, 0]}}, phase="ended", age=4000)
+    state = json_of(run, capsys)
+    assert (state["done"], state["failed"], state["asked"]) == (7, 1, 10)
+
+
+def test_parts_that_do_not_are_not_believed_and_lines_are_counted(
+    run: RunFolder, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large(monkeypatch)
+    write_pulse(run.path, "1of2", tasks={"t": {"de": [5, 5, 0]}})
+    monkeypatch.setattr(missing, "read_lines", None)
+    state = json_of(run, capsys)
+    assert (state["done"], state["asked"], state["counted"], state["complete"]) == (6, 10, "lines", False)
+    assert "about so many" in " ".join(live_lines(run_state(run)))
+
+
+def test_a_heartbeat_of_a_dead_writer_is_not_believed(
+    run: RunFolder, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large(monkeypatch)
+    write_pulse(run.path, tasks=TASKS, age=QUIET + 5)
+    state = json_of(run, capsys)
+    assert (state["done"], state["counted"], state["writers"][0]["alive"]) == (6, "items", False)
+    assert main(["status", "run", "--results", str(run.path.parent)]) == 1
+    said = capsys.readouterr().out
+    assert "ended without a word" in said and "at 5 of 9" in said and "asking" not in said and "goes on: " in said
+
+
+def test_a_run_that_is_being_scored_is_not_complete(tmp_path: Path) -> None:
+    session(tmp_path / "run", EchoEngine, 4)
+    run = RunFolder(tmp_path / "run")
+    assert run_state(run).total.missing == 0
+    heart = Heart(run.path)
+    heart.scoring()
+    heart.start()
+    state = run_state(run)
+    assert not state.complete and state_word(state) == f"scoring (process {os.getpid()})"
+    heart.stop()
+    assert not run_state(run).pulses
+
+
+# ── What is shown ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_speed_time_left_and_how_fresh_that_is(run: RunFolder) -> None:
+    write_pulse(run.path, age=20, per_second_now=3.04, seconds_left=100)
+    (line,) = live_lines(run_state(run))
+    assert line == "3.0/s now, 2.0/s overall, about 2 min left, last heard 20 s ago from node7"
+    assert progress_line("m", run_state(run)) == "m  asking  6 of 10 done, 3.0/s now, 2.0/s overall, about 2 min left"
+
+
+def test_clocks_that_differ_are_named_and_nothing_is_claimed(run: RunFolder) -> None:
+    write_pulse(run.path, age=-7200, file_age=3)
+    state = run_state(run)
+    assert state_word(state) == "asking? (process 4242 on node7)"
+    (doubt,) = [line for line in live_lines(state) if "clocks differ" in line]
+    assert "2.0 h ahead by the clock of node7, 3.0 s ago by that of the file system" in doubt
+
+
+def test_a_row_for_each_part_and_the_slowest_tells_the_end(run: RunFolder) -> None:
+    write_pulse(run.path, "1of3", seconds_left=30, per_second_now=1.0)
+    write_pulse(run.path, "2of3", seconds_left=70, per_second_now=2.0)
+    write_pulse(run.path, "3of3", age=9999)
+    state = run_state(run)
+    lines = list(live_lines(state))
+    assert lines[0].startswith("3.0/s now, 4.0/s overall, about 70 s left for what is asked now")
+    assert lines[1].startswith("part 3of3: ended without a word")
+    table = live_table(state)
+    assert table is not None
+    assert [[cell.text for cell in row][:2] for row in table.rows] == [
+        ["1of3", "asking"],
+        ["2of3", "asking"],
+        ["3of3", "lost"],
+    ]
+
+
+def test_a_row_for_each_replica_with_whatever_it_counts(run: RunFolder) -> None:
+    write_pulse(run.path, replicas={"0": {"per_second": 1.25, "done": 2000}, "1": {"done": 7, "restarts": 1}})
+    table = live_table(run_state(run))
+    assert table is not None and [column.title for column in table.columns] == [
+        "replica",
+        "done",
+        "per second",
+        "restarts",
+    ]
+    assert [[cell.text for cell in row] for row in table.rows] == [["0", "2,000", "1.2", ""], ["1", "7", "", "1"]]
+
+
+def test_nothing_of_it_where_nobody_is_at_it(run: RunFolder) -> None:
+    state = run_state(run)
+    assert list(live_lines(state)) == [] and live_table(state) is None
+    assert progress_line("m", state) == "m  nobody is at it  6 of 10 done"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_it_fits_the_terminal(run: RunFolder, capsys: Said, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    for number in range(1, 4):
+        write_pulse(run.path, f"{number}of3", seconds_left=30, per_second_now=1.0, total=1_000_000, done=999_999)
+    monkeypatch.setenv("COLUMNS", str(width))
+    capsys.readouterr()
+    main(["status", "run", "--results", str(run.path.parent)])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "goes on:" not in line]
+    assert max(map(len, lines)) <= width
+
+
+# ── --watch ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def watched(run: RunFolder, pause: Any, form: str = "table") -> int:
+    """What `--watch` does in a pipe; returns its exit code."""
+    args = argparse.Namespace(what="run", results=run.path.parent, languages=None)
+    return watch(lambda: looked_at(args), lambda states: show_states(args, states), 1.0, form, pause)
+
+
+def finishing(run: RunFolder) -> Any:
+    """A pause in which the run goes on, and at the third is complete."""
+    looks: list[float] = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            session(run.path, EchoEngine, 10)
+            (run.path / "heartbeat.json").unlink(missing_ok=True)
+        assert len(looks) < 9
+
+    return pause
+
+
+def test_a_log_gets_a_line_whenever_something_has_changed(run: RunFolder, capsys: Said) -> None:
+    capsys.readouterr()
+    assert watched(run, finishing(run)) == 0
+    assert capsys.readouterr().out.splitlines() == ["m  nobody is at it  6 of 10 done", "m  complete  10 of 10 done"]
+
+
+def test_json_is_a_line_a_look(run: RunFolder, capsys: Said) -> None:
+    capsys.readouterr()
+    assert watched(run, finishing(run), "json") == 0
+    states = [json.loads(line)[0]["runs"][0] for line in capsys.readouterr().out.splitlines()]
+    assert [(state["done"], state["complete"]) for state in states] == [(6, False), (6, False), (10, True)]
+
+
+def test_ctrl_c_ends_the_watching(run: RunFolder, capsys: Said) -> None:
+    def pause(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    assert watched(run, pause) == 1
+
+
+def test_a_terminal_is_drawn_over(run: RunFolder) -> None:
+    """A process of its own on a pseudo-terminal, whose run is completed while it watches."""
+    main_end, side = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    words = [sys.executable, "-m", "tvbench", "status", "run", "--results", str(run.path.parent), "--watch", "0.05"]
+    process = subprocess.Popen(words, env=env | {"TERM": "xterm", "PYTHONPATH": str(ROOT)}, stdout=side)
+    os.close(side)
+    said = b""
+    while said.count(b"incomplete") < 3:
+        said += os.read(main_end, 65536)
+    session(run.path, EchoEngine, 10)
+    try:
+        while some := os.read(main_end, 65536):
+            said += some
+    except OSError:  # the other end is closed
+        pass
+    os.close(main_end)
+    assert process.wait() == 0
+    frames = re.split(r"\x1b\[(\d+)F\x1b\[J", said.decode())
+    assert len(frames) >= 5 and "everything is complete" in frames[-1]
+    for page, up in zip(frames[0::2], frames[1::2], strict=False):
+        assert page.count("\n") == int(up), "as many rows as were drawn, since none is wider than the terminal"
+
+
+def test_rows_of_a_text_on_a_terminal() -> None:
+    assert [rows_of(text, 10) for text in ("", "a\n", "\n\n", "x" * 10 + "\n", "x" * 11 + "\n")] == [0, 1, 2, 1, 2]
+    assert rows_of("\x1b[1m" + "x" * 10 + "\x1b[0m\n" + "漢" * 6 + "\n", 10) == 3
+
+
+def test_a_wrong_name_is_said_at_once(run: RunFolder) -> None:
+    assert main(["status", "nothing", "--results", str(run.path.parent), "--watch"]) == 2
+
+
+def test_a_state_without_heartbeats_says_what_it_said(run: RunFolder) -> None:
+    """A writer of a tvbench of before has a lock alone."""
+    assert state_word(RunState("r", "m", process=7)) == "running (process 7)"

@@ -1,0 +1,87 @@
+"""What is heard of an engine and of a session while questions are asked: how many the engine holds, and what a second
+listener is told. Knows engines by their protocol; no file and no screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.runs.listening import Both, EngineState, Listener, Phase, PhaseWatch
+from tvbench.runs.runner import Watch
+from tvbench.types import Response
+
+
+class CountedEngine:
+    """An engine of which is known what it has taken and not answered. All else is the engine's own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._taken = self._answered = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._engine.info
+
+    def serve(self, feed: Feed) -> Iterator[Response]:
+        """See Engine.serve."""
+        for response in self._engine.serve(_CountedFeed(feed, self)):
+            self._answered += 1
+            yield response
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def took(self, number: int) -> None:
+        """The engine has so many more."""
+        self._taken += number
+
+    def standing(self) -> EngineState:
+        """How it stands now; of replicas, what an engine that has some counts of each."""
+        counts = getattr(self._engine, "replica_counts", None)
+        return EngineState(max(0, self._taken - self._answered), counts() if callable(counts) else {})
+
+
+class _CountedFeed:
+    """A feed of which is counted what is taken."""
+
+    def __init__(self, feed: Feed, held: CountedEngine) -> None:
+        self._feed = feed
+        self._held = held
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._feed, name)
+
+    def take(self, limit: int, *, wait: bool) -> list[Prepared]:
+        """See Feed.take."""
+        taken = self._feed.take(limit, wait=wait)
+        self._held.took(len(taken))
+        return taken
+
+    @property
+    def dry(self) -> bool:
+        return self._feed.dry
+
+
+class _Watched(Listener):
+    """A watch that is no listener, as one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
+        self._watch.begin(total, kept)
+
+    def answered(self, response: Response) -> None:
+        self._watch.answered(response)
+
+
+def overheard(watch: Watch, listener: Listener) -> PhaseWatch:
+    """`watch`, of which the listener hears everything too."""
+    if isinstance(watch, PhaseWatch):
+        return PhaseWatch(Both(watch.listener, listener), watch.phase, watch.before)
+    return PhaseWatch(Both(_Watched(watch), listener), "run")
