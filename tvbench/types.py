@@ -23,6 +23,7 @@ class Media:
     Reading is lazy so that 20,000 pictures never sit in memory together. `name` is how a person finds
     the file again (a file name, or `data.parquet#17`). `frames` is the number of frames that a clip is
     sampled to, uniformly over its length; `size` resizes frames to that many pixels square (None: as is).
+    `decoder` is what a clip is decoded by (None: PyAV).
     """
 
     kind: Literal["image", "video"]
@@ -30,6 +31,7 @@ class Media:
     load: Callable[[], bytes] = field(repr=False, compare=False)
     frames: int | None = None
     size: int | None = None
+    decoder: str | None = None
 
 
 Part: TypeAlias = str | Media

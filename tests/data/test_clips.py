@@ -17,10 +17,11 @@ import av
 import numpy as np
 import pytest
 
-from tvbench.data.media import container, decode
+from tvbench.data.media import canvas, container
 from tvbench.data.media.container import kind_of
 from tvbench.data.media.decode import decode_clip
-from tvbench.data.media.video import COMMAND, Decoder, environment
+from tvbench.data.media.decoders import environment
+from tvbench.data.media.video import COMMAND, Decoder
 from tvbench.errors import MediaError
 
 KINDS = [
@@ -203,10 +204,10 @@ def test_a_fragmented_file_is_counted_by_its_length() -> None:
 
 def test_frames_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     data = clip_bytes("mp4", "libx264", frames=10)
-    monkeypatch.setattr(decode, "CLIP_BYTES", 5 * 64 * 64 * 3)
+    monkeypatch.setattr(canvas, "CLIP_BYTES", 5 * 64 * 64 * 3)
     assert decode_clip(data, "c", 5, None)[0].frames.shape == (5, 64, 64, 3)
     clip, notes = decode_clip(data, "c", 10, None)
-    assert clip.frames.nbytes <= decode.CLIP_BYTES and clip.frames.nbytes > 0.9 * decode.CLIP_BYTES
+    assert clip.frames.nbytes <= canvas.CLIP_BYTES and clip.frames.nbytes > 0.9 * canvas.CLIP_BYTES
     assert "64 x 64 were resized to 45 x 45" in notes[0]
     assert decode_clip(data, "c", 10, 64)[0].frames.shape == (10, 64, 64, 3), "a size that was asked for stays"
 

@@ -18,8 +18,9 @@ from PIL import Image
 
 from tvbench.data.media import images
 from tvbench.data.media.clips import Clip
+from tvbench.data.media.decoders import environment
 from tvbench.data.media.room import Room
-from tvbench.data.media.video import Decoder, environment
+from tvbench.data.media.video import Decoder
 from tvbench.engines.inputs import fit_frames
 from tvbench.engines.protocol import Prepared, Sight
 from tvbench.runs import preparing

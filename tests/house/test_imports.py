@@ -214,8 +214,8 @@ MAY_KNOW = {
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.shards",
     "runs.kinds": "",
-    "runs.asking": "checkpoints.before_runs checkpoints.image_scale engines.open engines.registry languages"
-    " registry runs",
+    "runs.asking": "checkpoints.before_runs checkpoints.image_scale data.media.decoders engines.open engines.registry"
+    " languages registry runs",
     "runs.listening": "",
     "runs.processes": "",
     "runs.heartbeat": "runs.listening runs.processes",

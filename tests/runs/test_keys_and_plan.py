@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from small_plans import PICTURE, item, task_of
 
 from tvbench.errors import MediaError, UsageError
+from tvbench.runs.codec import item_from_json, item_to_json
 from tvbench.runs.gate import unique_ids
 from tvbench.runs.keys import content_key
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
@@ -36,6 +38,7 @@ def test_the_key_covers_what_determines_the_answer_and_nothing_else() -> None:
         content_key(replace(item(), continuation="x"), "m", "r", ["d1"]),
         content_key(item(media=(replace(PICTURE, kind="video", frames=8),)), "m", "r", ["d1"]),
         content_key(item(media=(replace(PICTURE, kind="video", frames=9),)), "m", "r", ["d1"]),
+        content_key(item(media=(replace(PICTURE, kind="video", frames=9, decoder="decord"),)), "m", "r", ["d1"]),
     ]
     assert len({base, *changed}) == len(changed) + 1
 
@@ -93,3 +96,39 @@ def test_repeats_are_different_requests() -> None:
     plan = Plan(CARD, (task,), {})
     assert len({request.key for request in plan.requests()}) == 3
     assert {request.sampling.temperature for request in plan.requests()} == {0.7}
+
+
+CLIP = replace(PICTURE, kind="video", frames=8)
+
+
+def decoded(items: Iterable[Item], decoder: str | None) -> Plan:
+    task = plan_task(task_of(items), BuildOptions("tvbench"), CARD, Overrides(), decoder=decoder)
+    return Plan(CARD, (task,), make_ask(CARD, [task], Overrides(), {"name": "transformers"}))
+
+
+def test_a_decoder_makes_another_run_where_a_clip_is_asked_about_and_only_there() -> None:
+    clips, pictures = [item("1"), item("2", media=(CLIP,))], [item("1"), item("2", "Else?")]
+    plain, other = decoded(clips, None), decoded(clips, "decord")
+    assert plain.run_name == planned(clips).run_name != other.run_name
+    assert "decoder" not in plain.ask and other.ask["decoder"] == "decord"
+    shared = {one.key for one in plain.planned_items()} & {one.key for one in other.planned_items()}
+    assert len(shared) == 1, "the picture's answer is worth the same, the clip's is not"
+    (line,), (without,) = (
+        [read_signature(task.entry(CARD, "t@1").signature) for task in plan.tasks] for plan in (other, plain)
+    )
+    assert line["decoder"] == "decord" and "decoder" not in without
+    assert comparable(other.tasks[0].entry(CARD, "t@1").signature) != comparable(
+        plain.tasks[0].entry(CARD, "t@1").signature
+    )
+    assert decoded(pictures, "decord").run_name == decoded(pictures, None).run_name
+    assert [one.key for one in decoded(pictures, "decord").planned_items()] == [
+        one.key for one in decoded(pictures, None).planned_items()
+    ]
+
+
+def test_a_stored_clip_knows_its_decoder() -> None:
+    (asked,) = decoded([item("2", media=(CLIP,))], "decord").planned_items()
+    line = item_to_json(asked.item, asked.digests)
+    assert item_from_json(json.loads(json.dumps(line))).messages[0].parts[0] == asked.item.messages[0].parts[0]
+    (plain,) = decoded([item("2", media=(CLIP,))], None).planned_items()
+    assert "decoder" not in json.dumps(item_to_json(plain.item, plain.digests))

@@ -121,6 +121,11 @@ def _add_answering(how: argparse._ArgumentGroup) -> None:
         f"(default {TOKENS:,} where it is known to)",
     )
     how.add_argument("--video-timeout", type=seconds, metavar="SECONDS", help="for decoding one clip")
+    how.add_argument(
+        "--decoder",
+        choices=("pyav", "decord", "torchcodec"),
+        help="what decodes clips (default pyav); decord shows the frames that the authors' code does",
+    )
     add_image_scale(how)
     how.add_argument("--offline", action="store_true", help="never ask the hub (see `tvbench fetch`)")
     how.add_argument("--max-failures", type=not_negative, metavar="N", help="stop when more than N items failed")

@@ -97,8 +97,9 @@ def prepare(
     for planned in plan.tasks:
         for warning in planned.warnings:
             say(f"warning: {planned.task.name}: {warning}")
+    decoder = _decoder(plan, options, say)
     if not dry:
-        _require(chosen, card, checks)
+        _require(chosen, card, checks, decoder)
     elif who.problem is not None:
         say(f"warning: {who.problem.message}: taken for the model that was met there last")
     return Ready(plan, chosen, who, results, options, command)
@@ -151,13 +152,28 @@ def _priced(card: ModelCard, options: Options) -> ModelCard:
     return card
 
 
-def _require(chosen: Chosen, card: ModelCard, checks: Checks) -> None:
+def _decoder(plan: Plan, options: Options, say: Say) -> str | None:
+    """The decoder that clips need, where it is not the default; whoever asks for one without a clip is told."""
+    decoder: str | None = plan.ask.get("decoder")
+    if options.other_decoder and decoder is None:
+        say(f"note: --decoder {options.other_decoder} changes nothing here: no clip is asked about")
+    if decoder and plan.ask["engine"].get("video") == "video_url":
+        raise UsageError(
+            f"--decoder {decoder}: with --send-video video_url the server decodes", "leave out one of them"
+        )
+    return decoder
+
+
+def _require(chosen: Chosen, card: ModelCard, checks: Checks, decoder: str | None) -> None:
     """What is not installed, and a checkpoint that no engine would load, is found before the first answer, not after
     the last. Raises UsageError."""
     from tvbench.checkpoints.before_runs import check_folder
+    from tvbench.data.media.decoders import require_decoder
     from tvbench.engines.open import require_engine
 
     require_engine(chosen.name)
+    if decoder:
+        require_decoder(decoder)
     checks.installed()
     check_folder(card, trusted=bool(chosen.arguments.get("trust_remote_code")))
 
@@ -198,10 +214,11 @@ def make_plan(
 def _planned(
     task: Task, asked: BuildOptions, card: ModelCard, options: Options, shared: SharedItems, *, here_first: bool
 ) -> PlannedTask:
+    by = options.other_decoder
     if here_first and not asked.offline:
         with suppress(TvbenchError):  # not here, or not whole; whatever else is wrong is said again below
-            return plan_task(task, replace(asked, offline=True), card, options.sampling, options.bos, shared)
-    return plan_task(task, asked, card, options.sampling, options.bos, shared)
+            return plan_task(task, replace(asked, offline=True), card, options.sampling, options.bos, shared, by)
+    return plan_task(task, asked, card, options.sampling, options.bos, shared, by)
 
 
 def answer(

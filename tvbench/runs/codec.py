@@ -188,9 +188,8 @@ def _with_ends(figure: Figure) -> Figure:
 def _part_to_json(part: str | Media, digests: Iterator[str]) -> Json:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return _without_defaults(
-        {"type": part.kind, "name": part.name, "sha256": next(digests, None), "frames": part.frames, "size": part.size}
-    )
+    told = {"type": part.kind, "name": part.name, "sha256": next(digests, None), "frames": part.frames}
+    return _without_defaults({**told, "size": part.size, "decoder": part.decoder})
 
 
 def _part_from_json(data: Json) -> str | Media:
@@ -201,7 +200,7 @@ def _part_from_json(data: Json) -> str | Media:
     def not_here() -> NoReturn:
         raise MediaError(f"{name} is not kept in the run folder, only its digest")
 
-    return Media(data["type"], name, not_here, frames=data.get("frames"), size=data.get("size"))
+    return Media(data["type"], name, not_here, data.get("frames"), data.get("size"), data.get("decoder"))
 
 
 def _target_from_json(data: Json) -> Target:

@@ -2,7 +2,8 @@
 
 It covers what determines an answer (model and revision, what its card says about the prompt, messages, media bytes,
 sampling, continuation, repeat index) and nothing of how it was computed: not the engine, the rank, the batch or the
-task. Two runs of one model through two engines have equal keys, and can be compared item by item.
+task. Which frames of a clip are shown depends on its decoder: one that is not the default is a part of the key. Two
+runs of one model through two engines have equal keys, and can be compared item by item.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def describe_messages(messages: Sequence[Message], digests: Sequence[str]) -> li
                 entry: dict[str, object] = {"type": part.kind, "sha256": next(following, "unread")}
                 if part.kind == "video":
                     entry.update(frames=part.frames, size=part.size)
+                    if part.decoder is not None:
+                        entry.update(decoder=part.decoder)
                 parts.append(entry)
             else:
                 parts.append({"type": "text", "text": part})

@@ -22,9 +22,9 @@ from tvbench.runs.gate import asked_words, media_left_out
 from tvbench.runs.keys import content_key, media_digest, media_of
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.shared_items import SharedItems
-from tvbench.runs.signature import TWO_BOS, task_signature
+from tvbench.runs.signature import TWO_BOS, decoder_of, task_signature
 from tvbench.scoring.task_metrics import declared_facts
-from tvbench.types import Build, BuildOptions, Item, Media, ModelCard, Request, Sampling, Task
+from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Request, Sampling, Task
 
 HASHING_THREADS = 4
 
@@ -154,9 +154,10 @@ def plan_task(
     overrides: Overrides,
     bos: str | None = None,
     shared: SharedItems | None = None,
+    decoder: str | None = None,
 ) -> PlannedTask:
     """Build one task for one model. `bos`: `one` or `two` at the beginning of a prompt; None: as the protocol has it.
-    `shared` holds what other models are asked too.
+    `shared` holds what other models are asked too; clips are decoded by `decoder` (None: the default).
 
     Raises UsageError for what the task does not declare (gate.py), unusable data, and `two` where a server renders the
     prompt."""
@@ -168,6 +169,7 @@ def plan_task(
     asked = [
         replace(
             item,
+            messages=decoded_by(item.messages, decoder),
             second_bos=second,
             sampling=overrides.apply(item.sampling),
             repeat=repeat,
@@ -180,6 +182,22 @@ def plan_task(
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         planned = tuple(pool.map(lambda item: plan_item(item, card, shared.digest), asked))
     return PlannedTask(task, options, found.dataset, planned, (*found.warnings, *more))
+
+
+def decoded_by(messages: tuple[Message, ...], decoder: str | None) -> tuple[Message, ...]:
+    """The messages with clips that name their decoder, unless it is the default."""
+    if decoder is None or not any(media.kind == "video" for media in media_of(messages)):
+        return messages
+    return tuple(
+        replace(
+            message,
+            parts=tuple(
+                replace(part, decoder=decoder) if isinstance(part, Media) and part.kind == "video" else part
+                for part in message.parts
+            ),
+        )
+        for message in messages
+    )
 
 
 def _check_repeated(items: Sequence[Item]) -> None:
@@ -254,6 +272,7 @@ def make_ask(
     card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides, engine: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything that makes one run differ from another. Paths are left out: data count by their revision."""
+    decoder = decoder_of(chosen.item for planned in tasks for chosen in planned.items)
     return {
         "model": [model_identity(card), card.name, card.revision, *_said_of_the_model(card)],
         "engine": dict(engine),
@@ -275,6 +294,7 @@ def make_ask(
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],
         "sampling": {name: getattr(overrides, name) for name in Overrides.__slots__},
+        **({"decoder": decoder} if decoder else {}),
     }
 
 

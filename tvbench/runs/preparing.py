@@ -59,7 +59,8 @@ def _picture(data: bytes, media: Media, sight: Sight) -> Made:
 
 
 def _clip(data: bytes, media: Media, sight: Sight, decoder: Decoder) -> Made:
-    clip, notes = decoder.decode(data, media.name, media.frames or DEFAULT_FRAMES, media.size or sight.frame_size)
+    size = media.size or sight.frame_size
+    clip, notes = decoder.decode(data, media.name, media.frames or DEFAULT_FRAMES, size, media.decoder)
     return clip, clip.frames.nbytes, notes
 
 

@@ -33,6 +33,7 @@ CHOICES = {
     "dtype": ("bfloat16", "float16", "float32"),
     "send_video": ("frames", "video_url"),
     "image_scale": ("folded", "unfolded"),
+    "decoder": ("pyav", "decord", "torchcodec"),
 }
 """The options that take one of a few words."""
 ENGINE_FIELDS = ("dtype", "batch_size", "max_model_len", "concurrency", "timeout", "send_video", "trust_remote_code")
@@ -82,6 +83,7 @@ class Options:
     timeout: float | None = None
     send_video: Literal["frames", "video_url"] | None = None
     video_timeout: float = 60.0
+    decoder: Literal["pyav", "decord", "torchcodec"] | None = None
     image_scale: Literal["folded", "unfolded"] | None = None
     trust_remote_code: bool | None = None
     offline: bool = False
@@ -187,6 +189,11 @@ class Options:
         return found
 
     @property
+    def other_decoder(self) -> str | None:
+        """What clips are decoded by where that is not what decodes them anyway."""
+        return None if self.decoder == "pyav" else self.decoder
+
+    @property
     def sampling(self) -> Overrides:
         from tvbench.runs.plan import Overrides
 
@@ -227,6 +234,7 @@ class Keywords(TypedDict, total=False):
     timeout: float | None
     send_video: Literal["frames", "video_url"] | None
     video_timeout: float
+    decoder: Literal["pyav", "decord", "torchcodec"] | None
     image_scale: Literal["folded", "unfolded"] | None
     trust_remote_code: bool | None
     offline: bool

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 from tvbench import __version__
+from tvbench.data.media.decoders import DEFAULT, decoder_info
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
@@ -244,7 +245,7 @@ class RunSession:
                 ask=RunAsk(self.plan.ask),
                 model=replace(self.plan.card, prices=self._prices),
                 engine=self._info,
-                decoder=self._decoder.info,
+                decoder=decoder_info(self.plan.ask.get("decoder", DEFAULT)),
                 tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
                 hardware=hardware(),
                 packages=packages(),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tvbench import __version__
 from tvbench.registry.influence import prompt_label
 from tvbench.registry.thinking import thinking_of
-from tvbench.types import Build, Item, ModelCard, Sampling, Task
+from tvbench.types import Build, Item, Media, ModelCard, Sampling, Task
 
 TWO_BOS = "two"
 """Field `bos` of a signature: the prompts begin with `<bos>` as lmms-eval's llava_hf makes it; no field: with one."""
@@ -67,6 +67,12 @@ def _texts(item: Item) -> Iterable[str]:
             yield part if isinstance(part, str) else f"<{part.kind}:{part.frames}:{part.size}>"
     if item.continuation is not None:
         yield item.continuation
+
+
+def decoder_of(items: Iterable[Item]) -> str:
+    """What the clips of `items` are decoded by; "" where it is the default, and where there are none."""
+    parts = (part for item in items for message in item.messages for part in message.parts)
+    return next((part.decoder for part in parts if isinstance(part, Media) and part.decoder), "")
 
 
 def write_signature(fields: Mapping[str, str]) -> str:
@@ -131,6 +137,8 @@ def task_signature(
         fields["repeats"] = str(repeats)
     if any(item.second_bos for item in items):
         fields["bos"] = TWO_BOS
+    if decoder := decoder_of(items):
+        fields["decoder"] = decoder
     if not with_media:
         fields["media"] = "none"
     fields["model"] = f"{card.name}@{card.revision}"

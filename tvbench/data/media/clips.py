@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Clip:
     """Decoded frames of a video: uint8 array of shape (frames, height, width, 3), RGB.
 

@@ -20,6 +20,8 @@ CONVERT = "convert it to MP4"
 MAX_FRAME_PIXELS = 36_000_000
 """Of one frame: 8K has 33 million."""
 THREADS = 2
+MOST_FILLED = 64 << 20
+"""Bytes of zeros in place of what was cut off."""
 ISO_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 """What an MP4 or QuickTime file may begin with."""
 TS_PACKETS = ((0, 188), (4, 192), (0, 204))
@@ -46,13 +48,19 @@ def kind_of(data: bytes) -> str:
     return found or ("mpegts" if _packet_length(data) else "")
 
 
+def known_kind(data: bytes, name: str) -> str:
+    """libav's name of the container. Raises MediaError for a kind that is not read."""
+    kind = kind_of(data)
+    if not kind:
+        raise MediaError(f"{name} has no frame that can be decoded: it is none of {READ}", CONVERT)
+    return kind
+
+
 def open_clip(data: bytes, name: str) -> InputContainer:
     """The opened container. Raises MediaError for a kind that is not read, and what PyAV raises for a damaged one."""
     import av
 
-    kind = kind_of(data)
-    if not kind:
-        raise MediaError(f"{name} has no frame that can be decoded: it is none of {READ}", CONVERT)
+    kind = known_kind(data, name)
     options = {"protocol_whitelist": "none", "format_whitelist": kind, "max_pixels": str(MAX_FRAME_PIXELS)}
     if kind == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
@@ -102,6 +110,13 @@ def is_cut(data: bytes) -> bool:
     if kind == "gif":
         return not data.rstrip(b"\0").endswith(b";")
     return kind == "mpegts" and len(data) % _packet_length(data) != 0
+
+
+def filled(data: bytes) -> bytes:
+    """A cut MP4 with zeros for what is missing, if that is not too much; anything else as it is. Some libraries read
+    all packets first, and refuse a file in which the last one is not whole."""
+    missing = _boxes_end(data) - len(data) if kind_of(data) == "mov" else 0
+    return data + bytes(missing) if 0 < missing <= MOST_FILLED else data
 
 
 def _packet_length(data: bytes) -> int:

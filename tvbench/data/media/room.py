@@ -1,4 +1,8 @@
-"""How many bytes may be decoded at once: whoever wants more than there are waits its turn. Knows no picture."""
+"""How many bytes may be decoded at once: whoever wants more than there are waits its turn. Knows no picture.
+
+Whoever is about to make something large tells `admit` its size, as soon as that is known, and is kept waiting by
+whoever hands out the work in this thread (`admitting`); where nobody does, nobody waits.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,31 @@ import collections
 import contextlib
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 LARGE = 64 << 20
 """After so much memory the C library is asked to give back what it keeps for later, in every thread's pool."""
+
+_ADMIT: ContextVar[Callable[[int], None] | None] = ContextVar("admit", default=None)
+
+
+def admit(size: int) -> None:
+    """Wait until there is room for `size` bytes that will stay until the engine takes them."""
+    asked = _ADMIT.get()
+    if asked is not None:
+        asked(size)
+
+
+@contextmanager
+def admitting(asked: Callable[[int], None]) -> Iterator[None]:
+    """Inside the block, in this thread, `admit` asks `asked`."""
+    token = _ADMIT.set(asked)
+    try:
+        yield
+    finally:
+        _ADMIT.reset(token)
 
 
 class Room:
