@@ -15,6 +15,7 @@ from tvbench.engines.open import EngineOptions
 from tvbench.engines.protocol import EngineInfo, Feed
 from tvbench.errors import EngineError
 from tvbench.runs.heartbeat import heartbeat_path
+from tvbench.runs.listening import Listener, PhaseWatch
 from tvbench.runs.plan import Overrides, Plan, plan_task
 from tvbench.runs.session import RunSession, SessionOptions
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Response, Short, Task
@@ -63,13 +64,13 @@ def plan_of(count: int) -> Plan:
     return Plan(CARD, (plan_task(task, BuildOptions("tvbench"), CARD, Overrides()),), {})
 
 
-def session(folder: Path, engine: Any, count: int = 5) -> None:
-    """One session of a run in `folder`, or an engine that raises when it is opened."""
+def session(folder: Path, engine: Any, count: int = 5, listener: Listener | None = None) -> None:
+    """One session of a run in `folder`; `engine` opens what answers."""
     with (
         patch("tvbench.runs.session.open_engine", lambda *given, **options: engine()),
         RunSession(folder, plan_of(count), "echo", SessionOptions(EngineOptions())) as one,
     ):
-        one.answer(Quiet())
+        one.answer(Quiet() if listener is None else PhaseWatch(listener, "run"))
 
 
 def told(folder: Path, part: str = "") -> dict[str, Any]:

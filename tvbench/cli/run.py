@@ -28,6 +28,7 @@ from tvbench.cli.arguments import (
 )
 from tvbench.cli.end_of_run import print_run
 from tvbench.cli.engine_arguments import add_engine
+from tvbench.cli.metrics import address, metered
 from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.cli.progress import Progressing, Showing
 from tvbench.cli.typed import options_of, stop_cleanly
@@ -76,6 +77,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be asked, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument(
+        "--metrics-port",
+        type=address,
+        metavar="[HOST:]PORT",
+        help="tell Prometheus how it goes, at http://127.0.0.1:PORT/metrics unless a host is named (docs/cluster.md)",
+    )
     add_results(parser)
     add_shown(parser)
     add_format(parser)
@@ -176,7 +183,8 @@ def main(args: argparse.Namespace) -> int:
             say(*fitted(understood_lines(plan)))
         return print_estimate(plan, args.results, as_json=as_json, fresh=args.fresh, reuse=not args.no_reuse)
     signal.signal(signal.SIGTERM, stop_cleanly)
-    run = api.ask(args.model, args.tasks, args.results, options, listener, ("tvbench", *sys.argv[1:]))
+    with metered(args.metrics_port, listener) as told:
+        run = api.ask(args.model, args.tasks, args.results, options, told, ("tvbench", *sys.argv[1:]))
     _report(args, run, listener.asked)
     return EXIT_GOOD if run.complete or (run.shard is not None and run.shard.done) else EXIT_INCOMPLETE
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import names
+from tvbench.cli.metrics import metered
 from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Showing
 from tvbench.cli.typed import stop_cleanly, typed_options
@@ -28,11 +29,13 @@ def run_suite(args: argparse.Namespace) -> int:
         raise UsageError(f"two suites: {args.suite} and {args.suite_named}", "give one of them")
     name, listener = args.suite or args.suite_named, Showing(quiet=args.quiet)
     command = ("tvbench", *sys.argv[1:])
-    begun = api.begin_suite(name, given_of(args), args.results, listener, command, dry=args.dry_run)
-    if args.dry_run:
-        return _estimate(begun, args)
-    signal.signal(signal.SIGTERM, stop_cleanly)
-    return _report(begun, api.ask_suite(begun, listener), args)
+    with metered(None if args.dry_run else args.metrics_port, listener) as told:
+        begun = api.begin_suite(name, given_of(args), args.results, told, command, dry=args.dry_run)
+        if args.dry_run:
+            return _estimate(begun, args)
+        signal.signal(signal.SIGTERM, stop_cleanly)
+        outcome = api.ask_suite(begun, told)
+    return _report(begun, outcome, args)
 
 
 def given_of(args: argparse.Namespace) -> Given:

@@ -16,7 +16,6 @@ import os
 import platform
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from tvbench.runs.listening import EngineState, Listener, Phase, TaskLanguage
+from tvbench.runs.pace import Pace
 from tvbench.runs.processes import place, started
 from tvbench.types import Response
 
@@ -32,8 +32,6 @@ Doing: TypeAlias = Literal["loading", "asking", "scoring", "ended"]
 NAME = "heartbeat"
 EVERY, AT_REST = 1.0, 5.0
 """Seconds between two beats at least, and at most."""
-LATELY = 60.0
-"""Seconds that the speed of now is measured over."""
 
 
 def heartbeat_path(folder: Path, part: str = "") -> Path:
@@ -165,8 +163,7 @@ class _Counts:
         self.total = self.kept = self.done = self.failed = 0
         self._parts: Mapping[str, Sequence[TaskLanguage]] = {}
         self._tasks: dict[str, dict[str, list[int]]] = {}
-        self._began = self._last = time.monotonic()
-        self._lately: deque[tuple[float, int]] = deque([(self._began, 0)])
+        self._pace = Pace()
 
     def plan(self, parts: Mapping[str, Sequence[TaskLanguage]], kept: Collection[str]) -> None:
         """What is asked, and what of it is answered already."""
@@ -184,11 +181,10 @@ class _Counts:
 
     def start(self) -> None:
         """The clock of the speed starts: loading counts for nobody."""
-        self._began = self._last = time.monotonic()
-        self._lately = deque([(self._began, self.done + self.failed)])
+        self._pace.start()
 
     def add(self, response: Response) -> None:
-        self._last = time.monotonic()
+        self._pace.add()
         failed = response.error is not None
         self.failed += failed
         self.done += not failed
@@ -196,11 +192,8 @@ class _Counts:
             self._tasks[part.task][part.language][2 if failed else 1] += 1
 
     def told(self) -> dict[str, Any]:
-        now, answers = time.monotonic(), self.done + self.failed
-        lately = self._speed_of_now(now, answers)
-        seconds = now - self._began if self.done + self.failed + self.kept < self.total else self._last - self._began
-        overall = answers / seconds if seconds > 0 else 0.0
-        left = self.total - self.kept - answers
+        left = max(0, self.total - self.kept - self.done - self.failed)
+        lately, overall = self._pace.lately(), self._pace.overall(ended=not left)
         speed = lately or overall
         return {
             "done": self.kept + self.done,
@@ -212,14 +205,6 @@ class _Counts:
             "seconds_left": round(left / speed, 1) if speed else None,
             "tasks": self._tasks,
         }
-
-    def _speed_of_now(self, now: float, answers: int) -> float:
-        lately = self._lately
-        lately.append((now, answers))
-        while now - lately[0][0] > LATELY and len(lately) > 2:
-            lately.popleft()
-        then, before = lately[0]
-        return (answers - before) / (now - then) if now > then else 0.0
 
 
 def _iso(seconds: float) -> str:
