@@ -137,6 +137,33 @@ def test_a_run_whose_engine_does_not_open_leaves_no_folder(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_shard_says_that_it_has_ended_and_the_next_writer_of_all_removes_that(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    session(folder, EchoEngine, 40, shard="1/2")
+    with pytest.raises(EngineError):
+        session(folder, lambda: EchoEngine(die_after=3), 40, shard="2/2")
+    first, second = read_pulses(folder)
+    assert (first.part, second.part) == ("1of2", "2of2") and first.ended and second.ended
+    assert first.missing == 0 and second.done == 3 and first.total + second.total == 40
+    assert sum(done for _, done, _ in counts_of([first, second])["t"].values()) == first.done + 3
+    session(folder, EchoEngine, 40)
+    assert not list(folder.glob("*heartbeat*"))
+
+
+def test_a_shard_whose_engine_does_not_open_leaves_no_folder_either(tmp_path: Path) -> None:
+    with pytest.raises(EngineError):
+        session(tmp_path / "run", lambda: EchoEngine(die_after=0), 40, shard="1/2")
+    (pulse,) = read_pulses(tmp_path / "run")
+    assert pulse.ended and pulse.done == 0
+
+    def refuses() -> None:
+        raise EngineError("no such model")
+
+    with pytest.raises(EngineError):
+        session(tmp_path / "other", refuses, 40, shard="1/2")
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_next_session_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()

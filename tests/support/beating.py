@@ -18,6 +18,7 @@ from tvbench.runs.heartbeat import heartbeat_path
 from tvbench.runs.listening import Listener, PhaseWatch
 from tvbench.runs.plan import Overrides, Plan, plan_task
 from tvbench.runs.session import RunSession, SessionOptions
+from tvbench.runs.shards import read_shard
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Response, Short, Task
 
 CARD = ModelCard("m", "folder", "x")
@@ -64,11 +65,12 @@ def plan_of(count: int) -> Plan:
     return Plan(CARD, (plan_task(task, BuildOptions("tvbench"), CARD, Overrides()),), {})
 
 
-def session(folder: Path, engine: Any, count: int = 5, listener: Listener | None = None) -> None:
+def session(folder: Path, engine: Any, count: int = 5, listener: Listener | None = None, shard: str = "") -> None:
     """One session of a run in `folder`; `engine` opens what answers."""
+    options = SessionOptions(EngineOptions(), shard=read_shard(shard) if shard else None)
     with (
         patch("tvbench.runs.session.open_engine", lambda *given, **options: engine()),
-        RunSession(folder, plan_of(count), "echo", SessionOptions(EngineOptions())) as one,
+        RunSession(folder, plan_of(count), "echo", options) as one,
     ):
         one.answer(Quiet() if listener is None else PhaseWatch(listener, "run"))
 

@@ -110,8 +110,9 @@ class RunSession:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._decoder.close()
-        self._heart.stop()
-        if error is not None and self._made and self._own is None:
+        gone = error is not None and self._made and self._own is None
+        self._heart.stop(forget=gone or self._writer.part is None)
+        if gone:
             self._writer.withdraw()
         self._writer.__exit__(kind, error, at)
 
