@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tvbench.runs.answered import Answered
     from tvbench.runs.asking import Ready
     from tvbench.runs.estimate import Estimate
+    from tvbench.runs.merge import Merged
     from tvbench.runs.session import Lend
     from tvbench.runs.shards import ShardEnd
     from tvbench.runs.shared_items import SharedItems
@@ -55,6 +56,7 @@ __all__ = [
     "explain",
     "leaderboard",
     "load",
+    "merge",
     "run",
     "score",
     "suite",
@@ -474,6 +476,40 @@ def score(run: RunLike, *, results: Path | str | None = None, tasks: Sequence[Ta
     folder = _folder(run, results)
     found = assess(folder, tasks)
     return _run_of(folder, found, _sound(found))
+
+
+def merge(
+    *runs: RunLike, into: Path | str | None = None, results: Path | str | None = None, prefer: RunLike | None = None
+) -> Run:
+    """Put folders of one run together, answered on several machines, or the parts of one folder, and score the whole.
+
+    `into` is the folder that is written (of one run by default its own, of several their name below `results`); the
+    others stay as they are. `prefer` says whose word holds where they contradict each other. Raises UsageError that
+    names two different answers to one question, and manifests that contradict each other; StoreError.
+    """
+    merged = merge_folders(runs, into=into, results=results, prefer=prefer)
+    return replace(score(merged.folder), remarks=(*merged.remarks, merged.said))
+
+
+def merge_folders(
+    runs: Sequence[RunLike],
+    *,
+    into: Path | str | None = None,
+    results: Path | str | None = None,
+    prefer: RunLike | None = None,
+) -> Merged:
+    """The same, without scoring anything."""
+    from tvbench.errors import UsageError
+    from tvbench.runs.merge import merge
+
+    check_kind("into", into, Path | str | None)
+    folders = [_folder(run, results) for run in runs]
+    if not folders:
+        raise UsageError("no run is named", "`tvbench merge RUN...`")
+    name = folders[0].manifest().run or folders[0].name
+    target = folders[0].path if len(folders) == 1 else _results(results) / name
+    preferred = None if prefer is None else _folder(prefer, results)
+    return merge(folders, target if into is None else Path(into), preferred)
 
 
 def compare(

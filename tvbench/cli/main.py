@@ -26,6 +26,7 @@ GROUPS = {
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("measure", "tvbench.cli.run", "run a model over tasks, and score it"),
     "score": ("measure", "tvbench.cli.score", "score the stored answers of a run again (no model needed)"),
+    "merge": ("measure", "tvbench.cli.merge", "make one run of folders of several machines, or of the parts of one"),
     "import": ("measure", "tvbench.cli.import_logs", "turn logs of another harness into runs"),
     "comet": ("measure", "tvbench.cli.comet", "score the translations of a run by COMET"),
     "judge": ("measure", "tvbench.cli.judge", "have a model grade open answers, and check that judge"),

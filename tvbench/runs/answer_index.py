@@ -103,7 +103,7 @@ class AnswerIndex(Mapping[str, Response]):
         for number, offset, line, value in placed_lines(path, faults):
             self.lines += 1
             try:
-                key, failed = _of_line(line, value)
+                key, failed = key_and_failure(line, value)
             except (KeyError, TypeError, ValueError) as error:
                 faults.append(Damage(path, number, f"{type(error).__name__}: {error}"))
                 continue
@@ -132,7 +132,7 @@ def _file_and_offset(place: int) -> tuple[int, int]:
     return (place & ((1 << FILE_BITS) - 1)) >> 1, place >> FILE_BITS
 
 
-def _of_line(line: bytes, value: Any) -> tuple[str, bool]:
+def key_and_failure(line: bytes, value: Any) -> tuple[str, bool]:
     """The key of a line, and whether it is a failure. Raises what a line raises that is no response."""
     key = line[KEY_AT:KEY_ENDS]
     quoted = line[KEY_AT - 1 : KEY_AT] == line[KEY_ENDS : KEY_ENDS + 1] == b'"'

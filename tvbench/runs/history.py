@@ -91,7 +91,7 @@ def joined(mine: Manifest, before: Manifest | None, part: str) -> Manifest:
         return mine
     others = [session for session in sessions_of(before) if session.part != part]
     own = [session for session in mine.sessions or () if session.part == part]
-    sessions = sorted((*others, *own), key=lambda session: session.began or "")
+    sessions = sorted((*others, *own), key=lambda session: (session.began or "", session.id))
     prices = mine.model.prices or before.model.prices
     known = before.engine != NO_ENGINE and before.engine.version != NOT_STARTED
     if mine.engine.version == NOT_STARTED and known:

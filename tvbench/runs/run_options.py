@@ -144,7 +144,7 @@ class Options:
             return
         alone = "the same command without --shard, when all shards are done"
         refused = {
-            "fresh": (self.fresh, "begin anew without --shard, or with --results DIR"),
+            "fresh": (self.fresh, "start over without --shard, or choose --results DIR"),
             "judge": (self.judge is not None, f"{alone}, or `tvbench judge RUN`"),
             "comet": (self.comet is not None, f"{alone}, or `tvbench comet RUN`"),
             "budget": (self.budget is not None, "leave it out: a shard does not know what the others have spent"),

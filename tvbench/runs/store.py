@@ -361,6 +361,21 @@ class RunWriter:
                 lines = chain(_head(path, equal), differing)  # type: ignore[assignment]
             write_atomically(path, lines)
 
+    def copy_requests(self, path: Path) -> None:
+        """Take over the questions of another folder, as they are. Only for who writes alone. Raises StoreError."""
+        write_atomically(self.path / REQUESTS, _head(path, path.stat().st_size))
+
+    def replace_responses(self, lines: Iterable[str]) -> None:
+        """Write `lines` in place of all parts. Only for who writes alone. Raises StoreError."""
+        parts = [part for part in RunFolder(self.path).response_files() if part != self._file]
+        write_atomically(self._file, lines)
+        try:
+            for part in parts:
+                part.unlink()
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        clean_up(self.path)
+
     def start(self) -> dict[str, Response]:
         """Make the file ready for appending. Returns the answers that are kept, of all parts: what failed before, or
         was damaged, is missing, and is asked again.
@@ -384,9 +399,7 @@ class RunWriter:
     def _fold(self, run: RunFolder, kept: Mapping[str, Response]) -> None:
         parts = [part for part in run.response_files() if part != self._file]
         if parts or self.damaged or not self._is_clean(self._file, len(kept)):
-            write_atomically(self._file, (json_line(codec.response_to_json(response)) for response in kept.values()))
-            for part in parts:
-                part.unlink()
+            self.replace_responses(json_line(codec.response_to_json(response)) for response in kept.values())
         clean_up(self.path)
 
     def append(self, response: Response) -> None:
