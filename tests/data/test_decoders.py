@@ -190,6 +190,12 @@ def test_any_decoder_runs_where_nothing_can_be_opened_and_memory_is_bounded(by: 
         assert int(files.split()[3]) < 10
         assert decoder.decode(data, "c", 9, 64, by)[0].frames.shape == (9, 64, 64, 3)
         assert list(decoder._started) == [process]
+        for number in range(3):
+            decoder.decode(clip_of(40, form="matroska") + bytes(number), "c", 32, None, by)
+        threads = next(
+            line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "Threads" in line
+        )
+        assert int(threads.split()[1]) < 16, "a clip that is done leaves none behind"
 
 
 # ── Which there are ───────────────────────────────────────────────────────────────────────────────

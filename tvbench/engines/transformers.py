@@ -25,6 +25,7 @@ from tvbench.checkpoints.hostile import first_line
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.checkpoints.replies import TAIL
 from tvbench.checkpoints.tensors import weight_files
+from tvbench.data.media.clips import Clip
 from tvbench.engines.inputs import Collated, EncodedRequest, LlavaInputs, ProcessorInputs, has_vision, open_inputs
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.errors import EngineError, MediaError
@@ -83,15 +84,7 @@ class TransformersEngine:
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve."""
         while window := self._window(feed):
-            encoded: list[EncodedRequest] = []
-            for prepared in window:
-                item = self._encode(prepared)
-                if isinstance(item, Response):
-                    yield item
-                else:
-                    encoded.append(item)
-            for batch in batches(encoded, self.batch_size):
-                yield from self._answer(batch)
+            yield from self._answers(window)
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -102,13 +95,33 @@ class TransformersEngine:
             torch.cuda.empty_cache()
 
     def _window(self, feed: Feed) -> list[Prepared]:
+        """What is sorted and answered together: some batches, but no more clips than one batch takes."""
         size = self.batch_size * WINDOW_BATCHES
         window: list[Prepared] = []
         held = 0
-        while len(window) < size and held < WINDOW_BYTES and (taken := feed.take(size - len(window), wait=True)):
+        while len(window) < size and held < WINDOW_BYTES:
+            taken = feed.take(min(self.batch_size, size - len(window)), wait=True)
+            if not taken:
+                break
             window.extend(taken)
             held += sum(prepared.memory for prepared in taken)
+            if any(isinstance(medium, Clip) for prepared in taken for medium in prepared.media):
+                size = self.batch_size
         return window
+
+    def _answers(self, window: list[Prepared]) -> Iterator[Response]:
+        """Empties the window: while the next one is awaited, nobody holds this one's media."""
+        encoded: list[EncodedRequest] = []
+        while window:
+            item = self._encode(window.pop(0))
+            if isinstance(item, Response):
+                yield item
+            else:
+                encoded.append(item)
+        grouped = list(batches(encoded, self.batch_size))
+        encoded.clear()
+        while grouped:
+            yield from self._answer(grouped.pop(0))
 
     def _encode(self, prepared: Prepared) -> EncodedRequest | Response:
         try:

@@ -11,17 +11,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from tvbench.data.media.room import admitting
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError
 from tvbench.types import Request, Response
 
 AHEAD_BYTES = 192 << 20
 """Of decoded media that wait for the engine. What one request holds may come on top."""
+ENDED = "the run ended before this was decoded"
 
 
 class DecodeAhead:
     """A Feed (engines/protocol.py) over `requests`. `prepare` runs in `threads` threads, at most `window` requests
-    ahead, and no further while decoded media of `most_bytes` wait.
+    ahead, and no further while decoded media of `most_bytes` wait. Media whose size is known only when decoding has
+    begun wait then (room.admit), so that it does not matter whether the first is large or the last.
 
     Failures wait in `failures()` until somebody takes them.
     """
@@ -47,6 +50,8 @@ class DecodeAhead:
         self._held = 0
         self._busy = 0
         self._typical = 0
+        self._known = self._promised = 0
+        self._turns: collections.deque[object] = collections.deque()
         self._closed = False
         self._refill()
 
@@ -112,23 +117,46 @@ class DecodeAhead:
         with self._changed:
             self._changed.wait_for(self._has_room)
             if self._closed:
-                raise MediaError("the run ended before this was decoded")
+                raise MediaError(ENDED)
             self._busy += 1
-        held = 0
+        held, promised = 0, list[int]()
         try:
-            prepared = self._prepare(request)
+            with admitting(lambda size: self._admit(size, promised)):
+                prepared = self._prepare(request)
             held = prepared.memory
             return prepared
         finally:
             with self._changed:
                 self._busy -= 1
+                self._known -= bool(promised)
+                self._promised -= sum(promised)
                 self._held += held
                 self._typical = held or self._typical
                 self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        waiting = self._held + self._busy * self._typical
+        waiting = self._held + self._promised + (self._busy - self._known) * self._typical
         return self._closed or waiting < self._most_bytes or not self._held + self._busy
+
+    def _admit(self, size: int, promised: list[int]) -> None:
+        """In a thread of the pool: wait, in turn, for room for `size` bytes. `promised` is what the request has got
+        already: whoever has some gets the rest at once, or two could wait for each other."""
+        me = object()
+        with self._changed:
+            if not promised:
+                self._turns.append(me)
+                self._changed.wait_for(lambda: self._closed or (self._turns[0] is me and self._fits(size)))
+                self._turns.remove(me)
+                self._known += 1
+            promised.append(size)
+            self._promised += size
+            self._changed.notify_all()
+            if self._closed:
+                raise MediaError(ENDED)
+
+    def _fits(self, size: int) -> bool:
+        waiting = self._held + self._promised
+        return not waiting or waiting + size <= self._most_bytes
 
     def _wait_for_one(self) -> None:
         wait([future for _, future in self._pending], return_when=FIRST_COMPLETED)

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+from tvbench.data.media.video import WORKERS
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.errors import TvbenchError
 from tvbench.registry.thoughts import without_thinking
@@ -20,7 +21,7 @@ from tvbench.runs.shards import ShardEnd
 from tvbench.runs.store import RunWriter
 from tvbench.types import Request, Response
 
-DECODE_THREADS = 4
+DECODE_THREADS = max(4, WORKERS)
 DECODE_WINDOW = 128
 
 

@@ -65,11 +65,14 @@ class _Sketch:
         self.rows: Mapping[int, list[int]] = _rows_of(guessed)
         self._shown: dict[int, int] = {}
         self._last: Any = None
+        self._turn: Transpose | None = None
 
     def offer(self, index: int, frame: Any, rows: Mapping[int, list[int]]) -> None:
         """The frame of that number; drawn where it is wanted."""
+        if self._last is None:
+            self._turn = turn_of(frame)
         if index in rows:
-            self.canvas.put(rows[index], upright(frame))
+            self.canvas.put(rows[index], upright(frame, self._turn))
             self._shown.update(dict.fromkeys(rows[index], index))
             self.times[index] = float(frame.time or 0.0)
         self._last = frame
@@ -145,14 +148,15 @@ def _second_pass(data: bytes, name: str, sketch: _Sketch, lacking: Mapping[int, 
                 break
 
 
-def upright(frame: Any) -> Image.Image:
+def upright(frame: Any, turn: Transpose | None) -> Image.Image:
     """The frame as it is to be seen: phones film lying down, and say so."""
     image: Image.Image = frame.to_image()
-    turn = _turn_of(frame)
     return image if turn is None else image.transpose(turn)
 
 
-def _turn_of(frame: Any) -> Transpose | None:
+def turn_of(frame: Any) -> Transpose | None:
+    """What makes the frames of a clip upright, by its first. Asked once: afterwards only the garbage collector lets go
+    of the frame, and of its decoder's threads."""
     from av.sidedata.sidedata import Type
 
     found = frame.side_data.get(Type.DISPLAYMATRIX)

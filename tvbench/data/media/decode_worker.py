@@ -9,6 +9,7 @@ socket, whatever a clip asks for, and its memory is limited.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -40,6 +41,7 @@ def main() -> None:
     jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     warm_up(decoder)
+    gc.freeze()  # so that looking for garbage after each clip takes no time
     mapped = address_space()
     close_off(answers.fileno() + 1)
     while line := jobs.readline():
@@ -47,6 +49,7 @@ def main() -> None:
         if mapped:
             limit_memory(mapped + job["bytes"] + WORKING_MEMORY)
         _answer(job, jobs.read(job["bytes"]), decoder, jobs, answers)
+        gc.collect()
 
 
 def warm_up(decoder: str = DEFAULT) -> None:
