@@ -11,7 +11,7 @@ be called from a thread or a notebook. What is heavy is imported when it is need
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tvbench.analysis.explain import TaskExplanation
     from tvbench.analysis.regression.policy import Policy
     from tvbench.analysis.regression.verdict import Check
+    from tvbench.analysis.replies import Replies
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.registry.prices import Price
@@ -76,6 +77,8 @@ class Run:
     complete: bool
     remarks: tuple[str, ...] = ()
     shard: ShardEnd | None = None
+    _replies: Replies | None = field(default=None, repr=False, compare=False)
+    """What was seen of the answers while they were scored."""
 
     @property
     def name(self) -> str:
@@ -470,12 +473,12 @@ def load(run: RunLike, *, results: Path | str | None = None) -> Run:
 def score(run: RunLike, *, results: Path | str | None = None, tasks: Sequence[Task] = ()) -> Run:
     """Score the stored answers of a run again. Needs no model and no data; of tasks with metrics of their own, `tasks`
     are those that no task file has. Raises UsageError, StoreError."""
-    from tvbench.analysis.assess import assess
+    from tvbench.analysis.assess import assess_and_see
 
     check_kind("tasks", tasks, Sequence[Task], "Task objects; without them, the task files are asked")
     folder = _folder(run, results)
-    found = assess(folder, tasks)
-    return _run_of(folder, found, _sound(found))
+    found, replies = assess_and_see(folder, tasks)
+    return replace(_run_of(folder, found, _sound(found)), _replies=replies)
 
 
 def merge(

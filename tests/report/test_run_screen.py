@@ -14,12 +14,12 @@ import pytest
 from ranked_runs import questions, right_in, write
 from run_folders import write_manifest
 
-from tvbench.analysis.alarms import SAMPLED, alarms
+from tvbench.analysis.alarms import alarms
 from tvbench.analysis.diagnosis import language_id
 from tvbench.analysis.language_columns import chosen, columns_of
+from tvbench.analysis.replies import SAMPLED, replies_of
 from tvbench.cli.main import main
 from tvbench.report.run_screen import ranged
-from tvbench.runs.answered import answered
 from tvbench.runs.store import RunFolder, RunWriter
 from tvbench.scoring.metrics import metric
 from tvbench.types import Figure, Item, Message, Open, Response, Short
@@ -213,7 +213,7 @@ def test_only_some_answers_are_looked_at() -> None:
     identifiers = language_id.Identifiers({"one": identify}, {"one": codes})
     folder = RunFolder(Path("results/run"))
     assert main(["score", "run"]) == 0
-    (alarm,) = alarms(folder.result() or [], answered(folder), identifiers)
+    (alarm,) = alarms(folder.result() or [], replies_of(folder), identifiers)
     assert alarm.share == pytest.approx(1.0) and alarm.words == "are in English"
     assert len(asked) <= 2 * SAMPLED + 2
 

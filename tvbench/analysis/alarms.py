@@ -1,25 +1,24 @@
 """What is wrong with the answers of one language of a task, in words: for the screen at the end of a run.
 
 Cheap by design: shares that scoring has counted already, replies that ran into their limit, and the language of at most
-SAMPLED answers (0.04 ms each). `explain` looks closer. Knows runs and the diagnosis; no table.
+SAMPLED answers (replies.py; 0.04 ms each). `explain` looks closer. Knows runs and the diagnosis; no table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tvbench.analysis.diagnosis import texts
 from tvbench.analysis.diagnosis.answers import Answer
 from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.analysis.diagnosis.language_id import Identifiers
+from tvbench.analysis.replies import LanguageReplies, Replies
 from tvbench.languages import language_name
-from tvbench.runs.answered import Answered
 from tvbench.types import Choice, Counts, Item, Open, Response, Score, Short, TaskResult, Translation
 
 MUCH = 0.1
 """The share of answers from which on something is wrong with a language."""
-SAMPLED = 300
 FLAGS = {"empty": "are empty", "unparsed": "are not one of the options"}
 """What scoring counts, in the words that follow `61 % of the answers`."""
 CUT_OFF = "are cut off at the limit of tokens"
@@ -37,27 +36,16 @@ class Alarm:
     all_items: bool = False
 
 
-def alarms(
-    results: Iterable[TaskResult], tasks: Mapping[str, Answered], identifiers: Identifiers | None
-) -> tuple[Alarm, ...]:
-    """By task and language, in the order of the results. `tasks` are the stored answers; one without them is judged by
-    its counts alone."""
+def alarms(results: Iterable[TaskResult], replies: Replies, identifiers: Identifiers | None) -> tuple[Alarm, ...]:
+    """By task and language, in the order of the results. A task without `replies` is judged by its counts alone."""
     found: list[Alarm] = []
     for result in results:
-        by_language = _by_language(tasks.get(result.task))
+        by_language = replies.tasks.get(result.task, {})
         for code, part in result.breakdowns.get("language", {}).items():
             found += [Alarm(result.task, code, share, words, all_items=True) for share, words in _missing(part.counts)]
-            seen = [*_counted(part.counts), *_seen(by_language.get(code, ()), identifiers)]
+            seen = [*_counted(part.counts), *_seen(replies, by_language.get(code), identifiers)]
             found += [Alarm(result.task, code, share, words) for share, words in seen if share >= MUCH]
     return tuple(found)
-
-
-def _by_language(task: Answered | None) -> dict[str, list[tuple[Item, Response]]]:
-    found: dict[str, list[tuple[Item, Response]]] = {}
-    for item, response in task.replies if task is not None else ():
-        if response.text is not None:
-            found.setdefault(item.language, []).append((item, response))
-    return found
 
 
 Shares = Iterator[tuple[float, str]]
@@ -77,15 +65,14 @@ def _counted(counts: Counts) -> Shares:
         yield counts.flags.get(flag, 0) / max(1, counts.answered), words
 
 
-def _seen(replies: Sequence[tuple[Item, Response]], identifiers: Identifiers | None) -> Shares:
+def _seen(replies: Replies, language: LanguageReplies | None, identifiers: Identifiers | None) -> Shares:
     """What the answers themselves show: cut off at the limit of tokens, or in another language."""
-    texted = [(item, response) for item, response in replies if item.continuation is None]
-    if not texted:
+    if language is None:
         return
-    yield sum(response.finish == "length" for _, response in texted) / len(texted), CUT_OFF
+    yield language.cut / language.texted, CUT_OFF
     if identifiers is None:
         return
-    some = texted[:: 1 + len(texted) // SAMPLED]
+    some = replies.sampled(language)
     check = _check(some, identifiers)
     if check.clear:
         where = f"in {language_name(check.mostly)}" if check.mostly else "in another language"

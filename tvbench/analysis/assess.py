@@ -1,35 +1,39 @@
 """From a run folder to its figures: reads items and answers, scores, writes scores.jsonl and result.json.
 
+`assess` does so in one pass and holds no item (one_pass.py); `scored_tasks` is for who needs them all, to compare runs.
+
 Needs no engine, no data and no task file, so `tvbench score` works anywhere the folder is. What judges and COMET said
 earlier lies in the folder too, and is joined. Imported runs come through here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
-from tvbench.analysis.task_scores import failure_warnings, not_computed, score_task
+from tvbench.analysis.one_pass import TaskPass
+from tvbench.analysis.replies import Replies, Seeing
+from tvbench.analysis.task_scores import facts_kept, score_task
 from tvbench.runs.answered import Answered, answered
-from tvbench.runs.checking import read_contents
-from tvbench.runs.signature import read_signature
+from tvbench.runs.checking import Reading
+from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.store import RunFolder
-from tvbench.scoring import summarise
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import BUILTIN, Declared
-from tvbench.types import Score, SideScores, Task, TaskResult
+from tvbench.types import Item, Response, Score, SideScores, Task, TaskResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored(Answered):
     """One task of a run with its scores by item id; `graded` is what judges and COMET said. `metrics` by id are those
-    that were computed, `facts` those of metrics that are not tvbench's own, `said` what a reader must be told."""
+    that were computed, `facts` those of metrics that are not tvbench's own."""
 
     scores: Mapping[str, Score]
     graded: tuple[SideScores, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     facts: Declared = field(default_factory=dict)
-    said: tuple[str, ...] = ()
 
     @property
     def definitions(self) -> dict[str, str]:
@@ -51,8 +55,7 @@ def scored(run: RunFolder, task: Answered, tasks: Iterable[Task] = ()) -> Scored
         scores={score.item: score for score in found.scores},
         graded=found.sides,
         metrics={metric.id: metric for metric in found.metrics},
-        facts=found.facts,
-        said=found.warnings,
+        facts=facts_kept(task.entry, found.metrics),
     )
 
 
@@ -66,60 +69,57 @@ def assess(run: RunFolder, tasks: Sequence[Task] = ()) -> list[TaskResult]:
 
     Raises UsageError for a damaged folder, StoreError when it cannot be written.
     """
-    contents = read_contents(run)
-    results: list[TaskResult] = []
-    scores: dict[str, Iterable[Score]] = {}
-    for name, asked in contents.tasks.items():
-        task = scored(run, asked, tasks)
-        scores[name] = task.scores.values()
-        results.append(_counted(result_of(task), asked.expected, asked.damaged, asked.warnings))
-    if contents.warnings and results:
+    return assess_and_see(run, tasks)[0]
+
+
+def assess_and_see(run: RunFolder, tasks: Sequence[Task] = ()) -> tuple[list[TaskResult], Replies]:
+    """The same with what was seen of the answers on the way. One pass over items and answers: they are not held."""
+    reading, seeing = Reading(run), Seeing(run)
+    graded = _Replies(run)
+    passes = {name: TaskPass(run, _Task(entry, graded), tasks) for name, entry in reading.entries.items()}
+    for asked in reading:
+        passes[asked.item.task].add(asked.item, asked.response)
+        seeing.add(asked)
+    replies, checked = seeing.done(reading), reading.checked()
+    warnings = reading.warnings(checked)
+    reading.answers = None
+    for one in passes.values():
+        one.end()
+    results = [one.result(checked[name]) for name, one in passes.items()]
+    if warnings and results:
         place = next((place for place, result in enumerate(results) if not result.counts.complete), 0)
-        results[place] = _counted(results[place], 0, contents.damaged, contents.warnings)
-    run.write_result(results, scores)
-    return results
-
-
-def _counted(result: TaskResult, expected: int, damaged: int, warnings: Sequence[str]) -> TaskResult:
-    """`result` with what the run folder should hold of it, and what is wrong with that."""
-    counts = replace(
-        result.counts, expected=max(expected, result.counts.expected), damaged=result.counts.damaged + damaged
-    )
-    return replace(result, counts=counts, warnings=result.warnings + tuple(warnings))
-
-
-def thinking_warnings(task: Answered) -> Iterator[str]:
-    """What a reader must know of replies that hold thinking: it is not scored, and may have left no room to answer."""
-    answers = task.answers.values()
-    thought = sum(bool(response.reasoning) for response in answers)
-    cut = sum(response.ran_out_thinking for response in answers)
-    if cut:
-        yield f"{cut} of {len(answers)} replies ran out while thinking: --thinking-tokens N gives that N of its own"
-    if thought and "thinking" not in read_signature(task.entry.signature):
-        yield (
-            f"{thought} of {len(answers)} replies begin with thinking, which is not scored; the signature does not say "
-            "so, because neither the model card nor --thinking-tokens does"
+        counts = results[place].counts
+        results[place] = replace(
+            results[place],
+            counts=replace(counts, damaged=counts.damaged + reading.damaged),
+            warnings=results[place].warnings + warnings,
         )
+    run.write_scored(results, (piece for one in passes.values() for piece in one.lines.pieces()))
+    return results, replies
 
 
-def result_of(task: Scored) -> TaskResult:
-    """The figures of one task."""
-    entry = task.entry
-    items, scores, metrics = list(task.items.values()), list(task.scores.values()), list(task.metrics.values())
-    result = summarise(entry.task, entry.protocol, entry.primary, task.signature, items, task.answers, scores, metrics)
-    warnings = (
-        *entry.warnings,
-        *result.warnings,
-        *task.said,
-        *failure_warnings(metrics, scores),
-        *thinking_warnings(task),
-        *not_computed(entry, result, items, scores),
-    )
-    graded = {side.metric: side.definition for side in task.graded}
-    return replace(
-        result,
-        warnings=warnings,
-        logged=entry.logged,
-        declared=task.facts,
-        metric_signatures={**result.metric_signatures, **graded},
-    )
+class _Replies:
+    """The answers of a run by task, read for whoever grades them: judges and COMET need all of a task at once."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+
+    @cached_property
+    def by_task(self) -> Mapping[str, list[tuple[Item, Response]]]:
+        found: defaultdict[str, list[tuple[Item, Response]]] = defaultdict(list)
+        for asked in Reading(self.run):
+            if asked.response is not None:
+                found[asked.item.task].append((asked.item, asked.response))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One of them, read when it is asked for."""
+
+    entry: TaskEntry
+    of_run: _Replies
+
+    @property
+    def replies(self) -> list[tuple[Item, Response]]:
+        return self.of_run.by_task.get(self.entry.task, [])

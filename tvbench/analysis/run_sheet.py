@@ -18,9 +18,9 @@ from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.entries import metric_of, untrained
 from tvbench.analysis.language_columns import ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
 from tvbench.analysis.references import of_options, references
-from tvbench.errors import UsageError
+from tvbench.analysis.replies import Replies, replies_of
 from tvbench.registry.places import default_results
-from tvbench.runs.answered import Answered, answered, languages_called
+from tvbench.runs.answered import languages_called
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.intervals import ends
@@ -77,17 +77,18 @@ def run_sheet(
     *,
     languages: Sequence[str] = (),
     whole: bool = False,
+    replies: Replies | None = None,
 ) -> RunSheet:
-    """The sheet of a run; with `languages` of those alone, with `whole` of all however many. Raises UsageError for a
-    language that the run has not."""
+    """The sheet of a run; with `languages` of those alone, with `whole` of all however many. `replies` are its answers,
+    where they have been seen already. Raises UsageError for a language that the run has not."""
     codes = _codes(results, languages)
     results = [result for result in results if codes[result.task] or not languages]
-    tasks = _stored(folder)
-    found = alarms(results, tasks, identifiers)
+    replies = replies or replies_of(folder)
+    found = alarms(results, replies, identifiers)
     return RunSheet(
         *_place(folder),
         manifest.label or folder.name,
-        tuple(_facts(results, manifest, tasks)),
+        tuple(_facts(results, manifest, replies.tokens)),
         _blocks(results, codes, languages or _typed(manifest), found, whole=whole),
         tuple(alarm for alarm in found if alarm.language in codes[alarm.task]),
         shlex.join(manifest.command) if manifest.command[:2] == ("tvbench", "run") else "",
@@ -118,14 +119,6 @@ def _codes(results: Sequence[TaskResult], names: Sequence[str]) -> dict[str, tup
     }
 
 
-def _stored(folder: RunFolder) -> dict[str, Answered]:
-    """The answers as they lie there; none where the folder is damaged, which its results say already."""
-    try:
-        return answered(folder)
-    except UsageError:
-        return {}
-
-
 def _typed(manifest: Manifest) -> tuple[str, ...]:
     """The languages as they were typed with `--languages`."""
     words = [part for word in manifest.command for part in (word.split("=", 1) if word.startswith("--") else [word])]
@@ -140,12 +133,11 @@ def _waiting(result: TaskResult) -> int:
 # ── The header ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _facts(results: Sequence[TaskResult], manifest: Manifest, tasks: Mapping[str, Answered]) -> list[str]:
+def _facts(results: Sequence[TaskResult], manifest: Manifest, tokens: int) -> list[str]:
     """`12 min`, `3,214 answers`, `0 failed`, `4.1 M tokens`."""
     facts = [_minutes(seconds)] if (seconds := _seconds(manifest)) else []
     facts.append(f"{sum(result.counts.answered for result in results):,} answers")
     facts.append(f"{sum(result.counts.failed for result in results):,} failed")
-    tokens = _tokens(tasks)
     return facts + ([f"{_short(tokens)} tokens"] if tokens else [])
 
 
@@ -169,16 +161,6 @@ def _minutes(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
-
-
-def _tokens(tasks: Mapping[str, Answered]) -> int:
-    """Read and written, each answer once."""
-    by_key = {
-        task.keys[name]: (response.tokens_in or 0) + (response.tokens_out or 0)
-        for task in tasks.values()
-        for name, response in task.answers.items()
-    }
-    return sum(by_key.values())
 
 
 def _short(count: int) -> str:

@@ -7,34 +7,33 @@ metrics; no engine and no table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tvbench.errors import UsageError
+from tvbench.graders.comet.record import FOLDER as COMET
 from tvbench.graders.comet.record import side_scores as comet_scores
+from tvbench.graders.judge.record import FOLDER as JUDGES
 from tvbench.graders.judge.record import side_scores as judge_scores
 from tvbench.runs.answered import Answered
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.store import RunFolder
 from tvbench.scoring import answer_digest, score_items
-from tvbench.scoring.guards import is_for
 from tvbench.scoring.metric import CORPUS, Metric, Named, NotAtHand, from_facts
 from tvbench.scoring.metrics import BUILTIN, EVALUATE, Declared
 from tvbench.scoring.task_metrics import chosen, facts_of, own_metrics, to_compute
-from tvbench.types import Item, Open, Response, Score, SideScores, Task, TaskResult
+from tvbench.types import Item, Response, Score, SideScores, Task
 
 
 @dataclass(frozen=True, slots=True)
 class TaskScores:
     """One task's scores, in the order of its items; `metrics` are those that were computed, `sides` what costly scorers
-    had said, `facts` those of metrics that are not tvbench's own."""
+    had said."""
 
     scores: tuple[Score, ...]
     metrics: tuple[Metric, ...]
     sides: tuple[SideScores, ...]
-    facts: Declared
-    warnings: tuple[str, ...] = ()
 
 
 class Kept(Named):
@@ -60,20 +59,27 @@ def score_task(run: RunFolder, task: Answered, tasks: Iterable[Task] = ()) -> Ta
     """Score one task of `run` as its manifest declares it. `tasks` are at hand already. Raises UsageError for a damaged
     folder."""
     sides = side_scores(run, task)
-    metrics, kept = metrics_of(run, task.entry, tasks)
+    metrics, _ = metrics_of(run, task.entry, tasks)
     scores = score_items(list(task.items.values()), task.answers, sides, metrics, task.entry.primary)
-    return TaskScores(
-        tuple(scores),
-        metrics,
-        tuple(sides),
-        {**facts_of(metrics), **_facts_left(task.entry, metrics)},
-        tuple(_kept_warnings(kept, scores)),
-    )
+    return TaskScores(tuple(scores), metrics, tuple(sides))
 
 
-def side_scores(run: RunFolder, task: Answered) -> list[SideScores]:
+class Replied(Protocol):
+    """A task of a run with its answers: in memory (Answered), or read where they are asked for."""
+
+    @property
+    def entry(self) -> TaskEntry: ...
+
+    @property
+    def replies(self) -> list[tuple[Item, Response]]: ...
+
+
+def side_scores(run: RunFolder, task: Replied) -> list[SideScores]:
     """What judges and COMET have said of the run's answers to one task. Raises UsageError for a damaged folder."""
-    return [*judge_scores(run, task.entry.task, task.replies), *comet_scores(run, task.entry.task, task.replies)]
+    if not any((run.path / folder).is_dir() for folder in (JUDGES, COMET)):
+        return []
+    replies = task.replies
+    return [*judge_scores(run, task.entry.task, replies), *comet_scores(run, task.entry.task, replies)]
 
 
 # ── Which metrics ─────────────────────────────────────────────────────────────────────────────────
@@ -129,49 +135,8 @@ def _last_facts(run: RunFolder, task: str) -> Declared:
     return next((result.declared for result in results if result.task == task), {})
 
 
-def _facts_left(entry: TaskEntry, metrics: Sequence[Metric]) -> Declared:
-    """What the manifest declares of metrics that were not computed now."""
+def facts_kept(entry: TaskEntry, metrics: Sequence[Metric]) -> Declared:
+    """The facts of the metrics that were computed and are not tvbench's own, and what the manifest declares of others
+    that were not."""
     present = {metric.id for metric in metrics}
-    return {name: facts for name, facts in entry.declared.items() if name not in present}
-
-
-# ── What is said ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _kept_warnings(kept: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str]:
-    for metric in kept:
-        have = sum(score.values.get(metric.id) is not None for score in scores)
-        yield (
-            f"{metric.id}: its task file or package is not at hand (`tvbench score RUN --include-path DIR`): "
-            f"the stored values of {have} unchanged answers are kept, others are not scored by it"
-        )
-
-
-def failure_warnings(metrics: Sequence[Metric], scores: Sequence[Score]) -> Iterator[str]:
-    """Which metrics failed on answers, how often, and why at the first."""
-    for metric in metrics:
-        failed = [score for score in scores if metric.id in score.failures]
-        if failed:
-            yield (
-                f"{metric.id}: no value for {len(failed)} of {len(scores)} answers, such as {failed[0].item}: "
-                f"{failed[0].failures[metric.id]}"
-            )
-
-
-def not_computed(entry: TaskEntry, result: TaskResult, items: Sequence[Item], scores: Sequence[Score]) -> Iterator[str]:
-    """What the task declares and the result lacks, with the reason; one that failed has told its own."""
-    if not result.counts.answered:
-        return
-    failed = {name for score in scores for name in score.failures}
-    for name in named_in(entry):
-        if name in result.metrics or name in failed or any(name in warning for warning in result.warnings):
-            continue
-        metric = to_compute(name, entry.declared)
-        if metric is None:
-            yield f"no {name}: nothing here computes it; its package is not installed, or its task file not at hand"
-        elif not any(is_for(metric, item) for item in items):
-            yield f"no {metric.label}: no item of its kind"
-        elif not metric.next_step:
-            yield f"no {metric.label}: no scored answer has it"
-        elif name != entry.primary and Open not in metric.targets:  # of those the tables tell
-            yield f"no {metric.label} yet: {metric.next_step}"
+    return {**facts_of(metrics), **{name: facts for name, facts in entry.declared.items() if name not in present}}

@@ -78,6 +78,19 @@ class AnswerIndex(Mapping[str, Response]):
         number = self._keys.number(key)
         return number is not None and not self._places[number] & FAILED
 
+    def number(self, key: str) -> int | None:
+        """The number of a key, in the order of their first lines; None of one that is not here."""
+        return self._keys.number(key)
+
+    def at(self, number: int) -> Response:
+        """The response of the key of that number. Raises as `[]` does."""
+        return self._response(number)
+
+    def place_at(self, number: int) -> tuple[Path, int]:
+        """The file and the offset of the line of the key of that number."""
+        file, offset = _file_and_offset(self._places[number])
+        return self._files[file], offset
+
     def place(self, key: str) -> tuple[Path, int]:
         """The file and the offset of a key's line. Raises KeyError."""
         number = self._keys.number(key)

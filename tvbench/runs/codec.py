@@ -102,11 +102,16 @@ def response_from_json(data: Json) -> Response:
 
 def score_to_json(score: Score) -> Json:
     """A score as it is; None stays null ("unscored")."""
-    data = asdict(score)
-    if score.answer is None:
-        del data["answer"]
-    if not score.failures:
-        del data["failures"]
+    data: Json = {
+        "item": score.item,
+        "values": dict(score.values),
+        "flags": list(score.flags),
+        "unscored": score.unscored,
+    }
+    if score.answer is not None:
+        data["answer"] = score.answer
+    if score.failures:
+        data["failures"] = dict(score.failures)
     return data
 
 

@@ -54,19 +54,27 @@ def read_lines(path: Path, damaged: list[Damage], *, appended: bool = True) -> I
     In a file that is `appended` to, a last line without its end was being written when its writer was killed: it is
     left out, and is no damage.
     """
+    return ((number, value) for number, _, value in lines_at(path, damaged, appended=appended))
+
+
+def lines_at(path: Path, damaged: list[Damage], *, appended: bool = True) -> Iterator[tuple[int, int, Any]]:
+    """The same with the offset at which each begins: (number, offset, value)."""
+    offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            size = len(line)
             if not line.endswith(b"\n"):
                 if appended:
                     return
                 line += b"\n"
             value, reason = _read(line)
             if reason is None:
-                yield number, value
-                continue
-            damaged.append(Damage(path, number, reason))
-            for saved in _saved(line):
-                yield number, saved
+                yield number, offset, value
+            else:
+                damaged.append(Damage(path, number, reason))
+                for at, part in _parts(line):
+                    yield number, offset + at, _read(part)[0]
+            offset += size
 
 
 def placed_lines(path: Path, damaged: list[Damage]) -> Iterator[tuple[int, int, bytes, Any]]:
@@ -148,13 +156,9 @@ def _read(line: bytes) -> tuple[Any, str | None]:
     return value, None if whole else "its checksum differs"
 
 
-def _saved(line: bytes) -> Iterator[Any]:
-    """Whole lines that stand in one because the end of another was damaged. Only a checksum is believed here."""
-    return (_read(part)[0] for _, part in _parts(line))
-
-
 def _parts(line: bytes) -> Iterator[tuple[int, bytes]]:
-    """The bytes of such lines, each with the place where it begins."""
+    """The bytes of whole lines that stand in one because the end of another was damaged, each with the place where it
+    begins. Only a checksum is believed here."""
     first, *others = line.split(BEGINNING)
     at = len(first)
     for part in others:

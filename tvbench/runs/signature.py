@@ -56,6 +56,11 @@ def prompts_hash(items: Iterable[Item]) -> str:
     return PROMPTS_FORMAT + short_hash(json.dumps(row) for row in rows)
 
 
+def prompt_row(item: Item) -> tuple[str, ...]:
+    """What of an item enters the hash of the prompts."""
+    return item.language, item.id, *_texts(item)
+
+
 def ordered_prompts_hash(items: Iterable[Item]) -> str:
     """The hash of runs before PROMPTS_FORMAT: over the texts in the order in which they were asked."""
     return short_hash(text for item in items for text in _texts(item))

@@ -28,7 +28,7 @@ from typing import IO, Any
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs import codec
 from tvbench.runs.history import joined
-from tvbench.runs.lines import Damage, checksum, json_line, read_lines
+from tvbench.runs.lines import Damage, checksum, json_line, lines_at, read_lines
 from tvbench.runs.locks import BusyError, made_sole, take
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
@@ -151,23 +151,28 @@ class RunFolder:
         Damaged lines are added to `damaged`; without it they raise DamagedError, and so do fewer or more items than
         the manifest speaks of. Raises UsageError without the file.
         """
-        path = self.path / REQUESTS
-        if not path.is_file():
-            raise UsageError(f"{path} is missing", AGAIN)
         found: list[Damage] = []
-        pairs: list[tuple[str, Item]] = []
-        for number, data in read_lines(path, found, appended=False):
-            try:
-                pairs.append((str(data["key"]), codec.item_from_json(data["item"])))
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
-                found.append(Damage(path, number, f"{type(error).__name__}: {error}"))
+        pairs = [(key, item) for _, key, item in self.each_request(found)]
         if damaged is not None:
             damaged += found
         elif found:
             raise DamagedError(str(found[0]), AGAIN)
         elif self.exists() and (problem := self._count_problem(pairs)):
-            raise DamagedError(f"{path} {problem}", AGAIN)
+            raise DamagedError(f"{self.path / REQUESTS} {problem}", AGAIN)
         return pairs
+
+    def each_request(self, damaged: list[Damage]) -> Iterator[tuple[int, str, Item]]:
+        """The same one by one: (offset of its line, key, item). Raises UsageError without the file."""
+        path = self.path / REQUESTS
+        if not path.is_file():
+            raise UsageError(f"{path} is missing", AGAIN)
+        for number, offset, data in lines_at(path, damaged, appended=False):
+            try:
+                found = str(data["key"]), codec.item_from_json(data["item"])
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                damaged.append(Damage(path, number, f"{type(error).__name__}: {error}"))
+                continue
+            yield offset, *found
 
     def responses(self, damaged: list[Damage] | None = None) -> dict[str, Response]:
         """The answer for each key over all shards. An answer beats a failure; else the later line holds.
@@ -237,8 +242,11 @@ class RunFolder:
 
     def write_result(self, results: Iterable[TaskResult], scores: Mapping[str, Iterable[Score]]) -> None:
         """Write scores.jsonl (by task) and result.json. Raises StoreError."""
-        lines = ({"task": task, **codec.score_to_json(score)} for task, of_task in scores.items() for score in of_task)
-        write_atomically(self.path / SCORES, map(json_line, lines))
+        self.write_scored(results, (score_line(task, score) for task, of_task in scores.items() for score in of_task))
+
+    def write_scored(self, results: Iterable[TaskResult], lines: Iterable[str]) -> None:
+        """The same with the lines of scores.jsonl as `score_line` makes them. Raises StoreError."""
+        write_atomically(self.path / SCORES, lines)
         data = {"format": FORMAT, "run": self.name, "tasks": [codec.result_to_json(result) for result in results]}
         data["sum"] = checksum(data)
         write_atomically(self.path / RESULT, [json.dumps(data, ensure_ascii=False, indent=1), "\n"])
@@ -262,6 +270,11 @@ class RunFolder:
         if data["format"] > FORMAT:
             raise UsageError(f"{path} was written by a newer tvbench (format {data['format']})", "update tvbench")
         return data
+
+
+def score_line(task: str, score: Score) -> str:
+    """A score as scores.jsonl holds it."""
+    return json_line({"task": task, **codec.score_to_json(score)})
 
 
 class RunWriter:
