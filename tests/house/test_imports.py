@@ -215,7 +215,7 @@ MAY_KNOW = {
     "runs.locks": "",
     "runs.parts": "runs.locks runs.shards",
     "runs.history": "registry.addresses runs.manifest runs.spent",
-    "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.shards",
+    "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale data.media.decoders engines.open engines.registry"
     " languages registry runs",
@@ -225,6 +225,9 @@ MAY_KNOW = {
     "runs.heartbeat": "runs.listening runs.pace runs.processes",
     "runs.pulses": "runs.heartbeat runs.processes",
     "runs.session": "__version__ data.media engines.open engines.protocol registry.prices runs",
+    # Replicas of an engine, as one: what opens the real engine in another process, and all that knows Ray.
+    "runs.replicas": "__version__ data.media engines.open engines.protocol engines.registry engines.spec"
+    " registry.places registry.thoughts runs",
     "runs.serving": "engines.open engines.openai.identity registry.addresses runs.manifest runs.store",
     # Scorers that cost something: a judge is an engine, asked through the runner; COMET's worker runs in an environment
     # of its own, knows nothing of tvbench, and its near side nothing of its work.
@@ -314,6 +317,7 @@ MAY_IMPORT = {
     "httpx": "engines.openai",
     "prometheus_client": "cli.metrics",
     "argcomplete": "cli.completing cli.completion",
+    "ray": "runs.replicas.cluster",
     "datasets": "",
     "evaluate": "scoring",
     "huggingface_hub": "registry.hub",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tvbench.cli.arguments import positive, seconds
+from tvbench.cli.arguments import not_negative, positive, seconds
 from tvbench.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -27,6 +27,23 @@ FLAGS: Mapping[str, Mapping[str, Any]] = {
     },
     "trust_remote_code": {"action": "store_true", "default": None, "help": "vllm only: let a model run its own code"},
 }
+PLACES: Mapping[str, Mapping[str, Any]] = {
+    "gpus": {
+        "type": not_negative,
+        "metavar": "K",
+        "help": "GPUs that one engine uses together (vllm; default 1 where there are any)",
+    },
+    "replicas": {
+        "type": positive,
+        "metavar": "N",
+        "help": "N processes of the engine, each on GPUs of its own (needs Ray: pip install 'tvbench[ray]')",
+    },
+    "on": {
+        "metavar": "ray[://HOST:PORT]",
+        "help": "run them on that Ray cluster; ray alone: the one that runs on this machine, or a new one",
+    },
+}
+"""Where an engine computes: none of it is an option of an engine, and none moves a score."""
 OPTIONS = {"send_video": "video"}
 """Flags whose option has another name."""
 
@@ -42,6 +59,12 @@ def add_engine(group: argparse._ActionsContainer, flags: Sequence[str] = tuple(F
     add_engine_arg(group)
     for name in flags:
         group.add_argument(f"--{name.replace('_', '-')}", **FLAGS[name])
+
+
+def add_placement(group: argparse._ActionsContainer) -> None:
+    """`--gpus`, `--replicas` and `--on`."""
+    for name, words in PLACES.items():
+        group.add_argument(f"--{name}", **words)
 
 
 def add_engine_arg(group: argparse._ActionsContainer) -> None:

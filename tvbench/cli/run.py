@@ -27,7 +27,7 @@ from tvbench.cli.arguments import (
     top_p,
 )
 from tvbench.cli.end_of_run import print_run
-from tvbench.cli.engine_arguments import add_engine
+from tvbench.cli.engine_arguments import add_engine, add_placement
 from tvbench.cli.metrics import address, metered
 from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.cli.progress import Progressing, Showing
@@ -108,6 +108,7 @@ def _add_asked(what: argparse._ArgumentGroup) -> None:
 
 def _add_answering(how: argparse._ArgumentGroup) -> None:
     add_engine(how)
+    add_placement(how)
     how.add_argument("--max-new-tokens", type=positive, metavar="N")
     how.add_argument("--temperature", type=temperature, metavar="T")
     how.add_argument("--top-p", type=top_p, metavar="P")

@@ -48,13 +48,20 @@ class Sight:
 
     `frame_size`: each frame of a clip is resized to a square of that side, bicubic (None: taken as it is). `files`:
     pictures of these formats that all programs read alike are sent as encoded bytes, and nobody looks at their pixels.
+    `encoded`: it decodes all media itself, and wants nothing but their bytes.
     """
 
     frame_size: int | None = None
     files: frozenset[str] = frozenset()
+    encoded: bool = False
 
 
 ALL_OF_IT = Sight()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse(Response):
+    """A Response that whoever gave it has written into the run's folder already."""
 
 
 class Feed(Protocol):

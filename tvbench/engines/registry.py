@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _given: dict[str, EngineSpec] = {}
 """Engines of files that were named by their paths in this process."""
+_paths: dict[str, Path] = {}
+"""Those files, by the engine's name."""
 
 
 def engine(name: str) -> EngineSpec:
@@ -55,6 +57,11 @@ def engine(name: str) -> EngineSpec:
 def known_names() -> tuple[str, ...]:
     """The names of all engines; nothing is loaded."""
     return tuple(dict.fromkeys((*engine_names(), *_given)))
+
+
+def source_of(name: str) -> str:
+    """What another process calls the engine that is `name` here: its file, where it was named by that."""
+    return str(_paths[name]) if name in _paths else name
 
 
 def engines() -> tuple[list[EngineSpec], list[str]]:
@@ -100,6 +107,7 @@ def _from_path(path: Path) -> EngineSpec:
         raise UsageError(
             f"{path} calls its engine {found[0].name}, which is one of tvbench's own", "give it another name"
         )
+    _paths.setdefault(found[0].name, path.resolve())
     return _given.setdefault(found[0].name, found[0])
 
 

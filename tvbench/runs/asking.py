@@ -7,7 +7,7 @@ person should know to `say`. Knows the catalog, plans and sessions; prints nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from tvbench.types import BuildOptions, ModelCard, Task
 
 if TYPE_CHECKING:
     from tvbench.engines.open import Chosen
+    from tvbench.runs.replicas.placement import Placement
     from tvbench.runs.runner import Outcome, Watch
     from tvbench.runs.serving import Identified
     from tvbench.runs.session import Lend, SessionOptions
@@ -85,7 +86,7 @@ def prepare(
     asked = asked_tasks(tasks, options, say) if asked is None else asked
     card = named(model if isinstance(model, ModelCard) else resolve_model(str(model)), options.label, options.revision)
     card = _priced(asked_to_think(card, options.thinking, options.thinking_tokens), options)
-    chosen = choose(card, options.engine, _of_the_model(card, options))
+    chosen = choose(card, options.engine, _placed(card, options, _of_the_model(card, options)))
     checks.known()
     card = pinned_if_here(chosen.card) if dry else pinned(chosen.card, offline=options.offline)
     if options.image_scale:
@@ -99,7 +100,7 @@ def prepare(
             say(f"warning: {planned.task.name}: {warning}")
     decoder = _decoder(plan, options, say)
     if not dry:
-        _require(chosen, card, checks, decoder)
+        _require(chosen, card, checks, decoder, options.placement)
     elif who.problem is not None:
         say(f"warning: {who.problem.message}: taken for the model that was met there last")
     return Ready(plan, chosen, who, results, options, command)
@@ -164,16 +165,33 @@ def _decoder(plan: Plan, options: Options, say: Say) -> str | None:
     return decoder
 
 
-def _require(chosen: Chosen, card: ModelCard, checks: Checks, decoder: str | None) -> None:
+def _placed(card: ModelCard, options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's arguments, with what `--gpus` says to it. Raises UsageError where it cannot be placed so."""
+    from tvbench.engines.open import choose_engine
+    from tvbench.engines.registry import engine
+    from tvbench.runs.replicas.placement import check_placement, gpu_arguments
+
+    if not options.placement.apart and options.gpus is None:
+        return dict(given)
+    spec = engine(choose_engine(card, options.engine))
+    check_placement(spec, card, options.placement)
+    return {**given, **gpu_arguments(spec, options.gpus, given)}
+
+
+def _require(
+    chosen: Chosen, card: ModelCard, checks: Checks, decoder: str | None, placement: Placement
+) -> None:
     """What is not installed, and a checkpoint that no engine would load, is found before the first answer, not after
     the last. Raises UsageError."""
     from tvbench.checkpoints.before_runs import check_folder
     from tvbench.data.media.decoders import require_decoder
     from tvbench.engines.open import require_engine
+    from tvbench.runs.replicas.placement import require_ray
 
     require_engine(chosen.name)
     if decoder:
         require_decoder(decoder)
+    require_ray(placement)
     checks.installed()
     check_folder(card, trusted=bool(chosen.arguments.get("trust_remote_code")))
 
@@ -288,6 +306,7 @@ def session_options(ready: Ready) -> SessionOptions:
         budget=options.own_budget,
         facts=ready.who.facts,
         shard=options.own_shard,
+        placement=options.placement,
     )
     return replace(made, command=ready.command) if ready.command else made
 

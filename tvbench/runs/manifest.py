@@ -101,9 +101,10 @@ class RunAsk:
 class Session:
     """Who answered, and when. `answered` None: it was killed before it could count; `reused` are answers by the run
     that they were copied from; `server` are facts that a server told; `arguments` are the engine's, as they were given;
-    `asked_again` counts stored questions. `spent` is what its answers took (nothing: of before that was noted), and
-    `spent_again` what those took that were only asked to see that the model is the same. `id` tells sessions apart
-    where folders are joined; `part` is what it wrote of the folder, if not all."""
+    `asked_again` counts stored questions; `replicas` says where an engine of several processes computed. `spent` is
+    what its answers took (nothing: of before that was noted), and `spent_again` what those took that were only asked to
+    see that the model is the same. `id` tells sessions apart where folders are joined; `part` is what it wrote of the
+    folder, if not all."""
 
     began: str | None = None
     where: str = ""
@@ -118,6 +119,7 @@ class Session:
     answered: int | None = None
     failed: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    replicas: Mapping[str, Any] = field(default_factory=dict)
     spent: Spent = Spent()
     spent_again: Spent = Spent()
     id: str = ""

@@ -24,6 +24,8 @@ def prepare(request: Request, decoder: Decoder, sight: Sight = ALL_OF_IT) -> Pre
 
     Raises MediaError for the first that cannot be used.
     """
+    if sight.encoded:
+        return Prepared(request, encoded=tuple(map(load, media_of(request.messages))))
     decoded: list[Decoded] = []
     encoded: list[bytes] = []
     notes: list[str] = []

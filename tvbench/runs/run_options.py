@@ -20,6 +20,7 @@ from tvbench.types import ModelCard, Task
 
 if TYPE_CHECKING:
     from tvbench.runs.plan import Overrides
+    from tvbench.runs.replicas.placement import Placement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,10 +49,10 @@ SHARED = ("concurrency", "timeout")
 class Options:
     """How a run is asked for, one field for each option of `tvbench run`, and of the same name and meaning.
 
-    What is asked: `languages` to `bos`. How it is answered: `engine` to `max_failures`; None leaves it to the model's
-    card or the engine. What was answered before: `fresh` to `same_model`. Which of several jobs this is: `shard`. Who
-    grades: `judge` (with `rubric` to `budget`) and `comet`. What it costs: `price`, where there is no judge, else
-    `model_price`; it moves no answer.
+    What is asked: `languages` to `bos`. How it is answered: `engine` to `max_failures`, of which `gpus`, `replicas` and
+    `on` say where; None leaves it to the model's card or the engine. What was answered before: `fresh` to `same_model`.
+    Which of several jobs this is: `shard`. Who grades: `judge` (with `rubric` to `budget`) and `comet`. What it costs:
+    `price`, where there is no judge, else `model_price`; it moves no answer.
     """
 
     languages: Sequence[str] | str = ()
@@ -86,6 +87,9 @@ class Options:
     decoder: Literal["pyav", "decord", "torchcodec"] | None = None
     image_scale: Literal["folded", "unfolded"] | None = None
     trust_remote_code: bool | None = None
+    gpus: int | None = None
+    replicas: int | None = None
+    on: str | None = None
     offline: bool = False
     max_failures: int | None = None
     fresh: bool = False
@@ -106,9 +110,9 @@ class Options:
     def __post_init__(self) -> None:
         """Raises UsageError for a number that nothing could be done with."""
         counts = ("limit", "max_new_tokens", "repeats", "batch_size", "max_model_len", "concurrency", "asks")
-        for name in (*counts, "thinking_tokens", "judge_thinking_tokens"):
+        for name in (*counts, "replicas", "thinking_tokens", "judge_thinking_tokens"):
             check_number(name, getattr(self, name), whole=True, least=1)
-        for name in ("seed", "top_k", "sampling_seed", "max_failures", "planted"):
+        for name in ("seed", "top_k", "sampling_seed", "max_failures", "planted", "gpus"):
             check_number(name, getattr(self, name), whole=True, least=0)
         check_number("temperature", self.temperature, least=0)
         check_number("budget", self.budget, above=0)
@@ -119,6 +123,10 @@ class Options:
             if getattr(self, name) not in (None, *choices):
                 raise unknown_name(f"--{name.replace('_', '-')}", str(getattr(self, name)), choices, HELP)
         self._check_kinds()
+        if self.on is not None:
+            from tvbench.runs.replicas.placement import check_cluster
+
+            check_cluster(self.on)
 
     def _check_kinds(self) -> None:
         """Nothing is guessed from a value of another kind; the settings have None for nothing."""
@@ -194,6 +202,12 @@ class Options:
         return None if self.decoder == "pyav" else self.decoder
 
     @property
+    def placement(self) -> Placement:
+        from tvbench.runs.replicas.placement import Placement
+
+        return Placement(self.gpus, self.replicas, self.on)
+
+    @property
     def sampling(self) -> Overrides:
         from tvbench.runs.plan import Overrides
 
@@ -237,6 +251,9 @@ class Keywords(TypedDict, total=False):
     decoder: Literal["pyav", "decord", "torchcodec"] | None
     image_scale: Literal["folded", "unfolded"] | None
     trust_remote_code: bool | None
+    gpus: int | None
+    replicas: int | None
+    on: str | None
     offline: bool
     max_failures: int | None
     fresh: bool

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tvbench.data.media.video import WORKERS
-from tvbench.engines.protocol import Engine, Prepared
+from tvbench.engines.protocol import Engine, Prepared, StoredResponse
 from tvbench.errors import TvbenchError
 from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
@@ -58,7 +58,8 @@ class Outcome:
 
 
 class _Ledger:
-    """Counts and stores each response, and stops the run at the limit of failures."""
+    """Counts and stores each response (one that lies in the folder already is only counted), and stops the run at the
+    limit of failures."""
 
     def __init__(self, writer: RunWriter, watch: Watch, max_failures: int | None) -> None:
         self.writer = writer
@@ -69,7 +70,8 @@ class _Ledger:
 
     def record(self, response: Response) -> None:
         response = without_thinking(response)  # where the engine did not
-        self.writer.append(response)
+        if not isinstance(response, StoredResponse):
+            self.writer.append(response)
         self.watch.answered(response)
         if response.error is None:
             self.answered += 1

@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -31,12 +31,13 @@ from tvbench.runs.overhearing import CountedEngine, overheard
 from tvbench.runs.plan import Plan, PlannedItem, requests_of
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
+from tvbench.runs.replicas.placement import Placement
 from tvbench.runs.reuse import Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
 from tvbench.runs.shards import Shard, without_shard
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import RunFolder, RunWriter, StoreError
-from tvbench.types import Request, Response
+from tvbench.types import ModelCard, Request, Response
 
 Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]
 """Gives an engine that somebody else opens and closes."""
@@ -54,7 +55,8 @@ class SessionOptions:
     """How a session goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
     what a server told of itself; `budget` is what all sessions of the run may
-    cost together, in dollars; `command` is what a person typed; `shard`: ask only its questions, next to others."""
+    cost together, in dollars; `placement` is where the engine computes; `command` is what a person typed; `shard`: ask
+    only its questions, next to others."""
 
     engine: EngineOptions
     max_failures: int | None = None
@@ -63,6 +65,7 @@ class SessionOptions:
     same_model: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     budget: float | None = None
+    placement: Placement = Placement()
     command: tuple[str, ...] = field(default_factory=lambda: ("tvbench", *sys.argv[1:]))
     shard: Shard | None = None
 
@@ -91,6 +94,7 @@ class RunSession:
         self._kept: dict[str, Response] = {}
         self._reused = Reusable()
         self._speed: Mapping[str, Any] = {}
+        self._placed: Callable[[], Mapping[str, Any]] = dict
         self._prices = plan.card.prices
         self._meter, self._probing = Meter(), Meter()
         part = options.shard.part if options.shard else None
@@ -136,7 +140,8 @@ class RunSession:
                     phase.opened()
                     held = CountedEngine(answering)
                     phase.serving(held.standing)
-                    self._serve(asking, held)
+                    with storing(answering, self.folder, len(asking.requests), self._writer.part):
+                        self._serve(asking, held)
             else:
                 self._take_over()
         finally:
@@ -208,7 +213,8 @@ class RunSession:
     def _end(self, counting: _Counting) -> None:
         if self._own is not None:
             spent = self._meter.spent
-            self._note(ended=now(), answered=counting.answered_now, failed=counting.failed_now, spent=spent)
+            counted = {"answered": counting.answered_now, "failed": counting.failed_now}
+            self._note(ended=now(), spent=spent, replicas=self._placed(), **counted)
             if counting.answered_now and spent.seconds:
                 self._speed = {"requests_per_second": counting.answered_now / spent.seconds}
             self._write_manifest()
@@ -256,14 +262,15 @@ class RunSession:
         )
 
     def _open(self) -> Engine:
-        return open_engine(self.engine, self.plan.card, options=self.options.engine)
+        return opened(self.engine, self.plan.card, self.options, self.say)
 
     def _begin(self, engine: Engine) -> None:
         """The engine is open: see that it is the one of before, and write down who answers from now on."""
         self._sight = getattr(engine, "sight", ALL_OF_IT)
         asked_again = self._ask_again(engine)
         self._info = engine.info
-        self._note(arguments=dict(self.options.engine.arguments), **asked_again)
+        self._placed = getattr(engine, "placed", dict)
+        self._note(arguments=dict(self.options.engine.arguments), replicas=self._placed(), **asked_again)
         self._take_over()
         self._write_manifest()
         self._meter.start()
@@ -289,6 +296,15 @@ class RunSession:
         return prepare(request, self._decoder, self._sight)
 
 
+def opened(engine: str, card: ModelCard, options: SessionOptions, say: Callable[[str], None]) -> Engine:
+    """The engine, open where its placement says. Raises UsageError, EngineError."""
+    if not options.placement.apart:
+        return open_engine(engine, card, options=options.engine)
+    from tvbench.runs.replicas.opening import open_replicas
+
+    return open_replicas(engine, card, options.engine, options.placement, say, options.video_timeout_s)
+
+
 class _Counting:
     """A Watch that tells another one, counts, and has it noted now and then what was spent."""
 
@@ -311,6 +327,13 @@ class _Counting:
         if time.monotonic() - self._noted > self._wait:
             self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
             self.note()
+
+
+def storing(engine: Engine, folder: Path, total: int, part: str | None) -> AbstractContextManager[None]:
+    """While `total` requests of the run in `folder` (of a `part` of it) are served: an engine whose replicas store
+    answers themselves is told where."""
+    told = getattr(engine, "storing", None)
+    return nullcontext() if told is None else told(folder, total, part)
 
 
 def places_of(items: Iterable[PlannedItem]) -> dict[str, list[TaskLanguage]]:

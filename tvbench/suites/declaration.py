@@ -27,7 +27,7 @@ from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
 from tvbench.safety.fitting import Rule, declared, fitted, fitted_fields, shown
 from tvbench.safety.schema import Schema, document, schema_for, schema_of
 
-NOT_IN_SUITES = frozenset({"languages", "fresh", "trust_remote_code", "shard"})
+NOT_IN_SUITES = frozenset({"languages", "fresh", "trust_remote_code", "shard", "on"})
 """Options with a place of their own here, that would begin anew whenever a suite goes on, that only a person may give,
 or that are another in each of several jobs."""
 OF_ONE_MODEL = frozenset({"label", "revision"})

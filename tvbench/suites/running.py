@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from tvbench.engines.open import open_engine
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.runs.asking import Ready, Say, session_options
-from tvbench.runs.session import Lend
+from tvbench.runs.session import Lend, opened
 from tvbench.runs.store import StoreError
 from tvbench.suites.planning import SuiteRun
 
@@ -45,7 +44,8 @@ class SharedEngine:
     """One engine at a time: opened when it is first lent, kept for who asks the same, closed at the end and after any
     error, since nobody knows what state it is in."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._engine: Engine | None = None
         self._for: tuple[Any, ...] | None = None
 
@@ -55,11 +55,12 @@ class SharedEngine:
 
     @contextmanager
     def _lent(self, ready: Ready) -> Iterator[Engine]:
-        options = session_options(ready).engine
-        wanted = (ready.chosen.name, ready.plan.card, dict(options.arguments), options.offline)
+        session = session_options(ready)
+        options, name, card = session.engine, ready.chosen.name, ready.plan.card
+        wanted = (name, card, dict(options.arguments), options.offline, session.placement)
         if self._engine is None or self._for != wanted:
             self.close()
-            self._engine = open_engine(ready.chosen.name, ready.plan.card, options=options)
+            self._engine = opened(name, card, session, self._say)
             self._for = wanted
         try:
             yield self._engine
@@ -92,7 +93,7 @@ def _answered(
     """The runs of one model; when its engine or server fails, its other runs are not tried."""
     ends: list[SuiteEnd[Answered]] = []
     failed = ""
-    shared = SharedEngine()
+    shared = SharedEngine(say)
     try:
         for number, run in enumerate(runs, done + 1):
             say(f"run {number} of {total}: {run.combination.called}")

@@ -1,0 +1,205 @@
+"""The Ray that replicas run on: one that is there, or one of our own that ends with us.
+
+The only module that imports Ray. What it prints is kept quiet; signals stay with whoever handled them. A Ray of our own
+dies with this process, however that ends (the kernel sees to it), and its files are removed when it is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tvbench.errors import EngineError, UsageError
+from tvbench.runs.replicas.actor import Replica
+from tvbench.runs.replicas.parcels import Chunk, Order, Report
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "GLOG_minloglevel": "3",
+}
+STORE_BYTES = 512 << 20
+"""Of a Ray of our own, for requests on their way."""
+THREADS = 4
+"""Calls that one replica takes at the same time."""
+LOCAL, FOUND = "local", "auto"
+
+
+class Died(Exception):
+    """A replica's process is gone. The text is how."""
+
+
+class Cluster:
+    """`on` None: a Ray of our own on this machine; `ray`: one that runs here, else the same; `ray://HOST:PORT`: that.
+    `room` is how many replicas it is made for. Raises EngineError where there is none."""
+
+    def __init__(self, on: str | None, room: int) -> None:
+        os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+        import ray
+
+        self._ray: Any = ray
+        self._folder: str | None = None
+        self.borrowed = bool(ray.is_initialized())
+        self.own = False
+        if not self.borrowed:
+            with _signals_kept():
+                self._connect(on, room)
+
+    def check_room(self, count: int, gpus: int) -> int:
+        """The GPUs for each of `count` replicas that want `gpus`: none where the machines have none. Raises UsageError
+        where they have too few."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        there = int(sum(node.get("GPU", 0) for node in nodes))
+        if not gpus or not there:
+            cores = int(sum(node.get("CPU", 0) for node in nodes))
+            if not self.own and cores < count:
+                raise UsageError(
+                    f"{count} replicas need a CPU each, and the cluster has {cores}", f"--replicas {cores}"
+                )
+            return 0
+        fitting = sum(int(node.get("GPU", 0) // gpus) for node in nodes)
+        if fitting < count:
+            needed = f"{count} {'replica' if count == 1 else 'replicas'} with {gpus} GPU{'s' * (gpus > 1)} each"
+            more = f" (room for {fitting})" if fitting else ""
+            hint = f"--replicas {fitting}" if fitting else f"--gpus {there}"
+            raise UsageError(f"{needed} do not fit on the {there} GPU{'s' * (there > 1)} there are{more}", hint)
+        return gpus
+
+    def start(self, order: Order, gpus: int) -> Actor:
+        """A new replica. It may wait for devices before it begins."""
+        made = self._ray.remote(Replica).options(
+            num_cpus=0 if self.own else 1,
+            num_gpus=gpus,
+            max_concurrency=THREADS,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+        )
+        return Actor(self._ray, made.remote(order))
+
+    def wait(self, actors: Sequence[Actor], seconds: float) -> Actor | None:
+        """One of `actors` whose poll is over, within so many seconds."""
+        asked = {actor.polled: actor for actor in actors if actor.polled is not None}
+        done, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds) if asked else ([], [])
+        return asked[done[0]] if done else None
+
+    def close(self) -> None:
+        """End a Ray of our own, and leave another one. Safe to call twice."""
+        if not self.borrowed:
+            with _signals_kept(), suppress(Exception):
+                self._ray.shutdown()
+        self.borrowed = True
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _connect(self, on: str | None, room: int) -> None:
+        if on is not None and on != "ray":
+            self._init(on)
+            return
+        if on == "ray":
+            try:
+                self._init(FOUND)
+                return
+            except EngineError:
+                if os.environ.get("RAY_ADDRESS"):
+                    raise
+        self._folder = tempfile.mkdtemp(prefix="tvb-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
+        self.own = True
+        cores = max(room, os.cpu_count() or 1)
+        try:
+            self._init(
+                LOCAL, num_cpus=cores, include_dashboard=False, object_store_memory=STORE_BYTES, _temp_dir=self._folder
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def _init(self, address: str, **more: Any) -> None:
+        try:
+            self._ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+        except Exception as error:  # Ray's refusals share no class
+            what = "Ray does not start" if address == LOCAL else f"there is no Ray at {address}"
+            hint = "" if address == LOCAL else "`ray status` there tells how it is; both sides need the same Ray"
+            raise EngineError(f"{what}: {_first_line(error)}", hint) from error
+
+
+class Actor:
+    """One replica, from the driver's side. `polled` is the poll under way."""
+
+    def __init__(self, ray: Any, handle: Any) -> None:
+        self._ray = ray
+        self._handle = handle
+        self.polled: Any = None
+
+    def poll(self, *, want: bool, wait_s: float) -> None:
+        """Ask for news."""
+        self.polled = self._handle.poll.remote(want, wait_s)
+
+    def report(self) -> Report:
+        """The news, when `Cluster.wait` has named this actor. Raises Died."""
+        polled, self.polled = self.polled, None
+        try:
+            report: Report = self._ray.get(polled)
+        except (self._ray.exceptions.RayError, ConnectionError) as error:
+            raise Died(_how(error)) from error
+        return report
+
+    def put(self, chunk: Chunk) -> None:
+        self._handle.put.remote(chunk)
+
+    def finish(self) -> None:
+        self._handle.finish.remote()
+
+    def drop(self, turn: int) -> None:
+        self._handle.drop.remote(turn)
+
+    def stopping(self, wait_s: float) -> Any:
+        """Have the engine closed; what to hand to `stopped`."""
+        return self._handle.stop.remote(wait_s)
+
+    def stopped(self, asked: Any, wait_s: float) -> None:
+        """Wait for it, as long as that."""
+        with suppress(Exception):  # it is killed anyway
+            self._ray.get(asked, timeout=wait_s)
+
+    def kill(self) -> None:
+        with suppress(Exception):  # gone already
+            self._ray.kill(self._handle)
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; it stays with whoever had it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+def _how(error: BaseException) -> str:
+    """How a replica's process ended, in a line of Ray's many."""
+    text = str(error)
+    found = re.search(r"[Ww]orker exit detail: (.+)", text) or re.search(r"The actor died because (.+)", text)
+    line = found.group(1) if found else _first_line(error)
+    return line.strip().split(". ")[0].rstrip(".")[:200]
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
