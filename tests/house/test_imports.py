@@ -66,6 +66,7 @@ def imported(folder: Path, *words: str) -> set[str]:
                 "train",
                 "score",
                 "import",
+                "export",
                 "leaderboard",
                 "explain",
                 "audit",
@@ -216,6 +217,7 @@ MAY_KNOW = {
     "runs.parts": "runs.locks runs.shards",
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
+    "runs.waves": "runs.lines runs.store",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale data.media.decoders engines.open engines.registry"
     " languages registry runs",
@@ -272,6 +274,9 @@ MAY_KNOW = {
     "report.board": "analysis registry.catalog registry.prices report scoring",
     "report.board_cost": "analysis registry.catalog registry.prices report.board_screen report.cost_table scoring",
     "interop": "analysis.assess data.interleaved languages runs scoring",
+    "interop.batch_export": "engines.openai engines.protocol runs",
+    "interop.batch_import": "engines.openai interop.batch_export interop.batch_lines runs",
+    "interop.batch_lines": "",
     # The mini world, and what of it is there to be learned from.
     "mini": "data.authoring languages",
     "mini.checkpoint": "checkpoints.files",

@@ -21,7 +21,7 @@ from tvbench.graders.judge.record import judge_folders
 from tvbench.registry.prices import Price, price_in
 from tvbench.runs.history import sessions_of
 from tvbench.runs.manifest import Manifest, Session
-from tvbench.runs.spent import Spent, spent_on, total
+from tvbench.runs.spent import Spent, price_factor, spent_on, total
 from tvbench.runs.store import RunFolder
 from tvbench.types import Response
 
@@ -312,7 +312,7 @@ def cost_of(answers: Iterable[Response], seconds: float | None, price: Price | N
             continue
         untold += 1
         if price is not None and by_tokens and not one.uncounted:
-            dollars += price.of_tokens(one.tokens_in, one.tokens_out, one.tokens_cached)
+            dollars += price_factor(answer) * price.of_tokens(one.tokens_in, one.tokens_out, one.tokens_cached)
         unpriced += bool(one.uncounted) if by_tokens else not by_time or seconds is None
     if price is not None and by_time and seconds is not None and untold:
         dollars += price.of_time(seconds) * untold / spent.answers

@@ -109,7 +109,7 @@ def not_negative(text: str) -> int:
 
 def temperature(text: str) -> float:
     """An argparse type: a finite number, 0 (greedy) or above."""
-    value = _number(text)
+    value = number(text)
     if value < 0:
         raise argparse.ArgumentTypeError("must be 0 (greedy) or more")
     return value
@@ -117,7 +117,7 @@ def temperature(text: str) -> float:
 
 def top_p(text: str) -> float:
     """An argparse type: a share of the probability, above 0 and at most 1 (all tokens)."""
-    value = _number(text)
+    value = number(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError("must be above 0 and at most 1")
     return value
@@ -125,7 +125,7 @@ def top_p(text: str) -> float:
 
 def seconds(text: str) -> float:
     """An argparse type: a time to wait, above 0; more than a year is longer than clocks here can count."""
-    value = _number(text)
+    value = number(text)
     if not 0 < value <= YEAR:
         raise argparse.ArgumentTypeError(f"must be above 0 seconds, and at most a year ({YEAR:,})")
     return value
@@ -133,13 +133,14 @@ def seconds(text: str) -> float:
 
 def dollars(text: str) -> float:
     """An argparse type: an amount above 0."""
-    value = _number(text)
+    value = number(text)
     if not value > 0:
         raise argparse.ArgumentTypeError("must be above 0")
     return value
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """An argparse type: a finite number."""
     try:
         value = float(text)
     except ValueError:

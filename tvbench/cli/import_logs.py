@@ -1,4 +1,7 @@
-"""`tvbench import lmms-eval DIR`: logs of another harness become runs that score and rank like native ones."""
+"""`tvbench import lmms-eval DIR`: logs of another harness become runs that score and rank like native ones.
+
+`tvbench import batch RUN FILE...` is import_batch.py's.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import add_format, add_include, add_results
+from tvbench.cli.arguments import add_format, add_include, add_results, add_shown
 from tvbench.cli.output import print_json, remark
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -17,14 +20,32 @@ if TYPE_CHECKING:
     from tvbench.types import TaskResult
 
 SHOWN_TROUBLES = 20
+MOST_FACTOR = 10.0
+LMMS_EVAL, BATCH = "lmms-eval", "batch"
+EXAMPLES = """examples:
+  tvbench import lmms-eval DIR
+  tvbench import batch RUN results.jsonl errors.jsonl    # what came back of `tvbench export batch`
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("harness", choices=("lmms-eval",), help="whose logs they are")
-    parser.add_argument("dir", type=Path, metavar="DIR", help="the folder that it wrote to; searched to the bottom")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("harness", choices=(LMMS_EVAL, BATCH), help="whose logs they are; or results of a batch")
+    parser.add_argument(
+        "dir", type=Path, metavar="DIR|RUN", help="the folder that it wrote to, searched to the bottom; or the run"
+    )
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="batch: the files of results and errors")
     add_results(parser)
     add_include(parser)
     parser.add_argument("--name", metavar="MODEL", help="what to call the model (when the logs hold one)")
+    parser.add_argument(
+        "--price-factor",
+        type=price_factor,
+        metavar="F",
+        help="batch: what it cost of the usual price (default 0.5; 1 for a checkpoint of one's own)",
+    )
+    add_shown(parser)
     parser.add_argument(
         "--data",
         type=Path,
@@ -34,7 +55,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
+def price_factor(text: str) -> float:
+    """An argparse type: a share of the price, from 0 to 10."""
+    from tvbench.cli.arguments import number
+
+    value = number(text)
+    if not 0 <= value <= MOST_FACTOR:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, and at most {MOST_FACTOR:g}")
+    return value
+
+
 def main(args: argparse.Namespace) -> int:
+    if args.harness == BATCH:
+        from tvbench.cli.import_batch import main as import_batch
+
+        return import_batch(args)
+    return _import_logs(args)
+
+
+def _import_logs(args: argparse.Namespace) -> int:
     from tvbench.interop.lmms_logs import read_logs
     from tvbench.interop.runs import import_logs
     from tvbench.registry.catalog import tasks
@@ -42,6 +81,10 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.runs.store import check_results
 
     check_results(args.results)
+    if args.files:
+        raise UsageError(f"{args.files[0]}: one folder of logs at a time", "tvbench import lmms-eval DIR")
+    if args.price_factor is not None:
+        raise UsageError("--price-factor is for a batch", "leave it out")
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"the data folder {args.data} does not exist", "--data DIR names a local copy of the data")
     imported = import_logs(read_logs(args.dir), args.results, tasks(), name=args.name, data=args.data)

@@ -64,8 +64,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(`tvbench tasks` lists them)",
     )
     add_include(parser)
-    _add_asked(parser.add_argument_group("what is asked"))
-    _add_answering(parser.add_argument_group("how it is answered"))
+    add_asked(parser.add_argument_group("what is asked"))
+    add_answering(parser.add_argument_group("how it is answered"))
     _add_before(parser.add_argument_group("what was answered before"))
     _add_jobs(parser.add_argument_group("several jobs at once"))
     judge.add_judging(parser, judge.OF_RUN)
@@ -88,7 +88,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
 
 
-def _add_asked(what: argparse._ArgumentGroup) -> None:
+def add_asked(what: argparse._ArgumentGroup) -> None:
+    """What of the tasks is asked."""
     what.add_argument("--languages", metavar="CODES", help="only these languages, such as de,fr")
     what.add_argument("--limit", type=positive, metavar="N", help="only the first N items of each language")
     what.add_argument("--split", help="another split than the task's own")
@@ -106,7 +107,8 @@ def _add_asked(what: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_answering(how: argparse._ArgumentGroup) -> None:
+def add_answering(how: argparse._ArgumentGroup) -> None:
+    """By which engine, with which sampling."""
     add_engine(how)
     add_placement(how)
     how.add_argument("--max-new-tokens", type=positive, metavar="N")

@@ -15,14 +15,16 @@ from tvbench.registry.thinking import thinking_of
 from tvbench.runs.guesses import FRAMES, TEMPLATE, TOKENS_PER_FRAME, TOKENS_PER_IMAGE
 from tvbench.runs.keys import media_of
 from tvbench.runs.metering import Meter
-from tvbench.runs.spent import spent_on
+from tvbench.runs.spent import price_factor, spent_on
 from tvbench.types import Media, ModelCard, Request, Response
 
 
 def dollars_of(response: Response, price: Price) -> float:
     """What one answer cost: as its server says, else by its tokens."""
     spent = spent_on(response)
-    return spent.dollars if spent.told else price.of_tokens(spent.tokens_in, spent.tokens_out, spent.tokens_cached)
+    if spent.told:
+        return spent.dollars
+    return price_factor(response) * price.of_tokens(spent.tokens_in, spent.tokens_out, spent.tokens_cached)
 
 
 def most_dollars(request: Request, card: ModelCard, price: Price) -> float:

@@ -104,7 +104,7 @@ class Session:
     `asked_again` counts stored questions; `replicas` says where an engine of several processes computed. `spent` is
     what its answers took (nothing: of before that was noted), and `spent_again` what those took that were only asked to
     see that the model is the same. `id` tells sessions apart where folders are joined; `part` is what it wrote of the
-    folder, if not all."""
+    folder, if not all. `source`: `batch`, where its answers came back in files, at `price_factor` of the price."""
 
     began: str | None = None
     where: str = ""
@@ -124,6 +124,8 @@ class Session:
     spent_again: Spent = Spent()
     id: str = ""
     part: str = ""
+    source: str = ""
+    price_factor: float | None = None
     rest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -95,16 +95,18 @@ def session_to_json(session: Session) -> Json:
     data = _flat(session)
     data["engine"] = asdict(session.engine) if session.engine else None
     data |= {name: spent_to_json(getattr(session, name)) for name in SPENT}
-    late = ("arguments", "asked_again", "reused", "replicas", "ended", "answered", "failed", *SPENT, "id", "part")
+    late = ("arguments", "asked_again", "reused", "replicas", "ended", "answered", "failed", *SPENT, *BATCHED, "id", "part")
     return {name: value for name, value in data.items() if name not in late or value not in (None, {}, "")}
 
 
 SPENT = ("spent", "spent_again")
+BATCHED = ("source", "price_factor")
 SESSION_KINDS: dict[str, type] = {
-    **dict.fromkeys(("began", "where", "model", "revision", "ended", "id", "part"), str),
+    **dict.fromkeys(("began", "where", "model", "revision", "ended", "id", "part", "source"), str),
     **dict.fromkeys(("engine", "server", "arguments", "reused", "asked_again", "replicas"), dict),
     **dict.fromkeys(("answered", "failed"), int),
     "command": list,
+    "price_factor": float,
 }
 
 

@@ -58,10 +58,16 @@ def named(card: ModelCard, label: str | None, revision: str | None) -> ModelCard
     return replace(card, revision=revision.strip())
 
 
+def without_server(card: ModelCard) -> ModelCard:
+    """A checkpoint's card for software that serves it without an address (vLLM's `run-batch`): prompts are rendered
+    there, so that its answers are those of a served model, whose revision is the checkpoint's."""
+    return card if card.kind == "server" else replace(card, kind="server", location=card.name, url="", engine={})
+
+
 def identified(card: ModelCard, stores: Iterable[Path] = ()) -> Identified:
-    """`card` with its server's revision; a card of any other kind as it is. `stores` are folders of earlier runs,
+    """`card` with its server's revision; one without an address as it is. `stores` are folders of earlier runs,
     looked at only when the server does not answer."""
-    if card.kind != "server":
+    if card.kind != "server" or not card.url:
         return Identified(card)
     said = None if card.revision in UNSAID else card.revision
     try:
@@ -69,6 +75,18 @@ def identified(card: ModelCard, stores: Iterable[Path] = ()) -> Identified:
     except EngineError as error:
         return Identified(_met_before(card, said, stores), problem=error)
     return Identified(replace(card, revision=told.revision), told.facts)
+
+
+def still_served(card: ModelCard) -> Identified:
+    """Who is served where `card`, as a run has it, was served. Raises UsageError where that is another model now."""
+    said, mark, _ = card.revision.rpartition("+served-")
+    who = identified(replace(card, revision=said if mark else "served"))
+    if who.problem is None and card.url and who.card.revision != card.revision and card.revision not in UNSAID:
+        raise UsageError(
+            f"{card.name} at {shown_address(card.url)} is not the model that the run was begun with",
+            "start the one of before, or begin a run of this one: tvbench export batch --model MODEL --tasks TASKS",
+        )
+    return replace(who, card=card)
 
 
 def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from tvbench import __version__
 from tvbench.data.media.decoders import DEFAULT, decoder_info
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
-from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared
+from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Sight
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
@@ -37,6 +37,7 @@ from tvbench.runs.runner import Asking, Outcome, Watch
 from tvbench.runs.shards import Shard, without_shard
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import RunFolder, RunWriter, StoreError
+from tvbench.runs.waves import State, Waves
 from tvbench.types import ModelCard, Request, Response
 
 Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]
@@ -133,6 +134,7 @@ class RunSession:
         phase.questions(places_of(items), known.keys())
         try:
             asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
+            self._leave_out(asking, known)
             if asking.requests:
                 phase.opening(self.plan.card.name)
                 with lend() if lend is not None else closing(self._open()) as answering:
@@ -164,6 +166,18 @@ class RunSession:
             own = total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
             self._sessions = settled(self._sessions, len(self._kept), own)
 
+    def _leave_out(self, asking: Asking, known: Mapping[str, Response]) -> None:
+        """What is out in a batch is not asked, and that is said: it would be paid for twice."""
+        waves = Waves(self.folder)
+        state = waves.state(known) if waves.exists() else State()
+        if state.out:
+            asking.requests = [request for request in asking.requests if request.key not in state.out]
+            name = self.folder.name
+            self.say(
+                f"{state.said} of a batch, and not asked here: `tvbench import batch {name} FILE` takes in what came "
+                f"back; `tvbench export batch {name} --lost all` gives them up, and they are asked again"
+            )
+
     def _serve(self, asking: Asking, engine: Engine) -> None:
         """Have it answered, as far as the budget goes where there is one."""
         price = price_in(self._prices)
@@ -177,6 +191,11 @@ class RunSession:
         asking.serve(Budgeted(engine, purse), self._prepare)
         if purse.stopped:
             self.say(purse.said)
+
+    def preparing(self, sight: Sight) -> Callable[[Request], Prepared]:
+        """What makes requests ready for somebody who takes what `sight` says, where no engine is opened."""
+        self._sight = sight
+        return self._prepare
 
     def answered_before(self) -> str:
         """When and by whom the answers were given that are not asked for."""

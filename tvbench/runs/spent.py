@@ -13,6 +13,8 @@ from tvbench.types import Response
 
 COUNTS = ("answers", "uncounted", "tokens_in", "tokens_out", "tokens_thinking", "tokens_cached", "told")
 AMOUNTS = ("dollars", "seconds", "latency")
+PRICE_FACTOR = "price_factor"
+"""In an answer's `extra`: what it cost of the price by tokens (of hosted batches half)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ def spent_on(response: Response) -> Spent:
         dollars=dollars or 0.0,
         latency=amount(response.seconds) or 0.0,
     )
+
+
+def price_factor(response: Response) -> float:
+    """What an answer cost of the price by tokens: 1 where nothing else was noted."""
+    factor = amount(response.extra.get(PRICE_FACTOR)) if isinstance(response.extra, Mapping) else None
+    return 1.0 if factor is None else factor
 
 
 def total(parts: Iterable[Spent]) -> Spent:

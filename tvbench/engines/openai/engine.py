@@ -17,14 +17,13 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
-from tvbench.checkpoints.prompt import arranged
 from tvbench.engines.openai.logprobs import OFFERED_BY, not_offered, score
-from tvbench.engines.openai.messages import MIME, Dialect, VideoAs, chat_messages, read_chat, to_response
+from tvbench.engines.openai.messages import SIGHT, Dialect, VideoAs, messages_of, read_chat, refused_at, to_response
 from tvbench.engines.openai.retry import KEPT, Caller, Patience, Refused, Unanswered
 from tvbench.engines.openai.secret import Secret
 from tvbench.engines.openai.server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at
 from tvbench.engines.openai.wire import NoReply, Wire
-from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.protocol import EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError, UsageError
 from tvbench.registry.thinking import no_switch, switch_in, thinking_of
 from tvbench.types import ModelCard, Response
@@ -90,9 +89,9 @@ class OpenAIEngine:
         if thinking.enabled is not None and facts.template and not switch_in(facts.template, thinking):
             raise no_switch(model, thinking)
         self.concurrency = concurrency
-        self.dialect = Dialect(model, facts.kind, video, thinking)
+        self.dialect = Dialect(model, facts.kind, video, thinking, refused=refused_at(self.url))
         self.info = EngineInfo("openai", facts.label(), engine_settings(model, facts.models, video))
-        self.sight = Sight(files=frozenset(MIME))
+        self.sight = SIGHT
         self._card = card
         self._closed = False
         self._under_way: dict[Future[Outcome], int] = {}
@@ -215,12 +214,7 @@ class OpenAIEngine:
         if request.continuation is not None and dialect.kind != OFFERED_BY:
             raise Refused(not_offered(dialect.kind))
         # PNG and base64 of many frames take a while: beside the event loop.
-        shown = (
-            prepared
-            if self._card is None
-            else replace(prepared, request=replace(request, messages=tuple(arranged(request.messages, self._card))))
-        )
-        messages = await asyncio.to_thread(chat_messages, shown, dialect.video)
+        messages = await asyncio.to_thread(messages_of, prepared, self._card, dialect.video)
         if request.continuation is not None:
             return await score(self._caller, self.url, prepared, messages, dialect)
         reply = await self._caller.post(

@@ -10,21 +10,25 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+from tvbench.checkpoints.prompt import arranged
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.data.media.images import as_picture, plain_format, png
 from tvbench.engines.openai.retry import Json, Trouble, UsableReply
 from tvbench.engines.openai.thinking import apart
-from tvbench.engines.protocol import Prepared
+from tvbench.engines.protocol import Prepared, Sight
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.thinking import SILENT, SWITCHES, Thinking
-from tvbench.types import Media, Request, Response
+from tvbench.types import Media, ModelCard, Request, Response
 
 MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 """The formats that every server reads. Others are sent as PNG."""
+SIGHT = Sight(files=frozenset(MIME))
+"""What is taken of media: files as they are, where every server reads them alike."""
 CLIPS = ((4, b"ftyp", "video/mp4"), (0, b"\x1a\x45\xdf\xa3", "video/webm"), (0, b"RIFF", "video/x-msvideo"))
 NEUTRAL = {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
 OPTIONAL = (
@@ -41,6 +45,8 @@ OPTIONAL = (
 )
 """What may be left out when a server refuses it, the extensions of local servers first."""
 EXTENSIONS = frozenset(OPTIONAL[1:6])
+REFUSED_AT = {"api.openai.com": frozenset({"top_k", "min_p", "repetition_penalty"})}
+"""By host: what its documentation does not have, and its server refuses."""
 REFUSAL = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|forbidden|permitted|allowed|"
     r"invalid|must be|no longer|deprecated",
@@ -72,13 +78,21 @@ class Dialect:
     where that may change answers each response has a note.
     """
 
-    def __init__(self, model: str, kind: str = "", video: VideoAs = "frames", thinking: Thinking = SILENT) -> None:
+    def __init__(
+        self,
+        model: str,
+        kind: str = "",
+        video: VideoAs = "frames",
+        thinking: Thinking = SILENT,
+        *,
+        refused: Iterable[str] = (),
+    ) -> None:
         self.model = model
         self.thinking = thinking
         self.kind = kind
         self.video = video
         self.limit_name = "max_tokens"
-        self.refused: set[str] = set()
+        self.refused = set(refused)
 
     def body(self, request: Request, messages: list[Json]) -> Json:
         """The JSON of a chat request."""
@@ -159,6 +173,11 @@ def _names(trouble: Trouble, name: str) -> bool:
     return re.search(pattern, trouble.message) is not None
 
 
+def refused_at(url: str) -> frozenset[str]:
+    """The fields that are known to be refused at an address, before anything is asked there."""
+    return REFUSED_AT.get(urlsplit(url).hostname or "", frozenset())
+
+
 def request_seed(request: Request) -> int:
     """31 bits, the same as the local engines draw with (engines/sampling.py, which imports torch). Repeats differ."""
     digest = hashlib.sha256(f"{request.sampling.seed}:{request.key}".encode()).digest()
@@ -166,6 +185,14 @@ def request_seed(request: Request) -> int:
 
 
 # ── Messages ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def messages_of(prepared: Prepared, card: ModelCard | None, video: VideoAs = "frames") -> list[Json]:
+    """The messages of a request as they are sent, arranged as the card wants them (None: as they stand)."""
+    if card is None:
+        return chat_messages(prepared, video)
+    request = replace(prepared.request, messages=tuple(arranged(prepared.request.messages, card)))
+    return chat_messages(replace(prepared, request=request), video)
 
 
 def chat_messages(prepared: Prepared, video: VideoAs = "frames") -> list[Json]:

@@ -208,9 +208,14 @@ def error_text(reply: Reply, secret: Secret) -> tuple[str, str]:
     if not isinstance(value, dict):
         text = "a web page, not JSON" if reply.is_page() else reply.text
         return secret.message(text) or secret.message(reply.reason), ""
-    error = value.get("error", value)
+    return blamed_words(value, secret)
+
+
+def blamed_words(value: object, secret: Secret) -> tuple[str, str]:
+    """A complaint as JSON has it: its words, without the key, and the parameter or code that it blames."""
+    error = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(error, dict):
-        return secret.message(_words(error)), ""
+        return secret.message(_words(error)) if error is not None else "", ""
     words = error.get("message") or error.get("detail") or error
     blamed = next((name for field in ("param", "code", "type") if (name := error.get(field))), "")
     return secret.message(_words(words)), blamed if isinstance(blamed, str) else ""
