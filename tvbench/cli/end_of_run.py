@@ -19,12 +19,6 @@ def print_run(run: Run, *, languages: Sequence[str] = (), whole: bool = False, m
 
     results = list(run.results.values())
     sheet = run_sheet(
-        run.folder,
-        results,
-        run.manifest,
-        language_id.load(),
-        languages=languages,
-        whole=whole,
-        replies=run._replies,
+        run.folder, results, run.manifest, language_id.load(), languages=languages, whole=whole, replies=run._replies
     )
     print_page(sheet, results, say, more=more, whole=whole)

@@ -178,9 +178,7 @@ def _placed(card: ModelCard, options: Options, given: Mapping[str, Any]) -> dict
     return {**given, **gpu_arguments(spec, options.gpus, given)}
 
 
-def _require(
-    chosen: Chosen, card: ModelCard, checks: Checks, decoder: str | None, placement: Placement
-) -> None:
+def _require(chosen: Chosen, card: ModelCard, checks: Checks, decoder: str | None, placement: Placement) -> None:
     """What is not installed, and a checkpoint that no engine would load, is found before the first answer, not after
     the last. Raises UsageError."""
     from tvbench.checkpoints.before_runs import check_folder

@@ -95,7 +95,19 @@ def session_to_json(session: Session) -> Json:
     data = _flat(session)
     data["engine"] = asdict(session.engine) if session.engine else None
     data |= {name: spent_to_json(getattr(session, name)) for name in SPENT}
-    late = ("arguments", "asked_again", "reused", "replicas", "ended", "answered", "failed", *SPENT, *BATCHED, "id", "part")
+    late = (
+        "arguments",
+        "asked_again",
+        "reused",
+        "replicas",
+        "ended",
+        "answered",
+        "failed",
+        *SPENT,
+        *BATCHED,
+        "id",
+        "part",
+    )
     return {name: value for name, value in data.items() if name not in late or value not in (None, {}, "")}
 
 
