@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 import plain_summary
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sacrebleu.metrics import CHRF
+from sacrebleu.metrics import BLEU, CHRF
 
 from tvbench.runs.codec import result_to_json
 from tvbench.scoring import score_items, summarise
 from tvbench.scoring.intervals import Observation, cluster_count, macro_stderr, mean
 from tvbench.scoring.metric import Metric, Pair
 from tvbench.scoring.metrics import always, metric
-from tvbench.scoring.ngrams import chrf_counts
+from tvbench.scoring.ngrams import bleu_counts, chrf_counts
 from tvbench.scoring.samples import Samples, renumbered
 from tvbench.types import (
     Choice,
@@ -122,6 +122,7 @@ def answered(rng: random.Random, item: Item) -> Response | None:
     return Response("k", text=text if rng.random() < 0.5 else said(rng))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.floats(-3, 3), st.integers(0, 5)), min_size=1), min_size=1), st.booleans())
 def test_samples_are_observations(groups: list[list[tuple[float, int]]], bounded: bool) -> None:
     """Mean, standard error and interval, of the same numbers held in either way."""
@@ -136,6 +137,7 @@ def test_samples_are_observations(groups: list[list[tuple[float, int]]], bounded
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30)))
 def test_clusters_are_numbered_as_they_occur(names: list[int]) -> None:
     place, count = renumbered(np.array(names, np.int32))
@@ -143,10 +145,13 @@ def test_clusters_are_numbered_as_they_occur(names: list[int]) -> None:
     assert place.tolist() == [known.setdefault(name, len(known)) for name in names] and count == len(known)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab .,(-日'\u3000\u0301", max_size=30), st.text(alphabet="ab .,(-日'\u3000\u0301", max_size=30))
-def test_chrf_is_counted_as_sacrebleu_counts(text: str, reference: str) -> None:
+def test_pairs_are_counted_as_sacrebleu_counts(text: str, reference: str) -> None:
     (counts,) = CHRF(word_order=2)._extract_corpus_statistics([text], [[reference]])
     assert chrf_counts(text, reference) == counts
+    (counts,) = BLEU(tokenize="none")._extract_corpus_statistics([text], [[reference]])
+    assert bleu_counts(text.rstrip(), reference.rstrip()) == counts
 
 
 def test_a_strangers_counts_are_not_believed() -> None:

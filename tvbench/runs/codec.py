@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from tvbench.errors import MediaError
@@ -35,6 +36,7 @@ from tvbench.types import (
 TARGETS: dict[str, type[Any]] = {
     kind.__name__.lower(): kind for kind in (Choice, Exam, Short, Voted, Translation, Open, OcrText, Contains, Contrast)
 }
+RESPONSE_FIELDS = frozenset(field.name for field in fields(Response))
 Json = dict[str, Any]
 
 
@@ -74,7 +76,7 @@ def item_from_json(data: Json) -> Item:
             for message in data.get("messages", ())
         ),
         target=_target_from_json(data["target"]),
-        sampling=Sampling(**_tuples(data["sampling"])),
+        sampling=_sampling(**_tuples(data["sampling"])),
         cluster=data.get("cluster", ""),
         tags=data.get("tags", {}),
         continuation=data.get("continuation"),
@@ -93,10 +95,9 @@ def response_to_json(response: Response) -> Json:
 def response_from_json(data: Json) -> Response:
     """Raises KeyError or TypeError where `data` is not a response. Fields of a later format are ignored; a text that
     was stored with the thinking in it is taken apart."""
-    known = {field.name for field in fields(Response)}
     if not isinstance(data["key"], str):
         raise TypeError("key is not a string")
-    response = Response(**_tuples({name: value for name, value in data.items() if name in known}))
+    response = Response(**_tuples({name: value for name, value in data.items() if name in RESPONSE_FIELDS}))
     return without_thinking(response) if isinstance(response.text, str) else response
 
 
@@ -206,6 +207,12 @@ def _part_from_json(data: Json) -> str | Media:
         raise MediaError(f"{name} is not kept in the run folder, only its digest")
 
     return Media(data["type"], name, not_here, data.get("frames"), data.get("size"), data.get("decoder"))
+
+
+@lru_cache(maxsize=64, typed=True)
+def _sampling(**fields: Any) -> Sampling:
+    """Most items of a run are sampled alike, and share one."""
+    return Sampling(**fields)
 
 
 def _target_from_json(data: Json) -> Target:

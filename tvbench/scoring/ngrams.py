@@ -1,4 +1,4 @@
-"""chrF++'s counts of two texts, as sacreBLEU has them, in less than half of its time.
+"""The counts of BLEU and chrF++ of two texts, as sacreBLEU has them, in a part of its time.
 
 What is counted is how many n-grams two texts have in common, each as often as both have it. Where either text has each
 of its n-grams once, which is the rule from three letters on, these are the elements of two sets. Knows no item.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-CHARACTERS, WORDS = 6, 2
-"""The longest n-grams of chrF++."""
+CHARACTERS, WORDS = 6, 4
+"""The longest n-grams of chrF++ and of BLEU."""
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
 
@@ -24,8 +24,22 @@ def chrf_counts(text: str, reference: str) -> list[int]:
         match = _count(counts, _pieces(said, size), _pieces(wanted, size), match)
     first, second = words_of(text), words_of(reference)
     match = _count(counts, first, second, 1)
-    _count(counts, list(zip(first, first[1:])), list(zip(second, second[1:])), match)  # noqa: B905 - one shorter
+    _count(counts, _runs(first, 2), _runs(second, 2), match)
     return counts
+
+
+def bleu_counts(text: str, reference: str) -> list[int]:
+    """Of two texts whose words stand apart: their lengths, by order the n-grams in common, and those of the text."""
+    said, wanted = text.split(), reference.split()
+    common: list[int] = []
+    for size in range(1, WORDS + 1):
+        shorter = common[-1] if common else 1
+        common.append(in_common(_runs(said, size), _runs(wanted, size)) if shorter else 0)
+    return [len(said), len(wanted), *common, *(max(0, len(said) - size) for size in range(WORDS))]
+
+
+def _runs(words: list[str], size: int) -> Sequence[object]:
+    return words if size == 1 else list(zip(*(words[at:] for at in range(size)), strict=False))
 
 
 def _pieces(text: str, size: int) -> list[str]:

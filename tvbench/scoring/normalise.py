@@ -18,6 +18,7 @@ _QUOTES = str.maketrans(
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
     }
 )
+_QUOTED = re.compile(f"[{''.join(map(chr, _QUOTES))}]")
 _DASHES = "-\u2010\u2011\u2012\u2013\u2212"
 """What may stand before a number as its sign."""
 _CIRCLED = re.compile("([\u2460-\u249b\u24ea-\u24ff]+)")
@@ -60,10 +61,12 @@ _UNDIVIDED = re.compile(f"[{''.join(f'{chr(low)}-{chr(high)}' for low, high in _
 
 def is_blank(text: str) -> bool:
     """Whether `text` shows nothing: blanks, line ends and invisible characters only. Such an answer is empty."""
+    if text[:1].isalnum():
+        return False
     return not any(_visible(character) and not character.isspace() for character in text)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def normalise(text: str) -> str:
     """NFKC, case folded, quotes unified, invisible characters dropped, blanks collapsed, edges trimmed.
 
@@ -72,8 +75,11 @@ def normalise(text: str) -> str:
     folded = compatible(compatible(text).casefold()) if not text.isascii() else text.casefold()
     if "\u0307" in folded:
         folded = folded.replace("i\u0307", "i")  # the Turkish capital with its dot
-    visible = "".join(" " if c.isspace() else c for c in folded.translate(_QUOTES) if c.isspace() or _visible(c))
-    collapsed = " ".join(visible.split())
+    if _QUOTED.search(folded):
+        folded = folded.translate(_QUOTES)
+    if not folded.isprintable():  # what can be printed is visible, or a plain blank
+        folded = "".join(" " if c.isspace() else c for c in folded if c.isspace() or _visible(c))
+    collapsed = " ".join(folded.split())
     trimmed = trim_edges(collapsed) or collapsed
     return "-" + trimmed[1:] if _is_sign(trimmed, 0) else trimmed
 
@@ -90,6 +96,8 @@ def compatible(text: str) -> str:
 
 def trim_edges(text: str) -> str:
     """`text` without punctuation, Markdown marks and blanks at both ends; a sign before a number is kept."""
+    if text[:1].isalnum() and text[-1:].isalnum():
+        return text
     start, end = 0, len(text)
     while start < end and _is_edge(text[start]) and not _is_sign(text, start):
         start += 1
@@ -166,10 +174,13 @@ def is_number(text: str) -> bool:
 
 
 _FORMULA = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|mathsf|operatorname)\s*\{([^{}]*)\}")
+_MARKED = re.compile(r"[\\$~*_`]")
 _MARKDOWN = re.compile(r"\\f?boxed\s*\{([^{}]*)\}|\${1,2}([^$\n]+)\${1,2}|(?<!\d)\$+(?!\d)|~~[^~\n]+~~|[*_`]+|~~+")
 
 
 def without_markdown(text: str) -> str:
     """`text` without emphasis, code and formula marks, and without what is struck out: `**B**` and `\\boxed{B}` become
     `B`."""
+    if _MARKED.search(text) is None:
+        return text
     return _MARKDOWN.sub(lambda match: match[1] or match[2] or "", _FORMULA.sub(r"\1", text) if "\\" in text else text)

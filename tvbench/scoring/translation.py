@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tvbench.scoring.metric import CorpusFigure, Pair
-from tvbench.scoring.ngrams import chrf_counts
+from tvbench.scoring.ngrams import bleu_counts, chrf_counts
 from tvbench.scoring.normalise import contains_words, words, written_without_blanks
 from tvbench.types import Item, Translation
 
@@ -96,7 +96,9 @@ def segment_counts(name: str, item: Item, text: str) -> list[int]:
     there are, and 1 where the text ends in a full stop with a blank before it."""
     assert isinstance(item.target, Translation)
     metric, references = _kept_metric(name, item.language), item.target.references
-    if name == "bleu":
+    if name == "bleu" and len(references) == 1:
+        counts = bleu_counts(metric._preprocess_segment(text), metric._preprocess_segment(references[0]))
+    elif name == "bleu":
         (counts,) = metric._extract_corpus_statistics([text], [[reference] for reference in references])
     else:
         every = [chrf_counts(text, reference) for reference in references]
