@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_asked(parser.add_argument_group("what is asked"))
     add_answering(parser.add_argument_group("how it is answered"))
     parser.add_argument("--price", metavar="IN,OUT", help="what the model costs when it is asked at once")
-    parser.add_argument("--no-reuse", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--no-reuse", action="store_true", help="ask what other runs of this model have answered")
     add_results(parser)
     add_format(parser)
 

@@ -70,7 +70,7 @@ def export(session: RunSession, server: str, options: WaveOptions) -> Exported:
     run, plan = RunFolder(session.folder), session.plan
     waves = Waves(session.folder)
     waves.settle()
-    answered = answered_keys(run)
+    answered = session.take_over()
     state = waves.state(answered)
     if options.again and state.out:
         waves.give_up(wave.wave for wave in state.open)

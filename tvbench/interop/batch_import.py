@@ -20,7 +20,7 @@ from tvbench.errors import UsageError
 from tvbench.interop.batch_export import learned, spoken_in
 from tvbench.interop.batch_lines import lines_of
 from tvbench.runs import codec
-from tvbench.runs.history import begun, settled
+from tvbench.runs.history import BATCH, as_asked, begun, settled, settled_parts
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest, now
 from tvbench.runs.session import engine_label
@@ -30,8 +30,6 @@ from tvbench.runs.store import REQUESTS, RunFolder, RunWriter
 from tvbench.runs.waves import State, Waves
 from tvbench.types import EngineInfo, Request, Response, Sampling
 
-BATCH = "batch"
-"""The `source` of a session whose answers came back in a batch."""
 HALF = 0.5
 """What hosted batches cost of the price of asking at once."""
 NO_WAVE = 0
@@ -105,10 +103,11 @@ class _Import:
         self._software = ""
         self.waves = Waves(run.path)
         self.done = Imported()
+        sessions = settled_parts(manifest.sessions or (), run.counted)
         kept = writer.start()
         self._answers = {key: _digest(answer) for key, answer in kept.items()}
         own = total(spent_on(answer) for answer in kept.values() if not answer.reused_from)
-        self._sessions = settled(manifest.sessions or (), len(kept), own)
+        self._sessions = settled(sessions, len(kept), own)
         del kept
         self._asked = _Asked(run)
         self._waves = {wave.wave: wave for wave in self.waves.all()}
@@ -208,12 +207,12 @@ class _Import:
 
     def _note(self, **told: Any) -> None:
         self._sessions[-1] = replace(self._sessions[-1], **told)
-        label = engine_label(self._sessions[-1].engine or self._engine())
+        engine = as_asked(self._sessions[-1].engine or self._engine(), self._sessions)
+        label = engine_label(engine)
         tasks = tuple(
             replace(entry, signature=write_signature({**read_signature(entry.signature), "engine": label}))
             for entry in self.manifest.tasks
         )
-        engine = self._sessions[-1].engine or self.manifest.engine
         self.writer.write_manifest(
             replace(self.manifest, updated="", engine=engine, tasks=tasks, sessions=tuple(self._sessions))
         )
@@ -221,7 +220,7 @@ class _Import:
     def _engine(self) -> EngineInfo:
         """The engine as a signature has it: a server's model, asked in a batch."""
         settings = engine_settings(self.manifest.model.location, (), self._spoken.video)
-        return EngineInfo("openai", self._label() or "unknown", {**settings, "asked": BATCH})
+        return EngineInfo("openai", self._label() or "unknown", settings)
 
     def _label(self) -> str:
         return self._software or next((wave.server for wave in reversed(self.waves.all()) if wave.server), "")

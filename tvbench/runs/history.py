@@ -18,6 +18,8 @@ from tvbench.runs.spent import Spent, total
 from tvbench.types import EngineInfo, ModelCard
 
 NOTHING = Spent()
+BATCH = "batch"
+"""The `source` of a session whose answers came back in files."""
 NOT_STARTED = "not started"
 """The version of an engine that was never opened."""
 
@@ -41,6 +43,14 @@ def sessions_of(manifest: Manifest | None) -> list[Session]:
             command=manifest.command,
         )
     ]
+
+
+def as_asked(engine: EngineInfo, sessions: Sequence[Session]) -> EngineInfo:
+    """The engine of a signature: where answers came back in a batch, it says so, and whether all of them did."""
+    ways = {session.source for session in sessions if session.answered or session.source}
+    if BATCH not in ways:
+        return engine
+    return replace(engine, settings={**engine.settings, "asked": BATCH if ways == {BATCH} else f"{BATCH}+live"})
 
 
 def begun(

@@ -22,7 +22,7 @@ from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Si
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
-from tvbench.runs.history import NOT_STARTED, begun, sessions_of, settled, settled_parts, who_answered
+from tvbench.runs.history import NOT_STARTED, as_asked, begun, sessions_of, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
 from tvbench.runs.listening import TaskLanguage
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
@@ -115,7 +115,7 @@ class RunSession:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._decoder.close()
-        gone = error is not None and self._made and self._own is None
+        gone = error is not None and self._made and self._own is None and not Waves(self.folder).exists()
         self._heart.stop(forget=gone or self._writer.part is None)
         if gone:
             self._writer.withdraw()
@@ -192,6 +192,16 @@ class RunSession:
         if purse.stopped:
             self.say(purse.said)
 
+    def take_over(self) -> frozenset[str]:
+        """Copy what other runs have answered, where no engine is opened. The keys that have an answer now."""
+        self._start()
+        self._look_around({request.key for request in requests_of(self.own_items(), without=self._kept)})
+        if self._reused.answers:
+            self._take_over()
+            self._note(ended=now(), answered=0, failed=0)
+            self._write_manifest()
+        return frozenset({*self._kept, *self._reused.answers})
+
     def preparing(self, sight: Sight) -> Callable[[Request], Prepared]:
         """What makes requests ready for somebody who takes what `sight` says, where no engine is opened."""
         self._sight = sight
@@ -262,7 +272,8 @@ class RunSession:
         self._write_manifest()
 
     def _write_manifest(self) -> None:
-        label = engine_label(self._info)
+        info = as_asked(self._info, self._sessions)
+        label = engine_label(info)
         self._writer.write_manifest(
             Manifest(
                 run=self.folder.name,
@@ -270,7 +281,7 @@ class RunSession:
                 command=without_shard(self.options.command),
                 ask=RunAsk(self.plan.ask),
                 model=replace(self.plan.card, prices=self._prices),
-                engine=self._info,
+                engine=info,
                 decoder=decoder_info(self.plan.ask.get("decoder", DEFAULT)),
                 tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
                 hardware=hardware(),
