@@ -205,10 +205,17 @@ MAY_KNOW = {
     "runs.lines": "",
     "runs.key_table": "",
     "runs.answer_index": "runs.codec runs.key_table runs.lines",
+    "runs.gone_over": "",
+    "runs.media_digests": "runs.key_table",
+    "runs.planned": "registry.influence registry.thinking runs.gone_over runs.key_table runs.keys runs.listening"
+    " runs.signature runs.streamed",
+    "runs.questions": "runs.key_table runs.listening runs.planned",
+    "runs.sorted_rows": "",
+    "runs.streamed": "runs.gone_over runs.key_table",
     "runs.spent": "",
-    "runs.signature": "__version__ registry.influence registry.thinking",
-    "runs.store": "runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json runs.manifests"
-    " runs.parts runs.shards runs.spent",
+    "runs.signature": "__version__ registry.influence registry.thinking runs.sorted_rows",
+    "runs.store": "runs.answer_index runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json"
+    " runs.manifests runs.parts runs.shards runs.spent",
     "runs.merge": "runs.answer_index runs.codec runs.history runs.key_table runs.lines runs.manifest"
     " runs.merged_manifest runs.spent runs.store",
     "runs.merged_manifest": "runs.history runs.manifest",

@@ -29,10 +29,11 @@ from tvbench.languages import language
 from tvbench.registry import catalog
 from tvbench.registry.task_files import tasks_in
 from tvbench.runs.codec import item_to_json
-from tvbench.runs.gate import Gated, gated, unique_ids
+from tvbench.runs.gate import Gated, gated
 from tvbench.runs.keys import media_of
 from tvbench.runs.plan import Overrides, PlannedItem, PlannedTask, plan_task
 from tvbench.runs.signature import prompts_hash, read_signature
+from tvbench.runs.streamed import unique_ids
 from tvbench.types import (
     Ask,
     Build,

@@ -11,10 +11,10 @@ from small_plans import PICTURE, item, task_of
 
 from tvbench.errors import MediaError, UsageError
 from tvbench.runs.codec import item_from_json, item_to_json
-from tvbench.runs.gate import unique_ids
 from tvbench.runs.keys import content_key
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.signature import comparable, read_signature
+from tvbench.runs.streamed import unique_ids
 from tvbench.types import BuildOptions, Item, ModelCard, Sampling
 
 CARD = ModelCard("m", "folder", "anywhere", revision="r1")

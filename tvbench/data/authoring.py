@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,6 +77,16 @@ def media_of_cell(cell: Any, kind: Literal["image", "video"], table: Rows | None
 
 
 @dataclass(frozen=True, slots=True)
+class _Again(Iterable[Row]):
+    """Rows that are read again by whoever goes over them."""
+
+    rows: Callable[[], Iterator[Row]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.rows()
+
+
+@dataclass(frozen=True, slots=True)
 class HubRows:
     """The rows of a data set of the hub, or of a local copy: `Task(source=HubRows("org/name", columns=(...)))`.
 
@@ -109,13 +119,14 @@ class HubRows:
         """Raises UsageError for a split, a config or columns that the data do not have."""
         if not self.per_language:
             rows = self._open(ask, "")
-            return Opened(self._rows(rows, "", ask), rows.dataset)
+            return Opened(_Again(lambda: self._rows(rows, "", ask)), rows.dataset)
         tables, absent = self._tables(ask)
         if absent and (len(absent) == len(ask.languages) or "languages" in ask.named):
             raise UsageError(f"{ask.data or self.repo} has no split {', '.join(absent)}", self._found(ask))
         warnings = (f"no split {', '.join(absent)}: left out",) if absent else ()
         dataset = "+".join(dict.fromkeys(rows.dataset for rows in tables.values()))
-        return Opened((row for code, rows in tables.items() for row in self._rows(rows, code, ask)), dataset, warnings)
+        again = _Again(lambda: (row for code, rows in tables.items() for row in self._rows(rows, code, ask)))
+        return Opened(again, dataset, warnings)
 
     def _tables(self, ask: Ask) -> tuple[dict[str, Rows], list[str]]:
         """The table of each language, and the splits or configs that are not there."""

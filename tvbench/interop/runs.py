@@ -27,7 +27,7 @@ from tvbench.runs import codec
 from tvbench.runs.keys import content_key, media_of
 from tvbench.runs.lines import json_line
 from tvbench.runs.manifest import IMPORTED, Manifest, TaskEntry
-from tvbench.runs.signature import task_signature, write_signature
+from tvbench.runs.signature import facts_of, task_signature, write_signature
 from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, write_atomically
 from tvbench.scoring.normalise import is_blank
 from tvbench.scoring.task_metrics import declared_facts
@@ -190,7 +190,7 @@ def _join_task(
     protocol = PROTOCOL if PROTOCOL in task.protocols else task.default_protocol
     dataset = f"{_dataset(logs) or task.name}@unknown"
     signature = task_signature(
-        task, protocol, Build((), dataset), items, _card(model, shown), _engine_label(model), with_media=True
+        task, protocol, Build((), dataset), facts_of(items), _card(model, shown), _engine_label(model), with_media=True
     )
     return TaskEntry(
         task.name,

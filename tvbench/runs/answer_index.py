@@ -15,7 +15,7 @@ from typing import Any
 
 from tvbench.runs import codec
 from tvbench.runs.key_table import SIZE, KeyTable
-from tvbench.runs.lines import BEGINNING, Damage, line_value, placed_lines
+from tvbench.runs.lines import BEGINNING, Damage, ends_torn, line_value, placed_lines
 from tvbench.types import Response
 
 FAILED = 1
@@ -41,8 +41,8 @@ class AnswerIndex(Mapping[str, Response]):
         self._keys = KeyTable()
         self._places = array("Q")
         self._failures = 0
-        self.lines = 0
-        """Whole lines that were read."""
+        self.clean = True
+        """Whether each key has one whole line, an answer with its checksum, and nothing else stands there."""
         faults = [] if damaged is None else damaged
         for number, path in enumerate(self._files):
             self._read(number, path, faults)
@@ -68,6 +68,11 @@ class AnswerIndex(Mapping[str, Response]):
         """How many keys have a failure, and no answer."""
         return self._failures
 
+    @property
+    def answered_count(self) -> int:
+        """How many keys have an answer."""
+        return len(self) - self._failures
+
     def failed(self, key: str) -> bool:
         """Whether a key has a failure, and no answer."""
         number = self._keys.number(key)
@@ -91,6 +96,11 @@ class AnswerIndex(Mapping[str, Response]):
         file, offset = _file_and_offset(self._places[number])
         return self._files[file], offset
 
+    @property
+    def without_failures(self) -> Mapping[str, Response]:
+        """The answers alone, looked up here."""
+        return _Answered(self)
+
     def place(self, key: str) -> tuple[Path, int]:
         """The file and the offset of a key's line. Raises KeyError."""
         number = self._keys.number(key)
@@ -113,12 +123,14 @@ class AnswerIndex(Mapping[str, Response]):
         return found
 
     def _read(self, file: int, path: Path, faults: list[Damage]) -> None:
+        self.clean &= not ends_torn(path)
         for number, offset, line, value in placed_lines(path, faults):
-            self.lines += 1
+            self.clean &= value is None
             try:
                 key, failed = key_and_failure(line, value)
             except (KeyError, TypeError, ValueError) as error:
                 faults.append(Damage(path, number, f"{type(error).__name__}: {error}"))
+                self.clean = False
                 continue
             if self._note(key, file, offset, failed):
                 faults.append(Damage(path, number, "a second answer to one request", lost=False))
@@ -129,6 +141,7 @@ class AnswerIndex(Mapping[str, Response]):
         new = len(self._keys)
         number = self._keys.add(key)
         place = offset << FILE_BITS | file << 1 | failed
+        self.clean &= number == new and not failed
         if number == new:
             self._places.append(place)
             self._failures += failed
@@ -139,6 +152,27 @@ class AnswerIndex(Mapping[str, Response]):
         self._places[number] = place
         self._failures -= before & FAILED and not failed
         return not failed and not before & FAILED and _file_and_offset(before)[0] == file
+
+
+class _Answered(Mapping[str, Response]):
+    """Those keys of an index that have an answer."""
+
+    def __init__(self, index: AnswerIndex) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return self._index.answered_count
+
+    def __iter__(self) -> Iterator[str]:
+        return filter(self._index.answered, self._index)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._index.answered(key)
+
+    def __getitem__(self, key: str) -> Response:
+        if key not in self:
+            raise KeyError(key)
+        return self._index[key]
 
 
 def _file_and_offset(place: int) -> tuple[int, int]:

@@ -254,7 +254,7 @@ def answer(
 
     plan, options, who = ready.plan, ready.options, ready.who
     folder = RunFolder(ready.folder)
-    answered = folder.answered_keys()
+    answered = folder.index().without_failures
     if options.fresh or _wanted(ready, answered):
         who.require()
     if not (answered or options.fresh or options.label or options.revision):
@@ -274,19 +274,18 @@ def answer(
 def _wanted(ready: Ready, answered: Collection[str]) -> bool:
     """Whether there is something to ask, of its own questions where it is a shard."""
     shard = ready.options.own_shard
-    return any(shard is None or shard.owns(request.key) for request in ready.plan.requests(without=answered))
+    return any(shard is None or shard.owns(key) for key in ready.plan.questions.missing(answered))
 
 
 def shard_end(folder: RunFolder, plan: Plan, shard: Shard | None) -> ShardEnd | None:
     """How the whole run stands when a shard has ended, whatever the others do; None for who asks it alone."""
     if shard is None:
         return None
-    failed = {key: response.error is not None for key, response in folder.responses().items()}
-    keys = {planned.key for planned in plan.planned_items()}
-    open_keys = {key for key in keys if failed.get(key, True)}
-    own = sum(map(shard.owns, keys))
+    index = folder.index()
+    open_keys = [key for key in plan.questions if not index.answered(key)]
+    own = sum(map(shard.owns, plan.questions))
     missing = sum(map(shard.owns, open_keys))
-    return ShardEnd(str(shard), own, missing, len(open_keys), sum(failed.get(key, False) for key in open_keys))
+    return ShardEnd(str(shard), own, missing, len(open_keys), sum(map(index.failed, open_keys)))
 
 
 def session_options(ready: Ready) -> SessionOptions:

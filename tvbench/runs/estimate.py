@@ -8,15 +8,17 @@ yet to be asked is counted, each question once: an answer that is there costs no
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.registry.prices import Price, price_in, price_of
 from tvbench.runs.earlier import TokensMeasured, measured, rate
-from tvbench.runs.guesses import Range, ranges, tokens_in, tokens_out
+from tvbench.runs.guesses import Range, tokens_in, tokens_out
+from tvbench.runs.key_table import KeyTable
 from tvbench.runs.keys import media_of
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
+from tvbench.runs.questions import EitherOf, Missing
 from tvbench.runs.reuse import reusable
 from tvbench.runs.store import RunFolder
 from tvbench.types import ModelCard
@@ -68,12 +70,12 @@ def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = Tr
     """Count `plan`, less what its run folder already holds (unless it is begun `fresh`), and what other runs do. Raises
     UsageError for a price that is none."""
     folder = results / plan.run_name
-    answered = set() if fresh else RunFolder(folder).answered_keys()
-    wanted = {request.key for request in plan.requests(without=answered)}
+    answered: Collection[str] = () if fresh else RunFolder(folder).index().without_failures
+    wanted = plan.questions.missing(answered)
     others = reusable(folder, plan.ask, wanted).answers if reuse and not fresh else {}
-    left = wanted - others.keys()
+    left = plan.questions.missing(EitherOf(answered, others))
     known = measured(plan, results)
-    parts = [_Part(planned, asked, plan.card, known) for planned, asked in _to_ask(plan, left)]
+    parts = _parts(plan, left, known)
     tokens = sum(part.incoming.guess + part.outgoing.guess for part in parts)
     seconds, basis = _seconds(plan, results, len(left), tokens)
     price = _price(plan.card, folder)
@@ -87,7 +89,7 @@ def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = Tr
         tasks,
         seconds,
         basis,
-        _disk(plan),
+        _disk(parts),
         len(others),
         sum(dollars) if len(dollars) == len(tasks) and tasks else None,
         (sum(low for low, _ in ends), sum(high for _, high in ends)) if len(ends) == len(tasks) and tasks else None,
@@ -98,18 +100,29 @@ def estimate(plan: Plan, results: Path, *, fresh: bool = False, reuse: bool = Tr
 class _Part:
     """What is yet to be asked of one task."""
 
-    def __init__(
-        self, planned: PlannedTask, asked: list[PlannedItem], card: ModelCard, known: Mapping[str, TokensMeasured]
-    ) -> None:
+    def __init__(self, planned: PlannedTask) -> None:
         self.planned = planned
-        self.asked = len(asked)
-        self.source = known.get(planned.task.name) if asked else None
-        as_a_rule = planned.task.tokens_per_answer
-        self.incoming = ranges(tokens_in(one, card) for one in asked)
-        self.outgoing = ranges(tokens_out(one, card, as_a_rule) for one in asked)
-        if self.source is not None:
-            self.incoming = self.source.tokens_in.times(self.asked)
-            self.outgoing = self.source.tokens_out.times(self.asked)
+        self.asked = self.media = self.characters = 0
+        self.source: TokensMeasured | None = None
+        self.incoming, self.outgoing = Range(), Range()
+
+    def count(self, one: PlannedItem, card: ModelCard, *, ask: bool) -> None:
+        """One more of its items; `ask`: it is yet to be asked."""
+        self.media += len(media_of(one.item.messages))
+        self.characters += sum(
+            len(part) for message in one.item.messages for part in message.parts if isinstance(part, str)
+        )
+        if ask:
+            self.asked += 1
+            self.incoming += tokens_in(one, card)
+            self.outgoing += tokens_out(one, card, self.planned.task.tokens_per_answer)
+
+    def measured(self, source: TokensMeasured | None) -> None:
+        """All items were counted; an earlier run may know better what they take."""
+        if source is not None and self.asked:
+            self.source = source
+            self.incoming = source.tokens_in.times(self.asked)
+            self.outgoing = source.tokens_out.times(self.asked)
 
     def estimate(self, price: Price | None, seconds: float | None) -> TaskEstimate:
         dollars = self._dollars(price, seconds)
@@ -117,7 +130,7 @@ class _Part:
             self.planned.task.name,
             self.planned.options.protocol,
             len(self.planned.items),
-            sum(len(media_of(planned.item.messages)) for planned in self.planned.items),
+            self.media,
             round(self.incoming.guess),
             round(self.outgoing.guess),
             self.asked,
@@ -137,15 +150,19 @@ class _Part:
         return Range(*(price.of_tokens(*way) + price.of_time(seconds or 0.0) for way in ways))
 
 
-def _to_ask(plan: Plan, left: Collection[str]) -> list[tuple[PlannedTask, list[PlannedItem]]]:
-    """Each task with what of it is yet to be asked; a question of several tasks is the first one's."""
-    seen: set[str] = set()
-    found = []
+def _parts(plan: Plan, left: Missing, known: Mapping[str, TokensMeasured]) -> list[_Part]:
+    """Each task with what of it is yet to be asked, in one pass; a question of several tasks is the first one's."""
+    seen = KeyTable()
+    parts = []
     for planned in plan.tasks:
-        new = {one.key: one for one in planned.items if one.key in left and one.key not in seen}
-        seen |= new.keys()
-        found.append((planned, list(new.values())))
-    return found
+        part = _Part(planned)
+        for one in planned.items:
+            new = len(seen)
+            ask = one.key in left and seen.add(one.key) == new
+            part.count(one, plan.card, ask=ask)
+        part.measured(known.get(planned.task.name))
+        parts.append(part)
+    return parts
 
 
 def _share(part: _Part, parts: list[_Part], seconds: float | None) -> float | None:
@@ -163,15 +180,8 @@ def _price(card: ModelCard, folder: Path) -> Price | None:
         return None
 
 
-def _disk(plan: Plan) -> int:
-    texts = sum(
-        len(part)
-        for planned in plan.planned_items()
-        for message in planned.item.messages
-        for part in message.parts
-        if isinstance(part, str)
-    )
-    return 2 * texts + BYTES_PER_ANSWER * 2 * sum(len(task.items) for task in plan.tasks)
+def _disk(parts: Iterable[_Part]) -> int:
+    return sum(2 * part.characters + BYTES_PER_ANSWER * 2 * len(part.planned.items) for part in parts)
 
 
 def _seconds(plan: Plan, results: Path, requests: int, tokens: float) -> tuple[float | None, str]:

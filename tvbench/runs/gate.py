@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from tvbench.data.authoring import Missing, Row
 from tvbench.errors import MediaError, TvbenchError, UsageError, unknown_name
 from tvbench.registry.declared import codes_in, read_settings, settings_word
 from tvbench.runs.item_faults import item_faults
+from tvbench.runs.signature import ItemFacts
+from tvbench.runs.streamed import found, gone_over_again
 from tvbench.types import Ask, Build, BuildOptions, Contrast, Item, Media, Message, Open, Opened, Task
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,10 @@ class TaskFault(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """What one task asks. `dataset` is the data's name and revision."""
+    """What one task asks. `dataset` is the data's name and revision. Very many items are made again each time that
+    somebody goes over them (streamed.py)."""
 
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     dataset: str
     warnings: tuple[str, ...] = ()
 
@@ -123,18 +126,23 @@ def gated(task: Task, options: BuildOptions) -> Gated:
     """
     ask = ask_of(task, options)
     opened = _open(task, ask)
-    items = list(_first_of_each(_asked_items(task, opened.rows, ask), options.limit, ask.languages))
-    if not items:
+    passes = count()
+
+    def made() -> Iterator[Item]:
+        items = _asked_items(task, opened.rows, ask, look=next(passes) == 0)
+        return _first_of_each(items, options.limit, ask.languages)
+
+    asked = found(task.name, made, again=lambda: gone_over_again(opened.rows))
+    if not asked.items:
         raise UsageError(
             f"task {task.name} has no items for languages {', '.join(options.languages) or 'all'}"
             f" and split {options.split or 'default'}",
             f"`tvbench tasks {task.name}` lists what there is",
         )
     _check_obeyed(task, options, ask)
-    unique, repeated = unique_ids(items)
-    empty = sorted(set(ask.languages) - {item.language for item in items}) if "languages" in ask.named else []
+    empty = sorted(set(ask.languages) - asked.languages) if "languages" in ask.named else []
     said = [f"no items in {', '.join(empty)}"] if empty else []
-    return Gated(tuple(unique), opened.dataset, (*opened.warnings, *said, *repeated))
+    return Gated(asked.items, opened.dataset, (*opened.warnings, *said, *asked.warnings))
 
 
 def _open(task: Task, ask: Ask) -> Opened:
@@ -158,10 +166,12 @@ def _open(task: Task, ask: Ask) -> Opened:
     return opened
 
 
-def _asked_items(task: Task, rows: Iterable[Any], ask: Ask) -> Iterator[Item]:
-    """Items of the wanted languages, checked, with or without their media."""
+def _asked_items(task: Task, rows: Iterable[Any], ask: Ask, *, look: bool = True) -> Iterator[Item]:
+    """Items of the wanted languages, with or without their media; `look`: each is looked at, which is done once."""
     for number, row in enumerate(_rows(task, rows)):
         for item in _items_of(task, row, number, ask):
+            if look:
+                _check(task, item, number)
             item = _own_language(task, _own_task(task, item, number), ask)
             if not ask.languages or item.language in ask.languages:
                 yield _with_problem(item) if ask.with_media else _blind(item)
@@ -187,13 +197,13 @@ def _rows(task: Task, rows: Iterable[Any]) -> Iterator[Any]:
 def _items_of(task: Task, row: Any, number: int, ask: Ask) -> Iterator[Item]:
     """The items that the task makes of one row; a ValueError becomes the problem of one that stands for the row."""
     if task.item is None:
-        yield _checked(task, row, number)
+        yield _item(task, row, number)
         return
     try:
         made = task.item(row, ask)
         for item in (made,) if made is None or isinstance(made, Item | str | Mapping) else made:
             if item is not None:
-                yield _checked(task, item, number)
+                yield _item(task, item, number)
     except UsageError:
         raise
     except (ValueError, MediaError) as error:
@@ -225,10 +235,15 @@ def _failed(task: Task, row: Any, number: int, problem: str) -> Item:
 # ── One item, as it has to be ─────────────────────────────────────────────────────────────────────
 
 
-def _checked(task: Task, item: Any, number: int) -> Item:
-    """The item, where it is one. Raises UsageError that names what is wrong with it."""
+def _item(task: Task, item: Any, number: int) -> Item:
+    """The item, where it is one."""
     if not isinstance(item, Item):
         raise _fault(task, f"row {number} gives a {type(item).__name__}", "give an Item, several, or None")
+    return item
+
+
+def _check(task: Task, item: Item, number: int) -> None:
+    """Raises UsageError that names what is wrong with the item."""
     wrong = next(item_faults(item), None)
     if wrong is not None:
         raise _fault(
@@ -242,7 +257,6 @@ def _checked(task: Task, item: Any, number: int) -> Item:
             f'item {item.id} shows a picture or clip, but the task declares modality "text"',
             'declare modality="image" or "video"',
         )
-    return item
 
 
 def _own_task(task: Task, item: Item, number: int) -> Item:
@@ -305,60 +319,39 @@ def _media(messages: Iterable[Message]) -> Iterator[Media]:
     return (part for message in messages for part in message.parts if isinstance(part, Media))
 
 
-def media_left_out(task: Task, items: Iterable[Item], with_media: bool) -> bool:
+def media_left_out(task: Task, facts: ItemFacts, with_media: bool) -> bool:
     """Whether a signature says `media:none`: no item that is asked shows a picture or clip, in a task of such."""
-    asked = [item for item in items if item.problem is None]
     if task.modality == "text":
         return False
-    return not any(any(_media(item.messages)) for item in asked) if asked else not with_media
+    return not facts.shown if facts.asked else not with_media
 
 
-# ── Limits and ids ────────────────────────────────────────────────────────────────────────────────
+# ── Limits ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _first_of_each(items: Iterable[Item], limit: int | None, languages: tuple[str, ...]) -> Iterator[Item]:
     """The first `limit` items of each language; the two of a pair count as one, and stay together."""
-    taken: dict[str, set[str]] = {}
+    if limit is None:
+        yield from items
+        return
+    taken: Counter[str] = Counter()
+    pairs: dict[str, set[str]] = {}
     full: set[str] = set()
     halves: set[tuple[str, str]] = set()
-    for number, item in enumerate(items):
-        if limit is None:
-            yield item
-            continue
-        units = taken.setdefault(item.language, set())
-        pair = isinstance(item.target, Contrast)
-        unit = f"pair {item.target.pair}" if isinstance(item.target, Contrast) else f"item {number}"
-        if unit in units or len(units) < limit:
-            units.add(unit)
-            if pair:
-                halves ^= {(item.language, unit)}
+    for item in items:
+        known = pairs.setdefault(item.language, set())
+        pair = item.target.pair if isinstance(item.target, Contrast) else None
+        if pair in known or taken[item.language] < limit:
+            taken[item.language] += pair not in known
+            if pair is not None:
+                known.add(pair)
+                halves ^= {(item.language, pair)}
             yield item
             continue
         full.add(item.language)
         # Of a pair that was begun, the other half may still come.
         if languages and full.issuperset(languages) and not halves:
             return
-
-
-def unique_ids(items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-    """All items; where ids repeat, the later ones get `#2`, `#3`, ... and a warning says so."""
-    found = list(items)
-    times = Counter(item.id for item in found)
-    used = set(times)
-    last = dict.fromkeys(times, 0)
-    unique: list[Item] = []
-    for item in found:
-        number = last[item.id] + 1
-        while number > 1 and f"{item.id}#{number}" in used:
-            number += 1
-        last[item.id] = number
-        unique.append(item if number == 1 else replace(item, id=f"{item.id}#{number}"))
-        used.add(unique[-1].id)
-    repeated = [name for name, count in times.items() if count > 1]
-    if not repeated:
-        return unique, []
-    examples = ", ".join(repeated[:3])
-    return unique, [f"{len(repeated)} ids occur more than once (such as {examples}); each row is kept and counted"]
 
 
 # ── What a signature says of it ───────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from tvbench.safety.misfits import misfits
+from tvbench.safety.misfits import fits, misfits
 from tvbench.types import Choice, Contrast, Item, Media, Message, Sampling, Target
 
 
@@ -32,7 +32,7 @@ def item_faults(item: Item) -> Iterator[str]:
         if not isinstance(message.parts, tuple) or not all(isinstance(part, str | Media) for part in message.parts):
             yield 'the parts of a message are no tuple of texts and Media, as in (picture, "text")'
             return
-    found = list(misfits(item, Item, ""))
+    found = [] if fits(item, Item) else list(misfits(item, Item, ""))
     yield from found or _contradictions(item)
 
 

@@ -88,3 +88,24 @@ class KeyTable:
 
 def _bucket(digest: bytes) -> int:
     return digest[0] << 4 | digest[1] >> 4
+
+
+class TextSet:
+    """Texts by the million, each with its number as keys have theirs; the texts themselves are not held."""
+
+    def __init__(self) -> None:
+        self._table = KeyTable()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and self._table.number(_hashed(text)) is not None
+
+    def add(self, text: str) -> int:
+        """The number of a text, which is added where it is new."""
+        return self._table.add(_hashed(text))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
-from tvbench.types import Item, Media, Message
+from tvbench.types import Item, Media, Message, Sampling
 
 KEY_FORMAT = 1
 """Raise when the meaning of a key changes; old stores then never match by accident."""
+SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 def media_digest(media: Media) -> str:
@@ -63,7 +64,7 @@ def content_key(
         "model": model,
         "revision": revision,
         "messages": describe_messages(item.messages, digests),
-        "sampling": asdict(item.sampling),
+        "sampling": {name: getattr(item.sampling, name) for name in SAMPLING},
         "continuation": item.continuation,
         "repeat": item.repeat,
     }

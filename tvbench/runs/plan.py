@@ -8,58 +8,56 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvbench.errors import TvbenchError, UsageError
+from tvbench.errors import UsageError
 from tvbench.registry.declared import codes_in
-from tvbench.registry.influence import argument_labels, prompt_label, prompt_settings, score_arguments
-from tvbench.registry.thinking import thinking_key, thinking_of
+from tvbench.registry.influence import argument_labels, prompt_label, score_arguments
+from tvbench.registry.thinking import thinking_of
 from tvbench.runs.gate import asked_words, media_left_out
-from tvbench.runs.keys import content_key, media_digest, media_of
+from tvbench.runs.gone_over import GoneOver
+from tvbench.runs.key_table import TextSet
+from tvbench.runs.keys import media_digest, media_of
 from tvbench.runs.manifest import TaskEntry
+from tvbench.runs.planned import Digest, Keys, PlannedItems, plan_items, share_of
+from tvbench.runs.planned import PlannedItem as PlannedItem  # where they are looked for
+from tvbench.runs.planned import model_identity as model_identity
+from tvbench.runs.questions import Questions
 from tvbench.runs.shared_items import SharedItems
-from tvbench.runs.signature import TWO_BOS, decoder_of, task_signature
+from tvbench.runs.signature import TWO_BOS, ItemFacts, facts_of, task_signature
 from tvbench.scoring.task_metrics import declared_facts
 from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Request, Sampling, Task
-
-HASHING_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedItem:
-    """An item with its content key and the digests of its media, in order."""
-
-    key: str
-    item: Item
-    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """A task, how it is asked, and everything that it asks."""
+    """A task, how it is asked, and everything that it asks; `told` is what a signature says of its items."""
 
     task: Task
     options: BuildOptions
     dataset: str
-    items: tuple[PlannedItem, ...]
+    items: PlannedItems
     warnings: tuple[str, ...] = ()
+    told: ItemFacts | None = None
+
+    @property
+    def facts(self) -> ItemFacts:
+        """What a signature says of its items."""
+        return self.told or facts_of(planned.item for planned in self.items)
 
     def entry(self, card: ModelCard, engine: str) -> TaskEntry:
         """The task's entry in manifest.json; `engine` as in the signature."""
-        build = Build((), self.dataset)
-        items = [planned.item for planned in self.items]
+        facts = self.facts
         signature = task_signature(
             self.task,
             self.options.protocol,
-            build,
-            items,
+            Build((), self.dataset),
+            facts,
             card,
             engine,
-            with_media=not media_left_out(self.task, items, self.options.with_media),
+            with_media=not media_left_out(self.task, facts, self.options.with_media),
             asked=asked_words(self.task, self.options),
         )
         return TaskEntry(
@@ -70,7 +68,7 @@ class PlannedTask:
             version=self.task.version,
             metrics=tuple(self.task.metrics),
             dataset=self.dataset,
-            items=len(items),
+            items=facts.count,
             warnings=tuple(self.warnings),
             declared=declared_facts(self.task),
         )
@@ -104,6 +102,7 @@ class Plan:
     card: ModelCard
     tasks: tuple[PlannedTask, ...]
     ask: Mapping[str, Any] = field(default_factory=dict)
+    _questions: list[Questions] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def run_name(self) -> str:
@@ -116,9 +115,7 @@ class Plan:
 
     def share(self, owns: Callable[[str], bool]) -> Plan:
         """The same run with those questions alone whose keys somebody owns."""
-        tasks = tuple(
-            replace(task, items=tuple(planned for planned in task.items if owns(planned.key))) for task in self.tasks
-        )
+        tasks = tuple(replace(task, items=share_of(task.items, owns)) for task in self.tasks)
         return replace(self, tasks=tasks)
 
     def planned_items(self) -> Iterator[PlannedItem]:
@@ -126,8 +123,16 @@ class Plan:
         for planned in self.tasks:
             yield from planned.items
 
+    @property
+    def questions(self) -> Questions:
+        """What is asked of all tasks, each key once."""
+        if not self._questions:
+            self._questions.append(Questions(planned.items for planned in self.tasks))
+        return self._questions[0]
+
     def requests(self, *, without: Iterable[str] = ()) -> list[Request]:
-        """What an engine has to answer: each key once, problems left out, and the keys `without`."""
+        """What an engine has to answer: each key once, problems left out, and the keys `without`. All of them are held:
+        `questions.missing` is for very many."""
         return requests_of(self.planned_items(), without=without)
 
 
@@ -138,12 +143,7 @@ def requests_of(items: Iterable[PlannedItem], *, without: Iterable[str] = ()) ->
     for planned in items:
         if planned.key not in seen and planned.item.problem is None:
             seen.add(planned.key)
-            item = planned.item
-            requests.append(
-                Request(
-                    planned.key, item.messages, item.sampling, item.continuation, item.reply_schema, item.second_bos
-                )
-            )
+            requests.append(planned.request)
     return requests
 
 
@@ -166,22 +166,48 @@ def plan_task(
     shared = shared or SharedItems()
     found = shared.gated(task, options)
     second, more = _second_bos(task, options.protocol, card, bos)
-    asked = [
-        replace(
-            item,
-            messages=decoded_by(item.messages, decoder),
-            second_bos=second,
-            sampling=overrides.apply(item.sampling),
-            repeat=repeat,
-            id=item.id if not repeat else f"{item.id}@{repeat}",
-        )
-        for item in found.items
-        for repeat in range(overrides.repeats)
-    ]
-    _check_repeated(asked)
-    with ThreadPoolExecutor(HASHING_THREADS) as pool:
-        planned = tuple(pool.map(lambda item: plan_item(item, card, shared.digest), asked))
-    return PlannedTask(task, options, found.dataset, planned, (*found.warnings, *more))
+    asked = _Asked(found.items, second, overrides, decoder)
+    asked.check_ids()
+    planned, facts = plan_items(task.name, asked, card, shared.digest(found))
+    return PlannedTask(task, options, found.dataset, planned, (*found.warnings, *more), facts)
+
+
+class _Asked(GoneOver[Item]):
+    """The items of a task as they are asked of a model: sampled as a person wants it, repeated so often."""
+
+    def __init__(self, items: Sequence[Item], second_bos: bool, overrides: Overrides, decoder: str | None) -> None:
+        self._items = items
+        self._second_bos = second_bos
+        self._overrides = overrides
+        self._decoder = decoder
+
+    def __len__(self) -> int:
+        return len(self._items) * self._overrides.repeats
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items:
+            sampling = self._overrides.apply(item.sampling)
+            messages = decoded_by(item.messages, self._decoder)
+            for repeat in range(self._overrides.repeats):
+                yield replace(
+                    item,
+                    messages=messages,
+                    second_bos=self._second_bos,
+                    sampling=sampling,
+                    repeat=repeat,
+                    id=f"{item.id}@{repeat}" if repeat else item.id,
+                )
+
+    def check_ids(self) -> None:
+        """Raises UsageError where an item's own id is that of another's repeat."""
+        if self._overrides.repeats == 1:
+            return  # the gate's ids are each item's own
+        names = TextSet()
+        for count, item in enumerate(self, 1):
+            names.add(item.id)
+            if len(names) < count:
+                said = f"the id {item.id} of one item is that of another's repeat"
+                raise UsageError(said, "leave --repeats out, or rename it")
 
 
 def decoded_by(messages: tuple[Message, ...], decoder: str | None) -> tuple[Message, ...]:
@@ -200,13 +226,6 @@ def decoded_by(messages: tuple[Message, ...], decoder: str | None) -> tuple[Mess
     )
 
 
-def _check_repeated(items: Sequence[Item]) -> None:
-    """Raises UsageError where an item's own id is that of another's repeat."""
-    twice = next((name for name, count in Counter(item.id for item in items).items() if count > 1), None)
-    if twice is not None:
-        raise UsageError(f"the id {twice} of one item is that of another's repeat", "leave --repeats out, or rename it")
-
-
 def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> tuple[bool, list[str]]:
     """Whether prompts begin with a second `<bos>`, and what to warn of. A server renders its prompts itself."""
     wanted = protocol in task.second_bos if bos is None else bos == "two"
@@ -223,32 +242,14 @@ def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> 
     ]
 
 
-def plan_item(item: Item, card: ModelCard, digest: Callable[[Media], str] = media_digest) -> PlannedItem:
+def plan_item(item: Item, card: ModelCard, digest: Digest = media_digest) -> PlannedItem:
     """Hash the item's media and make its key. Media that cannot be read become the item's problem."""
-    digests: tuple[str, ...] = ()
-    if item.problem is None:
-        try:
-            digests = tuple(digest(media) for media in media_of(item.messages))
-        except (TvbenchError, OSError) as error:
-            item = replace(item, problem=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever a reader raises for one picture is that item's problem
-            item = replace(item, problem=f"a picture or clip cannot be read ({type(error).__name__}: {error})")
-    if item.problem is not None:
-        digests = ()
-    return PlannedItem(key_of(item, card, digests), item, digests)
+    return Keys(card).planned(item, digest)
 
 
 def key_of(item: Item, card: ModelCard, digests: Sequence[str] = ()) -> str:
     """The item's key for the model of `card`."""
-    said = prompt_settings(card)
-    if thinking := thinking_key(card):
-        said = {**said, "reasoning": thinking}
-    return content_key(item, model_identity(card), card.revision, digests, said)
-
-
-def model_identity(card: ModelCard) -> str:
-    """What a key calls the model: its hub id or served name. A folder is its content, wherever it lies."""
-    return "folder" if card.kind == "folder" else f"{card.kind}:{card.location}"
+    return Keys(card).key(item, digests)
 
 
 def engine_ask(
@@ -272,7 +273,7 @@ def make_ask(
     card: ModelCard, tasks: Sequence[PlannedTask], overrides: Overrides, engine: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything that makes one run differ from another. Paths are left out: data count by their revision."""
-    decoder = decoder_of(chosen.item for planned in tasks for chosen in planned.items)
+    decoder = next((planned.facts.decoder for planned in tasks if planned.facts.decoder), "")
     return {
         "model": [model_identity(card), card.name, card.revision, *_said_of_the_model(card)],
         "engine": dict(engine),
@@ -289,7 +290,7 @@ def make_ask(
                 "seed": planned.options.seed,
                 "settings": dict(planned.options.settings),
             }
-            | ({"bos": TWO_BOS} if any(chosen.item.second_bos for chosen in planned.items) else {})
+            | ({"bos": TWO_BOS} if planned.facts.second_bos else {})
             | ({"code": planned.task.code} if planned.task.code else {})
             for planned in sorted(tasks, key=lambda planned: planned.task.name)
         ],

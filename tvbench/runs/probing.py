@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -109,22 +110,50 @@ def refusal(found: Probe, card: ModelCard, *, reused: bool) -> UsageError:
 
 
 def choose(items: Iterable[PlannedItem], kept: Mapping[str, Response], seed: int) -> list[PlannedItem]:
-    """The greedy items of `kept`, each key once: one of each task and language in turn, else in an order that the seed
-    decides."""
-    groups: dict[tuple[str, str], dict[str, PlannedItem]] = {}
+    """Greedy items of `kept`, each key once, twice PROBES at most: one of each task and language in turn, else in an
+    order that the seed decides."""
+    groups: dict[tuple[str, str], _First] = {}
     for planned in items:
-        item, answer = planned.item, kept.get(planned.key)
-        told = answer is not None and answer.error is None and (answer.text is not None or answer.logprobs is not None)
-        if told and item.problem is None and (item.sampling.temperature == 0 or item.continuation is not None):
-            groups.setdefault((item.task, item.language), {})[planned.key] = planned
-
-    def order(text: str) -> str:
-        return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
-
-    rows = [sorted(groups[name].values(), key=lambda planned: order(planned.key)) for name in sorted(groups, key=repr)]
-    rows.sort(key=lambda row: order(row[0].key))
+        item = planned.item
+        greedy = item.problem is None and (item.sampling.temperature == 0 or item.continuation is not None)
+        if greedy and planned.key in kept:
+            group = groups.setdefault((item.task, item.language), _First(2 * PROBES))
+            group.add(_order(seed, planned.key), planned, kept)
+    rows = [groups[name].all for name in sorted(groups, key=repr) if groups[name].all]
+    rows.sort(key=lambda row: _order(seed, row[0].key))
     turns = [planned for turn in zip_longest(*rows) for planned in turn if planned is not None]
-    return list({planned.key: planned for planned in turns}.values())
+    return list({planned.key: planned for planned in turns}.values())[: 2 * PROBES]
+
+
+class _First:
+    """Of very many items the first ones of an order that were answered."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: list[tuple[str, PlannedItem]] = []
+
+    def add(self, order: str, planned: PlannedItem, kept: Mapping[str, Response]) -> None:
+        """Take it, where it is among the first; of one key the later item."""
+        if len(self._found) == self._most and order > self._found[-1][0]:
+            return
+        place = bisect_left(self._found, order, key=lambda pair: pair[0])
+        if place < len(self._found) and self._found[place][0] == order:
+            self._found[place] = order, planned
+        elif _told(kept[planned.key]):
+            self._found.insert(place, (order, planned))
+            del self._found[self._most :]
+
+    @property
+    def all(self) -> list[PlannedItem]:
+        return [planned for _, planned in self._found]
+
+
+def _told(answer: Response) -> bool:
+    return answer.error is None and (answer.text is not None or answer.logprobs is not None)
+
+
+def _order(seed: int, text: str) -> str:
+    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
 
 
 def _round(engine: Engine, chosen: Sequence[PlannedItem], kept: Mapping[str, Response], prepare: Prepare) -> Probe:

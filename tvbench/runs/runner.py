@@ -6,7 +6,7 @@ and closes, `answer_items` opens it too. Knows no metric and prints nothing: a `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,8 @@ from tvbench.engines.protocol import Engine, Prepared, StoredResponse
 from tvbench.errors import TvbenchError
 from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
-from tvbench.runs.plan import PlannedItem, requests_of
+from tvbench.runs.planned import PlannedItem
+from tvbench.runs.questions import Questions
 from tvbench.runs.shards import ShardEnd
 from tvbench.runs.store import RunWriter
 from tvbench.types import Request, Response
@@ -85,33 +86,32 @@ class _Ledger:
 
 
 class Asking:
-    """What is to be asked of `items`, and what came of it: `requests` is what `kept` lacks. Rows that cannot be asked
-    are stored as failures at once. Whoever opens an engine does so when there are requests, and hands it to `serve`.
+    """What is to be asked of `questions`, and what came of it: `missing` is what `kept` lacks. Rows that cannot be
+    asked are stored as failures at once. Whoever opens an engine does so when something is missing, and hands it to
+    `serve`.
 
     Raises TooManyFailures or StoreError; whatever was answered by then is stored.
     """
 
     def __init__(
         self,
-        items: Sequence[PlannedItem],
+        questions: Questions,
         writer: RunWriter,
-        kept: Mapping[str, Response],
+        kept: Container[str],
         watch: Watch,
         *,
         max_failures: int | None = None,
     ) -> None:
-        keys = {planned.key for planned in items}
-        self.requests = requests_of(items, without=kept)
-        self._total, self._kept = len(keys), len(keys & kept.keys())
+        self.missing = questions.missing(kept)
+        self._total, self._kept = len(questions), questions.known(kept)
         self._ledger = _Ledger(writer, watch, max_failures)
         watch.begin(self._total, self._kept)
-        for key, problem in {planned.key: planned.item.problem for planned in items}.items():
-            if problem:
-                self._ledger.record(Response(key, error=problem))
+        for key, problem in questions.problems():
+            self._ledger.record(Response(key, error=problem))
 
     def serve(self, engine: Engine, prepare: Callable[[Request], Prepared]) -> None:
         """Have the requests answered by an engine that stays open. Raises EngineError or KeyboardInterrupt too."""
-        feed = DecodeAhead(self.requests, prepare, threads=DECODE_THREADS, window=DECODE_WINDOW)
+        feed = DecodeAhead(self.missing.requests, prepare, threads=DECODE_THREADS, window=DECODE_WINDOW)
         try:
             for response in engine.serve(feed):
                 for failed in feed.failures():
@@ -128,9 +128,9 @@ class Asking:
 
 
 def answer_items(
-    items: Sequence[PlannedItem],
+    items: Iterable[PlannedItem],
     writer: RunWriter,
-    kept: Mapping[str, Response],
+    kept: Container[str],
     open_engine: Callable[[], Engine],
     prepare: Callable[[Request], Prepared],
     watch: Watch,
@@ -141,8 +141,8 @@ def answer_items(
 
     Raises as Asking and Asking.serve; whatever was answered by then is stored.
     """
-    asking = Asking(items, writer, kept, watch, max_failures=max_failures)
-    if asking.requests:
+    asking = Asking(Questions([list(items)]), writer, kept, watch, max_failures=max_failures)
+    if asking.missing:
         with closing(open_engine()) as engine:
             asking.serve(engine, prepare)
     return asking.outcome()

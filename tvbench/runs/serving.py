@@ -102,7 +102,7 @@ def refuse_another(who: Identified, ask: Mapping[str, Any], stores: Iterable[Pat
             if manifest.ask.without_model != wanted:
                 continue
             told = next((session.server for session in reversed(manifest.sessions or ())), {})
-            answers, asked = len(run.answered_keys()), sum(entry.items or 0 for entry in manifest.tasks)
+            answers, asked = run.index().answered_count, sum(entry.items or 0 for entry in manifest.tasks)
         except (TvbenchError, LookupError, TypeError, ValueError, AttributeError):
             continue
         if 0 < answers < asked:

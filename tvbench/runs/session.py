@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -24,18 +24,18 @@ from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
 from tvbench.runs.history import NOT_STARTED, as_asked, begun, sessions_of, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
-from tvbench.runs.listening import TaskLanguage
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
 from tvbench.runs.overhearing import CountedEngine, overheard
-from tvbench.runs.plan import Plan, PlannedItem, requests_of
+from tvbench.runs.plan import Plan
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
+from tvbench.runs.questions import Questions
 from tvbench.runs.replicas.placement import Placement
-from tvbench.runs.reuse import Reusable, reusable
+from tvbench.runs.reuse import Known, Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
 from tvbench.runs.shards import Shard, without_shard
-from tvbench.runs.spent import spent_on, total
+from tvbench.runs.spent import Spent, spent_on, total
 from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.runs.waves import State, Waves
 from tvbench.types import ModelCard, Request, Response
@@ -92,7 +92,7 @@ class RunSession:
         self._sessions: list[Session] = []
         self._own: int | None = None
         self._made = False
-        self._kept: dict[str, Response] = {}
+        self._kept: Mapping[str, Response] = {}
         self._reused = Reusable()
         self._speed: Mapping[str, Any] = {}
         self._placed: Callable[[], Mapping[str, Any]] = dict
@@ -126,23 +126,23 @@ class RunSession:
         for it. See runner.Asking for what it raises; and UsageError where another model seems to answer than
         before."""
         self._start()
-        items = self.own_items()
-        self._look_around({request.key for request in requests_of(items, without=self._kept)})
-        known = {**self._kept, **self._reused.answers}
+        questions = self.own_questions()
+        self._look_around(questions)
+        known = Known(self._kept, self._reused.answers)
         phase = overheard(watch, self._heart)
         counting = _Counting(phase, self._meter, self._note_spent)
-        phase.questions(places_of(items), known.keys())
+        phase.questions(questions.places, known)
         try:
-            asking = Asking(items, self._writer, known, counting, max_failures=self.options.max_failures)
+            asking = Asking(questions, self._writer, known, counting, max_failures=self.options.max_failures)
             self._leave_out(asking, known)
-            if asking.requests:
+            if asking.missing:
                 phase.opening(self.plan.card.name)
                 with lend() if lend is not None else closing(self._open()) as answering:
                     self._begin(answering)
                     phase.opened()
                     held = CountedEngine(answering)
                     phase.serving(held.standing)
-                    with storing(answering, self.folder, len(asking.requests), self._writer.part):
+                    with storing(answering, self.folder, len(asking.missing), self._writer.part):
                         self._serve(asking, held)
             else:
                 self._take_over()
@@ -151,10 +151,10 @@ class RunSession:
             self._heart.scoring()
         return asking.outcome()
 
-    def own_items(self) -> list[PlannedItem]:
+    def own_questions(self) -> Questions:
         """What this session asks: everything, or what is its shard's."""
         shard = self.options.shard
-        return [planned for planned in self.plan.planned_items() if shard is None or shard.owns(planned.key)]
+        return self.plan.questions if shard is None else self.plan.questions.only(shard.owns)
 
     def _start(self) -> None:
         """Learn what is answered already, and count for whoever was killed."""
@@ -163,15 +163,14 @@ class RunSession:
         for text in in_words(fault for fault in self._writer.damaged if fault.lost):
             self.say(f"{text}: asked again")
         if self._writer.part is None:
-            own = total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
-            self._sessions = settled(self._sessions, len(self._kept), own)
+            self._sessions = settled(self._sessions, len(self._kept), self._own_spent())
 
     def _leave_out(self, asking: Asking, known: Mapping[str, Response]) -> None:
         """What is out in a batch is not asked, and that is said: it would be paid for twice."""
         waves = Waves(self.folder)
         state = waves.state(known) if waves.exists() else State()
         if state.out:
-            asking.requests = [request for request in asking.requests if request.key not in state.out]
+            asking.missing = asking.missing.but(state.out)
             name = self.folder.name
             self.say(
                 f"{state.said} of a batch, and not asked here: `tvbench import batch {name} FILE` takes in what came "
@@ -187,7 +186,7 @@ class RunSession:
         before = sum(dollars_of(answer, price) for answer in self._kept.values() if not answer.reused_from)
         time = sum(session.spent.seconds or 0.0 for session in self._sessions[: self._own])
         purse = Purse(self.options.budget, price, before + price.of_time(time), self._meter)
-        purse.expect(asking.requests, self.plan.card)
+        purse.expect(asking.missing.requests, self.plan.card)
         asking.serve(Budgeted(engine, purse), self._prepare)
         if purse.stopped:
             self.say(purse.said)
@@ -212,13 +211,20 @@ class RunSession:
         reused = f"{len(self._reused.answers)} reused" if self._reused.answers else ""
         return "; ".join(filter(None, (who_answered(self._sessions) if self._kept else "", reused)))
 
-    def _look_around(self, wanted: set[str]) -> None:
-        """See what other runs have of `wanted`, and say so."""
+    def _own_spent(self) -> Spent:
+        """What the answers took that are kept, but for those of other runs; where nobody was killed, nobody asks."""
+        if all(session.answered is not None for session in self._sessions):
+            return Spent()
+        return total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
+
+    def _look_around(self, questions: Questions) -> None:
+        """See what other runs have of what is missing, and say so."""
+        wanted = questions.missing(self._kept)
         if not self.options.reuse or not wanted:
             return
         self._reused = reusable(self.folder, self.plan.ask, wanted)
         if self._reused.answers:
-            self.say(self._reused.said(len({planned.key for planned in self.own_items()})))
+            self.say(self._reused.said(len(questions)))
         if damaged := self._reused.damaged:
             more = f" and {len(damaged) - SHOWN_RUNS} more" if len(damaged) > SHOWN_RUNS else ""
             self.say(f"note: not looked at for answers, because damaged: {', '.join(damaged[:SHOWN_RUNS])}{more}")
@@ -308,7 +314,7 @@ class RunSession:
     def _ask_again(self, engine: Engine) -> dict[str, Any]:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
         behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
-        known = {**self._kept, **self._reused.answers}
+        known = Known(self._kept, self._reused.answers)
         before = [session.engine for session in self._sessions if session.answered != 0]
         before += self._reused.engines
         changed = any(info is None or plain(asdict(info)) != plain(asdict(engine.info)) for info in before)
@@ -364,14 +370,6 @@ def storing(engine: Engine, folder: Path, total: int, part: str | None) -> Abstr
     answers themselves is told where."""
     told = getattr(engine, "storing", None)
     return nullcontext() if told is None else told(folder, total, part)
-
-
-def places_of(items: Iterable[PlannedItem]) -> dict[str, list[TaskLanguage]]:
-    """The tasks and languages of each question, by its key."""
-    places: dict[str, list[TaskLanguage]] = {}
-    for planned in items:
-        places.setdefault(planned.key, []).append(TaskLanguage(planned.item.task, planned.item.language))
-    return places
 
 
 def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:

@@ -3,8 +3,11 @@ digests of their media. Knows the gate; knows no model and no key."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tvbench.runs.gate import Gated, gated
-from tvbench.runs.keys import media_digest
+from tvbench.runs.media_digests import MediaDigests
+from tvbench.runs.streamed import Streamed
 from tvbench.types import BuildOptions, Media, Task
 
 
@@ -13,7 +16,7 @@ class SharedItems:
 
     def __init__(self) -> None:
         self._gated: dict[tuple[int, str], tuple[Task, Gated]] = {}
-        self._digests: dict[int, str] = {}
+        self._digests = MediaDigests()
 
     def gated(self, task: Task, options: BuildOptions) -> Gated:
         """As gate.gated has it. Raises UsageError."""
@@ -22,8 +25,6 @@ class SharedItems:
             self._gated[key] = task, gated(task, options)  # the task too, so that no other one gets its id
         return self._gated[key][1]
 
-    def digest(self, media: Media) -> str:
+    def digest(self, found: Gated) -> Callable[[Media], str]:
         """As keys.media_digest has it, of media of items that were given here. Raises what `media.load` raises."""
-        if id(media) not in self._digests:
-            self._digests[id(media)] = media_digest(media)
-        return self._digests[id(media)]
+        return self._digests.digest if isinstance(found.items, Streamed) else self._digests.of_held

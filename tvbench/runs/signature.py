@@ -9,12 +9,13 @@ is what a leaderboard varies; everything else must be the same.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tvbench import __version__
 from tvbench.registry.influence import prompt_label
 from tvbench.registry.thinking import thinking_of
+from tvbench.runs.sorted_rows import SortedRows
 from tvbench.types import Build, Item, Media, ModelCard, Sampling, Task
 
 TWO_BOS = "two"
@@ -51,9 +52,72 @@ def short_hash(texts: Iterable[str]) -> str:
 
 def prompts_hash(items: Iterable[Item]) -> str:
     """A hash of every rendered prompt text of a task, and of the continuations that are scored: another prompt or
-    another item set shows, another order of the same items does not."""
-    rows = sorted((item.language, item.id, *_texts(item)) for item in items)
-    return PROMPTS_FORMAT + short_hash(json.dumps(row) for row in rows)
+    another item set shows, another order of the same items does not. However many items there are, few are held."""
+    rows = SortedRows()
+    for item in items:
+        rows.add(prompt_row(item))
+    return PROMPTS_FORMAT + short_hash(rows.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What a signature says of a task's items: how many they are, the hash of their prompts, how they are sampled and
+    how often repeated, whether their prompts begin with two `<bos>`, what their clips are decoded by; and how many can
+    be `asked`, and are `shown` a picture or clip."""
+
+    count: int
+    prompts: str
+    samplings: tuple[str, ...]
+    repeats: int
+    second_bos: bool
+    decoder: str
+    asked: int
+    shown: int
+
+
+class Facts:
+    """Takes a task's items one by one, and holds none of them."""
+
+    def __init__(self) -> None:
+        self._rows = SortedRows()
+        self._samplings: set[str] = set()
+        self._count = self._asked = self._shown = 0
+        self._repeats = 1
+        self._second_bos = False
+        self._decoder = ""
+
+    def add(self, item: Item) -> None:
+        """One more. Raises UsageError where there is no room on disk for very many."""
+        self._count += 1
+        self._rows.add(prompt_row(item))
+        self._samplings.add(sampling_text(item.sampling))
+        self._repeats = max(self._repeats, 1 + item.repeat)
+        self._second_bos |= item.second_bos
+        self._decoder = self._decoder or decoder_of([item])
+        if item.problem is None:
+            self._asked += 1
+            self._shown += any(isinstance(part, Media) for message in item.messages for part in message.parts)
+
+    def all(self) -> ItemFacts:
+        """What there is to say of all of them."""
+        return ItemFacts(
+            self._count,
+            PROMPTS_FORMAT + short_hash(self._rows.lines()),
+            tuple(sorted(self._samplings)),
+            self._repeats,
+            self._second_bos,
+            self._decoder,
+            self._asked,
+            self._shown,
+        )
+
+
+def facts_of(items: Iterable[Item]) -> ItemFacts:
+    """The same of items that are there."""
+    facts = Facts()
+    for item in items:
+        facts.add(item)
+    return facts.all()
 
 
 def prompt_row(item: Item) -> tuple[str, ...]:
@@ -116,7 +180,7 @@ def task_signature(
     task: Task,
     protocol: str,
     build: Build,
-    items: list[Item],
+    facts: ItemFacts,
     card: ModelCard,
     engine: str,
     *,
@@ -125,25 +189,23 @@ def task_signature(
 ) -> str:
     """The signature of one task in one run. `engine` is `name@version+settings`, as the manifest has it; `asked` are
     the fields that the gate adds (split, settings, code)."""
-    samplings = sorted({sampling_text(item.sampling) for item in items})
-    repeats = 1 + max((item.repeat for item in items), default=0)
     fields = {
         "task": f"{task.name}@{task.version}",
         "protocol": protocol,
         **(asked or {}),
         "data": build.dataset,
-        "items": str(len(items)),
-        "prompts": prompts_hash(items),
-        "sampling": ";".join(samplings) or "none",
+        "items": str(facts.count),
+        "prompts": facts.prompts,
+        "sampling": ";".join(facts.samplings) or "none",
     }
     if thinking := thinking_of(card).label:
         fields["thinking"] = thinking
-    if repeats > 1:
-        fields["repeats"] = str(repeats)
-    if any(item.second_bos for item in items):
+    if facts.repeats > 1:
+        fields["repeats"] = str(facts.repeats)
+    if facts.second_bos:
         fields["bos"] = TWO_BOS
-    if decoder := decoder_of(items):
-        fields["decoder"] = decoder
+    if facts.decoder:
+        fields["decoder"] = facts.decoder
     if not with_media:
         fields["media"] = "none"
     fields["model"] = f"{card.name}@{card.revision}"

@@ -27,6 +27,7 @@ from typing import IO, Any
 
 from tvbench.errors import TvbenchError, UsageError
 from tvbench.runs import codec
+from tvbench.runs.answer_index import AnswerIndex
 from tvbench.runs.history import joined
 from tvbench.runs.lines import Damage, checksum, json_line, lines_at, read_lines
 from tvbench.runs.locks import BusyError, made_sole, take
@@ -199,6 +200,10 @@ class RunFolder:
                     answered.add((path, response.key))
         return found
 
+    def index(self, damaged: list[Damage] | None = None) -> AnswerIndex:
+        """The same, read one by one when they are asked for: for very many."""
+        return AnswerIndex(self.response_files(), damaged)
+
     def _count_problem(self, pairs: Iterable[tuple[str, Item]]) -> str | None:
         asked = {entry.task: entry.items for entry in self.manifest().tasks}
         return count_problem(asked, ((item.task, item.id) for _, item in pairs))
@@ -223,7 +228,8 @@ class RunFolder:
 
     def answered_keys(self) -> set[str]:
         """The keys that have an answer; none where there is no run."""
-        return {key for key, response in self.responses().items() if response.error is None}
+        index = self.index()
+        return {key for key in index if index.answered(key)}
 
     def counted(self, part: str) -> tuple[int, Spent]:
         """How many answers a part holds, each key once, and what those took that were not copied from another run."""
@@ -389,31 +395,34 @@ class RunWriter:
             raise storage_error(error, self.path) from error
         clean_up(self.path)
 
-    def start(self) -> dict[str, Response]:
-        """Make the file ready for appending. Returns the answers that are kept, of all parts: what failed before, or
-        was damaged, is missing, and is asked again.
+    def start(self) -> Mapping[str, Response]:
+        """Make the file ready for appending. Returns where the answers lie that are kept, of all parts: what failed
+        before, or was damaged, is missing, and is asked again.
 
         The one writer folds everything into responses.jsonl: each key once, with its checksum, no torn or damaged line,
         no failures. The writer of a part cuts off its own torn line.
         """
         run = RunFolder(self.path)
-        kept = {key: response for key, response in run.responses(self.damaged).items() if response.error is None}
+        kept = run.index(self.damaged)
         try:
             if self._responses is not None:
                 end_torn(self._responses)
             else:
-                self._fold(run, kept)
+                kept = self._folded(run, kept)
                 self._responses = self._file.open("a", encoding="utf-8", errors="surrogatepass")
         except OSError as error:
             raise storage_error(error, self._file) from error
         self._started = True
-        return kept
+        return kept.without_failures
 
-    def _fold(self, run: RunFolder, kept: Mapping[str, Response]) -> None:
+    def _folded(self, run: RunFolder, kept: AnswerIndex) -> AnswerIndex:
+        """The answers as they lie in one file, after all were written there where that had to be."""
         parts = [part for part in run.response_files() if part != self._file]
-        if parts or self.damaged or not self._is_clean(self._file, len(kept)):
-            self.replace_responses(json_line(codec.response_to_json(response)) for response in kept.values())
+        if parts or self.damaged or not kept.clean:
+            self.replace_responses(json_line(codec.response_to_json(response)) for response in kept.answers())
+            kept = run.index()
         clean_up(self.path)
+        return kept
 
     def append(self, response: Response) -> None:
         """Add one answer and hand it to the operating system, so that `kill -9` cannot lose it."""
@@ -428,13 +437,6 @@ class RunWriter:
     def _alone(self) -> contextlib.AbstractContextManager[None]:
         """Among the writers of parts; who writes alone is."""
         return contextlib.nullcontext() if self.part is None else moment(self.path)
-
-    def _is_clean(self, path: Path, answers: int) -> bool:
-        if not path.is_file():
-            return answers == 0
-        data = path.read_bytes()
-        ends = data.count(b"\n")
-        return (not data or data.endswith(b"\n")) and ends == answers == data.count(b',"sum":"')
 
     def _note_owner(self) -> None:
         assert self._lock is not None

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from tvbench.data.own.cells import NOTHING, Large, base64_pieces, decoded, flat,
 from tvbench.data.own.columns import Medium, Roles
 from tvbench.data.own.layout import CLIPS
 from tvbench.data.sources.media import Blob, media_in
-from tvbench.data.sources.paths import read_media, safe_path
+from tvbench.data.sources.paths import FileBytes, safe_path
 from tvbench.errors import MediaError
 from tvbench.types import Media
 
@@ -105,7 +104,7 @@ class Album:
                 return self._one(other, kind, name)
             return Found(self._made(kind, text, text[:SHOWN], Missing(self._why(text, error))), text)
         key = path.relative_to(Path(self.folder).resolve()).as_posix()
-        return Found(self._made(kind, text, key, partial(read_media, self.folder, path, name)), key)
+        return Found(self._made(kind, text, key, FileBytes(Path(self.folder), path, name)), key)
 
     def _why(self, text: str, error: MediaError) -> str:
         if ADDRESS.match(text):

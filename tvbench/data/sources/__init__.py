@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from tvbench.data.sources.files import commit_of, digest_of, folder_of, local_folder, read_text_lines, splits_of
 from tvbench.data.sources.media import Blob, media_in
-from tvbench.data.sources.paths import check_data_file, read_media, safe_path
+from tvbench.data.sources.paths import FileBytes, check_data_file, safe_path
 from tvbench.data.sources.tables import head, json_rows, parquet_rows
 from tvbench.errors import UsageError, unknown_name
 from tvbench.types import Media
@@ -130,4 +130,4 @@ def picture_file(folder: Path, relative: str, name: str) -> Media:
     Raises MediaError where it is not there or not to be read.
     """
     path = safe_path(folder, relative, name, folders=("",))
-    return Media("image", path.name, lambda: read_media(folder, path, name))
+    return Media("image", path.name, FileBytes(folder, path, name))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvbench.data.sources.paths import read_media, safe_path
+from tvbench.data.sources.paths import FileBytes, safe_path
 from tvbench.errors import MediaError
 
 LONGEST_PATH = 200
@@ -40,7 +40,7 @@ def media_in(value: Any, folder: Path, name: str, beside: str = "") -> tuple[str
         if (len(value) > LONGEST_PATH or value.startswith("data:")) and (decoded := _base64(value)) is not None:
             return name, lambda: decoded
         path = safe_path(folder, value, name, beside)
-        return value, lambda: read_media(folder, path, name)
+        return value, FileBytes(folder, path, name)
     raise MediaError(f"{name}: there is no picture or clip in the data")
 
 

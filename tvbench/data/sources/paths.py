@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.errors import MediaError, UsageError
@@ -65,6 +66,28 @@ def check_data_file(folder: Path, path: Path) -> None:
         )
     if not path.is_file():
         raise UsageError(f"{path} is not an ordinary file", "copy it again")
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """Reads a file that `safe_path` found, as `read_media` does."""
+
+    folder: Path
+    path: Path
+    name: str
+
+    def __call__(self) -> bytes:
+        return read_media(self.folder, self.path, self.name)
+
+    def identity(self) -> tuple[object, ...]:
+        """What tells its content from any other, unless somebody takes pains. Raises OSError."""
+        return identity_of(self.path)
+
+
+def identity_of(path: Path) -> tuple[object, ...]:
+    """A file, its size, and when it was written. Raises OSError."""
+    about = path.stat()
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def read_media(folder: Path, path: Path, name: str, most: int | None = None) -> bytes:

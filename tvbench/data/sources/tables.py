@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tvbench.data.sources.media import Blob
-from tvbench.data.sources.paths import read_media, safe_path
+from tvbench.data.sources.paths import identity_of, read_media, safe_path
 from tvbench.errors import MediaError, UsageError
 from tvbench.safety.bounded import json_value
 
@@ -85,7 +86,15 @@ class MediaCells:
 
     def loader(self, group: int, name: str, index: int, number: int) -> Callable[[], bytes]:
         """How to read the cell of column `name` that is `index` in its row group and `number` in the file."""
-        return lambda: self._read(group, name, index, f"{self._path.name}, row {number}, column {name}")
+        return CellBytes(self, group, name, index, number)
+
+    def identity(self) -> tuple[object, ...]:
+        """Which file it is, and when it was written. Raises OSError."""
+        return identity_of(self._path)
+
+    def read(self, group: int, name: str, index: int, number: int) -> bytes:
+        """The bytes of a cell. Raises MediaError."""
+        return self._read(group, name, index, f"{self._path.name}, row {number}, column {name}")
 
     def _read(self, group: int, name: str, index: int, where: str) -> bytes:
         with self._lock:
@@ -116,20 +125,47 @@ class MediaCells:
             raise MediaError(f"{where} is damaged: {error}", "fetch or copy the file again") from error
 
 
+@dataclass(frozen=True, slots=True)
+class CellBytes:
+    """Reads one media cell."""
+
+    cells: MediaCells
+    group: int
+    name: str
+    index: int
+    number: int
+
+    def __call__(self) -> bytes:
+        return self.cells.read(self.group, self.name, self.index, self.number)
+
+    def identity(self) -> tuple[object, ...]:
+        """Which cell of which file it is. Raises OSError."""
+        return *self.cells.identity(), self.name, self.number
+
+
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, row) of a JSON-lines file, or of a JSON list. Raises UsageError naming the bad line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            for number, value in _values(path, file):
+                if not isinstance(value, dict):
+                    raise UsageError(f"{path}:{number} is not a JSON object")
+                yield number, value
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    if path.suffix == ".json" and text.lstrip().startswith("["):
-        values = list(enumerate(_parse(path, 1, text), 1))
-    else:
-        values = [(n, _parse(path, n, line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    for number, value in values:
-        if not isinstance(value, dict):
-            raise UsageError(f"{path}:{number} is not a JSON object")
-        yield number, value
+
+
+def _values(path: Path, file: IO[str]) -> Iterator[tuple[int, Any]]:
+    """Of a list all are held, of lines one."""
+    if path.suffix == ".json":
+        text = file.read()
+        if text.lstrip().startswith("["):
+            yield from enumerate(_parse(path, 1, text), 1)
+            return
+        file.seek(0)
+    yield from (
+        (number, _parse(path, number, line.rstrip("\n"))) for number, line in enumerate(file, 1) if line.strip()
+    )
 
 
 def _parse(path: Path, number: int, text: str) -> Any:

@@ -30,6 +30,7 @@ from tvbench.registry.influence import prompt_label
 from tvbench.registry.thinking import thinking_of
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
+from tvbench.runs.questions import Questions
 from tvbench.runs.runner import Asking, Watch
 from tvbench.runs.session import earlier_engine, engine_label, packages
 from tvbench.runs.store import RunFolder, RunWriter
@@ -140,7 +141,7 @@ class Judging:
         """Ask what is missing. Raises UsageError when another process judges there, EngineError, StoreError."""
         with RunWriter(self.folder) as writer:
             self._write(writer, EngineInfo(self.engine, "not started"))
-            replies = writer.start()
+            replies = dict(writer.start())
             watch.begin(
                 len(self.cases), sum(self._verdict(case, replies).reading.score is not None for case in self.cases)
             )
@@ -164,7 +165,7 @@ class Judging:
         """Ask `pending` wave by wave, and add the answers to `replies`. False where nothing could be asked."""
         left = {planned.key: planned for planned in pending}
         while wave := self._affordable(list(left.values()), replies):
-            Asking(wave, writer, {}, watch).serve(engine, lambda request: Prepared(request))
+            Asking(Questions([wave]), writer, {}, watch).serve(engine, lambda request: Prepared(request))
             replies.update(_kept(RunFolder(self.folder).responses()))
             for planned in wave:
                 del left[planned.key]
