@@ -43,7 +43,7 @@ class Found:
 
 
 def found(name: str, make: Callable[[], Iterator[Item]], *, again: Callable[[], bool]) -> Found:
-    """Go over the items of the task `name` once, whatever that raises. `again` is asked where they are very many: whether
+    """Go over the items of the task `name` once, whatever that raises. `again` is asked where they are many: whether
     `make` gives the same each time."""
     held: list[Item] = []
     items = make()
