@@ -325,7 +325,7 @@ MAY_IMPORT = {
     "matplotlib": "train.record",
     "wandb": "train.record",
     "jinja2": "checkpoints",
-    "vllm": "engines.vllm engines.vllm_process",
+    "vllm": "engines.media_process engines.vllm engines.vllm_process engines.vllm_rendering",
     "httpx": "engines.openai",
     "prometheus_client": "cli.metrics",
     "argcomplete": "cli.completing cli.completion",

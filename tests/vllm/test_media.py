@@ -6,16 +6,22 @@ Runs where vllm is installed. One engine serves the whole file.
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 
 from tvbench.data.media.clips import Decoded
-from tvbench.engines.protocol import Prepared
+from tvbench.engines.media_workers import MediaWorkers
+from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.vllm import VllmEngine
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.types import ModelCard, Response
@@ -28,6 +34,7 @@ pytestmark = [
 ]
 
 LENGTH = 1024
+WAIT_S = 300.0
 
 
 def card(folder: Path, **more: object) -> ModelCard:
@@ -42,14 +49,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[VllmEngine]:
-    engine = VllmEngine(folder, card(folder), dtype="float32")
+    """Pictures are prepared by two processes; `alone` has the engine's own thread do it."""
+    engine = VllmEngine(folder, card(folder, media_processes=2), dtype="float32")
+    ends = time.monotonic() + WAIT_S
+    while not engine.rendering.workers.able() and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert engine.rendering.workers.able()
     yield engine
     engine.close()
+
+
+@contextmanager
+def alone(engine: VllmEngine) -> Iterator[None]:
+    """As with `media_processes: 0`, from empty caches to empty caches."""
+    workers = engine.rendering.workers
+    empty_caches(engine)
+    engine.rendering.workers = MediaWorkers(0, {})
+    try:
+        yield
+    finally:
+        engine.rendering.workers = workers
+        empty_caches(engine)
 
 
 @pytest.fixture(autouse=True)
 def nothing_known(engine: VllmEngine) -> None:
     """Each test begins with empty caches."""
+    empty_caches(engine)
+
+
+def empty_caches(engine: VllmEngine) -> None:
     engine._engine.reset_mm_cache()
     engine._engine.reset_prefix_cache()
     engine._engine.reset_encoder_cache()
@@ -118,3 +147,103 @@ def test_no_prompt_is_given_in_a_way_that_vllm_gives_up(engine: VllmEngine, monk
     monkeypatch.setattr(input_processor.logger, "warning_once", lambda text, *_: said.append(text))
     assert len(serve(engine, mixed(4))) == 4
     assert not said
+
+
+def asked_for(count: int = 24) -> list[Prepared]:
+    """Text, pictures, several pictures and clips, answered and scored."""
+    asked = mixed(count)
+    scored = [
+        replace(one, request=replace(one.request, key=f"score {one.request.key}", continuation="rot. étoile 红"))
+        for one in asked
+    ]
+    return asked + scored
+
+
+def exactly(answers: dict[str, Response]) -> dict[str, tuple[Any, ...]]:
+    return {key: (one.text, one.finish, one.tokens_in, one.logprobs, one.error) for key, one in answers.items()}
+
+
+def test_processes_change_no_answer(engine: VllmEngine) -> None:
+    """Not one bit of a log-probability."""
+    with alone(engine):
+        expected = exactly(serve(engine, asked_for()))
+    jobs = engine.rendering.workers._number
+    assert exactly(serve(engine, asked_for())) == expected
+    assert engine.rendering.workers._number > jobs
+    assert not any(one[-1] for one in expected.values())
+
+
+def test_processes_prepare_the_same_tensors(engine: VllmEngine) -> None:
+    """Of pictures of every shape, each alone and four together, and of clips."""
+    several: list[list[Decoded]] = [[picture(number, size)] for number, size in enumerate(SIZES)]
+    several += [[picture(9 + number, size) for number, size in enumerate(SIZES[:4])], [clip(1, 1)], [clip(2, 32)]]
+    asked = [ask(f"q{place}", "Was?", *media) for place, media in enumerate(several)]
+
+    def tensors() -> list[Any]:
+        engine._engine.renderer.clear_mm_cache()
+        coming = [engine.rendering.begin(engine._prompt(one)[0]) for one in asked]
+        while not all(map(engine.rendering.ready, coming)):
+            engine.rendering.workers.poll(0.1)
+        found = [engine.rendering.render(one) for one in coming]
+        for one in coming:
+            engine.rendering.forget(one.names)
+        return [(one["prompt_token_ids"], one["mm_placeholders"], dict(one["mm_kwargs"].items())) for one in found]
+
+    with alone(engine):
+        expected = tensors()
+    jobs = engine.rendering.workers._number
+    assert tensors() == expected
+    assert engine.rendering.workers._number == jobs + len(asked)
+
+
+def test_refusals_stay_with_their_requests(engine: VllmEngine) -> None:
+    bad = [
+        ask("long", "ab " * 2000, picture(9, SIZES[2])),
+        ask("pictures", "Was?", *[picture(number, SIZES[0]) for number in range(5)]),
+        ask("placeholder", "<image>?", picture(8, SIZES[1])),
+    ]
+    asked = [one for pair in zip(mixed(9)[::3], bad, strict=True) for one in pair] + mixed(9)[1::3]
+    with alone(engine):
+        expected = shown(serve(engine, asked))
+    assert shown(serve(engine, asked)) == expected
+    assert {key for key, one in expected.items() if one[-1]} == {"long", "pictures", "placeholder"}
+
+
+def test_a_process_killed_in_the_middle_loses_nothing(engine: VllmEngine, caplog: pytest.LogCaptureFixture) -> None:
+    asked = asked_for()
+    with alone(engine):
+        expected = exactly(serve(engine, asked))
+    answers: dict[str, Response] = {}
+    for place, response in enumerate(engine.serve(ListFeed(asked))):
+        answers[response.key] = response
+        if place in (0, 10):
+            os.kill(engine.rendering.workers._running[0].pid, signal.SIGKILL)
+    assert exactly(answers) == expected
+    assert "another takes its place" in caplog.text
+    assert len(serve(engine, mixed(4))) == 4 and len(engine.rendering.workers._running) == 2
+
+
+def test_what_was_given_up_is_in_nobodys_way(engine: VllmEngine) -> None:
+    asked = mixed(24)
+    serving = engine.serve(ListFeed(asked))
+    next(serving)
+    serving.close()
+    assert not engine._flights and not engine._held
+    assert not any(one.error for one in serve(engine, asked).values())
+
+
+def test_media_under_way_are_bounded_in_bytes(engine: VllmEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one, pictures go one after the other, and none waits for ever."""
+    monkeypatch.setattr(engine, "flight_bytes", 1)
+    most: list[int] = []
+    step = engine._step
+
+    def counted() -> list[Response]:
+        most.append(sum(one.memory > 0 for one in engine._flights.values()))
+        return step()
+
+    monkeypatch.setattr(engine, "_step", counted)
+    asked = [ask(f"q{number}", "Was?", picture(number, SIZES[number % 7])) for number in range(12)]
+    answers = serve(engine, asked)
+    assert len(answers) == 12 and not any(one.error for one in answers.values())
+    assert max(most) == 1 and not engine._held

@@ -123,6 +123,15 @@ VLLM = EngineSpec(
         DTYPE,
         MAX_MODEL_LEN,
         Option("trust_remote_code", bool, help="let a model run code of its own", moves=False),
+        Option(
+            "media_processes",
+            int,
+            help="processes that prepare pictures and clips; 0: the engine's own thread; default: one for four cores, "
+            "8 at most; none where the model runs on the CPU",
+            moves=False,
+            least=0,
+            most=64,
+        ),
     ),
     needs=("vllm",),
     install="pip install 'tvbench[vllm]'",

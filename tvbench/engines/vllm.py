@@ -9,20 +9,21 @@ and no file of a run. vLLM itself is imported only when the engine is opened, af
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
 from tvbench.checkpoints.prompt import Prompter
-from tvbench.data.media.clips import Clip
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, has_vision
+from tvbench.engines.media_workers import MediaWorkers, usual_processes
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
-from tvbench.engines.vllm_process import death_of, interruptible, runs_on_cpu, watch
-from tvbench.engines.vllm_prompts import PIL, Given, media_of, names_of
+from tvbench.engines.vllm_process import death_of, flight_bytes, interruptible, runs_on_cpu, watch
+from tvbench.engines.vllm_prompts import PIL, media_of, names_of
+from tvbench.engines.vllm_rendering import Coming, Rendering, memory_of
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
@@ -31,22 +32,28 @@ if TYPE_CHECKING:
     from vllm import SamplingParams
 
 CPU_SEQUENCES = 32
+PROCESSES = "media_processes"
 MANY_IMAGES = 8
 """Pictures a prompt may hold where the card says `multi-image` and no number."""
 
-POSTPONED_BYTES = 192 << 20
-"""Of clips that wait for those of another length to end."""
+WAITING_BYTES = 512 << 20
+"""Of media that are being prepared, or wait for their turn."""
+WAIT_S = 1.0
+"""For a process that prepares media, where there is nothing else to do; then it is looked whether any is left."""
 
 
 @dataclass(slots=True)
 class _Flight:
-    """A request that vLLM has and has not answered. `scored` are the ids of a continuation, if one is scored;
-    `frames` is the length of its clips (0: none)."""
+    """A request that vLLM will have or has, and has not answered. `scored` are the ids of a continuation, if one is
+    scored; `frames` is the length of its clips (0: none); `memory` are the bytes of media that it waits with."""
 
     prepared: Prepared
+    coming: Coming | None
+    params: SamplingParams
     scored: list[int] | None
     frames: int
     started: float
+    memory: int = 0
 
 
 class VllmEngine:
@@ -72,17 +79,28 @@ class VllmEngine:
         wanted["dtype"] = choose_dtype(config, dtype or wanted.get("dtype"))
         if max_model_len is not None:
             wanted["max_model_len"] = max_model_len
+        processes = wanted.pop(PROCESSES, None)
         self.arguments = arguments(self.folder, config, card, wanted, on_cpu=on_cpu)
         self.frame_size = int(config["vision_config"]["image_size"]) if is_own(config) else None
         self.backend = PIL
         self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
         self._guard = Guard()
-        self._llm: Any = start(self.arguments)
+        processes = usual_processes(on_cpu=on_cpu) if processes is None else processes
+        workers = MediaWorkers(processes if has_vision(config) else 0, self.arguments)
+        try:
+            self._llm: Any = start(self.arguments)
+        except BaseException:
+            workers.close()
+            self._guard.stop()
+            raise
         self._engine: Any = self._llm.llm_engine
+        self.rendering = Rendering(self._engine.renderer, workers)
         watch(self._engine.engine_core)
+        self.flight_bytes = flight_bytes()
         self.window = 2 * int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._flights: dict[str, _Flight] = {}
+        self._held = 0
         self._number = 0
         self.info = EngineInfo("vllm", version(), recorded_settings(card, config, wanted))
 
@@ -95,81 +113,110 @@ class VllmEngine:
             raise
 
     def _answers(self, feed: Feed) -> Iterator[Response]:
-        postponed: list[Prepared] = []
+        waiting: deque[_Flight] = deque()
         while True:
-            room = self.window - len(self._flights) - len(postponed)
-            if sum(prepared.memory for prepared in postponed) > POSTPONED_BYTES:
-                room = 0
-            idle = not self._flights and not postponed
-            waiting = postponed + (feed.take(room, wait=idle) if room > 0 else [])
-            if not waiting and not self._flights:
+            idle = not self._flights and not waiting
+            room = self._room(waiting)
+            taken = feed.take(room, wait=idle) if room > 0 else []
+            if idle and not taken:
                 return
-            postponed = []
-            for prepared in waiting:
-                if self._collides(prepared):
-                    postponed.append(prepared)
-                elif (refused := self._submit(prepared)) is not None:
-                    yield refused
+            for prepared in taken:
+                begun = self._begin(prepared)
+                if isinstance(begun, Response):
+                    yield begun
+                else:
+                    waiting.append(begun)
+            yield from self._hand_over(waiting)
             if self._flights:
                 yield from self._step()
+
+    def _room(self, waiting: Collection[_Flight]) -> int:
+        """How many more requests may be taken: few enough to be under way at once, and to be in memory."""
+        if sum(flight.coming.memory for flight in waiting if flight.coming) > WAITING_BYTES:
+            return 0
+        ahead = self.rendering.workers.ahead or self.window
+        return min(ahead - len(waiting), self.window - len(self._flights) - len(waiting))
+
+    def _hand_over(self, waiting: deque[_Flight]) -> Iterator[Response]:
+        """Give vLLM what is ready of `waiting`, as far as its media fit into memory; failed responses for what it
+        refuses. Where it has nothing to do, something to be ready is waited for."""
+        busy = self._flights or any(map(self._may_go, waiting))
+        self.rendering.workers.poll(0.0 if busy else WAIT_S)
+        for _ in range(len(waiting)):
+            flight = waiting.popleft()
+            if not self._may_go(flight):
+                waiting.append(flight)
+            elif (refused := self._submit(flight)) is not None:
+                yield refused
+
+    def _may_go(self, flight: _Flight) -> bool:
+        assert flight.coming is not None
+        crowded = bool(self._flights) and self._held > self.flight_bytes
+        return not crowded and not self._collides(flight) and self.rendering.ready(flight.coming)
 
     def _drop_all(self) -> None:
         """Whoever iterated has given up: what vLLM still has is no answer to the next feed."""
         numbers = list(self._flights)
         self._flights.clear()
+        self._held = 0
+        self.rendering.drop_all()
         if numbers and self._engine is not None:
             self._engine.abort_request(numbers)
 
     def close(self) -> None:
         """Stop the engine and give its memory back."""
+        self.rendering.workers.close()
         if self._llm is not None:
             self._engine.engine_core.shutdown()
         self._llm = self._engine = None
         self._guard.stop()
 
-    def _collides(self, prepared: Prepared) -> bool:
+    def _collides(self, waiting: _Flight) -> bool:
         """Whether a clip must wait. vLLM's LLaVA-OneVision (0.32) dies when it encodes clips of different lengths in
         one step, so that only clips of one length are under way at any time; a task's clips mostly have the same."""
-        if self.frame_size is None:
-            return False
-        frames = {len(medium.frames) for medium in prepared.media if isinstance(medium, Clip)}
-        return bool(frames) and any(flight.frames and flight.frames not in frames for flight in self._flights.values())
+        lengths = {flight.frames for flight in self._flights.values() if flight.frames}
+        return bool(waiting.frames) and bool(lengths - {waiting.frames})
 
-    def _submit(self, prepared: Prepared) -> Response | None:
-        """Hand one request over; a failed response when the prompt or vLLM says no (too long, too many pictures)."""
-        from vllm.v1.engine.exceptions import EngineDeadError
-
+    def _begin(self, prepared: Prepared) -> _Flight | Response:
+        """Have a request's media prepared; a failed response where no prompt can be made of it."""
         started = time.perf_counter()
-        names: Given = {}
         try:
             frames = 0 if self.frame_size is None else clip_length(prepared)
             prompt, scored = self._prompt(prepared)
-            names = prompt.get("multi_modal_uuids", {})
             params = self._params(prepared, scored, prompt["prompt_token_ids"])
+            coming = self.rendering.begin(prompt, prepared.memory)
+        except Exception as error:  # noqa: BLE001 - refusals share no class; each is recorded
+            return self._refused(prepared, error)
+        # The prompt has the media by now.
+        kept = replace(prepared, media=(), encoded=())
+        return _Flight(kept, coming, params, scored, frames, started)
+
+    def _submit(self, flight: _Flight) -> Response | None:
+        """Hand one request over; a failed response when vLLM says no (too long, too many pictures)."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        coming, flight.coming = flight.coming, None
+        assert coming is not None
+        try:
+            rendered = self.rendering.render(coming)
             self._number += 1
             number = str(self._number)
-            (rendered,) = self._engine.renderer.render_cmpl([prompt])
-            self._engine.add_request(number, rendered, params)
+            self._engine.add_request(number, rendered, flight.params)
         except EngineDeadError as error:
             raise self._stopped(error) from error
-        except MediaError as error:
-            return Response(prepared.request.key, error=str(error), notes=prepared.notes)
         except Exception as error:  # vLLM's and the processors' refusals share no class; each is recorded
             if death_of(self._engine.engine_core) is not None:
                 raise self._stopped(error) from error
-            self._forget(names)
-            reason = f"vLLM refused the request: {_first_line(error)}"
-            return Response(prepared.request.key, error=reason, notes=prepared.notes)
-        # vLLM has its own copy of the media by now.
-        self._flights[number] = _Flight(replace(prepared, media=(), encoded=()), scored, frames, started)
+            self.rendering.forget(coming.names)
+            return self._refused(flight.prepared, error)
+        flight.memory = memory_of(rendered)
+        self._held += flight.memory
+        self._flights[number] = flight
         return None
 
-    def _forget(self, names: Given) -> None:
-        """Have vLLM take the media for new ones: what a refused prompt showed was noted as sent, and never was."""
-        cache = self._engine.renderer.mm_processor_cache
-        if cache is not None:
-            for name in chain.from_iterable(names.values()):
-                cache.invalidate(name)
+    def _refused(self, prepared: Prepared, error: Exception) -> Response:
+        reason = str(error) if isinstance(error, MediaError) else f"vLLM refused the request: {_first_line(error)}"
+        return Response(prepared.request.key, error=reason, notes=prepared.notes)
 
     def _prompt(self, prepared: Prepared) -> tuple[dict[str, Any], list[int] | None]:
         request = prepared.request
@@ -229,6 +276,7 @@ class VllmEngine:
 
     def _response(self, output: Any) -> Response:
         flight = self._flights.pop(output.request_id)
+        self._held -= flight.memory
         request, completion = flight.prepared.request, output.outputs[0]
         seconds = time.perf_counter() - flight.started
         tokens_in = len(output.prompt_token_ids)

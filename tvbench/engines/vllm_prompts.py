@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from tvbench.data.media.clips import Clip, Decoded
 from tvbench.engines.inputs import as_rgb, fit_frames, in_time
@@ -66,3 +67,19 @@ def _clip(clip: Clip, frame_size: int | None) -> tuple[np.ndarray, dict[str, Any
     """Frames, and what models that place frames in time want to know. We have sampled: vLLM must not again."""
     frames = clip.frames if frame_size is None else fit_frames(clip.frames, frame_size)
     return frames, {**in_time(clip), "do_sample_frames": False}
+
+
+def as_pictures(media: Given) -> Given:
+    """`media` that came as pixels from another process, with their pictures as PIL's again."""
+    return {
+        kind: [Image.fromarray(medium) if kind == "image" else medium for medium in several]
+        for kind, several in media.items()
+    }
+
+
+def as_pixels(media: Given) -> Given:
+    """`media` as they are sent to another process."""
+    return {
+        kind: [np.asarray(medium) if kind == "image" else medium for medium in several]
+        for kind, several in media.items()
+    }

@@ -77,6 +77,7 @@ PACE = frozenset(
         "stream_interval",
         "enforce_eager",
         "renderer_num_workers",
+        "media_processes",
         "safetensors_load_strategy",
         "safetensors_prefetch_num_threads",
         "use_tqdm_on_load",
