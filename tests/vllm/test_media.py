@@ -9,12 +9,12 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
@@ -225,9 +225,8 @@ def test_a_process_killed_in_the_middle_loses_nothing(engine: VllmEngine, caplog
 
 def test_what_was_given_up_is_in_nobodys_way(engine: VllmEngine) -> None:
     asked = mixed(24)
-    serving = engine.serve(ListFeed(asked))
-    next(serving)
-    serving.close()
+    with closing(cast(Generator[Response], engine.serve(ListFeed(asked)))) as serving:
+        next(serving)
     assert not engine._flights and not engine._held
     assert not any(one.error for one in serve(engine, asked).values())
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tvbench.data.media.video import environment
+from tvbench.data.media.decoders import environment
 from tvbench.engines.media_process import COPY
 from tvbench.engines.parcels import CannotBeSent, possible, receive, send, sockets
 

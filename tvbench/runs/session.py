@@ -194,7 +194,7 @@ class RunSession:
     def take_over(self) -> frozenset[str]:
         """Copy what other runs have answered, where no engine is opened. The keys that have an answer now."""
         self._start()
-        self._look_around({request.key for request in requests_of(self.own_items(), without=self._kept)})
+        self._look_around(self.own_questions())
         if self._reused.answers:
             self._take_over()
             self._note(ended=now(), answered=0, failed=0)

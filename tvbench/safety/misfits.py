@@ -93,9 +93,7 @@ def _check(hint: Any) -> Callable[[Any], bool]:
         return lambda value: isinstance(value, tuple | list) and all(map(element, value))
     if origin is collections.abc.Mapping:
         name, element = _check(inner[0]), _check(inner[1])
-        return lambda value: (
-            isinstance(value, Mapping) and all(map(name, value)) and all(map(element, value.values()))
-        )
+        return lambda value: isinstance(value, Mapping) and all(map(name, value)) and all(map(element, value.values()))
     return callable if origin is collections.abc.Callable else lambda value: True
 
 
