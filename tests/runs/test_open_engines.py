@@ -106,6 +106,8 @@ def test_answers_of_other_runs_are_copied_without_an_engine(tmp_path: Path, monk
     assert engine.opened == 1
     answers = RunFolder(tmp_path / part.run_name).responses()
     assert {answer.reused_from for answer in answers.values()} == {"elsewhere"} and len(answers) == 4
+    manifest = RunFolder(tmp_path / part.run_name).manifest()
+    assert manifest.engine == engine.info and "engine:counting@1" in manifest.tasks[0].signature, "who answered there"
 
 
 def judging(tmp_path: Path, options: JudgeOptions) -> Judging:

@@ -21,7 +21,7 @@ from tvbench.runs.answer_index import KEY_AT, KEY_ENDS, key_and_failure
 from tvbench.runs.history import settled, settled_parts
 from tvbench.runs.key_table import KeyTable
 from tvbench.runs.lines import Damage, as_written, in_words, json_line, line_value, placed_lines
-from tvbench.runs.manifest import Manifest
+from tvbench.runs.manifest import Manifest, now
 from tvbench.runs.merged_manifest import differences, other_run, packages_differing, together
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import REQUESTS, RESPONSES, RunFolder, RunWriter
@@ -127,7 +127,7 @@ def _write(
     before = folder.earlier_manifest()
     manifest = replace(manifest, run=folder.name)
     if before is None or replace(before, updated="") != replace(manifest, updated=""):
-        writer.write_manifest(replace(manifest, updated=""))
+        writer.replace_manifest(replace(manifest, updated=now()))
         changed = True
     if not lines.as_they_lie(folder):
         writer.replace_responses(lines.chosen())

@@ -238,8 +238,10 @@ class RunSession:
         self._sessions[self._own] = replace(self._sessions[self._own], **told)
 
     def _take_over(self) -> None:
-        """Copy what other runs have answered."""
+        """Copy what other runs have answered. Where that is all, the engine is the one that answered there."""
         if self._reused.answers:
+            if self._info.version == NOT_STARTED and self._reused.engines:
+                self._info = self._reused.engines[0]
             self._note(reused=dict(self._reused.runs))
             self._write_manifest()
         for response in self._reused.answers.values():

@@ -359,8 +359,12 @@ class RunWriter:
         with self._alone():
             before = RunFolder(self.path).earlier_manifest()
             manifest = manifest if self.part is None else joined(manifest, before, self.part)
-            data = {"format": FORMAT, **manifest_to_json(manifest.over(before))}
-            write_atomically(self.path / MANIFEST, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
+            self.replace_manifest(manifest.over(before))
+
+    def replace_manifest(self, manifest: Manifest) -> None:
+        """Write it as it is. Raises StoreError."""
+        data = {"format": FORMAT, **manifest_to_json(manifest)}
+        write_atomically(self.path / MANIFEST, [json.dumps(data, ensure_ascii=False, indent=1, default=str), "\n"])
 
     def write_requests(self, requests: Iterable[tuple[str, Item, tuple[str, ...]]]) -> None:
         """`requests`: (key, item, media digests). The writers of parts write them once: equal plans are equal bytes.
