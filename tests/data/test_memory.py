@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from typing import Any
@@ -19,14 +20,14 @@ from PIL import Image
 from tvbench.data.media import images
 from tvbench.data.media.clips import Clip
 from tvbench.data.media.decoders import environment
-from tvbench.data.media.room import Room
+from tvbench.data.media.room import Room, admit
 from tvbench.data.media.video import Decoder
-from tvbench.engines.inputs import fit_frames
+from tvbench.engines.inputs import EncodedRequest, fit_frames
 from tvbench.engines.protocol import Prepared, Sight
 from tvbench.runs import preparing
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.preparing import prepare
-from tvbench.types import Media, Message, Request, Sampling
+from tvbench.types import Media, Message, Request, Response, Sampling
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,69 @@ def test_no_more_waits_than_there_is_room_for(size: int) -> None:
 def test_a_feed_that_is_full_can_be_closed() -> None:
     feed = DecodeAhead(requests(40), holding(300), threads=2, window=32, most_bytes=100)
     settled(feed)
+    feed.close()
+    feed._pool.shutdown(wait=True)
+
+
+def known_late(sizes: dict[str, int], most: list[int], alive: set[str]) -> Callable[[Request], Prepared]:
+    """Sizes that are known only while it is prepared; notes the bytes of all that were admitted and not yet taken."""
+
+    def prepare(request: Request) -> Prepared:
+        admit(sizes[request.key])
+        alive.add(request.key)
+        most.append(sum(sizes[key] for key in alive))
+        time.sleep(0.002)
+        return Prepared(request, encoded=(bytes(sizes[request.key]),))
+
+    return prepare
+
+
+@pytest.mark.parametrize("huge", [0, 20, 39, None])
+def test_it_does_not_matter_where_among_small_clips_the_huge_one_is(huge: int | None) -> None:
+    sizes = {f"q{number}": 90 if huge in (None, number) else 10 for number in range(40)}
+    most: list[int] = []
+    alive: set[str] = set()
+    feed = DecodeAhead(requests(40), known_late(sizes, most, alive), threads=8, window=32, most_bytes=100)
+    try:
+        while feed._held < 80:  # as much as fits, or nearly
+            time.sleep(0.01)
+        found = []
+        while taken := feed.take(3, wait=True):
+            found += [prepared.request.key for prepared in taken]
+            alive.difference_update(found)
+        assert sorted(found) == sorted(sizes) and not feed.failures()
+        assert max(most) <= 100 + 90 and feed._held == feed._promised == feed._known == 0
+        assert max(most[:4]) <= 100, "while nothing was taken"
+    finally:
+        feed.close()
+
+
+def test_what_is_larger_than_the_room_comes_alone_and_two_clips_of_one_question_never_wait_for_each_other() -> None:
+    def prepare(request: Request) -> Prepared:
+        for _ in range(3):
+            admit(70)
+        return Prepared(request, encoded=(bytes(210),))
+
+    feed = DecodeAhead(requests(9), prepare, threads=4, window=8, most_bytes=100)
+    try:
+        found: list[Prepared] = []
+        while taken := feed.take(1, wait=True):
+            found += taken
+        assert len(found) == 9 and not feed.failures()
+    finally:
+        feed.close()
+
+
+def test_whoever_waits_for_room_is_let_go_when_the_feed_is_closed() -> None:
+    feed = DecodeAhead(
+        requests(9),
+        known_late(dict.fromkeys([f"q{n}" for n in range(9)], 80), [], set()),
+        threads=4,
+        window=8,
+        most_bytes=100,
+    )
+    while not feed._turns:
+        time.sleep(0.01)
     feed.close()
     feed._pool.shutdown(wait=True)
 
@@ -241,3 +305,37 @@ def test_the_transformers_engine_holds_few_large_pictures(monkeypatch: pytest.Mo
     assert [len(engine._window(feed)) for _ in range(3)] == [2, 2, 2]
     monkeypatch.setattr(transformers, "WINDOW_BYTES", 1 << 30)
     assert len(engine._window(feed)) == 32
+
+
+def test_the_transformers_engine_holds_no_more_clips_than_a_batch_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tvbench.engines import transformers
+
+    engine: Any = transformers.TransformersEngine.__new__(transformers.TransformersEngine)
+    engine.batch_size = 4
+    alive: list[weakref.ref[Clip]] = []
+
+    def held() -> int:
+        return sum(one() is not None for one in alive)
+
+    class Films:
+        rest = requests(20)
+
+        @property
+        def dry(self) -> bool:
+            return not self.rest
+
+        def take(self, limit: int, *, wait: bool) -> list[Prepared]:
+            seen.append(held())
+            taken = [Prepared(one, (Clip(np.zeros((2, 3, 4, 3), np.uint8)),)) for one in self.rest[:limit]]
+            del self.rest[:limit]
+            alive.extend(weakref.ref(medium) for one in taken for medium in one.media if isinstance(medium, Clip))
+            return taken
+
+    seen: list[int] = []
+    encode = lambda prepared: EncodedRequest(prepared, 1, ())  # noqa: E731
+    monkeypatch.setattr(engine, "_encode", encode)
+    monkeypatch.setattr(
+        engine, "_answer", lambda batch: [Response(item.prepared.request.key, text="a") for item in batch]
+    )
+    assert len(list(engine.serve(Films()))) == 20
+    assert set(seen) == {0}, "while it waits for the next batch, the last one is gone"

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 
 from tvbench.data.media.clips import Clip
 
-KEPT_BYTES = 64 << 20
-"""Of decoded clips that nobody holds any more: four of 32 frames at 384 x 384."""
+KEPT_BYTES = 32 << 20
+"""Of decoded clips that nobody holds any more: two of 32 frames at 384 x 384."""
 Decoded = tuple[Clip, tuple[str, ...]]
 
 
