@@ -114,7 +114,7 @@ def test_it_does_not_matter_where_among_small_clips_the_huge_one_is(huge: int | 
             alive.difference_update(found)
         assert sorted(found) == sorted(sizes) and not feed.failures()
         assert max(most) <= 100 + 90 and feed._held == feed._promised == feed._known == 0
-        assert max(most[:4]) <= 100, "while nothing was taken"
+        assert max(most[:4]) <= 180, "while nothing was taken"
     finally:
         feed.close()
 

@@ -155,8 +155,9 @@ class DecodeAhead:
                 raise MediaError(ENDED)
 
     def _fits(self, size: int) -> bool:
+        """Whether so much more may be decoded: what fits, and of larger ones one while another waits."""
         waiting = self._held + self._promised
-        return not waiting or waiting + size <= self._most_bytes
+        return waiting + size <= self._most_bytes or (not self._promised and self._held <= size)
 
     def _wait_for_one(self) -> None:
         wait([future for _, future in self._pending], return_when=FIRST_COMPLETED)
