@@ -319,6 +319,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=int, default=50, metavar="N", help="default %(default)s")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trace", action="store_true", help="watch what is opened, by strace")
+    parser.add_argument("--decoder", default="pyav", help="of clips")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files there")
     args = parser.parse_args(words)
     if args.trace and shutil.which("strace") is None:
@@ -330,7 +331,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if args.pictures:
             run(folder, "multi30k:de", (), found, trace=args.trace)
         if args.clips:
-            run(folder, "vimul:en", ("--set", "vimul.frames=4", "--set", "vimul.types=mcq"), found, trace=args.trace)
+            words = ("--set", "vimul.frames=4", "--set", "vimul.types=mcq", "--decoder", args.decoder)
+            run(folder, "vimul:en", words, found, trace=args.trace)
     print(
         f"asked {found.asked}  answered {found.answered}  failed {found.failed}  lost {found.lost}  "
         f"tracebacks {found.tracebacks}  exit codes {found.codes}  peak {found.peak / 1e6:.0f} MB  "

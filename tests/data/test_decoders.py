@@ -225,6 +225,10 @@ def test_what_cannot_be_loaded_is_said_before_anything_is_asked(
     (tmp_path / "torchcodec.py").write_text("raise OSError('libavutil.so.60: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(decoders, "version_of", lambda name: "0.17.0")
+    with closing(Decoder(timeout_s=120, workers=1)) as decoder:
+        with pytest.raises(MediaError, match="c: the decoder torchcodec does not start on this machine"):
+            decoder.decode(clip_of(3), "c", 2, None, "torchcodec")
+        assert decoder.decode(clip_of(3), "c", 2, None)[0].frames.shape[0] == 2
     with pytest.raises(UsageError, match=r"torchcodec 0.17.0 is installed and cannot be loaded: .*libavutil.so.60"):
         require_decoder("torchcodec")
 

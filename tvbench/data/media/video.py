@@ -23,6 +23,7 @@ from tvbench.data.media.shared_clips import SharedClips
 from tvbench.errors import MediaError
 
 COMMAND = WORKER
+DYING_S = 5.0
 CLOSED = "the decoder of clips is closed"
 MOST_WORKERS = 16
 
@@ -143,12 +144,16 @@ class Decoder:
                     answer = _told(process, b"\n")
             return answer
         except (OSError, ValueError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(DYING_S)  # how it ended says why
             _stopped(process)
             if self._closed:
                 raise MediaError(CLOSED) from error
             if clock.late:
                 said = f"{name} took longer than {self.timeout_s:g} s"
                 raise MediaError(said, "--video-timeout SECONDS changes the limit") from error
+            if process.returncode == 1 and job.by != DEFAULT:
+                raise MediaError(f"{name}: the decoder {job.by} does not start on this machine") from error
             raise MediaError(f"{name} crashed the decoder") from error
         except BaseException:  # refused admission: the process waits for an answer that never comes
             _stopped(process)
