@@ -1,344 +1,175 @@
-"""Several processes of an engine, as one: what each is handed, what is stored where, who dies, and what is refused.
-
-Who gets what is tried with replicas in threads; processes, kills and restarts with a real Ray.
-"""
+"""A stranger's engine in several processes by a real Ray: a replica is killed, the driver is killed, the same command
+goes on; and on a cluster that is there, with pretended GPUs."""
 
 from __future__ import annotations
 
-import threading
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import parrot_engine
 import pytest
-from feeds import picture, question, questions
-from PIL.Image import Image
-from thread_cluster import ThreadCluster
+from repository import ROOT
 
-from tvbench import __version__
-from tvbench.cli.main import main
-from tvbench.engines import registry
-from tvbench.engines.built_in import OPENAI, TRANSFORMERS, VLLM
-from tvbench.engines.conformance import broken_contracts
-from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, StoredResponse
-from tvbench.engines.spec import EngineSpec, Opening, Option
-from tvbench.errors import EngineError, UsageError
-from tvbench.runs.replicas import engine as driving
-from tvbench.runs.replicas import placement
-from tvbench.runs.replicas.actor import Replica
-from tvbench.runs.replicas.engine import Replicas
-from tvbench.runs.replicas.parcels import TOKEN, Chunk, Order, PartPlace, packed
-from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
-from tvbench.runs.store import RunFolder
-from tvbench.types import Media, Message, ModelCard, Request, Response
+from tvbench.runs.store import RunFolder, find_runs
 
-CARD = ModelCard("mine", "folder", "x")
-SERVED = ModelCard("far", "server", "x", url="http://127.0.0.1:9")
+_SPEC = find_spec("ray")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(_SPEC is None or _SPEC.origin is None, reason="Ray is not installed here"),
+]
+
+ITEMS = 80
+WAIT_S = 200.0
+"""A guard against waiting for ever, many times as long as a busy machine needs."""
+IN_FLIGHT = 4 + 1
+"""What an engine of this file has taken when it is killed, and an answer that is being written."""
 
 
-class Parrot:
-    """Answers with the prompt's text. `held` is how many it takes before it answers; what is `cursed` ends it."""
-
-    def __init__(self, opening: Opening) -> None:
-        said = opening.arguments
-        self.held, self.cursed, self.silent = said["held"], said["cursed"], said["silent"]
-        if said["broken"]:
-            raise EngineError("there is no such parrot", "look in the tree")
-        self.info = EngineInfo("parrot", "1")
-
-    def serve(self, feed: Feed) -> Iterator[Response]:
-        while window := self.window(feed):
-            for prepared in window:
-                if prepared.request.key == self.cursed:
-                    raise EngineError("it fell from its perch")
-                if prepared.request.key != self.silent:
-                    yield self.answer(prepared)
-
-    def window(self, feed: Feed) -> list[Prepared]:
-        """As many as it wants, however long that takes: an engine may wait for a batch to be full."""
-        window: list[Prepared] = []
-        while len(window) < self.held and (taken := feed.take(self.held - len(window), wait=True)):
-            window += taken
-        return window
-
-    def answer(self, prepared: Prepared) -> Response:
-        request = prepared.request
-        if request.continuation is not None:
-            return Response(request.key, error="no log-probabilities")
-        text = " ".join(part for message in request.messages for part in message.parts if isinstance(part, str))
-        text += "".join(f" {medium.width}x{medium.height}" for medium in prepared.media if isinstance(medium, Image))
-        notes = (*prepared.notes, "é\udc80")
-        return Response(request.key, text=text, finish="stop", tokens_out=1, seconds=0.1, notes=notes)
-
-    def close(self) -> None:
-        """Nothing is held."""
+def words(folder: Path, *more: str, pause: float = 0.02) -> list[str]:
+    engine = ["--engine", parrot_engine.__file__, "--engine-arg", f"pause={pause}", "--engine-arg", f"log={folder}"]
+    asked = ["--model", "tower-mini", "--tasks", "mini-alm:de+en", "--protocol", "tvbench"]
+    asked += ["--set", f"mini-alm.items={ITEMS // 10}", "--results", str(folder / "results")]
+    return [sys.executable, "-m", "tvbench", "run", *asked, *engine, *more]
 
 
-PARROT = EngineSpec(
-    "parrot",
-    "repeats",
-    Parrot,
-    options=(
-        Option("held", int, 4, moves=False),
-        Option("cursed", str, "", moves=False),
-        Option("silent", str, "", moves=False),
-        Option("broken", bool, False, moves=False),
-    ),
-)
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}
 
 
-@pytest.fixture(autouse=True)
-def parrot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(registry._given, "parrot", PARROT)
+@contextmanager
+def running(command: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with (
+        said.open("ab") as file,
+        subprocess.Popen(command, env=environment(), stdout=file, stderr=file, start_new_session=True) as process,
+    ):
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def order(**arguments: Any) -> Order:
-    return Order("parrot", CARD, arguments, True, 60.0, __version__, ".")
+def finished(command: list[str], said: Path) -> str:
+    with running(command, said) as process:
+        assert process.wait(WAIT_S) == 0, said.read_text()
+    return said.read_text()
 
 
-def opened(cluster: ThreadCluster, replicas: int, said: list[str] | None = None, **arguments: Any) -> Replicas:
-    listener = said if said is not None else []
-    return Replicas(cluster, order(**arguments), Placement(replicas=replicas), 0, listener.append)  # type: ignore[arg-type]
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.is_file() else []
 
 
-def answered(engine: Replicas, asked: Sequence[Prepared], folder: Path | None = None) -> dict[str, Response]:
-    """Each key once."""
-    if folder is None:
-        came = list(engine.serve(ListFeed(asked)))
-    else:
-        with engine.storing(folder, len(asked)):
-            came = list(engine.serve(ListFeed(asked)))
-    assert not [key for key, times in Counter(response.key for response in came).items() if times > 1]
-    return {response.key: response for response in came}
+def until(true: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> None:
+    ends = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < ends, "it never comes to that"
+        assert process is None or process.poll() is None, "it has ended"
+        time.sleep(0.02)
 
 
-# ── Who gets what ─────────────────────────────────────────────────────────────────────────────────
+def processes(folder: Path) -> list[int]:
+    """Those in which the engine was opened."""
+    return [int(line.split()[0]) for line in lines(folder / "processes")]
 
 
-def test_replicas_keep_the_protocol_of_an_engine() -> None:
-    found = broken_contracts(lambda: opened(ThreadCluster(), 2))
-    # Notes are made where media are decoded, and that is in the replica.
-    assert not [line for line in found if not line.endswith("notes of the prepared request are lost")]
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
-@pytest.mark.parametrize("held", [1, 7, 500])
-def test_each_replica_has_its_share_however_many_an_engine_waits_for(tmp_path: Path, held: int) -> None:
-    cluster = ThreadCluster()
-    engine = opened(cluster, 3, held=held)
-    came = answered(engine, questions(100), tmp_path)
-    engine.close()
-    assert came.keys() == {f"q{number}" for number in range(100)} and cluster.closed
-    handed = [len(chunk.requests) for actor in cluster.started for chunk in actor.chunks]
-    assert sum(handed) == 100 and max(handed) <= driving.CHUNK
-    assert all(actor.chunks for actor in cluster.started)
+def below(folder: Path) -> RunFolder:
+    (found,) = find_runs(folder / "results")
+    return found
 
 
-def test_answers_are_stored_before_they_are_told_and_told_as_stored(tmp_path: Path) -> None:
-    engine = opened(ThreadCluster(), 2)
-    image, data = picture()
-    asked = [*questions(20), question("p", Media("image", "a.png", lambda: b""), "seen", encoded=[data])]
-    came = answered(engine, asked, tmp_path)
-    assert came["p"].text == "seen 5x4" and all(type(response) is StoredResponse for response in came.values())
-    stored = RunFolder(tmp_path).responses()
-    assert {key: driving.as_stored(response) for key, response in stored.items()} == came
-    assert not (tmp_path / TOKEN).exists() and {path.name for path in RunFolder(tmp_path).response_files()} <= {
-        "responses.r1.jsonl",
-        "responses.r2.jsonl",
-    }
-    more = answered(engine, questions(3), tmp_path)
-    assert {type(response) for response in more.values()} == {StoredResponse}
-    names = {path.name for path in RunFolder(tmp_path).response_files()}
-    assert len(names) > 2 and all("responses.r" in name for name in names), "nobody writes where another has written"
-    again = answered(engine, questions(3))
-    engine.close()
-    assert {type(response) for response in again.values()} == {Response}, "a probe is nobody's answer"
-    assert RunFolder(tmp_path).responses().keys() == stored.keys()
-
-
-def test_where_the_folder_is_not_seen_answers_come_back(tmp_path: Path) -> None:
-    replica = Replica(order())
-    place = PartPlace(str(tmp_path), "another's", "responses.r1.jsonl")
-    (tmp_path / TOKEN).write_text("mine")
-    replica.put(Chunk(1, (packed(question("a").request, ()),), place))
-    replica.finish()
-    answers: list[tuple[str, bool]] = []
-    while not answers:
-        answers += replica.poll(True, 10).answers
-    assert not answers[0][1] and not RunFolder(tmp_path).response_files()
-    assert replica.stop(10)
-
-
-def test_a_failure_is_left_to_the_driver_to_write_down(tmp_path: Path) -> None:
-    engine = opened(ThreadCluster(), 1)
-    bad = question("bad", Media("image", "a.png", lambda: b""), "What?", encoded=[b"no picture"])
-    never = replace(question("scored"), request=replace(question("scored").request, continuation="x"))
-    came = answered(engine, [bad, never, *questions(2)], tmp_path)
-    engine.close()
-    assert type(came["bad"]) is Response and "a.png" in (came["bad"].error or "")
-    assert came["scored"].error == "no log-probabilities"
-    assert RunFolder(tmp_path).responses().keys() == {"q0", "q1"}
-
-
-def test_what_an_engine_leaves_out_stays_missing() -> None:
-    engine = opened(ThreadCluster(), 2, silent="q3")
-    assert answered(engine, questions(8)).keys() == {f"q{number}" for number in range(8)} - {"q3"}
-    engine.close()
-
-
-# ── Who dies ──────────────────────────────────────────────────────────────────────────────────────
-
-
-class Mortal(Replica):
-    """Dies after so many answers were stored, without telling the last of them."""
-
-    lives: list[int] = []
-
-    def __init__(self, given: Order) -> None:
-        self.left = self.lives.pop(0) if self.lives else 10**9
-        super().__init__(given)
-
-    def _answered(self, response: Response) -> None:
-        self.left -= 1
-        super()._answered(response)
-        if self.left == 0:
-            actor = next(actor for actor in self.cluster.started if actor.replica is self)
-            actor.kill()
-            raise SystemExit
-
-    cluster: ThreadCluster
-
-
-@pytest.mark.parametrize("lives", [[5], [1, 3, 2, 9], [3] * 12])
-def test_what_a_dead_replica_stored_counts_and_the_rest_is_asked_again(tmp_path: Path, lives: list[int]) -> None:
-    Mortal.cluster = cluster = ThreadCluster(Mortal)
-    Mortal.lives = list(lives)
-    said: list[str] = []
-    engine = opened(cluster, 2, said)
-    came = answered(engine, questions(120), tmp_path)
-    placed = engine.placed()
-    engine.close()
-    assert came.keys() == {f"q{number}" for number in range(120)}
-    assert all(response.error is None for response in came.values())
-    deaths = [line for line in said if "died" in line]
-    assert len(deaths) == len(lives) == placed["died"] and all("takes its place" in line for line in deaths)
+def texts(run: RunFolder) -> dict[str, str | None]:
+    """What each key was answered with; each stands in one line of all files."""
     written: Counter[str] = Counter()
-    for path in RunFolder(tmp_path).response_files():
-        written.update(line.split('"')[3] for line in path.read_text(errors="replace").splitlines())
-    assert written.keys() == came.keys() and set(written.values()) == {1}, "nothing was asked twice that was stored"
+    for path in run.response_files():
+        written.update(json.loads(line)["key"] for line in path.read_text().splitlines())
+    assert set(written.values()) == {1}
+    return {key: response.text for key, response in run.responses().items()}
 
 
-def test_a_question_that_kills_its_replica_fails_and_takes_no_other_with_it(tmp_path: Path) -> None:
-    said: list[str] = []
-    engine = opened(ThreadCluster(), 2, said, cursed="q5")
-    came = answered(engine, questions(60), tmp_path)
-    engine.close()
-    failed = {key: response.error for key, response in came.items() if response.error is not None}
-    assert failed == {"q5": "3 replicas died while they had it; the last: it fell from its perch"}
-    assert came.keys() == {f"q{number}" for number in range(60)}
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_replica_is_killed_then_the_driver_and_the_same_command_ends_as_one_process_does(tmp_path: Path) -> None:
+    alone, folder = tmp_path / "alone", tmp_path / "replicas"
+    alone.mkdir()
+    folder.mkdir()
+    finished(words(alone, pause=0.0), alone / "said")
+    with running(words(folder, "--replicas", "2", pause=0.2), folder / "said") as driver:
+        until(lambda: len(processes(folder)) == 2 and len(lines(folder / "asked")) > 8, driver)
+        os.kill(processes(folder)[0], signal.SIGKILL)
+        until(lambda: "another one takes its place" in (folder / "said").read_text(), driver)
+        until(lambda: len(processes(folder)) == 3, driver)
+        driver.kill()
+        driver.wait()
+    until(lambda: not any(map(lives, processes(folder))))
+    begun = len(below(folder).responses())
+    assert begun < ITEMS
+    said = finished(words(folder, "--replicas", "2", pause=0.0), folder / "said")
+    assert f"{begun} answered before" in said
+    asked = Counter(lines(folder / "asked"))
+    assert len(asked) == ITEMS and asked.total() - ITEMS <= 3 * IN_FLIGHT
+    assert texts(below(folder)) == texts(below(alone))
+    mine, whole = below(folder).manifest(), below(alone).manifest()
+    assert (mine.run, mine.engine, mine.tasks) == (whole.run, whole.engine, whole.tasks)
+    killed, last = mine.sessions or ()
+    assert (killed.count, last.count) == (begun, ITEMS - begun)
+    assert last.replicas == {"count": 2, "gpus": 0, "hosts": [socket.gethostname()]}
+    until(lambda: not any(map(lives, processes(folder))))
 
 
-def test_an_engine_that_cannot_open_is_one_error_as_ever() -> None:
-    cluster = ThreadCluster()
-    said: list[str] = []
-    with pytest.raises(EngineError) as raised:
-        opened(cluster, 3, said, broken=True)
-    assert (raised.value.message, raised.value.hint) == ("there is no such parrot", "look in the tree")
-    assert cluster.closed and len(cluster.started) <= 3 and not said
-    with pytest.raises(UsageError, match="has no|unknown"):
-        opened(ThreadCluster(), 2, nonsense=1)
+@contextmanager
+def cluster(folder: Path, gpus: int) -> Iterator[str]:
+    """The address of a Ray with pretended GPUs."""
+    ports = [free_port() for _ in range(2)]
+    home = Path("/tmp") / f"tvb-{os.getpid()}"  # the paths of Ray's sockets must be short
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
+    command += [f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", f"--num-gpus={gpus}", "--num-cpus=4"]
+    with running([*command, f"--temp-dir={home}"], folder / "ray") as head:
+        until(lambda: "Ray runtime started" in (folder / "ray").read_text(), head)
+        try:
+            yield f"ray://127.0.0.1:{ports[1]}"
+        finally:
+            head.send_signal(signal.SIGTERM)
+            head.wait(WAIT_S)
+            shutil.rmtree(home, ignore_errors=True)
 
 
-def test_when_all_have_died_too_often_the_run_stops_and_can_go_on(tmp_path: Path) -> None:
-    class Doomed(Replica):
-        def put(self, chunk: Chunk) -> None:
-            actor = next(actor for actor in cluster.started if actor.replica is self)
-            actor.kill()
-
-    cluster = ThreadCluster(Doomed)
-    said: list[str] = []
-    engine = opened(cluster, 2, said)
-    with pytest.raises(EngineError, match="no replica is left"):
-        answered(engine, questions(100), tmp_path)
-    engine.close()
-    assert len(cluster.started) <= 2 * 3 and sum("not replaced" in line for line in said) == 2
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
-def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = iter(("1", "2"))
-    lock = threading.Lock()
-
-    def another(opening: Opening) -> Parrot:
-        engine = Parrot(opening)
-        with lock:
-            engine.info = EngineInfo("parrot", next(made))
-        return engine
-
-    monkeypatch.setitem(registry._given, "parrot", replace(PARROT, open=another))
-    said: list[str] = []
-    engine = opened(ThreadCluster(), 2, said)
-    came = answered(engine, questions(50))
-    engine.close()
-    assert len(came) == 50
-    assert not said or "is left out: it is parrot" in said[0]
-
-
-# ── What is refused, and what is passed on ────────────────────────────────────────────────────────
-
-
-def test_gpus_say_to_vllm_how_many_share_the_model_and_to_others_that_they_cannot() -> None:
-    assert gpu_arguments(VLLM, 4, {}) == {"tensor_parallel_size": 4}
-    assert gpu_arguments(VLLM, 1, {}) == gpu_arguments(VLLM, None, {}) == gpu_arguments(TRANSFORMERS, 1, {}) == {}
-    with pytest.raises(UsageError, match="say it once"):
-        gpu_arguments(VLLM, 2, {"tensor_parallel_size": 2})
-    for spec, said in ((TRANSFORMERS, "--replicas 2"), (PARROT, "computes on one GPU"), (OPENAI, "has its own GPUs")):
-        with pytest.raises(UsageError, match=said):
-            gpu_arguments(spec, 2, {})
-    assert gpus_of_one(Placement(), {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}) == 4
-    assert gpus_of_one(Placement(gpus=0), {}) == 0
-
-
-def test_replicas_of_a_client_are_refused() -> None:
-    with pytest.raises(UsageError, match="--concurrency"):
-        check_placement(OPENAI, SERVED, Placement(replicas=2))
-    with pytest.raises(UsageError, match="leave --on out"):
-        check_placement(OPENAI, SERVED, Placement(on="ray"))
-    check_placement(VLLM, CARD, Placement(replicas=2, on="ray"))
-
-
-@pytest.mark.parametrize("on", ["", "rays", "ray:6379", "ray://", "ray://host", "ray://a b:1", "http://host:1", "auto"])
-def test_a_cluster_has_an_address(on: str) -> None:
-    with pytest.raises(UsageError, match="ray://HOST:PORT"):
-        check_cluster(on)
-    for right in (None, "ray", "ray://head-1.example:10001", "ray://[::1]:10001"):
-        check_cluster(right)
-
-
-def test_without_ray_it_is_said_what_to_type(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for found in (None, ModuleSpec("ray", None)):
-        monkeypatch.setattr(placement, "find_spec", lambda name, found=found: found)
-        words = ["run", "--model", "tower-mini", "--tasks", "mini-alm:de", "--limit", "1", "--replicas", "2"]
-        assert main([*words, "--engine", "parrot", "--results", "results"]) == 2
-        assert "pip install 'tvbench[ray]'" in capsys.readouterr().err
-
-
-def test_requests_travel_whole() -> None:
-    asked = Request(
-        "k",
-        (
-            Message(
-                "user",
-                (Media("video", "c.mp4", lambda: b"", frames=8, size=9), "What?", Media("image", "a", lambda: b"")),
-            ),
-        ),
-        question("k").request.sampling,
-        second_bos=True,
-    )
-    carried = packed(asked, [b"clip", b"picture"])
-    media = [part for part in carried.messages[0].parts if isinstance(part, Media)]
-    assert [part.load() for part in media] == [b"clip", b"picture"] and carried == asked
+def test_on_a_cluster_each_replica_has_a_gpu_of_its_own_and_too_many_are_refused(tmp_path: Path) -> None:
+    with cluster(tmp_path, 2) as address:
+        placed = ["--on", address, "--gpus", "1"]
+        finished(words(tmp_path, *placed, "--replicas", "2"), tmp_path / "said")
+        assert len(texts(below(tmp_path))) == ITEMS
+        assert {line.split()[1] for line in lines(tmp_path / "processes")} == {"0", "1"}
+        (session,) = below(tmp_path).manifest().sessions or ()
+        assert session.replicas == {"count": 2, "gpus": 1, "hosts": [socket.gethostname()], "on": address}
+        until(lambda: not any(map(lives, processes(tmp_path))))
+        with running(
+            words(tmp_path, "--limit", "3", "--no-reuse", *placed, "--replicas", "3"), tmp_path / "refused"
+        ) as many:
+            assert many.wait(WAIT_S) == 2
+        assert "do not fit on the 2 GPUs there are" in (tmp_path / "refused").read_text()

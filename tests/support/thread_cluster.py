@@ -8,7 +8,7 @@ from typing import Any
 
 from tvbench.runs.replicas.actor import Replica
 from tvbench.runs.replicas.cluster import Died
-from tvbench.runs.replicas.parcels import Chunk, Order, Problem, Report
+from tvbench.runs.replicas.parcels import Chunk, EngineOrder, Problem, Report
 
 
 class ThreadCluster:
@@ -16,7 +16,7 @@ class ThreadCluster:
 
     own = True
 
-    def __init__(self, make: Callable[[Order], Any] = Replica) -> None:
+    def __init__(self, make: Callable[[EngineOrder], Any] = Replica) -> None:
         self.make = make
         self.started: list[ThreadActor] = []
         self.closed = False
@@ -24,7 +24,7 @@ class ThreadCluster:
     def check_room(self, count: int, gpus: int) -> int:
         return 0
 
-    def start(self, order: Order, gpus: int) -> ThreadActor:
+    def start(self, order: EngineOrder, gpus: int) -> ThreadActor:
         self.started.append(ThreadActor(self.make(order)))
         return self.started[-1]
 

@@ -21,7 +21,16 @@ from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.registry.places import include
 from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.preparing import prepare
-from tvbench.runs.replicas.parcels import Chunk, OpenedEngine, Order, PartFile, PartPlace, Problem, Report, as_line
+from tvbench.runs.replicas.parcels import (
+    Chunk,
+    EngineOrder,
+    OpenedEngine,
+    PartFile,
+    PartPlace,
+    Problem,
+    Report,
+    as_line,
+)
 from tvbench.runs.replicas.work import ChunkFeed
 from tvbench.types import Request, Response
 
@@ -32,7 +41,7 @@ LOW = 8
 class Replica:
     """Opens its engine when it is made; `poll` says how that went."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: EngineOrder) -> None:
         self._order = order
         self._changed = threading.Condition()
         self._opened: OpenedEngine | None = None

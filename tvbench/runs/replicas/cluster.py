@@ -13,6 +13,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from tvbench.errors import EngineError, UsageError
 from tvbench.runs.replicas.actor import Replica
-from tvbench.runs.replicas.parcels import Chunk, Order, Report
+from tvbench.runs.replicas.parcels import Chunk, EngineOrder, Report
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,6 +35,10 @@ STORE_BYTES = 512 << 20
 THREADS = 4
 """Calls that one replica takes at the same time."""
 LOCAL, FOUND = "local", "auto"
+TOKEN_HINT = (
+    "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
+    "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
+)
 
 
 class Died(Exception):
@@ -76,7 +81,7 @@ class Cluster:
             raise UsageError(f"{needed} do not fit on the {there} GPU{'s' * (there > 1)} there are{more}", hint)
         return gpus
 
-    def start(self, order: Order, gpus: int) -> Actor:
+    def start(self, order: EngineOrder, gpus: int) -> Actor:
         """A new replica. It may wait for devices before it begins."""
         made = self._ray.remote(Replica).options(
             num_cpus=0 if self.own else 1,
@@ -126,11 +131,13 @@ class Cluster:
 
     def _init(self, address: str, **more: Any) -> None:
         try:
-            self._ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the error says it
+                self._ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
         except Exception as error:  # Ray's refusals share no class
-            what = "Ray does not start" if address == LOCAL else f"there is no Ray at {address}"
-            hint = "" if address == LOCAL else "`ray status` there tells how it is; both sides need the same Ray"
-            raise EngineError(f"{what}: {_first_line(error)}", hint) from error
+            if address == LOCAL:
+                raise EngineError(f"Ray does not start: {_first_line(error)}") from error
+            raise EngineError(f"there is no Ray at {address}: {_first_line(error)}", TOKEN_HINT) from error
 
 
 class Actor:

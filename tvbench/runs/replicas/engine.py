@@ -27,8 +27,8 @@ from tvbench.runs.replicas.cluster import Cluster, Died
 from tvbench.runs.replicas.parcels import (
     TOKEN,
     Chunk,
+    EngineOrder,
     OpenedEngine,
-    Order,
     PartPlace,
     Problem,
     Report,
@@ -81,7 +81,7 @@ class Replicas:
     sight = Sight(encoded=True)
 
     def __init__(
-        self, cluster: Cluster, order: Order, placement: Placement, gpus: int, say: Callable[[str], None]
+        self, cluster: Cluster, order: EngineOrder, placement: Placement, gpus: int, say: Callable[[str], None]
     ) -> None:
         self._cluster = cluster
         self._order = order

@@ -15,7 +15,7 @@ from tvbench.engines.registry import source_of
 from tvbench.registry.places import included
 from tvbench.runs.replicas.cluster import Cluster
 from tvbench.runs.replicas.engine import Replicas
-from tvbench.runs.replicas.parcels import Order
+from tvbench.runs.replicas.parcels import EngineOrder
 from tvbench.runs.replicas.placement import Placement, gpus_of_one
 from tvbench.types import ModelCard
 
@@ -35,7 +35,7 @@ def open_replicas(
     cluster = Cluster(placement.on, placement.count)
     try:
         gpus = cluster.check_room(placement.count, gpus_of_one(placement, options.arguments))
-        order = Order(
+        order = EngineOrder(
             source_of(engine),
             card,
             dict(options.arguments),

@@ -23,7 +23,7 @@ TOKEN = ".replicas"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EngineOrder:
     """Which engine a replica opens, and how. `engine` is its name or its file; `folder` and `included` are where files
     of engines are looked for; `environment` holds where the machine's own says nothing."""
 

@@ -1,0 +1,344 @@
+"""Several processes of an engine, as one: what each is handed, what is stored where, who dies, and what is refused.
+
+The replicas are threads here; tests/engines/test_replicas.py has processes, kills and a real Ray.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feeds import picture, question, questions
+from PIL.Image import Image
+from thread_cluster import ThreadCluster
+
+from tvbench import __version__
+from tvbench.cli.main import main
+from tvbench.engines import registry
+from tvbench.engines.built_in import OPENAI, TRANSFORMERS, VLLM
+from tvbench.engines.conformance import broken_contracts
+from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, StoredResponse
+from tvbench.engines.spec import EngineSpec, Opening, Option
+from tvbench.errors import EngineError, UsageError
+from tvbench.runs.replicas import engine as driving
+from tvbench.runs.replicas import placement
+from tvbench.runs.replicas.actor import Replica
+from tvbench.runs.replicas.engine import Replicas
+from tvbench.runs.replicas.parcels import TOKEN, Chunk, EngineOrder, PartPlace, packed
+from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
+from tvbench.runs.store import RunFolder
+from tvbench.types import Media, Message, ModelCard, Request, Response
+
+CARD = ModelCard("mine", "folder", "x")
+SERVED = ModelCard("far", "server", "x", url="http://127.0.0.1:9")
+
+
+class Parrot:
+    """Answers with the prompt's text. `held` is how many it takes before it answers; what is `cursed` ends it."""
+
+    def __init__(self, opening: Opening) -> None:
+        said = opening.arguments
+        self.held, self.cursed, self.silent = said["held"], said["cursed"], said["silent"]
+        if said["broken"]:
+            raise EngineError("there is no such parrot", "look in the tree")
+        self.info = EngineInfo("parrot", "1")
+
+    def serve(self, feed: Feed) -> Iterator[Response]:
+        while window := self.window(feed):
+            for prepared in window:
+                if prepared.request.key == self.cursed:
+                    raise EngineError("it fell from its perch")
+                if prepared.request.key != self.silent:
+                    yield self.answer(prepared)
+
+    def window(self, feed: Feed) -> list[Prepared]:
+        """As many as it wants, however long that takes: an engine may wait for a batch to be full."""
+        window: list[Prepared] = []
+        while len(window) < self.held and (taken := feed.take(self.held - len(window), wait=True)):
+            window += taken
+        return window
+
+    def answer(self, prepared: Prepared) -> Response:
+        request = prepared.request
+        if request.continuation is not None:
+            return Response(request.key, error="no log-probabilities")
+        text = " ".join(part for message in request.messages for part in message.parts if isinstance(part, str))
+        text += "".join(f" {medium.width}x{medium.height}" for medium in prepared.media if isinstance(medium, Image))
+        notes = (*prepared.notes, "é\udc80")
+        return Response(request.key, text=text, finish="stop", tokens_out=1, seconds=0.1, notes=notes)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+PARROT = EngineSpec(
+    "parrot",
+    "repeats",
+    Parrot,
+    options=(
+        Option("held", int, 4, moves=False),
+        Option("cursed", str, "", moves=False),
+        Option("silent", str, "", moves=False),
+        Option("broken", bool, False, moves=False),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def parrot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(registry._given, "parrot", PARROT)
+
+
+def order(**arguments: Any) -> EngineOrder:
+    return EngineOrder("parrot", CARD, arguments, True, 60.0, __version__, ".")
+
+
+def opened(cluster: ThreadCluster, replicas: int, said: list[str] | None = None, **arguments: Any) -> Replicas:
+    listener = said if said is not None else []
+    return Replicas(cluster, order(**arguments), Placement(replicas=replicas), 0, listener.append)  # type: ignore[arg-type]
+
+
+def answered(engine: Replicas, asked: Sequence[Prepared], folder: Path | None = None) -> dict[str, Response]:
+    """Each key once."""
+    if folder is None:
+        came = list(engine.serve(ListFeed(asked)))
+    else:
+        with engine.storing(folder, len(asked)):
+            came = list(engine.serve(ListFeed(asked)))
+    assert not [key for key, times in Counter(response.key for response in came).items() if times > 1]
+    return {response.key: response for response in came}
+
+
+# ── Who gets what ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_replicas_keep_the_protocol_of_an_engine() -> None:
+    found = broken_contracts(lambda: opened(ThreadCluster(), 2))
+    # Notes are made where media are decoded, and that is in the replica.
+    assert not [line for line in found if not line.endswith("notes of the prepared request are lost")]
+
+
+@pytest.mark.parametrize("held", [1, 7, 500])
+def test_each_replica_has_its_share_however_many_an_engine_waits_for(tmp_path: Path, held: int) -> None:
+    cluster = ThreadCluster()
+    engine = opened(cluster, 3, held=held)
+    came = answered(engine, questions(100), tmp_path)
+    engine.close()
+    assert came.keys() == {f"q{number}" for number in range(100)} and cluster.closed
+    handed = [len(chunk.requests) for actor in cluster.started for chunk in actor.chunks]
+    assert sum(handed) == 100 and max(handed) <= driving.CHUNK
+    assert all(actor.chunks for actor in cluster.started)
+
+
+def test_answers_are_stored_before_they_are_told_and_told_as_stored(tmp_path: Path) -> None:
+    engine = opened(ThreadCluster(), 2)
+    image, data = picture()
+    asked = [*questions(20), question("p", Media("image", "a.png", lambda: b""), "seen", encoded=[data])]
+    came = answered(engine, asked, tmp_path)
+    assert came["p"].text == "seen 5x4" and all(type(response) is StoredResponse for response in came.values())
+    stored = RunFolder(tmp_path).responses()
+    assert {key: driving.as_stored(response) for key, response in stored.items()} == came
+    assert not (tmp_path / TOKEN).exists() and {path.name for path in RunFolder(tmp_path).response_files()} <= {
+        "responses.r1.jsonl",
+        "responses.r2.jsonl",
+    }
+    more = answered(engine, questions(3), tmp_path)
+    assert {type(response) for response in more.values()} == {StoredResponse}
+    names = {path.name for path in RunFolder(tmp_path).response_files()}
+    assert len(names) > 2 and all("responses.r" in name for name in names), "nobody writes where another has written"
+    again = answered(engine, questions(3))
+    engine.close()
+    assert {type(response) for response in again.values()} == {Response}, "a probe is nobody's answer"
+    assert RunFolder(tmp_path).responses().keys() == stored.keys()
+
+
+def test_where_the_folder_is_not_seen_answers_come_back(tmp_path: Path) -> None:
+    replica = Replica(order())
+    place = PartPlace(str(tmp_path), "another's", "responses.r1.jsonl")
+    (tmp_path / TOKEN).write_text("mine")
+    replica.put(Chunk(1, (packed(question("a").request, ()),), place))
+    replica.finish()
+    answers: list[tuple[str, bool]] = []
+    while not answers:
+        answers += replica.poll(True, 10).answers
+    assert not answers[0][1] and not RunFolder(tmp_path).response_files()
+    assert replica.stop(10)
+
+
+def test_a_failure_is_left_to_the_driver_to_write_down(tmp_path: Path) -> None:
+    engine = opened(ThreadCluster(), 1)
+    bad = question("bad", Media("image", "a.png", lambda: b""), "What?", encoded=[b"no picture"])
+    never = replace(question("scored"), request=replace(question("scored").request, continuation="x"))
+    came = answered(engine, [bad, never, *questions(2)], tmp_path)
+    engine.close()
+    assert type(came["bad"]) is Response and "a.png" in (came["bad"].error or "")
+    assert came["scored"].error == "no log-probabilities"
+    assert RunFolder(tmp_path).responses().keys() == {"q0", "q1"}
+
+
+def test_what_an_engine_leaves_out_stays_missing() -> None:
+    engine = opened(ThreadCluster(), 2, silent="q3")
+    assert answered(engine, questions(8)).keys() == {f"q{number}" for number in range(8)} - {"q3"}
+    engine.close()
+
+
+# ── Who dies ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Mortal(Replica):
+    """Dies after so many answers were stored, without telling the last of them."""
+
+    lives: list[int] = []
+
+    def __init__(self, given: EngineOrder) -> None:
+        self.left = self.lives.pop(0) if self.lives else 10**9
+        super().__init__(given)
+
+    def _answered(self, response: Response) -> None:
+        self.left -= 1
+        super()._answered(response)
+        if self.left == 0:
+            actor = next(actor for actor in self.cluster.started if actor.replica is self)
+            actor.kill()
+            raise SystemExit
+
+    cluster: ThreadCluster
+
+
+@pytest.mark.parametrize("lives", [[5], [1, 3, 2, 9], [3] * 12])
+def test_what_a_dead_replica_stored_counts_and_the_rest_is_asked_again(tmp_path: Path, lives: list[int]) -> None:
+    Mortal.cluster = cluster = ThreadCluster(Mortal)
+    Mortal.lives = list(lives)
+    said: list[str] = []
+    engine = opened(cluster, 2, said)
+    came = answered(engine, questions(120), tmp_path)
+    placed = engine.placed()
+    engine.close()
+    assert came.keys() == {f"q{number}" for number in range(120)}
+    assert all(response.error is None for response in came.values())
+    deaths = [line for line in said if "died" in line]
+    assert len(deaths) == len(lives) == placed["died"] and all("takes its place" in line for line in deaths)
+    written: Counter[str] = Counter()
+    for path in RunFolder(tmp_path).response_files():
+        written.update(line.split('"')[3] for line in path.read_text(errors="replace").splitlines())
+    assert written.keys() == came.keys() and set(written.values()) == {1}, "nothing was asked twice that was stored"
+
+
+def test_a_question_that_kills_its_replica_fails_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    engine = opened(ThreadCluster(), 2, said, cursed="q5")
+    came = answered(engine, questions(60), tmp_path)
+    engine.close()
+    failed = {key: response.error for key, response in came.items() if response.error is not None}
+    assert failed == {"q5": "3 replicas died while they had it; the last: it fell from its perch"}
+    assert came.keys() == {f"q{number}" for number in range(60)}
+
+
+def test_an_engine_that_cannot_open_is_one_error_as_ever() -> None:
+    cluster = ThreadCluster()
+    said: list[str] = []
+    with pytest.raises(EngineError) as raised:
+        opened(cluster, 3, said, broken=True)
+    assert (raised.value.message, raised.value.hint) == ("there is no such parrot", "look in the tree")
+    assert cluster.closed and len(cluster.started) <= 3 and not said
+    with pytest.raises(UsageError, match="has no|unknown"):
+        opened(ThreadCluster(), 2, nonsense=1)
+
+
+def test_when_all_have_died_too_often_the_run_stops_and_can_go_on(tmp_path: Path) -> None:
+    class Doomed(Replica):
+        def put(self, chunk: Chunk) -> None:
+            actor = next(actor for actor in cluster.started if actor.replica is self)
+            actor.kill()
+
+    cluster = ThreadCluster(Doomed)
+    said: list[str] = []
+    engine = opened(cluster, 2, said)
+    with pytest.raises(EngineError, match="no replica is left"):
+        answered(engine, questions(100), tmp_path)
+    engine.close()
+    assert len(cluster.started) <= 2 * 3 and sum("not replaced" in line for line in said) == 2
+
+
+def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter(("1", "2"))
+    lock = threading.Lock()
+
+    def another(opening: Opening) -> Parrot:
+        engine = Parrot(opening)
+        with lock:
+            engine.info = EngineInfo("parrot", next(made))
+        return engine
+
+    monkeypatch.setitem(registry._given, "parrot", replace(PARROT, open=another))
+    said: list[str] = []
+    engine = opened(ThreadCluster(), 2, said)
+    came = answered(engine, questions(50))
+    engine.close()
+    assert len(came) == 50
+    assert not said or "is left out: it is parrot" in said[0]
+
+
+# ── What is refused, and what is passed on ────────────────────────────────────────────────────────
+
+
+def test_gpus_say_to_vllm_how_many_share_the_model_and_to_others_that_they_cannot() -> None:
+    assert gpu_arguments(VLLM, 4, {}) == {"tensor_parallel_size": 4}
+    assert gpu_arguments(VLLM, 1, {}) == gpu_arguments(VLLM, None, {}) == gpu_arguments(TRANSFORMERS, 1, {}) == {}
+    with pytest.raises(UsageError, match="say it once"):
+        gpu_arguments(VLLM, 2, {"tensor_parallel_size": 2})
+    for spec, said in ((TRANSFORMERS, "--replicas 2"), (PARROT, "computes on one GPU"), (OPENAI, "has its own GPUs")):
+        with pytest.raises(UsageError, match=said):
+            gpu_arguments(spec, 2, {})
+    assert gpus_of_one(Placement(), {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}) == 4
+    assert gpus_of_one(Placement(gpus=0), {}) == 0
+
+
+def test_replicas_of_a_client_are_refused() -> None:
+    with pytest.raises(UsageError, match="--concurrency"):
+        check_placement(OPENAI, SERVED, Placement(replicas=2))
+    with pytest.raises(UsageError, match="leave --on out"):
+        check_placement(OPENAI, SERVED, Placement(on="ray"))
+    check_placement(VLLM, CARD, Placement(replicas=2, on="ray"))
+
+
+@pytest.mark.parametrize("on", ["", "rays", "ray:6379", "ray://", "ray://host", "ray://a b:1", "http://host:1", "auto"])
+def test_a_cluster_has_an_address(on: str) -> None:
+    with pytest.raises(UsageError, match="ray://HOST:PORT"):
+        check_cluster(on)
+    for right in (None, "ray", "ray://head-1.example:10001", "ray://[::1]:10001"):
+        check_cluster(right)
+
+
+def test_without_ray_it_is_said_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for found in (None, ModuleSpec("ray", None)):
+        monkeypatch.setattr(placement, "find_spec", lambda name, found=found: found)
+        words = ["run", "--model", "tower-mini", "--tasks", "mini-alm:de", "--limit", "1", "--replicas", "2"]
+        assert main([*words, "--engine", "parrot", "--results", "results"]) == 2
+        assert "pip install 'tvbench[ray]'" in capsys.readouterr().err
+
+
+def test_requests_travel_whole() -> None:
+    asked = Request(
+        "k",
+        (
+            Message(
+                "user",
+                (Media("video", "c.mp4", lambda: b"", frames=8, size=9), "What?", Media("image", "a", lambda: b"")),
+            ),
+        ),
+        question("k").request.sampling,
+        second_bos=True,
+    )
+    carried = packed(asked, [b"clip", b"picture"])
+    media = [part for part in carried.messages[0].parts if isinstance(part, Media)]
+    assert [part.load() for part in media] == [b"clip", b"picture"] and carried == asked
