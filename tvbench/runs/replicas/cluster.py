@@ -202,6 +202,8 @@ def _signals_kept() -> Iterator[None]:
 def _how(error: BaseException) -> str:
     """How a replica's process ended, in a line of Ray's many."""
     text = str(error)
+    if "creation task" in text:  # Ray's traceback ends in what was raised: tvbench is not there, say
+        return text.strip().splitlines()[-1].strip()[:200]
     found = re.search(r"[Ww]orker exit detail: (.+)", text) or re.search(r"The actor died because (.+)", text)
     line = found.group(1) if found else _first_line(error)
     return line.strip().split(". ")[0].rstrip(".")[:200]

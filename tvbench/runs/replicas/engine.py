@@ -8,6 +8,7 @@ again. Knows actors by `cluster.Cluster`; knows no plan and no score.
 from __future__ import annotations
 
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -159,16 +160,17 @@ class Replicas:
             self._drop()
 
     def close(self) -> None:
-        """See Engine.close: engines first, then their processes, then a Ray of our own."""
+        """See Engine.close: engines first, then their processes, then a Ray of our own. What is not open yet is not
+        waited for."""
         actors = [slot.actor for slot in self._slots if slot.actor is not None]
-        wait_s = self._wait_s if any(slot.is_open for slot in self._slots) else 0.0
+        engines = [slot.actor for slot in self._slots if slot.actor is not None and slot.is_open]
         for slot in self._slots:
             slot.actor = None
         try:
-            if wait_s:
-                asked = [(actor, actor.stopping(wait_s)) for actor in actors]
-                for actor, call in asked:
-                    actor.stopped(call, wait_s)
+            ends = time.monotonic() + self._wait_s
+            asked = [(actor, actor.stopping(self._wait_s)) for actor in engines]
+            for actor, call in asked:
+                actor.stopped(call, max(0.1, ends - time.monotonic()))
             for actor in actors:
                 actor.kill()
         finally:
