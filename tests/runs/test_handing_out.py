@@ -32,6 +32,7 @@ from tvbench.runs.replicas.actor import Replica
 from tvbench.runs.replicas.engine import Replicas
 from tvbench.runs.replicas.parcels import TOKEN, Chunk, EngineOrder, PartPlace, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
+from tvbench.runs.replicas.rest import CHUNK
 from tvbench.runs.store import RunFolder
 from tvbench.types import Media, Message, ModelCard, Request, Response
 
@@ -133,7 +134,7 @@ def test_each_replica_has_its_share_however_many_an_engine_waits_for(tmp_path: P
     engine.close()
     assert came.keys() == {f"q{number}" for number in range(100)} and cluster.closed
     handed = [len(chunk.requests) for actor in cluster.started for chunk in actor.chunks]
-    assert sum(handed) == 100 and max(handed) <= driving.CHUNK
+    assert sum(handed) == 100 and max(handed) <= CHUNK
     assert all(actor.chunks for actor in cluster.started)
 
 

@@ -1,6 +1,5 @@
 """The replicas of an engine, as one engine: one queue of requests, handed out in small chunks to whoever has room.
 
-A replica is handed no more than its share of what is left, so that none idles at the end while another has a queue.
 One that dies is said and replaced, a bounded number of times; what it had stored counts, and what it held is handed out
 again. Knows actors by `cluster.Cluster`; knows no plan and no score.
 """
@@ -9,21 +8,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
-from math import ceil
 from pathlib import Path
 from typing import Any
 
-from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight, StoredResponse
-from tvbench.errors import EngineError, MediaError, TvbenchError, UsageError
+from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, Sight, StoredResponse
+from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.runs.codec import response_from_json
-from tvbench.runs.keys import media_of
 from tvbench.runs.lines import read_lines
-from tvbench.runs.preparing import load
 from tvbench.runs.replicas.cluster import Cluster, Died
 from tvbench.runs.replicas.parcels import (
     TOKEN,
@@ -37,15 +32,12 @@ from tvbench.runs.replicas.parcels import (
     packed,
 )
 from tvbench.runs.replicas.placement import Placement
+from tvbench.runs.replicas.rest import Rest
 from tvbench.runs.replicas.slot import Slot
 from tvbench.types import Request, Response
 
-CHUNK, FEW = 16, 4
-"""Requests in a chunk at most; and where nobody knows how many there are in all."""
 LOW = 8
 """A replica with fewer requests that its engine has not taken has room."""
-ALONE, MOST_TRIES = 2, 3
-"""A request that was under way at so many deaths is asked alone; at so many it fails."""
 QUICK_S, SLOW_S = 0.05, 5.0
 CLOSE_S, HURRIED_S = 10.0, 2.0
 
@@ -94,13 +86,10 @@ class Replicas:
         self._hosts: dict[str, None] = {}
         self._info: EngineInfo | None = None
         self._turn = 0
-        self._again: deque[Request] = deque()
-        self._tries: Counter[str] = Counter()
-        self._unasked: list[Response] = []
+        self._rest = Rest(ListFeed(()))
+        self._total: int | None = None
         self._unsaid: list[str] = []
         self._place: _Folder | None = None
-        self._left: int | None = None
-        self._exhausted = True
         self._wait_s = CLOSE_S
         try:
             for slot in self._slots:
@@ -137,23 +126,23 @@ class Replicas:
         with suppress(OSError):  # else all answers come back to be stored
             place.token_file.write_text(place.token, encoding="utf-8")
             self._place = place
-        self._left = total
+        self._total = total
         try:
             yield
         finally:
-            self._place, self._left = None, None
+            self._place, self._total = None, None
             with suppress(OSError):
                 place.token_file.unlink()
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve."""
         self._turn += 1
-        self._exhausted = False
+        self._rest = rest = Rest(feed, self._total)
         try:
             while True:
-                starved = self._hand_out(feed)
-                yield from self._refused()
-                if self._exhausted and not self._again and not self._under_way:
+                starved = self._hand_out()
+                yield from rest.refused()
+                if rest.empty and not self._under_way:
                     return
                 yield from self._hear(QUICK_S if starved else SLOW_S)
         finally:
@@ -182,65 +171,20 @@ class Replicas:
     def _under_way(self) -> int:
         return sum(len(slot.held) for slot in self._slots)
 
-    def _hand_out(self, feed: Feed) -> bool:
+    def _hand_out(self) -> bool:
         """Give to whoever has room. Whether somebody still has, and more may be ready in a moment."""
         starved = False
+        places = sum(slot.actor is not None for slot in self._slots)
         for slot in sorted((slot for slot in self._slots if slot.is_open and slot.room), key=lambda one: len(one.held)):
-            chunk = self._chunk(slot, feed)
+            chunk = self._rest.chunk(slot.held.keys(), self._under_way, places)
             if chunk:
                 self._give(slot, chunk)
                 continue
-            starved = starved or not self._exhausted
+            starved = starved or not self._rest.exhausted
             if slot.hungry and slot.actor is not None:  # it may wait for more before it answers what it has
                 slot.actor.finish()
                 slot.hungry = False
         return starved
-
-    def _chunk(self, slot: Slot, feed: Feed) -> list[Prepared]:
-        """What a replica is handed now; nothing where it has its share, or where nothing is ready."""
-        if any(self._tries[key] >= ALONE for key in slot.held):
-            return []
-        size = self._size(slot)
-        found = self._handed_back(size)
-        if len(found) < size and not self._exhausted:
-            idle = not (found or self._under_way or self._again)
-            taken = feed.take(size - len(found), wait=idle)
-            self._exhausted = feed.dry or (idle and not taken)
-            if self._left is not None:
-                self._left -= len(taken)
-            found += taken
-        if not found and not slot.held and self._again:
-            return self._again_of(1)
-        return found
-
-    def _size(self, slot: Slot) -> int:
-        """Half of what an equal part of the rest would be, up to the replica's share of all that is not answered."""
-        if self._left is None:
-            return FEW
-        places = sum(slot.actor is not None for slot in self._slots)
-        rest = max(self._left, 0) + len(self._again)
-        share = ceil((rest + self._under_way) / places)
-        return max(0 if slot.held else 1, min(CHUNK, ceil(rest / (2 * places)), share - len(slot.held)))
-
-    def _handed_back(self, size: int) -> list[Prepared]:
-        """Requests of replicas that died, but for those that may be why: these are asked at the end, each alone."""
-        suspects = [request for request in self._again if self._tries[request.key] >= ALONE]
-        usual = deque(request for request in self._again if self._tries[request.key] < ALONE)
-        self._again = usual
-        found = self._again_of(size)
-        self._again.extend(suspects)
-        return found
-
-    def _again_of(self, size: int) -> list[Prepared]:
-        """So many of those that are asked again, their media read once more."""
-        found: list[Prepared] = []
-        while self._again and len(found) < size:
-            request = self._again.popleft()
-            try:
-                found.append(Prepared(request, encoded=tuple(map(load, media_of(request.messages)))))
-            except MediaError as error:
-                self._unasked.append(Response(request.key, error=str(error)))
-        return found
 
     def _give(self, slot: Slot, chunk: list[Prepared]) -> None:
         assert slot.actor is not None
@@ -251,15 +195,9 @@ class Replicas:
         slot.room = slot.hungry = False
         slot.actor.put(Chunk(self._turn, requests, place))
 
-    def _refused(self) -> list[Response]:
-        """What cannot be asked."""
-        refused, self._unasked = self._unasked, []
-        return refused
-
     def _drop(self) -> None:
         """Whoever iterated has given up, or has all: what is still under way is no answer to the next feed."""
-        self._again.clear()
-        self._tries.clear()
+        self._rest = Rest(ListFeed(()))
         for slot in self._slots:
             if slot.held and slot.actor is not None:
                 slot.actor.drop(self._turn)
@@ -331,15 +269,8 @@ class Replicas:
         held, serial = slot.died(), slot.serial
         slot.last = why
         answers = self._stored(serial, held)
-        counted = len(answers)
-        for key, request in held.items():
-            self._tries[key] += 1
-            if self._tries[key] < MOST_TRIES:
-                self._again.append(request)
-            else:
-                reason = f"{self._tries[key]} replicas died while they had it; the last: {why.message}"
-                answers.append(Response(key, error=reason))
-        slot.found_stored(counted)
+        slot.found_stored(len(answers))
+        answers += self._rest.left_by(held.values(), why.message)
         self._replace(slot, called, why, len(held), again=was_open or not told)
         return answers
 
