@@ -118,6 +118,7 @@ def test_a_replica_is_killed_then_the_driver_and_the_same_command_ends_as_one_pr
         os.kill(processes(folder)[0], signal.SIGKILL)
         until(lambda: "another one takes its place" in (folder / "said").read_text(), driver)
         until(lambda: len(processes(folder)) == 3, driver)
+        assert "raylet" not in (folder / "said").read_text(), "Ray speaks on standard output"
         driver.kill()
         driver.wait()
     until(lambda: not any(map(lives, processes(folder))))

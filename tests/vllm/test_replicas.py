@@ -88,8 +88,13 @@ def answers(run: RunFolder) -> dict[str, str | None]:
     return {key: response.text for key, response in run.responses().items()}
 
 
-def test_two_replicas_answer_as_one_process_does_and_one_may_be_killed(tmp_path: Path) -> None:
-    alone, _ = run(tmp_path / "alone")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The same by one process."""
+    return run(tmp_path_factory.mktemp("runs") / "alone")[0]
+
+
+def test_two_replicas_answer_as_one_process_does_and_one_may_be_killed(tmp_path: Path, alone: RunFolder) -> None:
     two, said = run(tmp_path / "two", "--replicas", "2", kill=True)
     assert answers(two) == answers(alone) and len(answers(two)) == 60
     assert "another one takes its place" in said
@@ -97,8 +102,7 @@ def test_two_replicas_answer_as_one_process_does_and_one_may_be_killed(tmp_path:
     assert (mine.run, mine.engine, mine.tasks) == (whole.run, whole.engine, whole.tasks)
 
 
-def test_one_model_may_be_shared_by_two_processes(tmp_path: Path) -> None:
-    alone, _ = run(tmp_path / "alone")
+def test_one_model_may_be_shared_by_two_processes(tmp_path: Path, alone: RunFolder) -> None:
     shared, _ = run(tmp_path / "shared", "--gpus", "2", "--replicas", "1")
     assert answers(shared) == answers(alone)
     (session,) = shared.manifest().sessions or ()

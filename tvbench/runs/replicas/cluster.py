@@ -58,6 +58,7 @@ class Cluster:
         self.borrowed = bool(ray.is_initialized())
         self.own = False
         if not self.borrowed:
+            _hush(ray)
             with _signals_kept():
                 self._connect(on, room)
 
@@ -184,6 +185,13 @@ class Actor:
             self._ray.kill(self._handle)
 
 
+def _hush(ray: Any) -> None:
+    """Ray writes of every process that dies to standard output, whatever it is told, where there may be JSON."""
+    with suppress(AttributeError):  # another Ray, which has another way
+        if callable(ray._private.worker.print_to_stdstream):
+            ray._private.worker.print_to_stdstream = lambda *told, **how: None
+
+
 @contextmanager
 def _signals_kept() -> Iterator[None]:
     """Ray takes SIGTERM for itself; it stays with whoever had it."""
@@ -204,6 +212,8 @@ def _how(error: BaseException) -> str:
     text = str(error)
     if "creation task" in text:  # Ray's traceback ends in what was raised: tvbench is not there, say
         return text.strip().splitlines()[-1].strip()[:200]
+    if "connection error code" in text:  # Ray does not know by which signal
+        return "its process was killed, or crashed"
     found = re.search(r"[Ww]orker exit detail: (.+)", text) or re.search(r"The actor died because (.+)", text)
     line = found.group(1) if found else _first_line(error)
     return line.strip().split(". ")[0].rstrip(".")[:200]
