@@ -53,7 +53,8 @@ def _scored(args: argparse.Namespace, run: RunFolder, done: Imported) -> None:
 
 def _lines(done: Imported, name: str) -> list[str]:
     left = f"; {done.missing:,} without an answer" if done.missing else ""
-    lines = [f"{done.answered:,} answers taken in, {done.known:,} known before, {done.failed:,} failed{left}"]
+    answers = "answer" if done.answered == 1 else "answers"
+    lines = [f"{done.answered:,} {answers} taken in, {done.known:,} known before, {done.failed:,} failed{left}"]
     lines += [f"failed {count:,}x: {reason}" for reason, count in _most(done.reasons)]
     for troubles, what in (
         (done.unknown, "not a question of this run"),
