@@ -10,7 +10,7 @@ Knows runs and prices; knows no table.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,9 +20,10 @@ from tvbench.graders.comet.record import FOLDER, CometRecord
 from tvbench.graders.judge.record import judge_folders
 from tvbench.registry.prices import Price, price_in
 from tvbench.runs.history import sessions_of
+from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest, Session
 from tvbench.runs.spent import Spent, price_factor, spent_on, total
-from tvbench.runs.store import RunFolder
+from tvbench.runs.store import REQUESTS, RunFolder
 from tvbench.types import Response
 
 THOUSAND = 1000
@@ -155,6 +156,19 @@ class Spending:
                 place[item.id] = stored[key]
         return found
 
+    def _each(self) -> Iterator[tuple[str, Response]]:
+        """The same one by one, with their tasks; none is held."""
+        index = self.run.index()
+        seen = bytearray(len(index))
+        for _, line in read_lines(self.run.path / REQUESTS, [], appended=False):
+            try:
+                number, task = index.number(str(line["key"])), str(line["item"]["task"])
+            except (LookupError, TypeError):
+                continue
+            if number is not None and not seen[number] and (answer := index.at(number)).error is None:
+                seen[number] = True
+                yield task, answer
+
     def answered(self, task: str, languages: Collection[str] = ()) -> set[str]:
         """The items of a task (in these languages) that have an answer of their own."""
         parts = (answers for place, answers in self.answers.items() if _in(place, [task], languages))
@@ -162,15 +176,17 @@ class Spending:
 
     def cost(self) -> RunCost:
         """Of the whole run, by task. Raises UsageError where it cannot be read."""
-        tasks: dict[str, list[Response]] = {entry.task: [] for entry in self.manifest.tasks}
-        for (task, _), answers in self.answers.items():
-            tasks.setdefault(task, []).extend(answers.values())
-        own = {task: [one for one in answers if not one.reused_from] for task, answers in tasks.items()}
-        times = self._times({task: total(map(spent_on, answers)) for task, answers in own.items()})
-        costs = {
-            task: replace(self._cost(answers, times[task]), reused=len(tasks[task]) - len(answers))
-            for task, answers in own.items()
-        }
+        own = {entry.task: self._counting() for entry in self.manifest.tasks}
+        reused: Counter[str] = Counter()
+        for task, answer in self._each():
+            if task not in own:
+                own[task] = self._counting()
+            if answer.reused_from:
+                reused[task] += 1
+            else:
+                own[task].add(answer)
+        times = self._times({task: counting.spent for task, counting in own.items()})
+        costs = {task: replace(counting.cost(times[task]), reused=reused[task]) for task, counting in own.items()}
         judges = self._judges()
         return RunCost(
             costs,
@@ -216,6 +232,9 @@ class Spending:
 
     def _cost(self, answers: Iterable[Response], seconds: float | None) -> Cost:
         return cost_of(answers, seconds, self.price, told=self._asked_for is None)
+
+    def _counting(self) -> Counting:
+        return Counting(self.price, told=self._asked_for is None)
 
     def _answering(self) -> list[Session]:
         return [session for session in self.sessions if session.answered or session.spent.answers]
@@ -302,22 +321,48 @@ def run_cost(run: RunFolder, price: Price | None = None) -> RunCost:
 
 def cost_of(answers: Iterable[Response], seconds: float | None, price: Price | None, *, told: bool = True) -> Cost:
     """What these answers took, in so many seconds. `told`: what a server said that one cost counts before the price."""
-    spent, dollars, unpriced, untold = Spent(), 0.0, 0, 0
-    by_tokens, by_time = (price is not None and price.by_tokens), (price is not None and price.hour is not None)
+    counting = Counting(price, told=told)
     for answer in answers:
-        one = spent_on(answer)
-        spent += one
-        if one.told and told:
-            dollars += one.dollars
-            continue
-        untold += 1
-        if price is not None and by_tokens and not one.uncounted:
-            dollars += price_factor(answer) * price.of_tokens(one.tokens_in, one.tokens_out, one.tokens_cached)
-        unpriced += bool(one.uncounted) if by_tokens else not by_time or seconds is None
-    if price is not None and by_time and seconds is not None and untold:
-        dollars += price.of_time(seconds) * untold / spent.answers
-    known = spent.answers > unpriced or (price is not None and not spent.answers)
-    return Cost(spent, dollars if known else None, unpriced, seconds)
+        counting.add(answer)
+    return counting.cost(seconds)
+
+
+class Counting:
+    """Adds up what answers cost, one by one."""
+
+    def __init__(self, price: Price | None, *, told: bool) -> None:
+        self.spent = Spent()
+        self._price, self._told = price, told
+        self._dollars = 0.0
+        self._untold = self._uncounted = 0
+
+    @property
+    def _by_tokens(self) -> bool:
+        return self._price is not None and self._price.by_tokens
+
+    def add(self, answer: Response) -> None:
+        """One more."""
+        one, price = spent_on(answer), self._price
+        self.spent += one
+        if one.told and self._told:
+            self._dollars += one.dollars
+            return
+        self._untold += 1
+        self._uncounted += one.uncounted
+        if price is not None and self._by_tokens and not one.uncounted:
+            tokens = price.of_tokens(one.tokens_in, one.tokens_out, one.tokens_cached)
+            self._dollars += price_factor(answer) * tokens
+
+    def cost(self, seconds: float | None) -> Cost:
+        """What all of them took, in so many seconds."""
+        spent, price, dollars = self.spent, self._price, self._dollars
+        by_time = price is not None and price.hour is not None
+        timeless = 0 if by_time and seconds is not None else self._untold
+        unpriced = self._uncounted if self._by_tokens else timeless
+        if price is not None and by_time and seconds is not None and self._untold:
+            dollars += price.of_time(seconds) * self._untold / spent.answers
+        known = spent.answers > unpriced or (price is not None and not spent.answers)
+        return Cost(spent, dollars if known else None, unpriced, seconds)
 
 
 def added_rates(rates: Iterable[Rate]) -> Rate:
