@@ -129,10 +129,10 @@ def through_ray_data(requests: list[Any], replicas: int) -> Answers:
     import ray.data
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
-    from tvbench.checkpoints.corrections import corrected
+    from tvbench.checkpoints.corrections import corrected, read_config
     from tvbench.checkpoints.prompt import Prompter
     from tvbench.engines.local import local_checkpoint
-    from tvbench.engines.vllm import arguments, read_config
+    from tvbench.engines.vllm import arguments
     from tvbench.registry.catalog import resolve_model
     from tvbench.runs.keys import media_of
 

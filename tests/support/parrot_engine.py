@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from PIL import Image
+
 from tvbench.engines.protocol import EngineInfo, Feed
 from tvbench.engines.spec import EngineSpec, Opening, Option
 from tvbench.types import Response
@@ -33,7 +35,9 @@ class ParrotEngine:
                 self.write("asked", request.key)
                 time.sleep(self.pause)
                 text = " ".join(part for message in request.messages for part in message.parts if isinstance(part, str))
-                sizes = [f"{medium.width}x{medium.height}" for medium in prepared.media if hasattr(medium, "width")]
+                sizes = [
+                    f"{medium.width}x{medium.height}" for medium in prepared.media if isinstance(medium, Image.Image)
+                ]
                 yield Response(request.key, text=" ".join((text, *sizes)), finish="stop", tokens_in=9, tokens_out=1)
 
     def close(self) -> None:
