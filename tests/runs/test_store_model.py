@@ -41,7 +41,7 @@ TICKS = count()
 """The time, as everybody is told it here: some things happen within a second."""
 WALKED: Counter[str] = Counter()
 """What was done, and what came of it."""
-LENGTH = 50
+LENGTH = 60
 COUNT, TWINS, COPIES = 10, 3, 3
 LABELS, DISKS = ("m", "other"), ("a", "b")
 TORN = '{"key":"0123456789","text":"torn'
@@ -354,7 +354,7 @@ class Stores(RuleBasedStateMachine):
         (file,) = folder.response_files()
         assert len(file.read_bytes().splitlines()) == len(keys) + len(broken)
         assert not list(path.glob(".*.json*"))
-        if found == {key: answer(key, text) for key in keys}:
+        if found == {key: answer(key, text) for key in keys} and not (self.root / "alone").exists():
             alone = self.root / "alone"
             sit(alone, held.plan, Known(lambda key: answer(key, text)), reuse=False)
             mine, its = assess(folder), assess(RunFolder(alone / held.plan.run_name))
