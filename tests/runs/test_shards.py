@@ -328,3 +328,23 @@ def test_repeats_are_questions_of_their_own_and_shared_keys_are_asked_once(ask: 
     words = ("--repeats", "2", "--temperature", "0.7")
     assert ask("1/2", *words) == 0 and ask("2/2", *words) == 0
     assert len(server.asked) == QUESTIONS and set(server.asked.values()) == {2}
+
+
+def test_a_suite_is_asked_by_shards(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    data = sentences(tmp_path / "data", 4)
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        f"models: ['{server.model}']\ntasks: [multi30k]\noptions: {{no_image: true, data: '{data}'}}\n"
+        "matrix: {max_new_tokens: [8, 16]}\n"
+    )
+    words = ["run", str(suite), "--results", str(tmp_path / "out"), "--shard"]
+    for number, left in ((1, True), (2, False)):
+        monkeypatch.setattr("sys.argv", ["tvbench", *words, f"{number}/2"])
+        assert main([*words, f"{number}/2"]) == 0
+        assert ("still missing" in capsys.readouterr().err) is left
+    assert len(server.asked) == 3 * 4 and server.asked.total() >= 2 * 3 * 4
+    record = json.loads((tmp_path / "out" / "suites" / "mine.json").read_text())
+    assert all("--shard" not in run["command"] and run["command"] for run in record["runs"])
+    assert main(["status", "--results", str(tmp_path / "out"), "mine"]) == 0

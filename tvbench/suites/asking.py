@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from tvbench.runs.asking import Say
+from tvbench.runs.shards import without_shard
 from tvbench.runs.store import check_results
 from tvbench.suites.combining import Given, combinations
 from tvbench.suites.declaration import Suite
@@ -72,7 +73,8 @@ def begin(
 
 def finish(begun: PlannedSuite, steps: SuiteSteps[Any, One], say: Say) -> SuiteOutcome[One]:
     """Write down which runs there are, and ask them. Raises StoreError."""
-    record = write_record(begun.results, begun.suite.name, begun.suite.path, begun.runs, begun.command)
+    command = without_shard(begun.command)
+    record = write_record(begun.results, begun.suite.name, begun.suite.path, begun.runs, command)
     ends = list(ask_all(begun.runs, steps, say))
     runs = tuple(end.outcome for end in ends if end.outcome is not None)
     return SuiteOutcome(begun.suite, runs, failures(ends), record)
