@@ -23,7 +23,7 @@ from tvbench.errors import MediaError
 BATCH_BYTES = 64 << 20
 """Of frames in their own size that are taken at once."""
 ROUGH = frozenset({"mpeg", "mpegvideo", "mpegts"})
-"""Containers in which decord does not find frames exactly."""
+"""Containers in which frames taken by number are often others than those asked for (benchmarks/decoders.py)."""
 
 
 class ByNumber(Protocol):
@@ -64,8 +64,9 @@ class TorchcodecClip:
     def __init__(self, data: bytes) -> None:
         from torchcodec.decoders import VideoDecoder
 
+        # Of bytes it refuses to look behind the end, where a cut file's header may send it; a file just ends there.
         self._decoder: Any = VideoDecoder(
-            data, dimension_order="NHWC", num_ffmpeg_threads=THREADS, seek_mode="exact", device="cpu"
+            io.BytesIO(data), dimension_order="NHWC", num_ffmpeg_threads=THREADS, seek_mode="exact", device="cpu"
         )
         self.frames = int(self._decoder.metadata.num_frames or 0)
         self._times: dict[int, float] = {}
@@ -108,8 +109,8 @@ def draw(data: bytes, canvas: Canvas, decoder: str) -> tuple[list[float], list[s
     cut = int((wanted > found.present - 1).sum())
     missing = cut + sum(wanted[row] <= found.present - 1 for row in lost)
     notes = remarks(name, found, frames, missing, "their neighbours were" if lost else "the last was")
-    if decoder == "decord" and kind_of(data) in ROUGH:
-        notes.append(f"{name}: decord finds frames of MPEG streams only roughly")
+    if kind_of(data) in ROUGH:
+        notes.append(f"{name}: {decoder} finds frames of MPEG streams only roughly")
     return [times[number] for number in _nearest(reachable, times)], notes
 
 
