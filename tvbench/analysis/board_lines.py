@@ -5,6 +5,7 @@ Figures, ranks and marks are the matrix's (matrix.py). Knows matrices; chooses n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -123,14 +124,16 @@ def _problems(matrix: Matrix, heads: Sequence[BoardColumn]) -> Iterator[Remark]:
 def _names(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> list[str]:
     """What people call each row; twins are told apart by engine, revision or run."""
     names = [", ".join([row.model, *some]) for row, some in zip(rows, words, strict=True)]
-    twins = [names.count(name) > 1 for name in names]
+    known = Counter(names)
+    twins = [known[name] > 1 for name in names]
     sources = [row.source if row.published else row.source.removeprefix("run").strip() for row in rows]
     named = [
         f"{name}, {source}" if source and (twin or row.published) else name
         for name, source, twin, row in zip(names, sources, twins, rows, strict=True)
     ]
+    known = Counter(named)
     return [
-        f"{name}, …{next(iter(row.entries.values())).run[-8:]}" if named.count(name) > 1 and not row.published else name
+        f"{name}, …{next(iter(row.entries.values())).run[-8:]}" if known[name] > 1 and not row.published else name
         for name, row in zip(named, rows, strict=True)
     ]
 

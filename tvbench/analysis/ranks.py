@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from tvbench.analysis.entries import ALL, MULTI, RunEntry, Shown, codes_of, family, metric_of, shown_figure
@@ -30,6 +31,8 @@ from tvbench.types import Figure, Item, Score
 
 RESAMPLES = 10_000
 FEW_RESAMPLES = 999
+MOST = 200
+"""So many figures of a column are ranked, at most: their pairs are half of its square."""
 ENGLISH = "en"
 
 
@@ -92,6 +95,8 @@ class Ranker:
 
     def ranking(self, entries: Sequence[RunEntry], figures: Sequence[Figure], metric: str, part: str) -> Ranking:
         """Of two or more runs of one task that may be ranked against each other, by `metric` in `part` of it."""
+        if len(entries) > MOST:
+            return Ranking(problem=f"they are more than {MOST}, too many to compare each with each other")
         shown = metric_of(entries[0].result, metric)
         signs, problem = self._remembered(entries, shown, part)
         paired = signs is not None
@@ -281,11 +286,12 @@ def _by_errors(figures: Sequence[Figure]) -> list[int] | None:
     """The sign of each pair that is certain by standard errors alone; None where a figure has none."""
     pairs = list(itertools.combinations(figures, 2))
     signs: list[int] = []
+    quantile = cache(lambda degrees: t_quantile(1 - (1 - LEVEL) / 2 / len(pairs), degrees))
     for first, second in pairs:
         if first.stderr is None or second.stderr is None or min(first.clusters or 0, second.clusters or 0) < 2:
             return None
         degrees = min(first.clusters or 0, second.clusters or 0) - 1
-        edge = t_quantile(1 - (1 - LEVEL) / 2 / len(pairs), degrees) * math.hypot(first.stderr, second.stderr)
+        edge = quantile(degrees) * math.hypot(first.stderr, second.stderr)
         difference = second.value - first.value
         signs.append(0 if abs(difference) <= edge else 1 if difference > 0 else -1)
     return signs
@@ -299,6 +305,8 @@ def _better(count: int, signs: Sequence[int], shown: Metric) -> frozenset[tuple[
 
 
 def _ranks(count: int, better: frozenset[tuple[int, int]]) -> list[Rank]:
-    above = [sum(pair[1] == number for pair in better) for number in range(count)]
-    below = [sum(pair[0] == number for pair in better) for number in range(count)]
-    return [Rank(1 + up, count - down, count, bool(better) and not up) for up, down in zip(above, below, strict=True)]
+    above, below = Counter(pair[1] for pair in better), Counter(pair[0] for pair in better)
+    return [
+        Rank(1 + above[number], count - below[number], count, bool(better) and not above[number])
+        for number in range(count)
+    ]

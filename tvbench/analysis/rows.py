@@ -60,20 +60,26 @@ def own_rows(entries: Sequence[RunEntry], apart: Mapping[str, object] | None = N
     which `apart`, by name, says something else never share one."""
     kinds = apart or {}
     rows: list[ModelRow] = []
+    by_answerer: dict[tuple[str, str, str], list[ModelRow]] = {}
+    by_model: dict[str, list[ModelRow]] = {}
     runs: dict[str, list[RunEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.date, reverse=True):
         runs.setdefault(entry.run, []).append(entry)
     for of_run in runs.values():
         first = of_run[0]
         tasks = {entry.result.task for entry in of_run}
-        fitting = (row for row in rows if _same_model(row, first) and not tasks & row.entries.keys())
+        alike = by_answerer.setdefault((first.model, first.revision, first.engine), [])
+        fitting = (row for row in alike if not tasks & row.entries.keys())
         row = next((row for row in fitting if kinds.get(_first(row).run) == kinds.get(first.run)), None)
         if row is None:
             row = ModelRow(first.model, "run")
             rows.append(row)
+            alike.append(row)
+            by_model.setdefault(first.model, []).append(row)
         row.entries |= {entry.result.task: entry for entry in of_run}
-    for row in rows:
-        row.source = _source(row, [other for other in rows if other.model == row.model and other is not row])
+    for twins in by_model.values():
+        for row in twins:
+            row.source = _source(row, [other for other in twins if other is not row])
     return rows
 
 
@@ -98,11 +104,6 @@ def short_revision(revision: str) -> str:
 
 def _first(row: ModelRow) -> RunEntry:
     return next(iter(row.entries.values()))
-
-
-def _same_model(row: ModelRow, entry: RunEntry) -> bool:
-    other = _first(row)
-    return (other.model, other.revision, other.engine) == (entry.model, entry.revision, entry.engine)
 
 
 def published_rows(figures: Iterable[PublishedFigure], *, apart: bool = False) -> list[ModelRow]:

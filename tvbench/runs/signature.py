@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tvbench import __version__
 from tvbench.registry.influence import prompt_label
@@ -168,6 +169,7 @@ def current(signature: str, items: Sequence[Item]) -> str:
     return write_signature(fields | {"prompts": prompts_hash(items)})
 
 
+@lru_cache(maxsize=16384)
 def comparable(signature: str) -> str:
     """The part that two figures must share to stand in one column. Data of several parts are the same in any order."""
     fields = {k: v for k, v in read_signature(signature).items() if k not in WHO_ANSWERED}
