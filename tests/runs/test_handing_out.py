@@ -6,6 +6,7 @@ The replicas are threads here; tests/engines/test_replicas.py has processes, kil
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -188,6 +189,19 @@ def test_what_an_engine_leaves_out_stays_missing() -> None:
     engine = opened(ThreadCluster(), 2, silent="q3")
     assert answered(engine, questions(8)).keys() == {f"q{number}" for number in range(8)} - {"q3"}
     engine.close()
+
+
+def test_what_was_stored_when_the_asker_gave_up_is_told_once(tmp_path: Path) -> None:
+    engine = opened(ThreadCluster(), 2)
+    with engine.storing(tmp_path, 60):
+        serving = engine.serve(ListFeed(questions(60)))
+        told = {next(serving).key, next(serving).key}
+        time.sleep(0.1)  # what is answered meanwhile is not heard
+        serving.close()
+    engine.close()
+    untold = {response.key for response in engine.untold()}
+    assert told | untold == RunFolder(tmp_path).responses().keys() and not told & untold
+    assert engine.untold() == []
 
 
 # ── Who dies ──────────────────────────────────────────────────────────────────────────────────────

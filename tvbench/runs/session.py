@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -96,6 +96,7 @@ class RunSession:
         self._reused = Reusable()
         self._speed: Mapping[str, Any] = {}
         self._placed: Callable[[], Mapping[str, Any]] = dict
+        self._untold: Callable[[], Sequence[Response]] = tuple
         self._prices = plan.card.prices
         self._meter, self._probing = Meter(), Meter()
         part = options.shard.part if options.shard else None
@@ -147,6 +148,8 @@ class RunSession:
             else:
                 self._take_over()
         finally:
+            for response in self._untold():
+                counting.answered(response)
             self._end(counting)
             self._heart.scoring()
         return asking.outcome()
@@ -307,7 +310,7 @@ class RunSession:
         self._sight = getattr(engine, "sight", ALL_OF_IT)
         asked_again = self._ask_again(engine)
         self._info = engine.info
-        self._placed = getattr(engine, "placed", dict)
+        self._placed, self._untold = getattr(engine, "placed", dict), getattr(engine, "untold", tuple)
         self._note(arguments=dict(self.options.engine.arguments), replicas=self._placed(), **asked_again)
         self._take_over()
         self._write_manifest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ class Replicas:
         self._turn = 0
         self._rest = Rest(ListFeed(()))
         self._total: int | None = None
+        self._news: deque[Response] = deque()
         self._unsaid: list[str] = []
+        self._dropped: list[tuple[Path, dict[str, Request]]] = []
         self._place: _Folder | None = None
         self._wait_s = CLOSE_S
         try:
@@ -130,21 +133,32 @@ class Replicas:
         try:
             yield
         finally:
+            self._drop()  # where an error keeps the turn from its own end
             self._place, self._total = None, None
             with suppress(OSError):
                 place.token_file.unlink()
+
+    def untold(self) -> list[Response]:
+        """When it is closed: what was stored and nobody heard of, because whoever asked had given up. Each once."""
+        unheard: list[Response] = [response for response in self._news if isinstance(response, StoredResponse)]
+        dropped, self._dropped = self._dropped, []
+        self._news.clear()
+        return unheard + [response for path, held in dropped for response in _stored(path, held)]
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve."""
         self._turn += 1
         self._rest = rest = Rest(feed, self._total)
+        self._news.clear()
         try:
             while True:
                 starved = self._hand_out()
                 yield from rest.refused()
                 if rest.empty and not self._under_way:
                     return
-                yield from self._hear(QUICK_S if starved else SLOW_S)
+                self._news += self._hear(QUICK_S if starved else SLOW_S)
+                while self._news:
+                    yield self._news.popleft()
         finally:
             self._drop()
 
@@ -203,7 +217,9 @@ class Replicas:
                 slot.actor.drop(self._turn)
                 slot.actor.finish()
                 self._wait_s = HURRIED_S
-            slot.held.clear()
+            if slot.held and self._place is not None:
+                self._dropped.append((self._place.path(slot.serial), slot.held))
+            slot.held = {}
 
     # ── Hearing ───────────────────────────────────────────────────────────────────────────────────
 
@@ -268,7 +284,7 @@ class Replicas:
             slot.actor.kill()
         held, serial = slot.died(), slot.serial
         slot.last = why
-        answers = self._stored(serial, held)
+        answers = [] if self._place is None else _stored(self._place.path(serial), held)
         slot.found_stored(len(answers))
         answers += self._rest.left_by(held.values(), why.message)
         self._replace(slot, called, why, len(held), again=was_open or not told)
@@ -288,20 +304,6 @@ class Replicas:
         else:
             self._unsaid.append(what)
 
-    def _stored(self, serial: int, held: dict[str, Request]) -> list[Response]:
-        """Answers to what it `held` that it stored before it could tell; they are taken out of `held`."""
-        path = None if self._place is None else self._place.path(serial)
-        if path is None or not path.is_file():
-            return []
-        found: dict[str, Response] = {}
-        for _, data in read_lines(path, []):
-            with suppress(KeyError, TypeError):
-                if data["key"] in held:
-                    found[data["key"]] = as_stored(response_from_json(data))
-        for key in found:
-            del held[key]
-        return list(found.values())
-
     def _fill(self, slot: Slot) -> None:
         slot.serial = next(self._serials)
         slot.actor = self._cluster.start(self._order, self._gpus)
@@ -313,6 +315,18 @@ class Replicas:
         if self._info is None:
             return EngineError(last.message, last.hint)
         return EngineError(f"no replica is left; the last: {last.message}", "the same command goes on where it stopped")
+
+
+def _stored(path: Path, held: dict[str, Request]) -> list[Response]:
+    """Answers to what a replica `held` that it stored before it could tell; they are taken out of `held`."""
+    found: dict[str, Response] = {}
+    for _, data in read_lines(path, []) if path.is_file() else ():
+        with suppress(KeyError, TypeError):
+            if data["key"] in held:
+                found[data["key"]] = as_stored(response_from_json(data))
+    for key in found:
+        del held[key]
+    return list(found.values())
 
 
 def as_stored(response: Response) -> StoredResponse:
