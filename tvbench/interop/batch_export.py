@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -21,9 +21,9 @@ from tvbench.engines.openai.batch import Spoken, request_line, spoken_to
 from tvbench.engines.openai.messages import SIGHT
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError, UsageError
-from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import now
-from tvbench.runs.plan import Plan, PlannedItem, requests_of
+from tvbench.runs.planned import PlannedItem
+from tvbench.runs.questions import Questions
 from tvbench.runs.session import RunSession
 from tvbench.runs.store import RunFolder, storage_error
 from tvbench.runs.waves import State, Wave, Waves
@@ -81,7 +81,7 @@ def export(session: RunSession, server: str, options: WaveOptions) -> Exported:
     shelf = _Shelf(waves, options, spoken, server, _mark(run))
     unasked: dict[str, str] = {}
     wanted = Counter[str]()
-    requests = missing(plan, answered, state.out, wanted)
+    requests = missing(plan.questions, answered, state.out, wanted)
     for request, line, notes in work.lines(requests, lambda: shelf.full):
         if isinstance(line, str):
             unasked[request.key] = line
@@ -92,7 +92,8 @@ def export(session: RunSession, server: str, options: WaveOptions) -> Exported:
     shelf.close()
     left = work.abandoned + sum(1 for _ in requests)
     waves.note_unasked(unasked)
-    return Exported(tuple(shelf.written), state, len(answered), unasked, dict(wanted), left + shelf.dropped)
+    known, left = plan.questions.known(answered), left + shelf.dropped
+    return Exported(tuple(shelf.written), state, known, unasked, dict(wanted), left)
 
 
 def give_up(run: RunFolder, typed: str) -> list[int]:
@@ -107,32 +108,21 @@ def give_up(run: RunFolder, typed: str) -> list[int]:
         there = f"there are {', '.join(map(str, known))}" if known else "none is out"
         raise UsageError(f"{run.name} has no wave {strange[0]} to give up", there)
     waves.give_up(wanted)
-    _clear(waves.all(), waves.state(answered_keys(run)))
+    _clear(waves.all(), waves.state(run.index().without_failures))
     return wanted
 
 
-def answered_keys(run: RunFolder) -> set[str]:
-    """The keys that have an answer, as they lie there."""
-    return {
-        line["key"]
-        for path in run.response_files()
-        for _, line in read_lines(path, [])
-        if isinstance(line.get("key"), str) and line.get("error") is None
-    }
-
-
-def missing(plan: Plan, answered: Collection[str], out: Collection[str], scored: Counter[str]) -> Iterator[Request]:
+def missing(
+    questions: Questions, answered: Container[str], out: Container[str], scored: Counter[str]
+) -> Iterator[Request]:
     """Each question once that has no answer and is not out; those that no batch takes are counted in `scored`."""
-    seen: set[str] = set()
-    for planned in plan.planned_items():
-        key = planned.key
-        if key in answered or key in out or key in seen or planned.item.problem is not None:
+    for planned in questions.items():
+        if planned.key in answered or planned.key in out or planned.item.problem is not None:
             continue
-        seen.add(key)
         if planned.item.continuation is not None:
             scored[planned.item.task] += 1
         else:
-            yield from requests_of([planned])
+            yield planned.request
 
 
 def scores_texts(items: Iterable[PlannedItem]) -> dict[str, int]:

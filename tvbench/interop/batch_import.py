@@ -23,6 +23,7 @@ from tvbench.runs import codec
 from tvbench.runs.history import BATCH, as_asked, begun, settled, settled_parts
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest, now
+from tvbench.runs.questions import EitherOf
 from tvbench.runs.session import engine_label
 from tvbench.runs.signature import read_signature, write_signature
 from tvbench.runs.spent import PRICE_FACTOR, Spent, spent_on, total
@@ -105,10 +106,11 @@ class _Import:
         self.done = Imported()
         sessions = settled_parts(manifest.sessions or (), run.counted)
         kept = writer.start()
-        self._answers = {key: _digest(answer) for key, answer in kept.items()}
+        self._kept = kept
+        self._new: dict[str, bytes] = {}
+        """What was taken in now: the digest of each answer by its key."""
         own = total(spent_on(answer) for answer in kept.values() if not answer.reused_from)
         self._sessions = settled(sessions, len(kept), own)
-        del kept
         self._asked = _Asked(run)
         self._waves = {wave.wave: wave for wave in self.waves.all()}
         self._sent = {key: wave for wave in self._waves for key, _ in self.waves.keys(wave)}
@@ -156,14 +158,20 @@ class _Import:
             self._back.add((request.key, result.name or blake2b(line, digest_size=8).hexdigest()))
             return
         digest = _digest(response)
-        before = self._answers.get(request.key)
+        before = self._digest_of(request.key)
         if before is None:
-            self._answers[request.key] = digest
+            self._new[request.key] = digest
             self._append(response)
         elif before == digest:
             self.done.known += 1
         else:
             self.done.conflicts.add(f"{where}: {request.key[:12]} has another answer already")
+
+    def _digest_of(self, key: str) -> bytes | None:
+        """Of the answer that a question has."""
+        if key in self._kept:
+            return _digest(self._kept[key])
+        return self._new.get(key)
 
     def _append(self, response: Response) -> None:
         if not self._begun:
@@ -184,15 +192,16 @@ class _Import:
             self.done.refused = tuple(sorted(set(self._spoken.refused) - set(self._first.refused)))
         for key, reason in {**self._asked.problems, **self.waves.unasked()}.items():
             self._failed.setdefault(key, Response(key, error=reason))
+        answers = EitherOf(self._kept, self._new)
         for key, response in self._failed.items():
-            if key not in self._answers and key in self._asked:
+            if key not in answers and key in self._asked:
                 self._append(response)
                 reason = response.error or ""
                 self.done.reasons[reason] = self.done.reasons.get(reason, 0) + 1
         if self._begun:
             self._note(ended=now(), answered=self.done.answered, failed=self.done.failed, spent=self._spent)
-        self.done.missing = sum(key not in self._answers for key in self._asked)
-        self.done.state = self.waves.state(self._answers)
+        self.done.missing = sum(key not in answers for key in self._asked)
+        self.done.state = self.waves.state(answers)
         return self.done
 
     # ── Who answered ──────────────────────────────────────────────────────────────────────────────

@@ -194,15 +194,15 @@ class RunSession:
         if purse.stopped:
             self.say(purse.said)
 
-    def take_over(self) -> frozenset[str]:
-        """Copy what other runs have answered, where no engine is opened. The keys that have an answer now."""
+    def take_over(self) -> Known:
+        """Copy what other runs have answered, where no engine is opened. What is answered now."""
         self._start()
         self._look_around(self.own_questions())
         if self._reused.answers:
             self._take_over()
             self._note(ended=now(), answered=0, failed=0)
             self._write_manifest()
-        return frozenset({*self._kept, *self._reused.answers})
+        return Known(self._kept, self._reused.answers)
 
     def preparing(self, sight: Sight) -> Callable[[Request], Prepared]:
         """What makes requests ready for somebody who takes what `sight` says, where no engine is opened."""

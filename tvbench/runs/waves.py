@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ class Waves:
         for line in self._lines(f"{wave:04}{KEYS}", appended=False):
             yield str(line["key"]), tuple(map(str, line.get("notes", ())))
 
-    def state(self, answered: Collection[str]) -> State:
+    def state(self, answered: Container[str]) -> State:
         """What is out, where `answered` has the keys with an answer."""
         waves = tuple(self.all())
         lost = self.lost()
