@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from repository import ROOT
 
+from tvbench.cli.main import build_parser
 from tvbench.cli.metrics import RunMeter
 from tvbench.runs.listening import EngineState
 from tvbench.runs.store import find_runs
@@ -196,6 +198,21 @@ def test_the_options_of_hf_jobs_are_those_of_its_package() -> None:
         f"--{name}" for name in re.findall(r"^    (\w+): ", source, re.M)
     }
     assert words <= flags, words - flags
+
+
+COMMANDS = [
+    line.partition("#")[0]
+    for kind, text in BOXES
+    if kind == "sh"
+    for line in text.splitlines()
+    if line.startswith("tvbench ")
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_page_is_one(line: str) -> None:
+    words = shlex.split(line)[1:]
+    assert build_parser(words[0], alone=True).parse_args(words).command == words[0]
 
 
 def test_the_metrics_on_the_page_are_those_that_are_told() -> None:

@@ -216,7 +216,7 @@ MAY_KNOW = {
     "runs.signature": "__version__ registry.influence registry.thinking runs.sorted_rows",
     "runs.store": "runs.answer_index runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json"
     " runs.manifests runs.parts runs.shards runs.spent",
-    "runs.merge": "runs.answer_index runs.codec runs.history runs.key_table runs.lines runs.manifest"
+    "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
     " runs.merged_manifest runs.spent runs.store",
     "runs.merged_manifest": "runs.history runs.manifest",
     "runs.shards": "",

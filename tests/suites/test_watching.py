@@ -22,6 +22,7 @@ from tvbench.cli.watching import rows_of, watch
 from tvbench.errors import EngineError
 from tvbench.report.live import live_lines, live_table, progress_line, state_word
 from tvbench.runs.heartbeat import Heart
+from tvbench.runs.merge import merge
 from tvbench.runs.pulses import QUIET
 from tvbench.runs.store import RunFolder
 from tvbench.suites import missing
@@ -155,6 +156,30 @@ def test_a_row_for_each_part_and_the_slowest_tells_the_end(run: RunFolder) -> No
     ]
 
 
+def test_an_earlier_array_is_of_the_past(run: RunFolder) -> None:
+    """A half-done array of 2, one of which was killed, is finished by 3; then everything is answered."""
+    write_pulse(run.path, "1of2", phase="ended", age=500)
+    write_pulse(run.path, "2of2", age=500)
+    (lost,) = live_lines(run_state(run))
+    assert lost.startswith("part 2of2: ended without a word, 8 min ago") and live_table(run_state(run)) is None
+    write_pulse(run.path, "1of3")
+    state = run_state(run)
+    table = live_table(state)
+    assert table is not None and [row[0].text for row in table.rows] == ["1of3"]
+    assert not [line for line in live_lines(state) if "2of2" in line]
+    (run.path / "heartbeat.1of3.json").unlink()
+    session(run.path, EchoEngine, 10)
+    write_pulse(run.path, "2of2", age=500)
+    state = run_state(run)
+    assert state.complete and not list(live_lines(state)) and live_table(state) is None
+
+
+def test_merging_takes_the_heartbeats_of_parts_away(run: RunFolder) -> None:
+    write_pulse(run.path, "1of2", phase="ended", age=500)
+    merge([run], run.path)
+    assert not run_state(run).pulses and run_state(run).total.done == 6
+
+
 def test_a_row_for_each_replica_with_whatever_it_counts(run: RunFolder) -> None:
     write_pulse(run.path, replicas={"0": {"per_second": 1.25, "done": 2000}, "1": {"done": 7, "restarts": 1}})
     table = live_table(run_state(run))
@@ -248,7 +273,7 @@ def test_a_terminal_is_drawn_over(run: RunFolder) -> None:
     frames = re.split(r"\x1b\[(\d+)F\x1b\[J", said.decode())
     assert len(frames) >= 5 and "everything is complete" in frames[-1]
     for page, up in zip(frames[0::2], frames[1::2], strict=False):
-        assert page.count("\n") == int(up), "as many rows as were drawn, since none is wider than the terminal"
+        assert rows_of(page.replace("\r", ""), 80) == int(up), "as many rows as were drawn"
 
 
 def test_rows_of_a_text_on_a_terminal() -> None:

@@ -36,10 +36,9 @@ def live_lines(run: RunState) -> Iterator[str]:
     for pulse in live:
         if pulse.alive is None:
             yield f"{_name(pulse)}: {_doubt(pulse)}"
-    if not run.complete:
-        for pulse in run.pulses:
-            if pulse.alive is False and not pulse.ended and (pulse.part or not run.going):
-                yield f"{_name(pulse)}: ended without a word, {_ago(pulse)} ago, at {_done(pulse)}"
+    for pulse in _writers(run):
+        if pulse.alive is False and not pulse.ended:
+            yield f"{_name(pulse)}: ended without a word, {_ago(pulse)} ago, at {_done(pulse)}"
 
 
 def progress_line(name: str, run: RunState) -> str:
@@ -52,11 +51,24 @@ def progress_line(name: str, run: RunState) -> str:
 
 
 def live_table(run: RunState) -> Table | None:
-    """A row for each part, where there are parts, or for each replica; None where there is nothing to tell apart."""
-    parts = [pulse for pulse in run.pulses if pulse.part and not (pulse.ended and not run.going)]
+    """A row for each part, where somebody writes parts, or for each replica; None where nothing is to be told apart."""
+    parts = [pulse for pulse in _writers(run) if pulse.part] if run.running else []
     if parts:
         return _part_table(parts)
     return next((_replica_table(pulse) for pulse in run.running if pulse.replicas), None)
+
+
+def _writers(run: RunState) -> list[Pulse]:
+    """Who writes the run, and who did next to them, or last: an earlier array of another number is of the past."""
+    if run.complete:
+        return []
+    now = {_array(pulse) for pulse in run.running}
+    return [pulse for pulse in run.pulses if not now or _array(pulse) in now]
+
+
+def _array(pulse: Pulse) -> str:
+    """`8` of the part 2of8; "" of a writer of the whole."""
+    return pulse.part.rpartition("of")[2]
 
 
 def _part_table(parts: Sequence[Pulse]) -> Table:

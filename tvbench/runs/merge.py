@@ -18,6 +18,7 @@ from typing import IO
 from tvbench.errors import UsageError
 from tvbench.runs import codec
 from tvbench.runs.answer_index import KEY_AT, KEY_ENDS, key_and_failure
+from tvbench.runs.heartbeat import forget_heartbeats
 from tvbench.runs.history import settled, settled_parts
 from tvbench.runs.key_table import KeyTable
 from tvbench.runs.lines import Damage, as_written, in_words, json_line, line_value, placed_lines
@@ -70,6 +71,7 @@ def merge(sources: Sequence[RunFolder], target: Path, prefer: RunFolder | None =
     """
     made = not target.exists()
     with RunWriter(target) as writer:
+        forget_heartbeats(target)
         try:
             return _merged(writer, _distinct([RunFolder(target), *sources]), prefer)
         except BaseException:
