@@ -21,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo check guard test lint release-check test-core test-vllm test-comet test-legacy clean
+.PHONY: setup demo check guard test lint release-check test-core test-vllm test-comet test-legacy test-slurm clean
 
 setup: $(VENV)/.ready
 
@@ -73,6 +73,10 @@ test-comet: setup
 # The tests run in our environment, and start a reader in that of transformers 4.
 test-legacy: setup
 	LEGACY=$$($(BIN)/python tools/transformers4_env.py) && TVBENCH_TRANSFORMERS4_PYTHON=$$LEGACY $(BIN)/pytest tests/legacy
+
+# The recipe of docs/cluster.md with a real sbatch; as root, on Debian or Ubuntu, whose Slurm it installs.
+test-slurm: setup
+	tools/slurm_trial.sh
 
 release-check: setup
 	$(BIN)/python tools/release_check.py --strict

@@ -23,6 +23,7 @@ from tvbench.errors import EngineError
 from tvbench.report.live import live_lines, live_table, progress_line, state_word
 from tvbench.runs.heartbeat import Heart
 from tvbench.runs.merge import merge
+from tvbench.runs.processes import place, started
 from tvbench.runs.pulses import QUIET
 from tvbench.runs.store import RunFolder
 from tvbench.suites import missing
@@ -129,6 +130,14 @@ def test_speed_time_left_and_how_fresh_that_is(run: RunFolder) -> None:
     (line,) = live_lines(run_state(run))
     assert line == "3.0/s now, 2.0/s overall, about 2 min left, last heard 20 s ago from node7"
     assert progress_line("m", run_state(run)) == "m  asking  6 of 10 done, 3.0/s now, 2.0/s overall, about 2 min left"
+
+
+def test_a_process_that_hangs_is_alive_and_has_no_speed(run: RunFolder) -> None:
+    if not place():
+        pytest.skip("this system does not tell processes apart")
+    mine: dict[str, Any] = {"pid": os.getpid(), "place": place(), "started": started(os.getpid())}
+    write_pulse(run.path, age=600, per_second_now=3.0, seconds_left=5, **mine)
+    assert list(live_lines(run_state(run))) == ["last heard 10 min ago"]
 
 
 def test_clocks_that_differ_are_named_and_nothing_is_claimed(run: RunFolder) -> None:

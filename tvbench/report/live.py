@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tvbench.report.cost import time_text
 from tvbench.report.table import Cell, Column, Table
-from tvbench.runs.pulses import Pulse, covering
+from tvbench.runs.pulses import QUIET, Pulse, covering
 from tvbench.suites.missing import RunState
 
 
@@ -125,6 +125,7 @@ def _number(value: float | None, *, exact: bool) -> Cell:
 
 
 def _speed(live: Sequence[Pulse]) -> str:
+    live = [pulse for pulse in live if _seconds(pulse) <= QUIET]  # who has been silent for long does nothing now
     now, overall = sum(pulse.per_second_now for pulse in live), sum(pulse.per_second for pulse in live)
     return f"{now:.1f}/s now, {overall:.1f}/s overall" if now or overall else ""
 
@@ -132,7 +133,8 @@ def _speed(live: Sequence[Pulse]) -> str:
 def _left(run: RunState, live: Sequence[Pulse]) -> str:
     """As long as the slowest of them takes."""
     seconds = [pulse.seconds_left for pulse in live if pulse.missing and pulse.seconds_left is not None]
-    if not seconds or any(pulse.missing and pulse.seconds_left is None for pulse in live):
+    silent = any(_seconds(pulse) > QUIET for pulse in live)
+    if not seconds or silent or any(pulse.missing and pulse.seconds_left is None for pulse in live):
         return ""
     whole = covering(run.pulses) is not None
     return f"about {time_text(max(seconds))} left" + ("" if whole else " for what is asked now")
@@ -145,7 +147,11 @@ def _heard(live: Sequence[Pulse]) -> str:
 
 def _ago(pulse: Pulse) -> str:
     """By the file system's clock where the process is of elsewhere: its own may be wrong."""
-    return time_text(max(0.0, pulse.age if pulse.here else pulse.file_age))
+    return time_text(_seconds(pulse))
+
+
+def _seconds(pulse: Pulse) -> float:
+    return max(0.0, pulse.age if pulse.here else pulse.file_age)
 
 
 def _doubt(pulse: Pulse) -> str:
