@@ -11,7 +11,7 @@ from screens import ALL, SCREENS, Screen
 
 from tvbench.cli.main import COMMANDS
 
-NOT_SHOWN = frozenset({"import", "comet", "doctor", "setup", "completion"})
+NOT_SHOWN = frozenset({"import", "export", "merge", "comet", "doctor", "setup", "completion"})
 """Commands that write files, show what is not ours, or need a model, logs or an environment of its own."""
 
 
