@@ -5,10 +5,10 @@
 
 The task is a file with generated text questions in seven languages, which are made as they are asked for; the engine is
 a stranger's file that answers at once. Each command is a process of its own; its CPU seconds and its peak memory are
-what the kernel says of it when it ends, so that a busy machine changes the wall time alone. Steps: `--dry-run`; `run`, killed when a third is answered; `run` again, to the end; `run` once more,
-with nothing to ask; `status` and `leaderboard`. Scoring is part of `run`: its share is shown too, as the wall
-seconds from the last answer to the end. `--pictures` measures instead the dry run of so many picture files in seven
-languages each, ALM-Bench's layout; `--items` has no part in it.
+what the kernel says of it when it ends, so that a busy machine changes the wall time alone. Steps: `--dry-run`; `run`,
+killed when a third is answered; a dry run of what is left; `run` again, to the end; `run` once more, with nothing to ask; `status` and
+`leaderboard`. Scoring is part of `run`: its share is shown too, as the wall seconds from the last answer to the end.
+`--pictures` measures instead the dry run of so many picture files in seven languages each, ALM-Bench's layout.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def main() -> int:
                 steps = in_languages(checkout, place) if args.pictures else measured(checkout, place, items, args.steps)
                 if args.pictures:
                     write_pictures(place, args.pictures)
-                good &= all([report(step, name, items) for step in steps])
+                for step in steps:
+                    good &= report(step, name, items)
     return 0 if good else 1
 
 
@@ -151,21 +152,21 @@ def report(step: Step, checkout: str, items: int) -> bool:
 
 def write_pictures(folder: Path, count: int) -> None:
     """A table in which each picture file is asked about in every language. What is in a file nobody looks at here."""
-    (folder / "alm" / "images").mkdir(parents=True)
+    (folder / "pictures" / "images").mkdir(parents=True)
     for number in range(count):
-        (folder / "alm" / "images" / f"{number}.png").write_bytes(PNG + os.urandom(PICTURE_BYTES))
+        (folder / "pictures" / "images" / f"{number}.png").write_bytes(PNG + os.urandom(PICTURE_BYTES))
     rows = [
         {"question": f"({code}) What is it?", "answer": "x", "language": code, "image": f"images/{number}.png"}
         for code in LANGUAGES
         for number in range(count)
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "alm" / "metadata.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "pictures" / "metadata.jsonl").write_text(lines, encoding="utf-8")
 
 
 def in_languages(checkout: Path, folder: Path) -> Iterator[Step]:
     """The dry run of that table, twice: the first time also fills the disk cache."""
-    words = ("run", "--model", "tower-mini", "--tasks", "./alm", "--dry-run", "--results", "results")
+    words = ("run", "--model", "tower-mini", "--tasks", "./pictures", "--dry-run", "--results", "results")
     for name in ("first", "second"):
         yield measure(checkout, folder, name, words, None)
 
@@ -180,6 +181,7 @@ def measured(checkout: Path, folder: Path, items: int, wanted: Sequence[str] | N
     steps = {
         "dry-run": ("run", *asked, "--dry-run", *results),
         "killed": run,
+        "left": ("run", *asked, "--dry-run", *results),
         "resumed": run,
         "again": run,
         "status": ("status", *results),

@@ -293,7 +293,7 @@ def _from_lines(
     run: RunFolder, manifest: Manifest, results: Iterable[TaskResult], wanted: tuple[bool, bool]
 ) -> Iterator[TaskState]:
     """Tasks, counted from the items and the answers as they lie there."""
-    failed = _failed_by_key(run)
+    index = run.index()
     asked: dict[str, Counter[str]] = {}
     done: dict[str, Counter[str]] = {}
     bad: dict[str, Counter[str]] = {}
@@ -303,10 +303,10 @@ def _from_lines(
             item = line["item"]
             task, language, kind = str(item["task"]), str(item["language"]), str(item["target"]["kind"])
             asked.setdefault(task, Counter())[language] += 1
-            answered = failed.get(line["key"])
-            if answered is not None:
-                (bad if answered else done).setdefault(task, Counter())[language] += 1
-                kinds.setdefault(task, Counter())[kind] += not answered
+            if (key := line["key"]) in index:
+                failed = index.failed(key)
+                (bad if failed else done).setdefault(task, Counter())[language] += 1
+                kinds.setdefault(task, Counter())[kind] += not failed
     by_task = {result.task: result for result in results}
     for entry in manifest.tasks:
         name = entry.task
@@ -318,16 +318,6 @@ def _from_lines(
             languages["?"] = LanguageState(lost)
         state = TaskState(name, entry.protocol, languages)
         yield _waiting(state, by_task.get(name), kinds.get(name, Counter())["translation"], wanted, kinds.get(name))
-
-
-def _failed_by_key(run: RunFolder) -> dict[str, bool]:
-    """Each key that has a line, and whether that is a failure; an answer beats one."""
-    found: dict[str, bool] = {}
-    for path in run.response_files():
-        for _, line in read_lines(path, []):
-            if isinstance(line.get("key"), str):
-                found[line["key"]] = found.get(line["key"], True) and line.get("error") is not None
-    return found
 
 
 def _waiting(
