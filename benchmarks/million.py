@@ -6,8 +6,8 @@
 The task is a file with generated text questions in seven languages, which are made as they are asked for; the engine is
 a stranger's file that answers at once. Each command is a process of its own; its CPU seconds and its peak memory are
 what the kernel says of it when it ends, so that a busy machine changes the wall time alone. Steps: `--dry-run`; `run`,
-killed when a third is answered; a dry run of what is left; `run` again, to the end; `run` once more, with nothing to ask; `status` and
-`leaderboard`. Scoring is part of `run`: its share is shown too, as the wall seconds from the last answer to the end.
+killed when a third is answered; a dry run of what is left; `run` again, to the end; `run` with nothing to ask; `status`
+and `leaderboard`. Scoring is part of `run`: its share is shown too, as wall seconds from the last answer to the end.
 `--pictures` measures instead the dry run of so many picture files in seven languages each, ALM-Bench's layout.
 """
 

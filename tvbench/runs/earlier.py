@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 import statistics
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tvbench.errors import TvbenchError
 from tvbench.runs.guesses import Range
+from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import AskedTask, Manifest, RunAsk
 from tvbench.runs.plan import Plan
 from tvbench.runs.spent import amount, spent_on
-from tvbench.runs.store import RunFolder, find_runs
+from tvbench.runs.store import REQUESTS, RunFolder, find_runs
+from tvbench.types import Response
 
 LEAST = 2
 """Answers from which something is learnt."""
@@ -73,20 +76,32 @@ def _way(asked: AskedTask) -> tuple[object, ...]:
 
 
 def _of_run(run: RunFolder, tasks: list[str]) -> dict[str, TokensMeasured]:
+    counts = {task: (array("q"), array("q")) for task in tasks}
     try:
-        answers = run.responses([])
-        keys = [(item.task, key) for key, item in run.requests([]) if item.task in tasks and key in answers]
+        for task, answer in _answers(run):
+            part = spent_on(answer)
+            if task in counts and part.counted:
+                for column, count in zip(counts[task], (part.tokens_in, part.tokens_out), strict=True):
+                    column.append(count)
     except (TvbenchError, OSError, ValueError):
         return {}
-    found: dict[str, TokensMeasured] = {}
-    for task in tasks:
-        parts = [spent_on(answers[key]) for of_task, key in keys if of_task == task]
-        counted = [part for part in parts if part.counted]
-        if len(counted) >= LEAST:
-            found[task] = TokensMeasured(
-                run.name, _mean(part.tokens_in for part in counted), _mean(part.tokens_out for part in counted)
-            )
-    return found
+    return {
+        task: TokensMeasured(run.name, _mean(incoming), _mean(outgoing))
+        for task, (incoming, outgoing) in counts.items()
+        if len(incoming) >= LEAST
+    }
+
+
+def _answers(run: RunFolder) -> Iterator[tuple[str, Response]]:
+    """The answer to each item that has one, with its task; none is held."""
+    index = run.index([])
+    for _, line in read_lines(run.path / REQUESTS, [], appended=False):
+        try:
+            number, task = index.number(str(line["key"])), str(line["item"]["task"])
+        except (LookupError, TypeError):
+            continue
+        if number is not None:
+            yield task, index.at(number)
 
 
 def _mean(counts: Iterable[int]) -> Range:
