@@ -209,7 +209,8 @@ MAY_KNOW = {
     "runs.media_digests": "runs.key_table",
     "runs.planned": "registry.influence registry.thinking runs.gone_over runs.key_table runs.keys runs.listening"
     " runs.signature runs.streamed",
-    "runs.questions": "runs.key_table runs.listening runs.planned",
+    "runs.questions": "runs.key_table runs.listening runs.planned runs.side_by_side",
+    "runs.side_by_side": "runs.planned",
     "runs.sorted_rows": "",
     "runs.streamed": "runs.gone_over runs.key_table",
     "runs.spent": "",

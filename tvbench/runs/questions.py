@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from tvbench.runs.key_table import KeyTable
 from tvbench.runs.listening import TaskLanguage
 from tvbench.runs.planned import PlannedItem, PlannedItems, columns
+from tvbench.runs.side_by_side import side_by_side
 from tvbench.types import Request
 
 
@@ -107,12 +108,13 @@ class Missing(Collection[str]):
 
     @property
     def requests(self) -> Iterator[Request]:
-        """What an engine has to answer."""
-        return (
-            planned.request
+        """What an engine has to answer, questions about one picture next to each other."""
+        asked = (
+            planned
             for planned in self._questions.items()
             if planned.item.problem is None and planned.key not in self._without
         )
+        return (planned.request for planned in side_by_side(asked))
 
 
 class EitherOf(Container[str]):
