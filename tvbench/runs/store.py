@@ -30,7 +30,7 @@ from tvbench.runs import codec
 from tvbench.runs.answer_index import AnswerIndex
 from tvbench.runs.history import joined
 from tvbench.runs.lines import Damage, checksum, json_line, lines_at, read_lines
-from tvbench.runs.locks import BusyError, made_sole, take
+from tvbench.runs.locks import PATIENCE, BusyError, made_sole, take
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
 from tvbench.runs.manifests import count_problem
@@ -232,14 +232,15 @@ class RunFolder:
         return {key for key in index if index.answered(key)}
 
     def counted(self, part: str) -> tuple[int, Spent]:
-        """How many answers a part holds, each key once, and what those took that were not copied from another run."""
+        """How many answers a part holds, each key once, and what those took that were not copied from another run. The
+        parts of its replicas (`2of8-r0`) are its own."""
         found: dict[str, Spent] = {}
-        path = part_path(self.path, part)
-        for _, data in read_lines(path, []) if path.is_file() else ():
-            with contextlib.suppress(KeyError, TypeError):
-                answer = codec.response_from_json(data)
-                if answer.error is None:
-                    found[answer.key] = Spent() if answer.reused_from else spent_on(answer)
+        for name, path in parts_in(self.path).items():
+            for _, data in read_lines(path, []) if name == part or name.startswith(f"{part}-") else ():
+                with contextlib.suppress(KeyError, TypeError):
+                    answer = codec.response_from_json(data)
+                    if answer.error is None:
+                        found[answer.key] = Spent() if answer.reused_from else spent_on(answer)
         return len(found), total(found.values())
 
     def response_files(self) -> list[Path]:
@@ -353,10 +354,11 @@ class RunWriter:
         with contextlib.suppress(OSError):  # somebody else's files
             self.path.rmdir()
 
-    def write_manifest(self, manifest: Manifest) -> None:
+    def write_manifest(self, manifest: Manifest, patience: float = PATIENCE) -> None:
         """Write it over the one that lies there, whose beginning and unknown fields stay (see Manifest.over); for a
-        part, what the others wrote stays too (see history.joined)."""
-        with self._alone():
+        part, what the others wrote stays too (see history.joined): it waits for them, but `patience` seconds at most.
+        """
+        with self._alone(patience):
             before = RunFolder(self.path).earlier_manifest()
             manifest = manifest if self.part is None else joined(manifest, before, self.part)
             self.replace_manifest(manifest.over(before))
@@ -438,9 +440,17 @@ class RunWriter:
         except OSError as error:
             raise storage_error(error, self._file) from error
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
+    def _alone(self, patience: float = PATIENCE) -> contextlib.AbstractContextManager[None]:
         """Among the writers of parts; who writes alone is."""
-        return contextlib.nullcontext() if self.part is None else moment(self.path)
+        return contextlib.nullcontext() if self.part is None else self._moment(patience)
+
+    @contextlib.contextmanager
+    def _moment(self, patience: float) -> Iterator[None]:
+        try:
+            with moment(self.path, patience):
+                yield
+        except OSError as error:
+            raise storage_error(error, self.path) from error
 
     def _note_owner(self) -> None:
         assert self._lock is not None
@@ -501,7 +511,7 @@ def find_run(results: Path, name: str) -> RunFolder:
     if not name.strip():
         raise UsageError("no run is named", f"the runs in {results}: `tvbench leaderboard` lists them")
     for path in (Path(name), results / name):
-        if (path / MANIFEST).is_file() or (path / RESPONSES).is_file():
+        if (path / MANIFEST).is_file() or any(path.glob("responses*.jsonl")):
             return RunFolder(path)
     runs = {run.name: run for run in find_runs(results)}
     starting = [run for run_name, run in runs.items() if run_name.startswith(name)]
