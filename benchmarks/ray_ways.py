@@ -2,6 +2,8 @@
 
     PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/ray_ways.py --replicas 1 --items 40 --rounds 3
 
+(`ray.data` imports pandas, which nothing else here needs: have it on PYTHONPATH.)
+
 Both sides answer questions with one picture each from `mini-alm` (five kinds, so five times `--items`) by vLLM on a
 Ray with pretended GPUs, in turns. `ray.data.llm` gets the prompts as token ids and the pictures decoded, so that its
 own templates, tokenizer and downloads take no part; the actors are handed encoded pictures, decode them themselves and
