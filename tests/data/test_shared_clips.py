@@ -97,7 +97,7 @@ def test_a_pool_decodes_a_clip_of_many_languages_once(monkeypatch: pytest.Monkey
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda _: decoder.decode(data, "film", 8, 32), range(24)))
         assert asked == ["film"] and len(decoder._started) == 1
-        assert all(clip is found[0][0] for clip, _ in found) and not found[0][0].frames.flags.writeable
+        assert all(clip is found[0][0] for clip, _ in found) and not found[0][0].frames.flags["W"]
         decoder.decode(data, "film", 4, 32)
         assert len(asked) == 2 and len(decoder._started) == 1, "an idle process is used before another is started"
         (process,) = decoder._started

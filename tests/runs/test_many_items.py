@@ -298,7 +298,7 @@ def test_a_file_that_was_written_again_is_hashed_again(tmp_path: Path) -> None:
         assert digests.digest(media) == digests.digest(media) == hashlib.sha256(content).hexdigest()
 
 
-def test_media_that_come_and_go_never_get_anothers_digest() -> None:
+def test_media_that_come_and_go_never_get_the_digest_of_others() -> None:
     """A Media object, and the bytes that it loads, may get the address of one that is gone."""
     digests = MediaDigests()
     for number in range(300):
