@@ -238,6 +238,18 @@ def test_killed_sessions_are_counted_while_it_can_be_told(
     assert [one.answered for one in folder.manifest().sessions or ()] == [2, 2]
 
 
+def test_a_killed_session_of_a_preferred_source_changes_nothing_twice(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it took is added up anew, with more digits than a manifest holds."""
+    monkeypatch.setattr(sessions.RunSession, "_end", dies(sessions.RunSession))
+    with pytest.raises(KilledError):
+        sit(tmp_path, plan, Known(kill_after=6))
+    source = RunFolder(tmp_path / plan.run_name)
+    assert merge([source], tmp_path / "to", source).changed
+    assert not merge([source], tmp_path / "to", source).changed
+
+
 def test_nobody_may_write_the_target_meanwhile(tmp_path: Path, plan: Plan) -> None:
     a, b = disks(tmp_path, plan, 2)
     with RunWriter(a.path, "1of2"), pytest.raises(UsageError, match="shard 1/2 is writing"):

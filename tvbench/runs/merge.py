@@ -22,7 +22,8 @@ from tvbench.runs.heartbeat import forget_heartbeats
 from tvbench.runs.history import settled, settled_parts
 from tvbench.runs.key_table import KeyTable
 from tvbench.runs.lines import Damage, as_written, in_words, json_line, line_value, placed_lines
-from tvbench.runs.manifest import Manifest, now
+from tvbench.runs.manifest import Manifest, now, plain
+from tvbench.runs.manifest_json import manifest_to_json
 from tvbench.runs.merged_manifest import differences, other_run, packages_differing, together
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import REQUESTS, RESPONSES, RunFolder, RunWriter
@@ -128,13 +129,18 @@ def _write(
         writer.copy_requests(requests)
     before = folder.earlier_manifest()
     manifest = replace(manifest, run=folder.name)
-    if before is None or replace(before, updated="") != replace(manifest, updated=""):
+    if before is None or _as_written(before) != _as_written(manifest):
         writer.replace_manifest(replace(manifest, updated=now()))
         changed = True
     if not lines.as_they_lie(folder):
         writer.replace_responses(lines.chosen())
         changed = True
     return changed
+
+
+def _as_written(manifest: Manifest) -> object:
+    """What lies in the file but for the date: seconds, for one, are rounded there."""
+    return plain(manifest_to_json(replace(manifest, updated="")))
 
 
 # ── What must agree ───────────────────────────────────────────────────────────────────────────────
