@@ -13,7 +13,8 @@ Measured with PyAV 18.1.0, decord 0.6.0 and torchcodec 0.12.0 (`decoders.csv`). 
 for in all twelve. decord's are 17 of PyAV's 32, because it is asked otherwise; but in HEVC only 25, and in MPEG-TS 1
 of 32 are those that it was asked for (torchcodec: 12 of 32), it reads no AV1, and a cut AVI kills it. Of the same
 frames not one pixel differs, but in 10 bit (decord 0.99, torchcodec 0.71 of 255). Work: alike, 0.15 to 0.4 seconds a
-clip. An MPEG-TS that ends between two of its packets looks whole to all: nothing in it says how long it is. (torchcodec's cut VP8 and AVI were of four seconds.)
+clip, up to 0.8 in MPEG-TS. An MPEG-TS that ends between two of its packets looks whole to all: nothing in it says how
+long it is. (torchcodec's cut VP8 and AVI were of four seconds.)
 
 torchcodec's wheels of 0.16 and 0.17 ask for CUDA's libraries (libtorch_cuda, libnvrtc) and do not load beside the CPU
 build of torch 2.13; 0.12 does, with FFmpeg's libraries of versions 4 to 8 on the library path.
