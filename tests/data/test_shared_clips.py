@@ -17,7 +17,7 @@ from clip_files import clip_of
 
 from tvbench.data.media.clips import Clip
 from tvbench.data.media.shared_clips import Decoded, SharedClips
-from tvbench.data.media.video import Decoder, Job
+from tvbench.data.media.video import Decoder, ClipJob
 from tvbench.errors import MediaError
 
 
@@ -88,7 +88,7 @@ def test_a_pool_decodes_a_clip_of_many_languages_once(monkeypatch: pytest.Monkey
         asked: list[str] = []
         real = Decoder._ask
 
-        def noting(self: Decoder, process: subprocess.Popen[bytes], data: bytes, job: Job) -> dict[str, Any]:
+        def noting(self: Decoder, process: subprocess.Popen[bytes], data: bytes, job: ClipJob) -> dict[str, Any]:
             asked.append(job.name)
             return real(self, process, data, job)
 

@@ -41,7 +41,7 @@ WORKERS = max(2, min(MOST_WORKERS, cores()))
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ClipJob:
     """What is to be made of a clip."""
 
     name: str
@@ -73,10 +73,10 @@ class Decoder:
     ) -> tuple[Clip, tuple[str, ...]]:
         """See decode.decode_clip; `by` is a decoder's name, and room.admit is waited for. Raises MediaError also when
         the process hangs or dies, and after `close`."""
-        how = Job(name, frames, size, by or DEFAULT)
+        how = ClipJob(name, frames, size, by or DEFAULT)
         return self._shared.get(data, how, lambda: self._decoded(data, how))
 
-    def _decoded(self, data: bytes, job: Job) -> tuple[Clip, tuple[str, ...]]:
+    def _decoded(self, data: bytes, job: ClipJob) -> tuple[Clip, tuple[str, ...]]:
         # The last that was used first: no more are started than work at a time.
         process = self._idle.get()
         try:
@@ -132,7 +132,7 @@ class Decoder:
             self._started[process] = by
             return process
 
-    def _ask(self, process: subprocess.Popen[bytes], data: bytes, job: Job) -> dict[str, Any]:
+    def _ask(self, process: subprocess.Popen[bytes], data: bytes, job: ClipJob) -> dict[str, Any]:
         clock, name = _Clock(process, self.timeout_s), job.name
         try:
             with clock.running():
