@@ -17,7 +17,7 @@ from clip_files import clip_of
 
 from tvbench.data.media.clips import Clip
 from tvbench.data.media.shared_clips import Decoded, SharedClips
-from tvbench.data.media.video import Decoder, ClipJob
+from tvbench.data.media.video import ClipJob, Decoder
 from tvbench.errors import MediaError
 
 
