@@ -233,8 +233,8 @@ class Spending:
     def _cost(self, answers: Iterable[Response], seconds: float | None) -> Cost:
         return cost_of(answers, seconds, self.price, told=self._asked_for is None)
 
-    def _counting(self) -> Counting:
-        return Counting(self.price, told=self._asked_for is None)
+    def _counting(self) -> CostSum:
+        return CostSum(self.price, told=self._asked_for is None)
 
     def _answering(self) -> list[Session]:
         return [session for session in self.sessions if session.answered or session.spent.answers]
@@ -321,13 +321,13 @@ def run_cost(run: RunFolder, price: Price | None = None) -> RunCost:
 
 def cost_of(answers: Iterable[Response], seconds: float | None, price: Price | None, *, told: bool = True) -> Cost:
     """What these answers took, in so many seconds. `told`: what a server said that one cost counts before the price."""
-    counting = Counting(price, told=told)
+    counting = CostSum(price, told=told)
     for answer in answers:
         counting.add(answer)
     return counting.cost(seconds)
 
 
-class Counting:
+class CostSum:
     """Adds up what answers cost, one by one."""
 
     def __init__(self, price: Price | None, *, told: bool) -> None:

@@ -18,7 +18,7 @@ from tvbench.runs.guesses import Range, tokens_in, tokens_out
 from tvbench.runs.key_table import KeyTable
 from tvbench.runs.keys import media_of
 from tvbench.runs.plan import Plan, PlannedItem, PlannedTask
-from tvbench.runs.questions import EitherOf, Missing
+from tvbench.runs.questions import EitherOf, LeftToAsk
 from tvbench.runs.reuse import reusable
 from tvbench.runs.store import RunFolder
 from tvbench.types import ModelCard
@@ -150,7 +150,7 @@ class _Part:
         return Range(*(price.of_tokens(*way) + price.of_time(seconds or 0.0) for way in ways))
 
 
-def _parts(plan: Plan, left: Missing, known: Mapping[str, TokensMeasured]) -> list[_Part]:
+def _parts(plan: Plan, left: LeftToAsk, known: Mapping[str, TokensMeasured]) -> list[_Part]:
     """Each task with what of it is yet to be asked, in one pass; a question of several tasks is the first one's."""
     seen = KeyTable()
     parts = []

@@ -43,9 +43,9 @@ class Questions(Collection[str]):
         """Those of them that `owns` takes."""
         return Questions(self._tasks, lambda key: key in self._keys and owns(key))
 
-    def missing(self, without: Container[str] = ()) -> Missing:
+    def missing(self, without: Container[str] = ()) -> LeftToAsk:
         """Those that can be asked, and are not in `without`."""
-        return Missing(self, without)
+        return LeftToAsk(self, without)
 
     def known(self, answers: Container[str]) -> int:
         """How many of them are in `answers`."""
@@ -80,7 +80,7 @@ class Questions(Collection[str]):
         self.places.note(number, place)
 
 
-class Missing(Collection[str]):
+class LeftToAsk(Collection[str]):
     """The keys of questions that are to be asked yet; `requests` are made for whoever goes over them."""
 
     def __init__(self, questions: Questions, without: Container[str]) -> None:
@@ -102,9 +102,9 @@ class Missing(Collection[str]):
     def __bool__(self) -> bool:
         return bool(self._count) if self._count is not None else next(iter(self), None) is not None
 
-    def but(self, others: Container[str]) -> Missing:
+    def but(self, others: Container[str]) -> LeftToAsk:
         """The same without `others`."""
-        return Missing(self._questions, EitherOf(self._without, others))
+        return LeftToAsk(self._questions, EitherOf(self._without, others))
 
     @property
     def requests(self) -> Iterator[Request]:

@@ -34,7 +34,7 @@ class ChangedError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TaskItems:
     """All items, with ids of their own, the languages they are in, and what a person should know of their ids."""
 
     items: Sequence[Item]
@@ -42,7 +42,7 @@ class Found:
     warnings: tuple[str, ...]
 
 
-def found(name: str, make: Callable[[], Iterator[Item]], *, again: Callable[[], bool]) -> Found:
+def found(name: str, make: Callable[[], Iterator[Item]], *, again: Callable[[], bool]) -> TaskItems:
     """Go over the items of the task `name` once, whatever that raises. `again` is asked where they are many: whether
     `make` gives the same each time."""
     held: list[Item] = []
@@ -53,7 +53,7 @@ def found(name: str, make: Callable[[], Iterator[Item]], *, again: Callable[[], 
             break
     else:
         unique, warnings = unique_ids(held)
-        return Found(tuple(unique), frozenset(item.language for item in held), tuple(warnings))
+        return TaskItems(tuple(unique), frozenset(item.language for item in held), tuple(warnings))
     ids = _Ids()
     languages: set[str] = set()
     for some in (held, items):
@@ -61,7 +61,7 @@ def found(name: str, make: Callable[[], Iterator[Item]], *, again: Callable[[], 
             ids.add(item.id)
             languages.add(item.language)
         held.clear()
-    return Found(Streamed(name, make, ids), frozenset(languages), tuple(_told(ids.repeated)))
+    return TaskItems(Streamed(name, make, ids), frozenset(languages), tuple(_told(ids.repeated)))
 
 
 def gone_over_again(rows: Any) -> bool:
