@@ -2,12 +2,13 @@
 
     PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/preparation.py --size 1024x768 --processes 0,1,2
 
-Noise pictures of one size, in one loaded small model, by one backend (`--backend`). In turns, each round in another order, two things are timed: `prepared` (all pictures through the processor,
-nothing asked of the model) and `served` (all pictures asked about, one token each). The engine's thread is the one
-that hands over and steps: its CPU seconds a picture are what a GPU would wait for. Caches are emptied before each turn.
-Last, questions in `--languages` about each picture, language after language and picture by picture: the share of
-pictures and of prompt tokens that vLLM's caches had. Answers are compared by exact log-probabilities: 1 where one bit
-differs between numbers of processes. Ratios are what to read; seconds belong to the machine.
+Noise pictures of one size, in one loaded small model, by one backend (`--backend`). In turns, each round in another
+order, two things are timed: `prepared` (all pictures through the processor, nothing asked of the model) and `served`
+(all pictures asked about, one answer scored). The engine's thread is the one that hands over and steps: its CPU seconds
+a picture are what a GPU would wait for. Caches are emptied before each turn. Last, questions in `--languages` about
+each picture, language after language and picture by picture: the share of pictures and of prompt tokens that vLLM's
+caches had. Answers are compared by exact log-probabilities: 1 where one bit differs between numbers of processes.
+Ratios are what to read; seconds belong to the machine.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from fake_media_process import DEADLY, REFUSED, SLOW, UNSENDABLE
 
-from tvbench.engines.media_workers import DEPTH, Job, MediaWorkers
+from tvbench.engines.media_workers import DEPTH, MediaJob, MediaWorkers
 from tvbench.engines.parcels import possible
 
 pytestmark = pytest.mark.skipif(not possible(), reason="Linux only")
@@ -41,11 +41,11 @@ def workers() -> Iterator[MediaWorkers]:
     found.close()
 
 
-def job(workers: MediaWorkers, value: int, size: int = 1000) -> Job:
+def job(workers: MediaWorkers, value: int, size: int = 1000) -> MediaJob:
     return workers.submit({"image": [np.full(size, value, np.uint8)]})
 
 
-def finished(workers: MediaWorkers, jobs: list[Job]) -> list[Any]:
+def finished(workers: MediaWorkers, jobs: list[MediaJob]) -> list[Any]:
     ends = time.monotonic() + WAIT_S
     while not all(one.done for one in jobs) and time.monotonic() < ends:
         workers.poll(0.1)

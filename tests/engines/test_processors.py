@@ -39,3 +39,23 @@ def test_a_processor_that_cannot_do_without_names_torchvision(tmp_path: Path, mo
     with pytest.raises(EngineError, match="processor") as refused:
         processors.open_processor(folder)
     assert "pip install torchvision" in str(refused.value)
+
+
+def test_what_prepares_pictures_is_told() -> None:
+    """By transformers' own classes; a processor without pictures tells nothing."""
+    from transformers import LlavaNextImageProcessorPil
+    from transformers.image_processing_backends import TorchvisionBackend
+
+    class Processor:
+        image_processor: object = LlavaNextImageProcessorPil()
+
+    class Quick(TorchvisionBackend):  # type: ignore[misc]
+        def __init__(self) -> None:
+            """Without torchvision there is no other."""
+
+    class QuickProcessor:
+        image_processor: object = Quick()
+
+    assert processors.backend_of(Processor()) == "pil"
+    assert processors.backend_of(QuickProcessor()) == "torchvision"
+    assert processors.backend_of(object()) == ""

@@ -22,7 +22,7 @@ from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 from tvbench.data.media.clips import Decoded
 from tvbench.engines.media_workers import MediaWorkers
 from tvbench.engines.protocol import ListFeed, Prepared
-from tvbench.engines.vllm import VllmEngine
+from tvbench.engines.vllm import VllmEngine, arguments, most_tokens, usual_step
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.types import ModelCard, Response
 
@@ -246,3 +246,32 @@ def test_media_under_way_are_bounded_in_bytes(engine: VllmEngine, monkeypatch: p
     answers = serve(engine, asked)
     assert len(answers) == 12 and not any(one.error for one in answers.values())
     assert max(most) == 1 and not engine._held
+
+
+def test_another_backend_is_recorded_and_the_usual_one_is_not(engine: VllmEngine, folder: Path) -> None:
+    assert "image_backend" not in engine.info.settings and "media_processes" not in engine.info.settings
+    other = VllmEngine(folder, card(folder, image_backend="torchvision"), dtype="float32")
+    try:
+        assert other.info.settings == {**engine.info.settings, "image_backend": "torchvision"}
+        assert not any(one.error for one in serve(other, mixed(8)).values())
+    finally:
+        other.close()
+
+
+def test_a_step_is_as_long_as_vllm_has_it_unless_a_prompts_pictures_need_more(engine: VllmEngine) -> None:
+    config = {
+        "model_type": "llava_next",
+        "vision_config": {"image_size": 384, "patch_size": 14},
+        "image_grid_pinpoints": [[384, 384], [768, 1152], [384, 2304]],
+        "text_config": {"max_position_embeddings": 8192},
+    }
+    assert most_tokens(config) >= 729 * 7
+    for wanted, modalities, step in (
+        ({"max_model_len": 2048}, ("image",), None),
+        ({}, ("image",), most_tokens(config)),
+        ({}, ("image", "multi-image"), 8192),
+    ):
+        assert usual_step() == 4096, "vLLM's own on one CPU"
+        made = arguments(Path(), config, card_for(Path(), modalities=modalities), wanted, "pil", on_cpu=True)
+        assert made.get("max_num_batched_tokens") == step
+    assert "max_num_batched_tokens" not in engine.arguments

@@ -124,6 +124,13 @@ VLLM = EngineSpec(
         MAX_MODEL_LEN,
         Option("trust_remote_code", bool, help="let a model run code of its own", moves=False),
         Option(
+            "image_backend",
+            str,
+            choices=("pil", "torchvision"),
+            help="what prepares pictures; default: PIL for TowerVision and its family, torchvision for others; "
+            "torchvision is four times as fast, and answers can differ",
+        ),
+        Option(
             "media_processes",
             int,
             help="processes that prepare pictures and clips; 0: the engine's own thread; default: one for four cores, "

@@ -20,7 +20,7 @@ from PIL import Image
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.data.media.anyres import clip_rows, picture_rows
 from tvbench.data.media.clips import Clip, Decoded
-from tvbench.engines.processors import TORCHVISION, open_processor, takes_clips
+from tvbench.engines.processors import TORCHVISION, backend_of, open_processor, takes_clips
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError
 
@@ -182,6 +182,7 @@ class ProcessorInputs:
     def __init__(self, folder: Path, prompter: Prompter) -> None:
         self.prompter = prompter
         self.processor = open_processor(folder)
+        self.backend = backend_of(self.processor)
 
     def encode(self, prepared: Prepared) -> EncodedRequest:
         text = self.prompter.render(prepared.request.messages, second_bos=prepared.request.second_bos)

@@ -38,7 +38,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_C
 
 
 @dataclass(slots=True)
-class Job:
+class MediaJob:
     """Media to be prepared. `made` is what came of them; else `done` says that nothing will, and `lost` that they
     ended the processes that tried."""
 
@@ -54,7 +54,7 @@ class Job:
 class _Process:
     pid: int
     line: socket.socket
-    jobs: deque[Job] = field(default_factory=deque)
+    jobs: deque[MediaJob] = field(default_factory=deque)
 
 
 class MediaWorkers:
@@ -63,7 +63,7 @@ class MediaWorkers:
     def __init__(self, processes: int, arguments: Mapping[str, Any], command: Sequence[str] = COMMAND) -> None:
         self.processes = processes
         self.ends = 0
-        self._queue: deque[Job] = deque()
+        self._queue: deque[MediaJob] = deque()
         self._running: list[_Process] = []
         self._number = 0
         self._ends_in_a_row = 0
@@ -83,10 +83,10 @@ class MediaWorkers:
         """How many jobs keep all processes busy."""
         return DEPTH * len(self._running)
 
-    def submit(self, media: Mapping[str, Any]) -> Job:
+    def submit(self, media: Mapping[str, Any]) -> MediaJob:
         """Have `media` prepared: mappings and lists of arrays and plain values."""
         self._number += 1
-        job = Job(self._number, media)
+        job = MediaJob(self._number, media)
         self._queue.append(job)
         self._hand_out()
         return job

@@ -41,6 +41,13 @@ def takes_clips(processor: Any) -> bool:
     return not getattr(type(processor), "lacks_clips", False)
 
 
+def backend_of(processor: Any) -> str:
+    """What prepares the pictures: transformers takes torchvision where it is installed, else PIL. "" where it cannot be
+    told."""
+    kinds = {kind.__name__ for kind in type(getattr(processor, "image_processor", None)).__mro__}
+    return "torchvision" if "TorchvisionBackend" in kinds else "pil" if "PilBackend" in kinds else ""
+
+
 def pictures_only(kind: Any) -> Any:
     """A processor class of that name whose last part, the one for clips, is left out."""
     parts = [name for name in kind.get_attributes() if name != CLIPS]

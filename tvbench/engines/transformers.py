@@ -79,6 +79,8 @@ class TransformersEngine:
             settings["corrections"] = "+".join(corrections_of(config))
         if max_model_len:
             settings["max_model_len"] = max_model_len
+        if (backend := getattr(self.inputs, "backend", "pil")) == "torchvision":
+            settings["image_backend"] = backend
         self.info = EngineInfo("transformers", transformers.__version__, settings)
 
     def serve(self, feed: Feed) -> Iterator[Response]:

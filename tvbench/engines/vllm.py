@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
 from tvbench.checkpoints.prompt import Prompter
+from tvbench.data.media.anyres import picture_rows
 from tvbench.engines.inputs import OWN_INPUTS, clip_length, has_vision
 from tvbench.engines.media_workers import MediaWorkers, usual_processes
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.vllm_guard import Guard
 from tvbench.engines.vllm_process import death_of, flight_bytes, interruptible, runs_on_cpu, watch
-from tvbench.engines.vllm_prompts import PIL, media_of, names_of
+from tvbench.engines.vllm_prompts import PIL, TORCHVISION, media_of, names_of
 from tvbench.engines.vllm_rendering import Coming, Rendering, memory_of
 from tvbench.errors import EngineError, MediaError
 from tvbench.registry.influence import argument_labels, score_arguments
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vllm import SamplingParams
 
 CPU_SEQUENCES = 32
-PROCESSES = "media_processes"
+PROCESSES, BACKEND = "media_processes", "image_backend"
 MANY_IMAGES = 8
 """Pictures a prompt may hold where the card says `multi-image` and no number."""
 
@@ -80,9 +81,11 @@ class VllmEngine:
         if max_model_len is not None:
             wanted["max_model_len"] = max_model_len
         processes = wanted.pop(PROCESSES, None)
-        self.arguments = arguments(self.folder, config, card, wanted, on_cpu=on_cpu)
+        # Other families get what transformers chooses beside torchvision, without which there is no vLLM.
+        usual = PIL if is_own(config) else TORCHVISION
+        self.backend = wanted.pop(BACKEND, None) or usual
+        self.arguments = arguments(self.folder, config, card, wanted, self.backend, on_cpu=on_cpu)
         self.frame_size = int(config["vision_config"]["image_size"]) if is_own(config) else None
-        self.backend = PIL
         self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
         self._guard = Guard()
@@ -102,7 +105,10 @@ class VllmEngine:
         self._flights: dict[str, _Flight] = {}
         self._held = 0
         self._number = 0
-        self.info = EngineInfo("vllm", version(), recorded_settings(card, config, wanted))
+        settings = recorded_settings(card, config, wanted)
+        if self.backend != usual:
+            settings[BACKEND] = self.backend
+        self.info = EngineInfo("vllm", version(), settings)
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve. A step of the engine comes between any two look-ups for new work."""
@@ -323,9 +329,10 @@ def _held_to(schema: str) -> dict[str, Any]:
 
 
 def arguments(
-    folder: Path, config: dict[str, Any], card: ModelCard, wanted: Mapping[str, Any], *, on_cpu: bool
+    folder: Path, config: dict[str, Any], card: ModelCard, wanted: Mapping[str, Any], backend: str, *, on_cpu: bool
 ) -> dict[str, Any]:
-    """Constructor arguments for `vllm.LLM`: `wanted`, over defaults that suit the machine and the model."""
+    """Constructor arguments for `vllm.LLM`: `wanted`, over defaults that suit the machine and the model. `backend`
+    prepares the pictures."""
     chosen: dict[str, Any] = {
         "model": str(folder),
         # Otherwise the checkpoint's generation_config.json would change sampling behind our back.
@@ -337,14 +344,16 @@ def arguments(
     }
     if has_vision(config):
         chosen["limit_mm_per_prompt"] = media_limits(config, card)
-    if is_own(config):
+    if has_vision(config) and backend == PIL:
         # torchvision's bicubic differs from PIL's. This is the older spelling of `backend="pil"`, which would reach
         # OneVision's video processor too, and that has no PIL backend.
         chosen["mm_processor_kwargs"] = {"use_fast": False}
     length = wanted.get("max_model_len") or (config.get("text_config") or config).get("max_position_embeddings")
-    if length:
+    if is_own(config) and length:
         # A prompt's pictures are encoded in one go, so that all of them must fit into one step.
-        chosen["max_num_batched_tokens"] = max(8192, int(length))
+        needed = min(int(length), chosen["limit_mm_per_prompt"]["image"] * most_tokens(config))
+        if needed > usual_step():
+            chosen["max_num_batched_tokens"] = needed
     if on_cpu:
         chosen |= {"enforce_eager": True, "max_num_seqs": CPU_SEQUENCES, "skip_mm_profiling": has_vision(config)}
     return chosen | {name: value for name, value in wanted.items() if value is not None}
@@ -357,6 +366,21 @@ def recorded_settings(card: ModelCard, config: dict[str, Any], wanted: Mapping[s
     if corrections_of(config):
         settings["corrections"] = "+".join(corrections_of(config))
     return settings
+
+
+def most_tokens(config: Mapping[str, Any]) -> int:
+    """Of one picture, in a family of our own."""
+    tile, patch = int(config["vision_config"]["image_size"]), int(config["vision_config"]["patch_size"])
+    grids = [list(map(int, grid)) for grid in config["image_grid_pinpoints"]]
+    return max(picture_rows((grid[0], grid[1]), grids, tile, tile // patch, None) for grid in grids)
+
+
+def usual_step() -> int:
+    """Tokens that vLLM computes in one step here, where nobody says how many."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.usage.usage_lib import UsageContext
+
+    return int(EngineArgs.get_batch_defaults(1)[0].get(UsageContext.LLM_CLASS, 0))
 
 
 def is_own(config: Mapping[str, Any]) -> bool:

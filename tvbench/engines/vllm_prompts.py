@@ -22,7 +22,8 @@ from tvbench.engines.protocol import Prepared
 
 Given: TypeAlias = dict[str, list[Any]]
 """By kind of medium ("image", "video"): one for each medium, in the order of the prompt."""
-PIL = "pil"
+PIL, TORCHVISION = "pil", "torchvision"
+"""What prepares pictures."""
 
 
 def media_of(prepared: Prepared, frame_size: int | None) -> Given:

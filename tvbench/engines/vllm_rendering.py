@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from tvbench.engines.media_workers import Job, MediaWorkers
+from tvbench.engines.media_workers import MediaJob, MediaWorkers
 from tvbench.engines.parcels import bytes_of
 from tvbench.engines.vllm_prompts import Given, as_pixels
 from tvbench.errors import MediaError
@@ -30,7 +30,7 @@ class Coming:
 
     prompt: dict[str, Any]
     shown: int = 0
-    job: Job | None = None
+    job: MediaJob | None = None
     own: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
