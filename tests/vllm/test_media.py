@@ -272,6 +272,6 @@ def test_a_step_is_as_long_as_vllm_has_it_unless_a_prompts_pictures_need_more(en
         ({}, ("image", "multi-image"), 8192),
     ):
         assert usual_step() == 4096, "vLLM's own on one CPU"
-        made = arguments(Path(), config, card_for(Path(), modalities=modalities), wanted, "pil", on_cpu=True)
+        made = arguments(Path(), config, card_for(Path(), modalities=modalities), wanted, on_cpu=True)
         assert made.get("max_num_batched_tokens") == step
     assert "max_num_batched_tokens" not in engine.arguments

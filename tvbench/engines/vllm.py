@@ -81,10 +81,9 @@ class VllmEngine:
         if max_model_len is not None:
             wanted["max_model_len"] = max_model_len
         processes = wanted.pop(PROCESSES, None)
-        # Other families get what transformers chooses beside torchvision, without which there is no vLLM.
-        usual = PIL if is_own(config) else TORCHVISION
+        usual = usual_backend(config)
         self.backend = wanted.pop(BACKEND, None) or usual
-        self.arguments = arguments(self.folder, config, card, wanted, self.backend, on_cpu=on_cpu)
+        self.arguments = arguments(self.folder, config, card, wanted, on_cpu=on_cpu, backend=self.backend)
         self.frame_size = int(config["vision_config"]["image_size"]) if is_own(config) else None
         self.sight = Sight(self.frame_size)
         self.prompter = Prompter(self.folder, card)
@@ -329,7 +328,13 @@ def _held_to(schema: str) -> dict[str, Any]:
 
 
 def arguments(
-    folder: Path, config: dict[str, Any], card: ModelCard, wanted: Mapping[str, Any], backend: str, *, on_cpu: bool
+    folder: Path,
+    config: dict[str, Any],
+    card: ModelCard,
+    wanted: Mapping[str, Any],
+    *,
+    on_cpu: bool,
+    backend: str | None = None,
 ) -> dict[str, Any]:
     """Constructor arguments for `vllm.LLM`: `wanted`, over defaults that suit the machine and the model. `backend`
     prepares the pictures."""
@@ -344,7 +349,7 @@ def arguments(
     }
     if has_vision(config):
         chosen["limit_mm_per_prompt"] = media_limits(config, card)
-    if has_vision(config) and backend == PIL:
+    if has_vision(config) and (backend or usual_backend(config)) == PIL:
         # torchvision's bicubic differs from PIL's. This is the older spelling of `backend="pil"`, which would reach
         # OneVision's video processor too, and that has no PIL backend.
         chosen["mm_processor_kwargs"] = {"use_fast": False}
@@ -366,6 +371,12 @@ def recorded_settings(card: ModelCard, config: dict[str, Any], wanted: Mapping[s
     if corrections_of(config):
         settings["corrections"] = "+".join(corrections_of(config))
     return settings
+
+
+def usual_backend(config: Mapping[str, Any]) -> str:
+    """What prepares pictures where nobody says: other families get what transformers chooses where torchvision is,
+    without which there is no vLLM."""
+    return PIL if is_own(config) else TORCHVISION
 
 
 def most_tokens(config: Mapping[str, Any]) -> int:
