@@ -33,7 +33,7 @@ from tvbench.analysis.regression.check import check_standings
 from tvbench.analysis.regression.policy import Policy
 from tvbench.analysis.regression.standing import FAILED, SCORED, Measure, Part, RunStanding, TaskStanding
 from tvbench.analysis.regression.verdict import MEAN, Check, Compared
-from tvbench.scoring.intervals import LEVEL
+from tvbench.scoring.student import LEVEL
 
 TABLE = Path(__file__).with_suffix(".csv")
 COLUMNS = ("question", "cell", "rounds", "promised", "found", "note")

@@ -27,9 +27,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tvbench.scoring.intervals import t_quantile
 from tvbench.scoring.metrics import metric
 from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, is_certain, means
+from tvbench.scoring.student import t_quantile
 from tvbench.types import Item, Translation
 
 TABLE = Path(__file__).with_suffix(".csv")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tvbench.analysis.explain import TaskExplanation
     from tvbench.analysis.regression.policy import Policy
     from tvbench.analysis.regression.verdict import Check
-    from tvbench.analysis.replies import Replies
+    from tvbench.analysis.replies import RunReplies
     from tvbench.analysis.tidy import FigureRow
     from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.registry.prices import Price
@@ -77,7 +77,7 @@ class Run:
     complete: bool
     remarks: tuple[str, ...] = ()
     shard: ShardEnd | None = None
-    _replies: Replies | None = field(default=None, repr=False, compare=False)
+    _replies: RunReplies | None = field(default=None, repr=False, compare=False)
     """What was seen of the answers while they were scored."""
 
     @property

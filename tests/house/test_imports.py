@@ -182,8 +182,9 @@ MAY_KNOW = {
     "languages": "",
     # What a number is: no file, no engine, no task, no command.
     "scoring": "",
-    "scoring.intervals": "scoring.samples",
-    "scoring.samples": "scoring.beta_binomial scoring.intervals",
+    "scoring.student": "",
+    "scoring.intervals": "scoring.samples scoring.student",
+    "scoring.samples": "scoring.beta_binomial scoring.student",
     "scoring.beta_binomial": "",
     # How a name becomes a thing.
     "registry": "languages scoring.task_metrics",

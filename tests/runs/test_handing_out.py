@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from feeds import picture, question, questions
@@ -193,11 +194,10 @@ def test_what_an_engine_leaves_out_stays_missing() -> None:
 
 def test_what_was_stored_when_the_asker_gave_up_is_told_once(tmp_path: Path) -> None:
     engine = opened(ThreadCluster(), 2)
-    with engine.storing(tmp_path, 60):
-        serving = engine.serve(ListFeed(questions(60)))
+    serving = cast(Generator[Response], engine.serve(ListFeed(questions(60))))
+    with engine.storing(tmp_path, 60), closing(serving):
         told = {next(serving).key, next(serving).key}
         time.sleep(0.1)  # what is answered meanwhile is not heard
-        serving.close()
     engine.close()
     untold = {response.key for response in engine.untold()}
     assert told | untold == RunFolder(tmp_path).responses().keys() and not told & untold

@@ -11,9 +11,10 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
 from scipy import stats
 
-from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean, t_quantile
+from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean
 from tvbench.scoring.metrics import metric as metric_named
 from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, holm, is_certain, means
+from tvbench.scoring.student import t_quantile
 from tvbench.types import Item, Translation
 
 WORDS = "ein rotes Haus steht am blauen See und der alte Mann schläft im Garten".split()

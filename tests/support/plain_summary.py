@@ -15,11 +15,12 @@ import numpy as np
 from tvbench.errors import UsageError
 from tvbench.scoring.beta_binomial import Clusters, clusters_of, limits
 from tvbench.scoring.guards import figure_of, is_for
-from tvbench.scoring.intervals import LEVEL, Observation, cluster_count, macro_stderr, mean, t_quantile
+from tvbench.scoring.intervals import Observation, cluster_count, macro_stderr, mean
 from tvbench.scoring.metric import FRACTION, PERCENT, POINTS, CorpusFigure, Metric
 from tvbench.scoring.metrics import BUILTIN, always
 from tvbench.scoring.metrics import metric as metric_of
 from tvbench.scoring.metrics.baselines import baselines_of
+from tvbench.scoring.student import LEVEL, t_quantile
 from tvbench.types import Counts, Figure, Item, Response, Score, Slice, TaskResult
 
 ENGLISH = "en"

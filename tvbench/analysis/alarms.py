@@ -13,7 +13,7 @@ from tvbench.analysis.diagnosis import texts
 from tvbench.analysis.diagnosis.answers import Answer
 from tvbench.analysis.diagnosis.language_check import LanguageCheck, check_languages
 from tvbench.analysis.diagnosis.language_id import Identifiers
-from tvbench.analysis.replies import LanguageReplies, Replies
+from tvbench.analysis.replies import LanguageReplies, RunReplies
 from tvbench.languages import language_name
 from tvbench.types import Choice, Counts, Item, Open, Response, Score, Short, TaskResult, Translation
 
@@ -36,7 +36,7 @@ class Alarm:
     all_items: bool = False
 
 
-def alarms(results: Iterable[TaskResult], replies: Replies, identifiers: Identifiers | None) -> tuple[Alarm, ...]:
+def alarms(results: Iterable[TaskResult], replies: RunReplies, identifiers: Identifiers | None) -> tuple[Alarm, ...]:
     """By task and language, in the order of the results. A task without `replies` is judged by its counts alone."""
     found: list[Alarm] = []
     for result in results:
@@ -65,7 +65,7 @@ def _counted(counts: Counts) -> Shares:
         yield counts.flags.get(flag, 0) / max(1, counts.answered), words
 
 
-def _seen(replies: Replies, language: LanguageReplies | None, identifiers: Identifiers | None) -> Shares:
+def _seen(replies: RunReplies, language: LanguageReplies | None, identifiers: Identifiers | None) -> Shares:
     """What the answers themselves show: cut off at the limit of tokens, or in another language."""
     if language is None:
         return

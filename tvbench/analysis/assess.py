@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 from tvbench.analysis.one_pass import TaskPass
-from tvbench.analysis.replies import Replies, Seeing
+from tvbench.analysis.replies import RunReplies, Seeing
 from tvbench.analysis.task_scores import facts_kept, score_task
 from tvbench.runs.answered import Answered, answered
-from tvbench.runs.checking import Reading
+from tvbench.runs.checking import RunReading
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.metric import Metric
@@ -72,9 +72,9 @@ def assess(run: RunFolder, tasks: Sequence[Task] = ()) -> list[TaskResult]:
     return assess_and_see(run, tasks)[0]
 
 
-def assess_and_see(run: RunFolder, tasks: Sequence[Task] = ()) -> tuple[list[TaskResult], Replies]:
+def assess_and_see(run: RunFolder, tasks: Sequence[Task] = ()) -> tuple[list[TaskResult], RunReplies]:
     """The same with what was seen of the answers on the way. One pass over items and answers: they are not held."""
-    reading, seeing = Reading(run), Seeing(run)
+    reading, seeing = RunReading(run), Seeing(run)
     graded = _Replies(run)
     passes = {name: TaskPass(run, _Task(entry, graded), tasks) for name, entry in reading.entries.items()}
     for asked in reading:
@@ -107,7 +107,7 @@ class _Replies:
     @cached_property
     def by_task(self) -> Mapping[str, list[tuple[Item, Response]]]:
         found: defaultdict[str, list[tuple[Item, Response]]] = defaultdict(list)
-        for asked in Reading(self.run):
+        for asked in RunReading(self.run):
             if asked.response is not None:
                 found[asked.item.task].append((asked.item, asked.response))
         return found

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from tvbench.analysis.compare import Plain, TaskComparison
 from tvbench.analysis.tidy import ALL
-from tvbench.scoring.intervals import LEVEL
 from tvbench.scoring.metric import Metric, from_facts
 from tvbench.scoring.paired import Comparison, is_certain
+from tvbench.scoring.student import LEVEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tvbench.analysis import task_scores
 from tvbench.analysis.task_scores import Replied, facts_kept, metrics_of, named_in
-from tvbench.runs.checking import Checked
+from tvbench.runs.checking import CheckedTask
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.signature import read_signature
 from tvbench.runs.spool import Spool
@@ -21,7 +21,7 @@ from tvbench.scoring.contrast import settle_pairs
 from tvbench.scoring.guards import is_for
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.sides import with_sides
-from tvbench.scoring.tally import Tally
+from tvbench.scoring.tally import FigureTally
 from tvbench.scoring.task_metrics import to_compute
 from tvbench.types import Contrast, Item, Open, Response, Score, Task, TaskResult
 
@@ -36,7 +36,7 @@ class TaskPass:
         self.metrics, self.kept = metrics_of(run, self.entry, tasks)
         self.lines = Spool(run.path)
         self.said = _Said(self.entry, self.metrics, self.kept)
-        self._tally = Tally(self.metrics)
+        self._tally = FigureTally(self.metrics)
         self._waiting: list[tuple[Item, Response | None, Score | None]] = []
 
     def add(self, item: Item, response: Response | None) -> None:
@@ -64,7 +64,7 @@ class TaskPass:
             self._take(item, response, by_item.get(item.id))
         self._waiting.clear()
 
-    def result(self, checked: Checked) -> TaskResult:
+    def result(self, checked: CheckedTask) -> TaskResult:
         """The figures, with what the folder should hold of the task, and what is wrong with that."""
         entry = self.entry
         result = self._tally.result(entry.task, entry.protocol, entry.primary, checked.signature)

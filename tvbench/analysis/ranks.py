@@ -24,9 +24,9 @@ from tvbench.errors import TvbenchError
 from tvbench.registry.remembered import remembered
 from tvbench.runs.store import REQUESTS, SCORES, RunFolder
 from tvbench.scoring.guards import cluster_of, is_for, statistics_of
-from tvbench.scoring.intervals import LEVEL, t_quantile
 from tvbench.scoring.metric import CORPUS, Metric
 from tvbench.scoring.metrics import computable
+from tvbench.scoring.student import LEVEL, t_quantile
 from tvbench.types import Figure, Item, Score
 
 RESAMPLES = 10_000

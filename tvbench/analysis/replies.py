@@ -16,7 +16,7 @@ from typing import IO, Any
 from tvbench.errors import UsageError
 from tvbench.runs import codec
 from tvbench.runs.answer_index import AnswerIndex
-from tvbench.runs.checking import Asked, Reading
+from tvbench.runs.checking import AskedItem, RunReading
 from tvbench.runs.lines import line_value
 from tvbench.runs.store import REQUESTS, RunFolder
 from tvbench.types import Item, Response
@@ -36,7 +36,7 @@ class LanguageReplies:
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class RunReplies:
     """The answers of a run by task and language. `tokens` were read and written, each answer once."""
 
     folder: Path
@@ -86,7 +86,7 @@ class Seeing:
         self._tokens = 0
         self._tasks: dict[str, dict[str, _Seen]] = {}
 
-    def add(self, asked: Asked) -> None:
+    def add(self, asked: AskedItem) -> None:
         """One item with its answer."""
         item, response = asked.item, asked.response
         if response is None or asked.number is None:
@@ -100,25 +100,25 @@ class Seeing:
         seen.numbers.append(asked.number)
         seen.cut += response.finish == "length"
 
-    def done(self, reading: Reading) -> Replies:
+    def done(self, reading: RunReading) -> RunReplies:
         """At the end of the pass; nothing where the requests are not whole, which the results say already."""
         answers = reading.answers
         if not reading.whole or answers is None:
-            return Replies(self._folder)
+            return RunReplies(self._folder)
         tasks = {
             task: {code: seen.done(answers) for code, seen in languages.items()}
             for task, languages in self._tasks.items()
         }
-        return Replies(self._folder, self._tokens, tasks)
+        return RunReplies(self._folder, self._tokens, tasks)
 
 
-def replies_of(run: RunFolder) -> Replies:
+def replies_of(run: RunFolder) -> RunReplies:
     """The same in a pass of its own; nothing of a damaged folder."""
     try:
-        reading = Reading(run)
+        reading = RunReading(run)
         seeing = Seeing(run)
         for asked in reading:
             seeing.add(asked)
     except UsageError:
-        return Replies(run.path)
+        return RunReplies(run.path)
     return seeing.done(reading)

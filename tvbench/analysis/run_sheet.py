@@ -18,7 +18,7 @@ from tvbench.analysis.diagnosis.language_id import Identifiers
 from tvbench.analysis.entries import metric_of, untrained
 from tvbench.analysis.language_columns import ChosenColumns, LanguageColumn, chosen, columns_of, meant_by
 from tvbench.analysis.references import of_options, references
-from tvbench.analysis.replies import Replies, replies_of
+from tvbench.analysis.replies import RunReplies, replies_of
 from tvbench.registry.places import default_results
 from tvbench.runs.answered import languages_called
 from tvbench.runs.manifest import Manifest
@@ -77,7 +77,7 @@ def run_sheet(
     *,
     languages: Sequence[str] = (),
     whole: bool = False,
-    replies: Replies | None = None,
+    replies: RunReplies | None = None,
 ) -> RunSheet:
     """The sheet of a run; with `languages` of those alone, with `whole` of all however many. `replies` are its answers,
     where they have been seen already. Raises UsageError for a language that the run has not."""

@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
 def _record(found: RunComparison, broken: Sequence[Breakage]) -> dict[str, Any]:
     """Of two runs; of more, the others stand in `more`, each in the same form."""
     from tvbench.report.comparison import comparison_records
-    from tvbench.scoring.intervals import LEVEL
+    from tvbench.scoring.student import LEVEL
 
     record = {
         "first": found.first,

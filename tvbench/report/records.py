@@ -11,7 +11,7 @@ from tvbench.analysis.groups import Sheet, Standing
 from tvbench.analysis.published import PublishedFigure
 from tvbench.analysis.ranks import Rank
 from tvbench.runs import codec
-from tvbench.scoring.intervals import LEVEL
+from tvbench.scoring.student import LEVEL
 
 
 def leaderboard_records(

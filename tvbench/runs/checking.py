@@ -29,7 +29,7 @@ IMPORTED = "import the logs again"
 ASKED_AGAIN = "the same command asks it again"
 
 
-class Asked(NamedTuple):
+class AskedItem(NamedTuple):
     """An item with its answer, or failure, if there is one. `offset` is where its line begins; `number` that of its key
     among those that were answered, and `new` whether no item before had that key."""
 
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedTask:
     """What is said of one task: `signature` is its own, one of an earlier version with its prompts hashed as today;
     `expected` items were asked; `damaged` counts lines that make it incomplete, and `warnings` say what they are."""
 
@@ -51,7 +51,7 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-class Reading:
+class RunReading:
     """Goes over a run's items once, each id of a task once; what is wrong is known at the end.
 
     Raises UsageError where the manifest, or the file of the requests, is gone.
@@ -70,7 +70,7 @@ class Reading:
         self.answers: AnswerIndex | None = None
         """Where the answers lie, as long as items are gone over."""
 
-    def __iter__(self) -> Iterator[Asked]:
+    def __iter__(self) -> Iterator[AskedItem]:
         answers = self.answers = AnswerIndex(self.run.response_files(), self._broken)
         used = bytearray(len(answers))
         for offset, key, item in self.run.each_request(self._faults):
@@ -79,10 +79,10 @@ class Reading:
             elif self._tasks[item.task].add(item):
                 number = answers.number(key)
                 if number is None:
-                    yield Asked(item, None, offset, None, False)
+                    yield AskedItem(item, None, offset, None, False)
                     continue
                 new, used[number] = not used[number], 1
-                yield Asked(item, self._response(answers, number), offset, number, new)
+                yield AskedItem(item, self._response(answers, number), offset, number, new)
         self._unused = used.count(0)
 
     def _response(self, answers: AnswerIndex, number: int) -> Response:
@@ -109,11 +109,11 @@ class Reading:
         """How many lines of requests.jsonl are of no known task."""
         return len(self._faults) + self._foreign.total()
 
-    def checked(self) -> dict[str, Checked]:
+    def checked(self) -> dict[str, CheckedTask]:
         """What is said of each task."""
         return {name: task.checked(len(self._faults), self.again) for name, task in self._tasks.items()}
 
-    def warnings(self, tasks: dict[str, Checked]) -> tuple[str, ...]:
+    def warnings(self, tasks: dict[str, CheckedTask]) -> tuple[str, ...]:
         """Of lines of no known task, and of lines of answers."""
         told = [f"{text}; {self.again}" for text in in_words(self._faults)]
         told += [
@@ -149,7 +149,7 @@ class _Check:
     def whole(self) -> bool:
         return self.entry.items is None or self.lines == len(self._ids) == self.entry.items
 
-    def checked(self, faults: int, again: str) -> Checked:
+    def checked(self, faults: int, again: str) -> CheckedTask:
         """`faults` lines may have been its own."""
         kept = len(self._ids)
         wanted = kept + faults if self.entry.items is None else self.entry.items
@@ -163,7 +163,7 @@ class _Check:
             "requests.jsonl holds other prompts than the signature stands for": other,
         }
         warnings = tuple(f"{text}; {again}" for text, so in told.items() if so)
-        return Checked(signature, max(wanted, kept), twice + more + other, warnings)
+        return CheckedTask(signature, max(wanted, kept), twice + more + other, warnings)
 
 
 class _Prompts:

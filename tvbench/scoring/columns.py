@@ -67,7 +67,7 @@ class Sparse:
         return dict(sorted(zip(self.values.names, parts, strict=True), key=lambda found: found[0]))
 
 
-class Columns:
+class ItemColumns:
     """What is known of the items of a task, in the order in which they were added."""
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class Columns:
 class Observed:
     """The values of some items by metric, each in the order of the items; `names` in the order in which they occur."""
 
-    def __init__(self, columns: Columns, places: np.ndarray) -> None:
+    def __init__(self, columns: ItemColumns, places: np.ndarray) -> None:
         self.columns = columns
         self.places = places
         numbers = columns.shapes.numbers[places]

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tvbench.scoring.intervals import LEVEL, t_quantile
+from tvbench.scoring.student import LEVEL, t_quantile
 
 ALPHA = round(1 - LEVEL, 9)
 CHUNK = 1_000

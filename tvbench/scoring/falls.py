@@ -25,7 +25,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tvbench.scoring.intervals import t_quantile
+from tvbench.scoring.student import t_quantile
 
 POWER = 0.8
 RESAMPLES = 10_000

@@ -22,7 +22,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tvbench.scoring.exchange import ALPHA, Exchanged, Parts, certain, exchanged, fewest
-from tvbench.scoring.intervals import t_quantile
+from tvbench.scoring.student import t_quantile
 
 RESAMPLES = 10_000
 POWER = 0.8

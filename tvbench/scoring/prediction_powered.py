@@ -36,7 +36,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbench.scoring.intervals import LEVEL, t_quantile
+from tvbench.scoring.student import LEVEL, t_quantile
 
 Vector = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from itertools import chain, repeat
 import numpy as np
 
 from tvbench.scoring.beta_binomial import clusters_of, limits
-from tvbench.scoring.intervals import LEVEL, t_quantile
+from tvbench.scoring.student import LEVEL, t_quantile
 from tvbench.types import Figure
 
 AT_ONCE = 65_536

@@ -31,9 +31,9 @@ def summarise(
 ) -> TaskResult:
     """All figures of one task. `responses` and `scores` are found by item id; either may be missing. `metrics` are
     those that are computed for it (None: those of tvbench)."""
-    from tvbench.scoring.tally import Tally  # needs numpy
+    from tvbench.scoring.tally import FigureTally  # needs numpy
 
-    tally = Tally(metrics)
+    tally = FigureTally(metrics)
     by_item = {score.item: score for score in scores}
     for item in items:
         tally.add(item, responses.get(item.id), by_item.get(item.id))

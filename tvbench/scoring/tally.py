@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tvbench.scoring.columns import ANSWERED, FAILED, JUDGED, SCORED, Columns, Observed, counted
+from tvbench.scoring.columns import ANSWERED, FAILED, JUDGED, SCORED, ItemColumns, Observed, counted
 from tvbench.scoring.corpora import Corpora
 from tvbench.scoring.metric import FRACTION, PERCENT, POINTS, Metric
 from tvbench.scoring.metrics import BUILTIN, always
@@ -24,14 +24,14 @@ BOUNDS = {FRACTION: (0.0, 1.0), POINTS: (0.0, float(PERCENT))}
 """The least and the most that a value can be, by unit."""
 
 
-class Tally:
+class FigureTally:
     """The items of one task, as far as its figures need them. `metrics` are those that are computed for it (None: those
     of tvbench)."""
 
     def __init__(self, metrics: Sequence[Metric] | None = None) -> None:
         self.used = always() if metrics is None else metrics
         self.named = {metric.id: metric for metric in reversed(self.used)}
-        self.columns = Columns()
+        self.columns = ItemColumns()
         self.corpora = Corpora([metric for metric in self.used if metric.of_corpora])
         self._last: tuple[list[tuple[Observed, tuple[int, ...]]], Samples] | None = None
 
