@@ -88,7 +88,19 @@ def test_run_has_every_option_that_the_command_has(tmp_path: Path) -> None:
     flags = {flag.replace("-", "_") for flag in re.findall(r"^ +(?:-\w, )?--([a-z-]+)", text, re.MULTILINE)}
     renamed = {"set": "settings", "no_reuse": "reuse", "engine_arg": "engine_args"}
     asked = {renamed.get(flag, flag) for flag in flags}
-    elsewhere = {"suite", "model", "tasks", "results", "include_path", "dry_run", "quiet", "format", "help", "all"}
+    elsewhere = {
+        "suite",
+        "model",
+        "tasks",
+        "results",
+        "include_path",
+        "dry_run",
+        "quiet",
+        "format",
+        "help",
+        "all",
+        "metrics_port",
+    }
     assert asked - elsewhere == set(Keywords.__annotations__)
 
 

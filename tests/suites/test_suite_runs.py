@@ -16,7 +16,7 @@ from tvbench.analysis import assess
 from tvbench.cli.main import main
 from tvbench.engines import open as opening
 from tvbench.errors import EngineError
-from tvbench.runs import shared_items
+from tvbench.runs import session, shared_items
 from tvbench.runs.gate import Gated, gated
 from tvbench.runs.store import RESPONSES, RunFolder
 from tvbench.suites import running
@@ -121,7 +121,7 @@ def test_one_engine_serves_the_runs_of_a_model(
         opened.append(card.name)
         return opening.open_engine(name, card, **options)
 
-    monkeypatch.setattr(running, "open_engine", counted)
+    monkeypatch.setattr(session, "open_engine", counted)
     models = f"models: [{{model: '{server.model}', label: a}}, {{model: '{server.model}', label: b}}]\n"
     suite = written(tmp_path, SMALL + models + "matrix: {seed: [0, 1, 2]}\n")
     outcome = tvbench.suite(suite, results=tmp_path / "results", reuse=False)
@@ -217,7 +217,7 @@ def test_whatever_an_engine_ends_in_is_its_models_failure(
             raise error
         return opening.open_engine(name, card, **options)
 
-    monkeypatch.setattr(running, "open_engine", opened)
+    monkeypatch.setattr(session, "open_engine", opened)
     models = f"models: [{{model: '{server.model}', label: a}}, {{model: '{server.model}', label: b}}]\n"
     outcome = tvbench.suite(
         written(tmp_path, SMALL + models + "matrix: {seed: [0, 1]}\n"), results=tmp_path / "results"
