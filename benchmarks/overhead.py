@@ -1,18 +1,23 @@
 """What tvbench adds to the engine below it: a run's wall time beside the bare engine's, on the same questions.
 
-    python benchmarks/overhead.py --engine transformers
-    PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/overhead.py --engine vllm
+    python benchmarks/overhead.py --engine transformers --threads 1
+    PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/overhead.py --engine vllm --threads 1
 
-Both sides answer the mini tasks (548 questions on pictures and clips) with one loaded model, in turns, after one round
-each to warm up. Loading is in neither. tvbench: everything else that `tvbench run` does, from building the tasks and
-hashing their media to the last stored answer. Bare: what a careful person writes around the library. Pictures and clips
-are opened one after the other, then
+Both sides answer the mini tasks with one loaded model, in turns, after one round each to warm up; how many questions
+there are is printed. Loading is in neither. tvbench: everything else that `tvbench run` does, from building the tasks
+and hashing their media to the last stored answer. Bare: what a careful person writes around the library, with our
+decoder and our prompts, so that only the way of asking differs (peers.py has a side that knows nothing of tvbench).
+Pictures and clips are opened one after the other, then
 
 - vllm: all prompts in one `LLM.generate`;
 - transformers: batches of the same size, all prompts sorted by length, `model.generate`, greedy.
 
 vLLM's caches of prompts and pictures are off, or the second round would find the first one's work done. Answers of both
 sides are compared. A last round says where tvbench's time goes besides waiting for the engine.
+
+The ratio depends on the threads that torch computes with: where it takes every core, what tvbench does beside the
+engine competes with it, and the ratio may pass 1; with one thread it has a core of its own. `--threads` sets them, and
+the figure is printed with them: one without its threads says nothing.
 """
 
 from __future__ import annotations
@@ -60,23 +65,35 @@ def main() -> int:
     parser.add_argument("--engine", choices=("transformers", "vllm"), default="transformers")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", default="mini")
+    parser.add_argument("--threads", type=int, help="that torch computes with (default: as they come)")
     args = parser.parse_args()
     card = resolve_model("tower-mini")
     if args.engine == "vllm":
         card = replace(card, engine={**card.engine, "vllm": {**card.engine.get("vllm", {}), **WITHOUT_CACHES}})
     plan = planned(card, args.tasks)
     engine = open_engine(args.engine, card, options=EngineOptions({"dtype": "float32"}))
+    threads = torch_threads(args.threads)  # engines set their own when they are opened
     sides: dict[str, Callable[[], Answers]] = {
         "bare": lambda: bare(engine, plan.requests()),
         "tvbench": lambda: through_tvbench(engine, planned(card, args.tasks), args.engine),
     }
     expected, got = (side() for side in sides.values())
     ratios = [one_round(sides, number) for number in range(args.rounds)]
-    print(f"{len(expected)} requests, {sum(got[key] == text for key, text in expected.items())} answers equal")
+    equal = sum(got[key] == text for key, text in expected.items())
+    print(f"{len(expected)} requests, {equal} answers equal; torch computes with {threads} thread(s)")
     print(f"tvbench / bare: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
     where_it_goes(engine, card, args)
     engine.close()
     return 0 if got == expected else 1
+
+
+def torch_threads(wanted: int | None) -> int:
+    """Sets how many threads torch computes with, where that is wanted; returns how many there are."""
+    import torch
+
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+    return int(torch.get_num_threads())
 
 
 def planned(card: ModelCard, tasks: str) -> Plan:
