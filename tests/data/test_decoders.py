@@ -129,7 +129,9 @@ def test_the_frames_that_are_there_are_counted(by: str) -> None:
     shown = int(notes[0].removeprefix("c: ").split()[0])
     assert 8 <= shown <= 24 and "of 32 frames decoded" in notes[0]
     whole, _ = decode_clip(data, "c", 32, None, by)
-    assert np.array_equal(clip.frames[: shown - 2], whole.frames[: shown - 2])
+    # decord loses now one, now another frame near a cut: which ones are right is not its promise, how many is ours.
+    right = sum(np.array_equal(one, other) for one, other in zip(clip.frames, whole.frames, strict=True))
+    assert right >= shown - 2
     assert (clip.frames[shown:] == clip.frames[-1]).all()
 
 

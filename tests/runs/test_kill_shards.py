@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,8 @@ def test_killed_shards_of_the_command_pay_nothing_twice(tmp_path: Path) -> None:
             time.sleep(moments.uniform(2.0, 5.0))
             for process in running:
                 kills += process.poll() is None
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         ends = [start([*in_parts, "--shard", f"{number}/2"]) for number in (1, 2)]
         assert [process.wait() for process in ends] == [0, 0]
