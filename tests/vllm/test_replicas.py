@@ -58,17 +58,18 @@ def run(results: Path, *more: str, kill: bool = False) -> tuple[RunFolder, str]:
 
 
 def _answering(results: Path, process: subprocess.Popen[bytes]) -> int:
-    """A replica that has stored an answer and has not ended."""
+    """A replica that lives when the first answer is stored, whichever of them was open first."""
     ends = time.monotonic() + WAIT_S
     while time.monotonic() < ends and process.poll() is None:
-        if any(path.stat().st_size for path in results.glob("*/responses.r1.jsonl")):
+        if any(path.stat().st_size for path in results.glob("*/responses.r*.jsonl")):
             return next(
                 int(path.name)
                 for path in Path("/proc").iterdir()
                 if path.name.isdigit() and _is_replica(path, process.pid)
             )
         time.sleep(0.01)
-    raise AssertionError("no replica has answered")
+    said = results.with_suffix(".said").read_text(errors="replace")
+    raise AssertionError(f"no replica has answered before the run ended ({process.poll()}):\n{said}")
 
 
 def _is_replica(path: Path, session: int) -> bool:
