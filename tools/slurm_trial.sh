@@ -1,7 +1,7 @@
 #!/bin/bash
 # The Slurm recipe of docs/cluster.md, tried with a real sbatch: one node, in this container, as root.
 #
-#   tools/slurm_trial.sh [FOLDER]     (default: a new folder below /tmp; Debian or Ubuntu, 3 to 5 minutes)
+#   tools/slurm_trial.sh [FOLDER]     (default: a new temporary folder; Debian or Ubuntu, 3 to 5 minutes)
 #
 # Installs Debian's slurmctld, slurmd, slurm-client and munge where they are missing, starts them with a configuration of
 # its own below FOLDER (nothing below /etc is written), and submits the recipe's text as it stands: an array of 8, of which
@@ -11,7 +11,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${PYTHON:-$ROOT/.venv/bin/python}
-WORK=${1:-$(mktemp -d /tmp/tvbench-slurm.XXXXXX)}
+WORK=${1:-$(mktemp -d -t tvbench-slurm.XXXXXX)}
 mkdir -p "$WORK" && WORK=$(cd "$WORK" && pwd)
 LIMIT=${LIMIT:-14}
 export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1

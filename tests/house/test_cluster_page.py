@@ -152,12 +152,13 @@ def test_the_kubernetes_job_counts_its_shards_from_one(tmp_path: Path) -> None:
     assert job["apiVersion"] == "batch/v1" and spec["completionMode"] == "Indexed"
     (container,) = spec["template"]["spec"]["containers"]
     variables = {one["name"]: one["value"] for one in container["env"]}
-    assert variables == {"SHARDS": str(spec["completions"])} and spec["parallelism"] <= spec["completions"]
+    places = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    assert variables == {"SHARDS": str(spec["completions"]), "HF_HOME": places["cache"]}
+    assert spec["parallelism"] <= spec["completions"]
     assert spec["template"]["spec"]["restartPolicy"] == "Never", "an index's own backoff asks for that"
     (rule, _) = spec["podFailurePolicy"]["rules"]
     assert rule["onExitCodes"]["containerName"] == container["name"]
-    mounted = {one["name"] for one in container["volumeMounts"]}
-    assert mounted == {one["name"] for one in spec["template"]["spec"]["volumes"]}
+    assert places.keys() == {one["name"] for one in spec["template"]["spec"]["volumes"]}
     assert container["command"] == ["/bin/sh", "-c"]
     for index in (0, 7):
         (call,) = called(tmp_path, container["args"][0], JOB_COMPLETION_INDEX=str(index), **variables)

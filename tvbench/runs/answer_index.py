@@ -8,6 +8,7 @@ and the codec; writes nothing.
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -28,24 +29,12 @@ ERROR = b'"error"'
 """How a failure's field is written; the quotes within a text are escaped."""
 
 
-class AnswerIndex(Mapping[str, Response]):
-    """The answers of `files`, and failures where there is no answer; of several lines the later one holds.
+class NumberedAnswers(Mapping[str, Response]):
+    """A mapping of responses that are read when they are asked for; its keys have numbers, in the order in which they
+    came. Who inherits says what lies at a number."""
 
-    Damaged lines are left out, and added to `damaged`; so are second answers in one file. Keys come in the order of
-    their first lines.
-    """
-
-    def __init__(self, files: Iterable[Path], damaged: list[Damage] | None = None) -> None:
-        self._files = tuple(files)
-        self._open: dict[int, _Opened] = {}
+    def __init__(self) -> None:
         self._keys = KeyTable()
-        self._places = array("Q")
-        self._failures = 0
-        self.clean = True
-        """Whether each key has one whole line, an answer with its checksum, and nothing else stands there."""
-        faults = [] if damaged is None else damaged
-        for number, path in enumerate(self._files):
-            self._read(number, path, faults)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -61,6 +50,32 @@ class AnswerIndex(Mapping[str, Response]):
         number = self._keys.number(key)
         if number is None:
             raise KeyError(key)
+        return self._at(key, number)
+
+    @abstractmethod
+    def _at(self, key: str, number: int) -> Response: ...
+
+
+class AnswerIndex(NumberedAnswers):
+    """The answers of `files`, and failures where there is no answer; of several lines the later one holds.
+
+    Damaged lines are left out, and added to `damaged`; so are second answers in one file. Keys come in the order of
+    their first lines.
+    """
+
+    def __init__(self, files: Iterable[Path], damaged: list[Damage] | None = None) -> None:
+        super().__init__()
+        self._files = tuple(files)
+        self._open: dict[int, _Opened] = {}
+        self._places = array("Q")
+        self._failures = 0
+        self.clean = True
+        """Whether each key has one whole line, an answer with its checksum, and nothing else stands there."""
+        faults = [] if damaged is None else damaged
+        for number, path in enumerate(self._files):
+            self._read(number, path, faults)
+
+    def _at(self, key: str, number: int) -> Response:
         return self._response(number)
 
     @property

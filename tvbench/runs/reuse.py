@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError
-from tvbench.runs.answer_index import AnswerIndex
-from tvbench.runs.key_table import KeyTable
+from tvbench.runs.answer_index import AnswerIndex, NumberedAnswers
 from tvbench.runs.manifest import Manifest, RunAsk
 from tvbench.runs.store import MANIFEST, RunFolder
 from tvbench.types import EngineInfo, Response
@@ -39,27 +38,15 @@ class Reusable:
         return f"{len(self.answers)} of {total} answered in {where}: reused; --no-reuse asks again"
 
 
-class ReusedAnswers(Mapping[str, Response]):
+class ReusedAnswers(NumberedAnswers):
     """Answers of several runs by their keys, each marked with the run that asked."""
 
     def __init__(self) -> None:
-        self._keys = KeyTable()
+        super().__init__()
         self._run_of = array("I")
         self._runs: list[tuple[str, AnswerIndex]] = []
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def __getitem__(self, key: str) -> Response:
-        number = self._keys.number(key)
-        if number is None:
-            raise KeyError(key)
+    def _at(self, key: str, number: int) -> Response:
         name, index = self._runs[self._run_of[number]]
         answer = index[key]
         return replace(answer, reused_from=answer.reused_from or name)
