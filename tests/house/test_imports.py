@@ -220,7 +220,7 @@ MAY_KNOW = {
     " runs.manifests runs.parts runs.shards runs.spent",
     "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
     " runs.manifest_json runs.merged_manifest runs.spent runs.store",
-    "runs.merged_manifest": "runs.history runs.manifest",
+    "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
     "runs.locks": "",
     "runs.parts": "runs.locks runs.shards",

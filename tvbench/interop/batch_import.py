@@ -20,11 +20,10 @@ from tvbench.errors import UsageError
 from tvbench.interop.batch_export import learned, spoken_in
 from tvbench.interop.batch_lines import lines_of
 from tvbench.runs import codec
-from tvbench.runs.history import BATCH, as_asked, begun, settled, settled_parts
+from tvbench.runs.history import BATCH, as_asked, begun, engine_label, settled, settled_parts
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest, now
 from tvbench.runs.questions import EitherOf
-from tvbench.runs.session import engine_label
 from tvbench.runs.signature import read_signature, write_signature
 from tvbench.runs.spent import PRICE_FACTOR, Spent, spent_on, total
 from tvbench.runs.store import REQUESTS, RunFolder, RunWriter

@@ -45,6 +45,12 @@ def sessions_of(manifest: Manifest | None) -> list[Session]:
     ]
 
 
+def engine_label(engine: EngineInfo) -> str:
+    """`vllm@0.32.0+dtype=bfloat16`: the engine in a signature, with the settings that may move a score."""
+    settings = ",".join(f"{name}={value}" for name, value in sorted(engine.settings.items()) if value not in (None, ""))
+    return f"{engine.name}@{engine.version}" + (f"+{settings}" if settings else "")
+
+
 def as_asked(engine: EngineInfo, sessions: Sequence[Session]) -> EngineInfo:
     """The engine of a signature: where answers came back in a batch, it says so, and whether all of them did."""
     ways = {session.source for session in sessions if session.answered or session.source}

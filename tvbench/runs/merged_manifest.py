@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from tvbench.runs.history import NOT_STARTED, sessions_of
+from tvbench.runs.history import BATCH, NOT_STARTED, as_asked, engine_label, sessions_of
 from tvbench.runs.manifest import NO_ENGINE, Manifest, Session, plain
+from tvbench.runs.signature import read_signature, write_signature
 
 WHERE_IT_LIES = frozenset({"prices", "url", "title", "aliases"})
 """What of a model's card moves no answer."""
@@ -55,15 +56,30 @@ def together(manifests: Sequence[Manifest]) -> Manifest:
     opened yet, another's."""
     base = next((manifest for manifest in manifests if started(manifest)), manifests[0])
     noted = any(manifest.sessions is not None for manifest in manifests)
+    sessions = _sessions(manifests)
     return replace(
-        base,
+        _asked_by(base, sessions),
         created=min((one.created for one in manifests if one.created), default=""),
         updated=max(one.updated for one in manifests),
         model=replace(base.model, prices=next((m.model.prices for m in manifests if m.model.prices), {})),
         speed=next((one.speed for one in manifests if one.speed), {}),
-        sessions=tuple(_sessions(manifests)) if noted else None,
+        sessions=tuple(sessions) if noted else None,
         rest={name: value for one in reversed(manifests) for name, value in one.rest.items()},
     )
+
+
+def _asked_by(manifest: Manifest, sessions: Sequence[Session]) -> Manifest:
+    """`manifest` with an engine that says how all these sessions asked: at once, in a batch, or both."""
+    if "asked" not in manifest.engine.settings and all(session.source != BATCH for session in sessions):
+        return manifest
+    settings = {name: value for name, value in manifest.engine.settings.items() if name != "asked"}
+    engine = as_asked(replace(manifest.engine, settings=settings), sessions)
+    label = engine_label(engine)
+    tasks = tuple(
+        replace(entry, signature=write_signature({**read_signature(entry.signature), "engine": label}))
+        for entry in manifest.tasks
+    )
+    return replace(manifest, engine=engine, tasks=tasks)
 
 
 def _sessions(manifests: Sequence[Manifest]) -> list[Session]:
@@ -82,7 +98,8 @@ def _how_far(session: Session) -> tuple[str, int, int]:
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
-    """What two machines must agree on, as plain data."""
+    """What two machines must agree on, as plain data: not whether one asked at once, and one in a batch."""
+    manifest = _asked_by(manifest, ())
     model = {name: value for name, value in asdict(manifest.model).items() if name not in WHERE_IT_LIES}
     if manifest.model.kind == "folder":
         model.pop("location")

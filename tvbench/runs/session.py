@@ -23,7 +23,16 @@ from tvbench.errors import UsageError
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
-from tvbench.runs.history import NOT_STARTED, as_asked, begun, sessions_of, settled, settled_parts, who_answered
+from tvbench.runs.history import (
+    NOT_STARTED,
+    as_asked,
+    begun,
+    engine_label,
+    sessions_of,
+    settled,
+    settled_parts,
+    who_answered,
+)
 from tvbench.runs.lines import in_words
 from tvbench.runs.locks import PATIENCE
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
@@ -385,12 +394,6 @@ def storing(engine: Engine, folder: Path, total: int, part: str | None) -> Abstr
 def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:
     """The engine that a manifest speaks of; None where it names none."""
     return None if manifest is None or manifest.engine == NO_ENGINE else manifest.engine
-
-
-def engine_label(engine: EngineInfo) -> str:
-    """`vllm@0.32.0+dtype=bfloat16`: the engine in a signature, with the settings that may move a score."""
-    settings = ",".join(f"{name}={value}" for name, value in sorted(engine.settings.items()) if value not in (None, ""))
-    return f"{engine.name}@{engine.version}" + (f"+{settings}" if settings else "")
 
 
 def hardware() -> dict[str, Any]:
