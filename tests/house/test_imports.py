@@ -219,7 +219,8 @@ MAY_KNOW = {
     "runs.store": "runs.answer_index runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json"
     " runs.manifests runs.parts runs.shards runs.spent",
     "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
-    " runs.manifest_json runs.merged_manifest runs.spent runs.store",
+    " runs.manifest_json runs.merged_manifest runs.merged_waves runs.spent runs.store",
+    "runs.merged_waves": "runs.waves",
     "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
     "runs.locks": "",

@@ -25,6 +25,7 @@ from tvbench.runs.lines import Damage, as_written, in_words, json_line, line_val
 from tvbench.runs.manifest import Manifest, now, plain
 from tvbench.runs.manifest_json import manifest_to_json
 from tvbench.runs.merged_manifest import differences, other_run, packages_differing, together
+from tvbench.runs.merged_waves import JoinedWaves
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import REQUESTS, RESPONSES, RunFolder, RunWriter
 from tvbench.types import Response
@@ -98,11 +99,14 @@ def _merged(writer: RunWriter, folders: list[RunFolder], prefer: RunFolder | Non
     lines = _Lines(folders, preferred)
     lines.read()
     lines.check()
+    waves = JoinedWaves(writer.path, [folder.path for folder in folders])
     first = 0 if preferred is None else preferred
     ordered = [manifests[first], *manifests[:first], *manifests[first + 1 :]]
     settled_ones = {
         id(manifest): _settled(folder, manifest) for folder, manifest in zip(folders, manifests, strict=True)
     }
+    if waves.changes:
+        waves.write()
     changed = _write(writer, folders, together([settled_ones[id(one)] for one in ordered]), requests, lines)
     said += _graded_elsewhere(folders[1:])
     damaged = [f"{text}: left out" for text in in_words(fault for fault in lines.faults if fault.lost)]
@@ -114,7 +118,7 @@ def _merged(writer: RunWriter, folders: list[RunFolder], prefer: RunFolder | Non
         0 if requests is None else lines.missing(requests),
         brought,
         lines.twice,
-        changed,
+        changed or waves.changes,
         (*said, *damaged),
     )
 

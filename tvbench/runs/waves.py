@@ -122,6 +122,10 @@ class Waves:
         said = [line["spoken"] for line in self._lines(BACK) if isinstance(line.get("spoken"), dict)]
         return said[-1] if said else None
 
+    def back(self) -> Iterator[Mapping[str, Any]]:
+        """Every line of what came back, was given up and was taught, in order."""
+        return self._lines(BACK)
+
     def unasked(self) -> dict[str, str]:
         """Questions that no wave could hold, by key, with the reason."""
         return {str(line["key"]): str(line.get("error", "")) for line in self._lines(UNASKED)}
@@ -164,6 +168,11 @@ class Waves:
     def teach(self, spoken: Mapping[str, Any]) -> None:
         """Note how the server is to be spoken to from now on."""
         self._append([{"spoken": dict(spoken)}])
+
+    def replace_back(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Write them in place of those that lie there. Raises StoreError."""
+        self.folder.mkdir(exist_ok=True)
+        write_atomically(self.folder / BACK, map(json_line, lines))
 
     def note_unasked(self, reasons: Mapping[str, str]) -> None:
         """Write down what no wave could hold this time."""
