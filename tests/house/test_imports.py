@@ -217,14 +217,15 @@ MAY_KNOW = {
     "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking runs.sorted_rows",
     "runs.store": "runs.answer_index runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json"
-    " runs.manifests runs.parts runs.shards runs.spent",
+    " runs.manifests runs.parts runs.shards runs.spent runs.tokens",
     "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
     " runs.manifest_json runs.merged_manifest runs.merged_waves runs.spent runs.store",
     "runs.merged_waves": "runs.waves",
     "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
     "runs.locks": "",
-    "runs.parts": "runs.locks runs.shards",
+    "runs.parts": "runs.locks runs.shards runs.tokens",
+    "runs.tokens": "runs.locks",
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
     "runs.waves": "runs.lines runs.store",

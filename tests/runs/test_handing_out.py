@@ -32,10 +32,11 @@ from tvbench.runs.replicas import engine as driving
 from tvbench.runs.replicas import placement
 from tvbench.runs.replicas.actor import Replica
 from tvbench.runs.replicas.engine import Replicas
-from tvbench.runs.replicas.parcels import TOKEN, Chunk, EngineOrder, PartPlace, packed
+from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
 from tvbench.runs.replicas.rest import CHUNK
-from tvbench.runs.store import RunFolder
+from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.tokens import TOKEN, token_name
 from tvbench.types import Media, Message, ModelCard, Request, Response
 
 CARD = ModelCard("mine", "folder", "x")
@@ -173,6 +174,58 @@ def test_where_the_folder_is_not_seen_answers_come_back(tmp_path: Path) -> None:
         answers += replica.poll(True, 10).answers
     assert not answers[0][1] and not RunFolder(tmp_path).response_files()
     assert replica.stop(10)
+
+
+@pytest.mark.parametrize(
+    ("of", "next_one"), [(None, None), (None, "1of2"), ("1of2", None), ("1of2", "1of2"), ("1of2", "1of3")]
+)
+def test_replicas_of_a_driver_that_was_killed_store_and_ask_no_more_when_another_writer_begins(
+    tmp_path: Path, of: str | None, next_one: str | None
+) -> None:
+    """Between what the next one reads and what it asks, an answer would be paid for, and paid for again."""
+    asked: list[str] = []
+    replica, go_on = stepping(asked)
+    place = PartPlace(str(tmp_path), "the word", "responses.r1.jsonl", token_name(of))
+    (tmp_path / place.token_file).write_text(place.token)
+    replica.put(Chunk(1, tuple(packed(question(f"q{n}").request, ()) for n in range(9)), place))
+    go_on.release(2)
+    heard(replica, 2)
+    with RunWriter(tmp_path, next_one) as writer:
+        known = set(writer.start())
+        go_on.release(9)
+        assert heard(replica, 1) == [False], "what was under way is paid for, and not stored"
+        assert set(RunFolder(tmp_path).responses()) == known == {"q0", "q1"}
+    replica.finish()
+    assert replica.stop(10) and asked == ["q0", "q1", "q2"]
+
+
+def test_replicas_of_another_shard_go_on(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, "2of2"):
+        (tmp_path / token_name("2of2")).write_text("the word")
+        with RunWriter(tmp_path, "1of2"):
+            assert (tmp_path / token_name("2of2")).read_text() == "the word"
+
+
+def stepping(asked: list[str]) -> tuple[Replica, threading.Semaphore]:
+    """A replica whose engine takes and answers a question each time it may."""
+    go_on = threading.Semaphore(0)
+
+    class Stepping(Parrot):
+        def answer(self, prepared: Prepared) -> Response:
+            go_on.acquire()
+            asked.append(prepared.request.key)
+            return super().answer(prepared)
+
+    registry._given["parrot"] = replace(PARROT, open=Stepping)
+    return Replica(order(held=1)), go_on
+
+
+def heard(replica: Replica, count: int) -> list[bool]:
+    """Of so many answers that it tells, whether they are stored."""
+    stored: list[bool] = []
+    while len(stored) < count:
+        stored += [one for _, one in replica.poll(True, 10).answers]
+    return stored
 
 
 def test_a_failure_is_left_to_the_driver_to_write_down(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import IO
 from tvbench.errors import UsageError
 from tvbench.runs.locks import PATIENCE, BusyError, held, is_held, take
 from tvbench.runs.shards import count_of, in_words
+from tvbench.runs.tokens import take_back
 
 MUTEX = ".parts.lock"
 NAME = re.compile(r"responses\.([a-z0-9-]+)\.jsonl", re.ASCII)
@@ -60,7 +61,8 @@ def lock_part(folder: Path, part: str) -> IO[str]:
     shards of another N (they would ask the same questions), OSError."""
     path = part_path(folder, part)
     with moment(folder):
-        others = [other for other in live_parts(folder) if count_of(other) != count_of(part)]
+        live = live_parts(folder)
+        others = [other for other in live if count_of(other) != count_of(part)]
         if others:
             raise UsageError(
                 f"{in_words(others)} of another division of {folder} {'is' if len(others) == 1 else 'are'} still "
@@ -68,7 +70,9 @@ def lock_part(folder: Path, part: str) -> IO[str]:
                 "wait for them, or stop them: N may change between starts, not while one is running",
             )
         try:
-            return take(path)
+            file = take(path)
+            take_back(folder, live)
+            return file
         except BusyError as error:
             raise UsageError(f"another tvbench is {in_words([part])} of {folder}", WAIT) from error
 

@@ -37,6 +37,7 @@ from tvbench.runs.manifests import count_problem
 from tvbench.runs.parts import MUTEX, WAIT, end_torn, live_parts, lock_part, moment, part_path, parts_in
 from tvbench.runs.shards import in_words
 from tvbench.runs.spent import Spent, spent_on, total
+from tvbench.runs.tokens import take_back
 from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, Score, TaskResult
 
@@ -307,6 +308,7 @@ class RunWriter:
             self._lock = self._locked()
             if self.part is None:
                 self._note_owner()
+                take_back(self.path)
             else:
                 self._responses = lock_part(self.path, self.part)
         except OSError as error:

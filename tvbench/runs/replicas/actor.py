@@ -30,6 +30,7 @@ from tvbench.runs.replicas.parcels import (
     Problem,
     Report,
     as_line,
+    sees,
 )
 from tvbench.runs.replicas.work import ChunkFeed
 from tvbench.types import Request, Response
@@ -50,6 +51,7 @@ class Replica:
         self._lost: list[str] = []
         self._places: dict[str, tuple[int, PartPlace | None]] = {}
         self._files: dict[PartPlace, PartFile] = {}
+        self._seen: set[PartPlace] = set()
         self._told = self._fed = self._hunger_told = False
         self._dropped = 0
         self._sight = ALL_OF_IT
@@ -74,7 +76,10 @@ class Replica:
 
     def put(self, chunk: Chunk) -> None:
         """More to answer."""
+        seen = chunk.place is not None and chunk.place not in self._seen and sees(chunk.place)
         with self._changed:
+            if chunk.place is not None and seen:
+                self._seen = {chunk.place}
             for request in chunk.requests:
                 self._places[request.key] = chunk.turn, chunk.place
         self._feed.put(chunk.turn, chunk.requests)
@@ -162,17 +167,29 @@ class Replica:
                 return
         line = as_line(response)
         # A failure is the driver's to write down: it may be asked again, by another replica.
-        stored = place is not None and response.error is None and self._file(place).add(line)
+        stored = False
+        if place is not None and response.error is None:
+            file = self._file(place)
+            stored = file.add(line)
+            if file.taken_back:
+                self._leave(turn)
         with self._changed:
             self._out.append((line, stored))
             self._changed.notify_all()
+
+    def _leave(self, turn: int) -> None:
+        """Another writer has the folder, so that the driver is gone: what is left of its turn would be paid in vain."""
+        with self._changed:
+            gone = [key for key, (of, _) in self._places.items() if of <= turn]
+            self._lost += [key for key in gone if self._places.pop(key)]
+        self._feed.drop(turn)
 
     def _file(self, place: PartPlace) -> PartFile:
         """The file of `place`. One run is asked at a time: those of others are closed."""
         if place not in self._files:
             for file in self._files.values():
                 file.close()
-            self._files = {place: PartFile(place)}
+            self._files = {place: PartFile(place, place in self._seen)}
         return self._files[place]
 
     def _prepare(self, request: Request) -> Prepared:

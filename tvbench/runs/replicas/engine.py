@@ -22,7 +22,6 @@ from tvbench.runs.codec import response_from_json
 from tvbench.runs.lines import read_lines
 from tvbench.runs.replicas.cluster import Cluster, Died
 from tvbench.runs.replicas.parcels import (
-    TOKEN,
     Chunk,
     EngineOrder,
     OpenedEngine,
@@ -35,6 +34,7 @@ from tvbench.runs.replicas.parcels import (
 from tvbench.runs.replicas.placement import Placement
 from tvbench.runs.replicas.rest import Rest
 from tvbench.runs.replicas.slot import Slot
+from tvbench.runs.tokens import token_name, withdraw
 from tvbench.types import Request, Response
 
 LOW = 8
@@ -59,8 +59,7 @@ class _Folder:
         start = f"responses.{part}-r" if part else "responses.r"
         numbers = [path.name[len(start) : -len(".jsonl")] for path in folder.glob(f"{start}*.jsonl")]
         before = max((int(number) for number in numbers if number.isdecimal()), default=0)
-        name = f"{TOKEN}.{part}" if part else TOKEN
-        return cls(folder, secrets.token_hex(16), folder / name, start, before)
+        return cls(folder, secrets.token_hex(16), folder / token_name(part), start, before)
 
     def path(self, serial: int) -> Path:
         return self.folder / f"{self.start}{self.before + serial}.jsonl"
@@ -135,8 +134,7 @@ class Replicas:
         finally:
             self._drop()  # where an error keeps the turn from its own end
             self._place, self._total = None, None
-            with suppress(OSError):
-                place.token_file.unlink()
+            withdraw(place.token_file)
 
     def untold(self) -> list[Response]:
         """When it is closed: what was stored and nobody heard of, because whoever asked had given up. Each once."""

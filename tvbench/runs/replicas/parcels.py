@@ -16,10 +16,8 @@ from tvbench.engines.protocol import EngineInfo, Prepared
 from tvbench.errors import MediaError
 from tvbench.runs import codec
 from tvbench.runs.lines import json_line
+from tvbench.runs.tokens import TOKEN, holding
 from tvbench.types import Media, ModelCard, Request, Response
-
-TOKEN = ".replicas"
-"""Beginning of the name of a file in a run's folder: its text changes with each driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +131,38 @@ def from_line(line: str) -> Response:
     return codec.response_from_json(json.loads(line))
 
 
+def sees(place: PartPlace) -> bool:
+    """Whether the token is there, on this machine."""
+    try:
+        with holding(Path(place.folder) / place.token_file, place.token) as seen:
+            return seen
+    except OSError:
+        return False
+
+
 class PartFile:
     """A replica's own file in a run's folder, opened with the first line."""
 
-    def __init__(self, place: PartPlace) -> None:
+    def __init__(self, place: PartPlace, seen: bool = False) -> None:
         self._place = place
         self._file: IO[str] | None = None
+        self._seen = seen
+        self.taken_back = False
+        """Whether the token was seen here, and is not any more: somebody else writes the folder."""
 
     def add(self, line: str) -> bool:
         """Store a line and hand it to the operating system; False where this is not the place (any more)."""
         folder = Path(self._place.folder)
         try:
-            if (folder / self._place.token_file).read_text(encoding="utf-8") != self._place.token:
-                return False
-            if self._file is None:
-                self._file = (folder / self._place.file).open("a", encoding="utf-8", errors="surrogatepass")
-            self._file.write(line)
-            self._file.flush()
+            with holding(folder / self._place.token_file, self._place.token) as seen:
+                self.taken_back = self._seen and not seen
+                self._seen = self._seen or seen
+                if not seen:
+                    return False
+                if self._file is None:
+                    self._file = (folder / self._place.file).open("a", encoding="utf-8", errors="surrogatepass")
+                self._file.write(line)
+                self._file.flush()
         except (OSError, UnicodeError):
             return False
         return True
