@@ -12,10 +12,11 @@ What is tried. N questions of one model, asked in one run:
            machine, for an import needs a folder for itself; `tvbench merge` brings the copy's answers home
 
 There are three divisions, of 4, 3 and 2 shards: the first gives way to the second the moment all its processes were
-killed, with nothing in between; before the last one everything is merged into a folder of another place, where the run
-goes on, while a wave is out, and a second wave is written. K processes are killed by SIGKILL when so many answers were
-paid for, at seeded counts: shards, actors, the drivers of actors, and imports. What was killed is started again at
-once. Now and then a second writer begins the same shard, or the whole run: it has to be refused, and pays nothing.
+killed, with nothing in between, so that its actors may live on for a moment; before the last one everything is merged
+into a folder of another place, where the run goes on, while half of a wave is out, and a second wave is written. K
+processes are killed by SIGKILL when so many answers were paid for, at seeded counts: shards, actors, the drivers of
+actors; imports and merges besides. What was killed is started again at once. Now and then a second writer begins the
+same shard, or the whole run: one of the two has to be refused, and pays nothing.
 
 What is made up. The engine (ENGINE below, through the public protocol) and the service of batches answer by the key
 alone, so that equal questions get equal answers. By the command line no run could go all three ways: a batch is
@@ -218,7 +219,7 @@ def opened(args: argparse.Namespace, card: ModelCard) -> Engine:
 
 
 def say(line: str) -> None:
-    """Into this process's file."""
+    """For whoever looks on."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -484,11 +485,27 @@ class Campaign:
 
     def merge(self, name: str) -> None:
         """What is at home and what is away, into a folder of another place, where the run goes on."""
+        while self.actors():  # of drivers that were killed: a folder that is left for good has to be still
+            time.sleep(0.05)
         run = self.run.name
         words = ("merge", self.run, self.away / run, "--into", self.folder / name / run, "--no-score")
+        took = self.kill_merge(words, name)
         self.tally.merges.append((name, *self.command(*words, codes=(0, 1))))
+        say(f"merge {name}: killed after {took:.2f} s, then {self.tally.merges[-1][1]:.2f} s")
         self.home = self.folder / name
         self.tally.merges.append((f"{name}, again", *self.command(*words, codes=(0, 1))))
+
+    def kill_merge(self, words: Sequence[object], name: str) -> float:
+        """Begin a merge, and kill it at a moment at which it may be anywhere. When that was, in seconds."""
+        began = time.monotonic()
+        process = self.begun(tvbench(*map(str, words)), "commands")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.dice.uniform(0.1, 0.3 + self.args.requests / 30_000))
+        if process.poll() is None:
+            self.tally.kills["merge"] += 1
+        process.kill()
+        process.wait()
+        return time.monotonic() - began
 
     def last(self) -> None:
         """What failed in a batch is asked as anything else, by one process; and all of it by one, elsewhere."""
