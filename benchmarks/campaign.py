@@ -384,7 +384,7 @@ class Campaign:
             return True
         if not self.running:
             return False
-        one = self.dice.choices(self.running, [1 if one.actors else 2 for one in self.running])[0]
+        one = self.dice.choices(self.running, [1 if one.actors else 4 for one in self.running])[0]
         if self.dice.random() < 0.6:
             self.second_writer(one)
         self.kill_one(one)
