@@ -228,6 +228,8 @@ MAY_KNOW = {
     "runs.tokens": "runs.locks",
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
+    "runs.kept_results": "",
+    "runs.run_index": "runs.lines runs.store",
     "runs.waves": "runs.lines runs.store",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale data.media.decoders engines.open engines.registry"

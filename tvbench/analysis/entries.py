@@ -6,17 +6,23 @@ A damaged run is a warning, never the end: the others are shown. Imports no engi
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tvbench.analysis.by_language import mean_of, share_pictures
 from tvbench.analysis.language_columns import JOINT
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.runs.manifest import AskedTask
+from tvbench.runs.kept_results import restored, shortened
+from tvbench.runs.manifest import AskedTask, RunAsk
+from tvbench.runs.run_index import RunIndex
 from tvbench.runs.signature import comparable, current, is_current
-from tvbench.runs.store import RunFolder, find_runs
+from tvbench.runs.store import RunFolder
 from tvbench.scoring.metric import Metric
 from tvbench.scoring.metrics import BUILTIN, NOTHING, Declared, metric, metric_id
 from tvbench.types import RANDOM_WEIGHTS, Figure, TaskResult
@@ -63,13 +69,15 @@ def load_entries(results: Path) -> tuple[list[RunEntry], list[str]]:
     """Every scored task below `results`, and warnings for the runs that cannot be shown."""
     entries: list[RunEntry] = []
     warnings: list[str] = []
-    for run in find_runs(results):
+    index = RunIndex(results, _made_by())
+    for run in index.runs:
         try:
-            entries.extend(_entries_of(run))
+            entries.extend(_entries_of(run, _facts_of(run, index)))
         except NotScored:
             warnings.append(f"{run.name} is not scored yet: `tvbench score {run.path}`")
         except (TvbenchError, LookupError, TypeError, ValueError, AttributeError) as error:
             warnings.append(f"{run.name} is left out: {error}")
+    index.keep()
     return entries, warnings
 
 
@@ -77,33 +85,70 @@ class NotScored(Exception):
     """The run has no result.json yet."""
 
 
-def _entries_of(run: RunFolder) -> list[RunEntry]:
-    manifest = run.manifest()
-    found = run.result()
-    if found is None:
-        raise NotScored
-    results = _signed_as_today(run, found)
-    if not manifest.model.name or not manifest.engine.name:
-        raise ValueError(f"manifest.json does not say which {'engine' if manifest.model.name else 'model'} answered")
-    for result in results:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a run's files say of it here. `results` None: there are none."""
+
+    model: str
+    revision: str
+    engine: str
+    date: str
+    asked: Sequence[Any]
+    results: Sequence[TaskResult] | None
+
+
+def _facts_of(run: RunFolder, index: RunIndex) -> _Facts:
+    """Out of the index, else of the run's files; raises whatever is wrong with those."""
+    if (kept := index.known(run.name)) is not None:
+        with suppress(LookupError, TypeError, ValueError, AttributeError):
+            model, revision, engine, date, asked, held = kept
+            results = None if held is None else [restored(result) for result in held]
+            return _Facts(model, revision, engine, date, asked, results)
+    manifest, results = run.manifest(), run.result()
+    asked = manifest.ask.data.get("tasks", ())
+    found = _Facts(manifest.label, manifest.model.revision, manifest.engine.name, manifest.updated, asked, results)
+    if results is not None and (not found.model or not found.engine):
+        raise ValueError(f"manifest.json does not say which {'engine' if found.model else 'model'} answered")
+    for result in results or ():
         _check(result)
-    asked = {entry.task: entry for entry in manifest.ask.tasks}
+    words = [found.model, found.revision, found.engine, found.date]
+    index.add(run.name, [*words, asked, None if results is None else [shortened(result) for result in results]])
+    return found
+
+
+@cache
+def _made_by() -> str:
+    """Of what text the modules are that read the files: what others kept may differ. Nothing where that is not at
+    hand."""
+    names = (__name__, *(f"tvbench.runs.{name}" for name in ("codec", "kept_results", "manifest", "manifest_json",
+             "manifests", "store")), "tvbench.scoring.intervals", "tvbench.types")  # fmt: skip
+    try:
+        texts = [Path(str(sys.modules[name].__file__)).read_bytes() for name in names]
+    except OSError:
+        return ""
+    return sha256(b"\0".join(texts)).hexdigest()
+
+
+def _entries_of(run: RunFolder, facts: _Facts) -> list[RunEntry]:
+    if facts.results is None:
+        raise NotScored
+    asked = {entry.task: entry for entry in RunAsk({"tasks": facts.asked}).tasks}
     return [
         RunEntry(
-            model=manifest.label,
-            revision=manifest.model.revision,
-            engine=manifest.engine.name,
+            model=facts.model,
+            revision=facts.revision,
+            engine=facts.engine,
             run=run.name,
-            date=manifest.updated,
+            date=facts.date,
             result=result,
             folder=run,
             asked=asked.get(result.task, AskedTask(result.task)),
         )
-        for result in results
+        for result in _signed_as_today(run, facts.results)
     ]
 
 
-def _signed_as_today(run: RunFolder, results: list[TaskResult]) -> list[TaskResult]:
+def _signed_as_today(run: RunFolder, results: Sequence[TaskResult]) -> Sequence[TaskResult]:
     """Results of an earlier tvbench with signatures that can be compared with today's: its prompts are hashed anew."""
     if all(is_current(result.signature) for result in results):
         return results

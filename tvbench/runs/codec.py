@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -135,7 +135,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def result_to_json(result: TaskResult) -> Json:
     """A task's figures; `complete` is written out so that `jq` can filter on it."""
-    data = asdict(result)
+    data: Json = _plain(result)
     data["complete"] = result.counts.complete
     if not result.declared:
         del data["declared"]
@@ -143,6 +143,15 @@ def result_to_json(result: TaskResult) -> Json:
         for metric in metrics.values():
             metric["interval"] = _interval(metric)
     return data
+
+
+def _plain(value: Any) -> Any:
+    """As `asdict`, also of mappings that are no dictionaries."""
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _metric_tables(data: Json) -> Iterator[Json]:

@@ -503,9 +503,12 @@ def check_results(results: Path) -> None:
 
 def find_runs(results: Path) -> list[RunFolder]:
     """Every run directly below `results`, by name. A missing folder has none."""
-    if not results.is_dir():
-        return []
-    return [RunFolder(path) for path in sorted(results.iterdir()) if (path / MANIFEST).is_file()]
+    return [run for name in names_in(results) if (run := RunFolder(results / name)).exists()]
+
+
+def names_in(results: Path) -> list[str]:
+    """What lies directly below `results`, sorted."""
+    return sorted(os.listdir(results)) if results.is_dir() else []  # noqa: PTH208 - names are all that is needed
 
 
 def find_run(results: Path, name: str) -> RunFolder:
