@@ -51,7 +51,7 @@ class BoardLine:
 class BoardSheet:
     """`ranked` names the column of the ranks. `references` are figures of the data; `told` says what would tell the
     first two apart, `left_out` which languages are not
-    shown, `joint` which varieties are taken together; `remarks` stand below."""
+    shown, `more` how many rows of ours, `joint` which varieties are taken together; `remarks` stand below."""
 
     title: str
     columns: tuple[BoardColumn, ...]
@@ -62,6 +62,7 @@ class BoardSheet:
     joint: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     left_out: str = ""
+    more: int = 0
 
 
 def sheet_of(
@@ -103,6 +104,7 @@ def sheet_of(
         _told(matrix, lines, heads, at, ranker),
         tuple(f"{head.name}: {head.members} taken together" for head in heads if head.members),
         (*remarks, *_problems(matrix, heads), *matrix.about_papers()),
+        more=matrix.more,
     )
 
 
@@ -140,7 +142,8 @@ def _names(rows: Sequence[ModelRow], words: Sequence[Sequence[str]]) -> list[str
 
 def _told(matrix: Matrix, lines: Sequence[BoardLine], heads: Sequence[BoardColumn], at: int, ranker: Ranker) -> str:
     """`to tell A from B in Hindi you need about 2,900 more questions`, where the first two cannot be told apart."""
-    ranked = [number for number in range(len(lines)) if number in matrix.ranked.get(matrix.places[at], ())]
+    held = matrix.ranked.get(matrix.places[at], ())
+    ranked = [number for number, line in enumerate(lines) if not line.published and number in held]
     if len(ranked) < 2 or ranks_text(matrix.fields[ranked[0]][at].rank) == "1":
         return ""
     first, second = ranked[:2]

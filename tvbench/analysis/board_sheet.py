@@ -8,7 +8,7 @@ best and the worst stand there; else one sheet of means by task. Knows runs and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tvbench.analysis.among import check_languages_of
@@ -37,6 +37,8 @@ from tvbench.scoring.metric import Metric
 
 Kind = str
 MEAN = "mean"
+MOST_ROWS = 100
+"""So many rows of ours stand on a sheet, the best."""
 
 
 def board_sheets(
@@ -100,7 +102,7 @@ def _by_language(
     for places, heads, rows in parts:
         key = by if any(by in place.names for place in places) else places[-1].key
         rows = sorted_rows(rows, key or "", places, view.metric, ascending=ascending)
-        matrix = Matrix(places, rows, view.metric, key or "", ranker)
+        matrix = Matrix(places, rows, view.metric, key or "", ranker, MOST_ROWS)
         title = f"{places[0].task}, {matrix.metric_label(places[-1])}"
         sheet = sheet_of(title, matrix, heads, told_apart, ranker)
         sheets.append(replace(sheet, left_out=left_out[f"{places[0].task} {places[0].kind}"]))
@@ -119,16 +121,14 @@ def _belongs(row: ModelRow, places: Sequence[Place], metric: str | None) -> bool
 
 def _values(
     entries: Sequence[RunEntry], columns: Sequence[LanguageColumn], kind: Kind, metric: str | None
-) -> list[tuple[Metric, dict[str, float]]]:
+) -> Iterator[tuple[Metric, dict[str, float]]]:
     """Each run's figures by column."""
-    found: list[tuple[Metric, dict[str, float]]] = []
     for entry in entries:
         shown = {column.key: shown_figure(entry.result, column.key, kind, metric) for column in columns}
         figures = {key: figure for key, figure in shown.items() if figure is not None}
         if figures:
             some = next(iter(figures.values()))
-            found.append((some.metric, {key: figure.value.value for key, figure in figures.items()}))
-    return found
+            yield some.metric, {key: figure.value.value for key, figure in figures.items()}
 
 
 def _left_out(picked: ChosenColumns) -> str:
@@ -190,7 +190,7 @@ def _by_task(
     key = by or places[0].key
     rows = sorted_rows(rows, key, places, view.metric, ascending=ascending)
     ranker = Ranker()
-    matrix = Matrix(places, rows, view.metric, key, ranker)
+    matrix = Matrix(places, rows, view.metric, key, ranker, MOST_ROWS)
     heads = [
         BoardColumn(place.key, f"{_place_name(place)}\n{matrix.metric_label(place)}", whole=place.part == ALL)
         for place in places

@@ -198,11 +198,10 @@ def metrics_of(result: TaskResult, part: str) -> Mapping[str, Figure]:
         return result.metrics
     if part == MULTI:
         return result.macro_without_english
-    languages = result.breakdowns.get("language", {})
-    codes = codes_of(part)
-    if len(codes) > 1:
-        return _means(result, codes)
-    return languages[part].metrics if part in languages else {}
+    if JOINT in part:
+        return _means(result, codes_of(part))
+    found = result.breakdowns.get("language", {}).get(part)
+    return found.metrics if found is not None else {}
 
 
 def codes_of(part: str) -> tuple[str, ...]:
@@ -226,20 +225,29 @@ def shown_figure(result: TaskResult, part: str, kind: str, asked: str | None) ->
     """The figure for a column of family `kind`: the metric `asked` for where there is one, else the task's primary one,
     else what a foreign log said."""
     wanted = asked or result.primary
-    if family(wanted, result.declared) == kind:
+    meant = metric_of(result, wanted)
+    if meant.family == kind:
         found = metrics_of(result, part).get(wanted)
         if found is not None and math.isfinite(found.value):
-            return Shown(metric_of(result, wanted), found, group_of(result, wanted))
+            return Shown(meant, found, group_of(result, wanted))
     if asked is None or family(asked) == asked == kind:
         return _logged_figure(result, part, kind)
     return None
 
 
+def group_meant(result: TaskResult, kind: str, asked: str | None) -> str | None:
+    """The group of our own figures in columns of family `kind`; None where it has none of that kind."""
+    wanted = asked or result.primary
+    return group_of(result, wanted) if family(wanted, result.declared) == kind else None
+
+
 def group_of(result: TaskResult, name: str) -> str:
     """What figures of the metric must share to be ranked against each other: the signature, and the metric; one that is
     not tvbench's own with its definition, since two tasks may call two things `mine`."""
-    facts = result.declared.get(name, {})
-    definition = str(facts.get("definition") or (result.metric_signatures.get(name, "") if facts else ""))
+    facts = result.declared.get(name)
+    if not facts:
+        return f"{comparable(result.signature)}|metric:{name}"
+    definition = str(facts.get("definition") or result.metric_signatures.get(name, ""))
     named = " ".join(filter(None, (name, definition.replace("|", "/").replace(":", "="))))
     return f"{comparable(result.signature)}|metric:{named}"
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
-from tvbench.analysis.entries import ALL, MULTI, RunEntry, Shown, untrained
+from tvbench.analysis.crowds import Crowd, crowd
+from tvbench.analysis.entries import ALL, MULTI, Shown, untrained
 from tvbench.analysis.grid import Field, Grid, Heading, Line, Mark, Remark, difference
-from tvbench.analysis.ranks import Rank, Ranker, Ranking, may_be_ranked, ranks_text
+from tvbench.analysis.ranks import TOO_MANY, Rank, Ranker, Ranking, may_be_ranked, ranks_text
 from tvbench.analysis.rows import ModelRow, Place, shown_in, value_of
 from tvbench.scoring.metric import INTERVALS, Metric
 from tvbench.scoring.metrics import family_label
 from tvbench.types import Counts
 
+T = TypeVar("T")
 PRINTED = (
     "T = its table; not recomputed; data, prompts and scorer are the authors' own, so do not rank our figures against "
     "them"
@@ -26,7 +29,10 @@ RANKED = "best and worst that the data leave open, among ours with equal signatu
 
 
 class Matrix:
-    """Rows x places, marked. Ours stand first, published rows after them."""
+    """Rows x places, marked. Ours stand first, published rows after them.
+
+    With `most`, no more of ours than that have fields, the first; they are ranked among all.
+    """
 
     def __init__(
         self,
@@ -35,12 +41,19 @@ class Matrix:
         metric: str | None,
         by: str = "",
         ranker: Ranker | None = None,
+        most: int | None = None,
     ) -> None:
         self.places = tuple(places)
         self.by = next((place for place in self.places if by in place.names), self.places[0])
         self._ranker = ranker or Ranker()
         self._uncertain: list[str] = []
-        self.rows = tuple(rows)
+        self._whole = tuple(rows)
+        own = sum(not row.published for row in rows)
+        self._first = own if most is None else min(most, own)
+        self._cut = slice(self._first, own)
+        self.more = own - self._first
+        """So many of ours are left out."""
+        self.rows = self._shown(self._whole)
         self.metric = metric
         self._said: dict[Remark, None] = {}
         self.problems: dict[str, list[Place]] = {}
@@ -48,10 +61,15 @@ class Matrix:
         self.better: dict[Place, frozenset[tuple[int, int]]] = {}
         """By place the pairs of rows of which the first is certainly better."""
         self.ranked: dict[Place, frozenset[int]] = {}
-        """By place the rows that are ranked among those that are measured as most are."""
+        """By place the rows that are ranked among those that are measured as most are, also those left out."""
         self._numbers: dict[str, int] = {}
+        self._crowds: dict[tuple[str, str], Crowd] = {}
         columns = [self._column(place) for place in self.places]
         self._fields = tuple(tuple(column[number] for column in columns) for number in range(len(self.rows)))
+
+    def _shown(self, whole: Sequence[T]) -> tuple[T, ...]:
+        """What stands in the rows that are not left out."""
+        return (*whole[: self._cut.start], *whole[self._cut.stop :])
 
     @property
     def fields(self) -> tuple[tuple[Field, ...], ...]:
@@ -87,14 +105,27 @@ class Matrix:
         )
         return Grid(title, headings, lines, self._fields, tuple(self._remarks()), down)
 
+    def _is_shown(self, number: int) -> bool:
+        return not self._cut.start <= number < self._cut.stop
+
+    def _crowd(self, place: Place) -> Crowd | None:
+        """Of a table of which rows are left out."""
+        if self.more and (place.task, place.kind) not in self._crowds:
+            self._crowds[place.task, place.kind] = crowd(self._whole, place, self.metric)
+        return self._crowds.get((place.task, place.kind))
+
     def _column(self, place: Place) -> list[Field]:
         """The fields of one place, top to bottom."""
-        figures = [shown_in(row, place, self.metric) for row in self.rows]
-        common = _most_common(figures)
+        held = self._crowd(place)
+        figures = [
+            shown_in(row, place, self.metric) if held is None or self._is_shown(number) or held.needs(number) else None
+            for number, row in enumerate(self._whole)
+        ]
+        common = held.common if held is not None else _most_common(figures)
         ranks = self._ranks(place, figures, common)
         fields: list[Field] = []
-        for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
-            value = value_of(row, place, self.metric)
+        for number, (row, shown) in enumerate(zip(self.rows, self._shown(figures), strict=True)):
+            value = value_of(row, place, self.metric) if shown is None else shown.metric.shown(shown.value.value)
             if value is None:
                 asked = not row.published and place.task in row.entries
                 fields.append(Field("none" if asked else "–"))
@@ -115,21 +146,26 @@ class Matrix:
 
     def _ranks(self, place: Place, figures: Sequence[Shown | None], common: str | None) -> dict[int, Rank]:
         """The ranks of rows by number; groups of one have none."""
-        groups: dict[str, list[tuple[int, RunEntry, Shown]]] = {}
-        for number, (row, shown) in enumerate(zip(self.rows, figures, strict=True)):
-            if shown is not None and may_be_ranked(row.entries[place.task], shown):
-                groups.setdefault(shown.group, []).append((number, row.entries[place.task], shown))
+        held = self._crowd(place)
+        groups: dict[str, list[int]] = {}
+        for number, shown in enumerate(figures):
+            if shown is not None and may_be_ranked(self._whole[number].entries[place.task], shown):
+                groups.setdefault(shown.group, []).append(number)
         found: dict[int, Rank] = {}
-        for name, group in groups.items():
-            if len(group) > 1:
-                numbers, entries, shown_figures = zip(*group, strict=True)
+        for name, numbers in groups.items():
+            if len(numbers) > 1:
+                entries = [self._whole[number].entries[place.task] for number in numbers]
+                shown_figures = [shown for number in numbers if (shown := figures[number]) is not None]
                 values = [shown.value for shown in shown_figures]
-                made = self._ranker.ranking(entries, values, shown_figures[0].metric.id, place.part)
+                too_many = held is not None and name in held.large
+                found_metric = shown_figures[0].metric.id
+                made = TOO_MANY if too_many else self._ranker.ranking(entries, values, found_metric, place.part)
                 self._note_ranking(place, made)
                 found |= dict(zip(numbers, made.ranks, strict=False))
                 if name == common and made.ranks:
                     self.ranked[place] = frozenset(numbers)
-                    self.better[place] = frozenset((numbers[one], numbers[two]) for one, two in made.better)
+                    better = ((numbers[one], numbers[two]) for one, two in made.better)
+                    self.better[place] = frozenset(pair for pair in better if max(pair) < self._first)
         return found
 
     def _note_ranking(self, place: Place, made: Ranking) -> None:

@@ -58,6 +58,9 @@ class Ranking:
     better: frozenset[tuple[int, int]] = frozenset()
 
 
+TOO_MANY = Ranking(problem=f"they are more than {MOST}, too many to compare each with each other")
+
+
 def may_be_ranked(entry: RunEntry, shown: Shown) -> bool:
     """Not what was copied, what lacks answers, or what describes the data instead of the model."""
     return not shown.logged and entry.result.counts.all_answered and not shown.metric.baseline
@@ -96,7 +99,7 @@ class Ranker:
     def ranking(self, entries: Sequence[RunEntry], figures: Sequence[Figure], metric: str, part: str) -> Ranking:
         """Of two or more runs of one task that may be ranked against each other, by `metric` in `part` of it."""
         if len(entries) > MOST:
-            return Ranking(problem=f"they are more than {MOST}, too many to compare each with each other")
+            return TOO_MANY
         shown = metric_of(entries[0].result, metric)
         signs, problem = self._remembered(entries, shown, part)
         paired = signs is not None

@@ -129,10 +129,10 @@ def value_of(row: ModelRow, place: Place, metric: str | None) -> float | None:
 
 def order_of(row: ModelRow, place: Place, metric: str | None) -> tuple[bool, float]:
     """A sort key of the row by one column: the best first, what is not there last."""
-    value = value_of(row, place, metric)
+    shown = shown_in(row, place, metric)
+    value = value_of(row, place, metric) if shown is None else shown.metric.shown(shown.value.value)
     if value is None:
         return True, 0.0
-    shown = shown_in(row, place, metric)
     return False, (shown.metric if shown is not None else place.metric).order(value)
 
 

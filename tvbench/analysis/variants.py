@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from tvbench.analysis.entries import RunEntry
-from tvbench.runs.signature import read_signature
+from tvbench.runs.signature import comparable, read_signature
 
 SAMPLING = {
     "t": "temperature",
@@ -74,11 +75,12 @@ def setting_words(key: str, value: Any) -> str:
 
 
 def _fields(entry: RunEntry) -> dict[str, str]:
-    return {"protocol": entry.result.protocol, **_signed(entry)}
+    return {"protocol": entry.result.protocol, **_signed(comparable(entry.result.signature))}
 
 
-def _signed(entry: RunEntry) -> dict[str, str]:
-    fields = read_signature(entry.result.signature)
+@lru_cache(maxsize=1024)
+def _signed(signature: str) -> dict[str, str]:
+    fields = read_signature(signature)
     return {name: fields.get(name, "") for name in WORDS if name != "protocol"}
 
 

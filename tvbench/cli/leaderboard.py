@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -47,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CODES",
         help="only these languages, such as de,hi,ar; alone: a table a task of all languages",
     )
-    parser.add_argument("--all", action="store_true", help="every column, mark and remark")
+    parser.add_argument("--all", action="store_true", help="every row, column, mark and remark")
     parser.add_argument(
         "--by",
         choices=BY,
@@ -75,6 +78,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_format(parser, ("table", "markdown", "csv", "json"))
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for circles: there are none, and among the results of very many runs it takes longer than
+    everything else."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def main(args: argparse.Namespace) -> int:
     from tvbench import api
     from tvbench.registry.prices import prices_typed

@@ -157,6 +157,9 @@ def _spread(cell: Cell, width: int) -> Cell:
 def _notes(sheet: BoardSheet, beside: Sequence[Beside], *, words: bool) -> Iterator[str]:
     if not words:
         yield from _standings(sheet)
+    if sheet.more:
+        first = sum(not line.published for line in sheet.lines)
+        yield f"first {first:,} of {first + sheet.more:,} rows (all of them: --all)"
     if sheet.left_out:
         yield sheet.left_out
     yield from _wrong(sheet)

@@ -82,16 +82,16 @@ class _Figures:
     def names(self, table: int) -> list[str]:
         return self._kinds[self._tables[table]]
 
-    def figure(self, name: str, table: int) -> Figure:
-        """Raises KeyError where that table does not have it."""
+    def figure(self, name: str, table: int) -> Figure | None:
+        """None where that table does not have it."""
         column = self._columns.get(name)
         if column is None:
+            if name not in self._texts:
+                return None
             column = self._columns[name] = json.loads(self._texts[name])
         found = column[table]
         if type(found) is list:
             found = column[table] = Figure(*found)
-        if found is None:
-            raise KeyError(name)
         return found  # type: ignore[no-any-return]
 
 
@@ -105,7 +105,14 @@ class _Table(Mapping[str, Figure]):
         self._table = table
 
     def __getitem__(self, name: str) -> Figure:
-        return self._figures.figure(name, self._table)
+        found = self._figures.figure(name, self._table)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        found = self._figures.figure(name, self._table)
+        return default if found is None else found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._figures.names(self._table))
@@ -138,6 +145,9 @@ class _Parts(Mapping[str, Slice]):
             counts = _counts(self._counts)[place - WHOLE + 1]
             found = self._held[value] = Slice(counts, _Table(self._figures, place))
         return found
+
+    def get(self, value: str, default: Any = None) -> Any:
+        return self[value] if value in self._places else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

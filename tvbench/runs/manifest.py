@@ -56,6 +56,9 @@ class AskedTask:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+OF_ASKED = frozenset(one.name for one in fields(AskedTask))
+
+
 @dataclass(frozen=True, slots=True)
 class RunAsk:
     """Everything that makes one run differ from another. Runs are named after a hash over `data`, so it stays plain,
@@ -65,9 +68,8 @@ class RunAsk:
 
     @property
     def tasks(self) -> tuple[AskedTask, ...]:
-        known = {one.name for one in fields(AskedTask)}
         return tuple(
-            AskedTask(**{name: value for name, value in entry.items() if name in known})
+            AskedTask(**{name: value for name, value in entry.items() if name in OF_ASKED})
             for entry in self.data.get("tasks", ())
         )
 

@@ -157,6 +157,8 @@ def read_signature(signature: str) -> dict[str, str]:
 
 def is_current(signature: str) -> bool:
     """Whether the signature's hash of the prompts, if it has one, is of today's format."""
+    if "prompts:" not in signature:
+        return True
     return read_signature(signature).get("prompts", PROMPTS_FORMAT).startswith(PROMPTS_FORMAT)
 
 
