@@ -26,11 +26,18 @@ def leaderboard_records(
     metric, are of the means over languages: from `low` to `high` of `of` figures with equal signatures, at `level` all
     at once; `star`: none of them is certainly better, and some are certain.
     """
-    ours = [_own(entry, ranks) for entry in entries if not tasks or entry.result.task in tasks]
+    by_result: dict[tuple[str, str], dict[str, Rank]] = {}
+    for (run, task, metric, _), rank in ranks.items():
+        by_result.setdefault((run, task), {})[metric] = rank
+    ours = [
+        _own(entry, by_result.get((entry.run, entry.result.task), {}))
+        for entry in entries
+        if not tasks or entry.result.task in tasks
+    ]
     return ours + [_published(figure) for figure in figures if not tasks or figure.task in tasks]
 
 
-def _own(entry: RunEntry, ranks: Mapping[tuple[str, str, str, str], Rank]) -> dict[str, Any]:
+def _own(entry: RunEntry, ranks: Mapping[str, Rank]) -> dict[str, Any]:
     data = codec.result_to_json(entry.result)
     breakdowns = dict(data.pop("breakdowns"))
     languages = breakdowns.pop("language", {})
@@ -46,8 +53,7 @@ def _own(entry: RunEntry, ranks: Mapping[tuple[str, str, str, str], Rank]) -> di
         **data,
         "ranks": {
             metric: {"low": rank.low, "high": rank.high, "of": rank.of, "star": rank.first, "level": LEVEL}
-            for (run, task, metric, _), rank in ranks.items()
-            if (run, task) == (entry.run, entry.result.task)
+            for metric, rank in ranks.items()
         },
         "languages": languages,
         "breakdowns": breakdowns,

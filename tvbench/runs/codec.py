@@ -147,6 +147,8 @@ def result_to_json(result: TaskResult) -> Json:
 
 def _plain(value: Any) -> Any:
     """As `asdict`, also of mappings that are no dictionaries."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if is_dataclass(value):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
