@@ -18,6 +18,7 @@ from tvbench.analysis.board_lines import BoardSheet
 from tvbench.analysis.board_sheet import board_sheets
 from tvbench.analysis.entries import RunEntry
 from tvbench.analysis.leaderboard import View
+from tvbench.analysis.rows import own_rows
 from tvbench.cli.main import main
 from tvbench.types import Counts
 
@@ -80,3 +81,47 @@ def test_a_long_table_says_how_to_see_the_rest(tmp_path: Path, monkeypatch: pyte
         f"run-{number}" for number in range(5)
     }
     assert len(json.loads(said("--format", "json"))) == 5
+
+
+def simple_rows(some: Sequence[RunEntry], kinds: dict[str, int]) -> list[tuple[str, str, list[str]]]:
+    """The same one by one: each run, newest first, into the first row of its answerer that has room."""
+    rows: list[tuple[RunEntry, dict[str, str]]] = []
+    runs: dict[str, list[RunEntry]] = {}
+    for entry in sorted(some, key=lambda entry: entry.date, reverse=True):
+        runs.setdefault(entry.run, []).append(entry)
+    for of_run in runs.values():
+        first = of_run[0]
+        for other, held in rows:
+            same = all(getattr(first, name) == getattr(other, name) for name in ("model", "revision", "engine"))
+            if same and kinds[other.run] == kinds[first.run] and not held.keys() & {one.result.task for one in of_run}:
+                break
+        else:
+            held = {}
+            rows.append((first, held))
+        held |= {one.result.task: one.run for one in of_run}
+    named = []
+    for first, held in rows:
+        twins = [other for other, _ in rows if other is not first and other.model == first.model]
+        words = ["run"]
+        words += [first.engine] * any(other.engine != first.engine for other in twins)
+        words += [f"@{first.revision}"] * any(other.revision != first.revision for other in twins)
+        equal = any((other.engine, other.revision) == (first.engine, first.revision) for other in twins)
+        named.append((first.model, " ".join(words + [f"…{first.run[-8:]}"] * equal), list(held.values())))
+    return named
+
+
+def test_rows_are_shared_and_named_as_one_by_one() -> None:
+    chance = random.Random(3)
+    for _ in range(200):
+        some = []
+        for number in range(chance.randrange(1, 25)):
+            model, revision, engine = chance.choice("ab"), chance.choice("12"), chance.choice("xy")
+            date = f"2026-01-0{chance.randrange(1, 9)}"
+            for task in chance.sample(["p", "q", "r", "s"], chance.randrange(1, 4)):
+                some.append(RunEntry(model, revision, engine, f"run-{number}", date, task_result(task)))
+        kinds = {entry.run: chance.randrange(2) for entry in some}
+
+        found = own_rows(some, kinds)
+
+        rows = [(row.model, row.source, [entry.run for entry in row.entries.values()]) for row in found]
+        assert rows == simple_rows(some, kinds)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from tvbench.analysis.entries import ALL, RunEntry, Shown, family, shown_figure
@@ -55,45 +56,62 @@ class ModelRow:
         return not self.entries
 
 
-def own_rows(entries: Sequence[RunEntry], apart: Mapping[str, object] | None = None) -> list[ModelRow]:
+def own_rows(entries: Sequence[RunEntry], apart: Mapping[str, Hashable] | None = None) -> list[ModelRow]:
     """A row a model and engine. A run that would overwrite a cell opens a further row; the newest stands first. Runs of
     which `apart`, by name, says something else never share one."""
     kinds = apart or {}
     rows: list[ModelRow] = []
-    by_answerer: dict[tuple[str, str, str], list[ModelRow]] = {}
+    by_answerer: dict[Hashable, _Alike] = {}
     by_model: dict[str, list[ModelRow]] = {}
     runs: dict[str, list[RunEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.date, reverse=True):
         runs.setdefault(entry.run, []).append(entry)
     for of_run in runs.values():
         first = of_run[0]
-        tasks = {entry.result.task for entry in of_run}
-        alike = by_answerer.setdefault((first.model, first.revision, first.engine), [])
-        fitting = (row for row in alike if not tasks & row.entries.keys())
-        row = next((row for row in fitting if kinds.get(_first(row).run) == kinds.get(first.run)), None)
+        alike = by_answerer.setdefault((first.model, first.revision, first.engine, kinds.get(first.run)), _Alike())
+        row = alike.fitting({entry.result.task for entry in of_run})
         if row is None:
             row = ModelRow(first.model, "run")
             rows.append(row)
-            alike.append(row)
+            alike.rows.append(row)
             by_model.setdefault(first.model, []).append(row)
         row.entries |= {entry.result.task: entry for entry in of_run}
     for twins in by_model.values():
-        for row in twins:
-            row.source = _source(row, [other for other in twins if other is not row])
+        _name_sources(twins)
     return rows
 
 
-def _source(row: ModelRow, twins: Sequence[ModelRow]) -> str:
-    """What tells a row from others of its name: engine and revision where they differ, else the run itself."""
-    first, others = _first(row), [_first(twin) for twin in twins]
-    words = ["run"]
-    if any(other.engine != first.engine for other in others):
-        words.append(first.engine)
-    if any(other.revision != first.revision for other in others):
-        words.append(f"@{short_revision(first.revision)}")
-    if any((other.engine, other.revision) == (first.engine, first.revision) for other in others):
-        words.append(f"…{first.run[-8:]}")
-    return " ".join(words)
+class _Alike:
+    """The rows of one answerer."""
+
+    def __init__(self) -> None:
+        self.rows: list[ModelRow] = []
+        self._full: dict[str, int] = {}
+        """By task, how many rows at the beginning all have it."""
+
+    def fitting(self, tasks: Set[str]) -> ModelRow | None:
+        """The first row that has none of `tasks`."""
+        for task in tasks:
+            full = self._full.get(task, 0)
+            while full < len(self.rows) and task in self.rows[full].entries:
+                full += 1
+            self._full[task] = full
+        begin = max((self._full[task] for task in tasks), default=0)
+        others = (self.rows[number] for number in range(begin, len(self.rows)))
+        return next((row for row in others if not tasks & row.entries.keys()), None)
+
+
+def _name_sources(twins: Sequence[ModelRow]) -> None:
+    """What tells rows of one name from each other: engine and revision where they differ, else the run itself."""
+    firsts = [_first(row) for row in twins]
+    answerers = Counter((first.engine, first.revision) for first in firsts)
+    engines, revisions = {engine for engine, _ in answerers}, {revision for _, revision in answerers}
+    for row, first in zip(twins, firsts, strict=True):
+        words = ["run"]
+        words += [first.engine] * (len(engines) > 1)
+        words += [f"@{short_revision(first.revision)}"] * (len(revisions) > 1)
+        words += [f"…{first.run[-8:]}"] * (answerers[first.engine, first.revision] > 1)
+        row.source = " ".join(words)
 
 
 def short_revision(revision: str) -> str:
