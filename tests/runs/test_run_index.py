@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -175,6 +176,23 @@ def test_what_became_of_a_run_is_seen(results: Path, change: str) -> None:
     assert values(results) == expected
 
 
+def test_files_of_one_size_and_time_are_told_apart(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(path: str) -> Any:
+        about = os.stat(path)  # noqa: PTH116
+        return SimpleNamespace(st_mode=about.st_mode, st_size=1, st_mtime_ns=1, st_ctime_ns=1, st_ino=about.st_ino)
+
+    monkeypatch.setattr(run_index, "os", SimpleNamespace(stat=stat))
+    load_entries(results)
+    assert RunIndex(results, _of(results)).known("run-0") is not None
+    swapped(results)
+
+    assert values(results) == {"run-0": 0.4, "run-1": 0.2, "run-2": 0.6}
+
+
+def _of(results: Path) -> str:
+    return str(json.loads((results / INDEX).read_text().splitlines()[0])["of"])
+
+
 def test_a_run_that_is_scored_later_is_shown(results: Path) -> None:
     text = (results / "run-1" / RESULT).read_text()
     (results / "run-1" / RESULT).unlink()
@@ -212,7 +230,7 @@ def test_lines_that_hold_something_else_are_read_from_the_runs(results: Path) ->
     for value in (1, [], ["m", "1", "fake", "2026", [], [{}]], {"model": 1}, "text"):
         (results / INDEX).unlink(missing_ok=True)
         load_entries(results)
-        of = json.loads((results / INDEX).read_text().splitlines()[0])["of"]
+        of = _of(results)
         index = RunIndex(results, of)
         for run in index.runs:
             index.add(run.name, value)
@@ -236,7 +254,7 @@ def test_where_it_cannot_be_written_everything_is_read(results: Path) -> None:
 
 
 def test_two_that_write_it_at_once_leave_one_that_holds(results: Path) -> None:
-    of = json.loads((results / INDEX).read_text().splitlines()[0])["of"]
+    of = _of(results)
     slow = RunIndex(results, of)
     replaced(results)
     expected = shown(results)

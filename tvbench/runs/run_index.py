@@ -64,10 +64,11 @@ class RunIndex:
         return self._kept[run][1] if run in self._kept else None
 
     def add(self, run: str, value: Any) -> None:
-        """What a run says now, as JSON can hold it."""
+        """What a run says now, as JSON can hold it. If its files changed since their state was taken, that state never
+        comes again."""
         state = self._states[run]
         youngest = max(max(times) for _, *times, _ in filter(None, state))
-        if self._used and youngest < self._begun - FRESH and _state(self._results / run) == state:
+        if self._used and youngest < self._begun - FRESH:
             self._new[run] = json_line({"run": run, "state": state, "value": value})
 
     def keep(self) -> None:
