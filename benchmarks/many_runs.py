@@ -75,7 +75,8 @@ def make_runs(results: Path, runs: int, models: int) -> None:
 def write_run(folder: Path, model: str, task: str, number: int) -> None:
     """One run of one task, of which nothing is left but its figures."""
     from tvbench.runs.manifest_json import manifest_from_json
-    from tvbench.runs.store import RunFolder, RunWriter
+    from tvbench.runs.store import RunFolder
+    from tvbench.runs.writer import RunWriter
     from tvbench.types import Counts, Figure, Slice, TaskResult
 
     def figures(shift: float, items: int) -> dict[str, Figure]:

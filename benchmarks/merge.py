@@ -30,7 +30,7 @@ from tvbench.runs.codec import item_to_json, response_to_json  # noqa: E402
 from tvbench.runs.lines import json_line  # noqa: E402
 from tvbench.runs.manifest import Manifest, RunAsk, Session, TaskEntry  # noqa: E402
 from tvbench.runs.shards import Shard  # noqa: E402
-from tvbench.runs.store import RunWriter  # noqa: E402
+from tvbench.runs.writer import RunWriter  # noqa: E402
 from tvbench.types import EngineInfo, Item, Message, ModelCard, Response, Short  # noqa: E402
 
 WORDS = "ein Hund läuft über die Wiese 犬 が 走る собака бежит the dog runs over green grass".split()

@@ -42,7 +42,8 @@ from tvbench.registry.catalog import parse_selection, resolve_model, task
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.preparing import prepare
 from tvbench.runs.session import RunSession, SessionOptions
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import BuildOptions, ModelCard, Request, Response
 
 Answers = dict[str, str | None]

@@ -124,7 +124,7 @@ def peak_megabytes(used: resource.struct_rusage) -> float:
 def make_run(folder: Path, items: int, mix: Mapping[str, float] = MIX, *, wrong_lines: bool = False) -> None:
     """A whole run folder, written without holding its items. `wrong_lines`: some answers failed, some are missing."""
     from tvbench.runs.manifest_json import manifest_from_json
-    from tvbench.runs.store import RunWriter
+    from tvbench.runs.writer import RunWriter
     from tvbench.types import Response
 
     counts = {task: round(items * share) for task, share in mix.items() if share > 0}

@@ -16,7 +16,7 @@ from run_folders import write_manifest
 
 from tvbench.cli.main import main
 from tvbench.report.comparison_schema import comparison_schema
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response, Translation
 
 LOGS = SHARED / "data" / "tvision_results"

@@ -15,7 +15,7 @@ from tvbench.analysis import audit as auditing
 from tvbench.analysis.audit import audit
 from tvbench.analysis.diagnosis import language_id
 from tvbench.cli.main import main
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Media, Message, OcrText, Response, Target, Translation
 
 Said = pytest.CaptureFixture[str]

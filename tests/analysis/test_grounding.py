@@ -10,7 +10,7 @@ import pytest
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response, Short, Target, Translation
 
 Said = pytest.CaptureFixture[str]

@@ -18,7 +18,8 @@ from judged import figures, item, judge, open_run
 from repository import ROOT
 
 from tvbench.cli.main import main
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Response
 
 

@@ -15,7 +15,8 @@ from judged import figures, item, judge, open_run
 from tvbench.graders.judge.cases import Case, gather, judge_request, nonce_of
 from tvbench.graders.judge.reply import read_reply
 from tvbench.graders.judge.rubric import Rubric, known_rubrics, rubric_from
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import ModelCard, Open, Response
 
 FULL = '{"reason": "perfect", "right_language": true, "score": 5}'

@@ -20,7 +20,8 @@ from repository import ROOT
 from tvbench.cli.main import main
 from tvbench.engines.protocol import Feed, ListFeed, Prepared
 from tvbench.graders.judge.sent import SENT, Call, NotedEngine, lost_calls
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import EngineInfo, Message, Request, Response, Sampling
 
 PRICE = ("--price", "1000000,1000000")

@@ -22,7 +22,7 @@ from tvbench.errors import UsageError
 from tvbench.graders.judge.drawing import drawn
 from tvbench.graders.judge.labels import joined, read_label_file
 from tvbench.graders.judge.sheet import COLUMNS, MOST_SHOWN, sheet_cell
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Open, Response
 
 Rows = list[dict[str, str]]

@@ -27,7 +27,8 @@ from tvbench.graders.judge.planted import KINDS, Kind, Plant, plant
 from tvbench.graders.judge.reply import ReplyReading
 from tvbench.graders.judge.rubric import known_rubrics
 from tvbench.report.planted import planted_findings
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.scoring.normalise import normalise
 from tvbench.types import Item, ModelCard, Open, Response
 

@@ -216,10 +216,13 @@ MAY_KNOW = {
     "runs.streamed": "runs.gone_over runs.key_table",
     "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking runs.sorted_rows",
-    "runs.store": "runs.answer_index runs.codec runs.history runs.lines runs.locks runs.manifest runs.manifest_json"
-    " runs.manifests runs.parts runs.shards runs.spent runs.tokens",
+    "runs.disk": "",
+    "runs.store": "runs.answer_index runs.codec runs.disk runs.lines runs.manifest runs.manifest_json runs.manifests"
+    " runs.parts runs.spent",
+    "runs.writer": "runs.answer_index runs.codec runs.disk runs.history runs.lines runs.locks runs.manifest"
+    " runs.manifest_json runs.parts runs.shards runs.store runs.tokens",
     "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
-    " runs.manifest_json runs.merged_manifest runs.merged_waves runs.spent runs.store",
+    " runs.manifest_json runs.merged_manifest runs.merged_waves runs.spent runs.store runs.writer",
     "runs.merged_waves": "runs.waves",
     "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
@@ -229,8 +232,8 @@ MAY_KNOW = {
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
     "runs.kept_results": "",
-    "runs.run_index": "runs.lines runs.store",
-    "runs.waves": "runs.lines runs.store",
+    "runs.run_index": "runs.disk runs.lines runs.store",
+    "runs.waves": "runs.disk runs.lines runs.store",
     "runs.kinds": "",
     "runs.asking": "checkpoints.before_runs checkpoints.image_scale data.media.decoders engines.open engines.registry"
     " languages registry runs",

@@ -23,7 +23,8 @@ from run_folders import write_manifest
 from tvbench.cli.logs import VisibleFormatter
 from tvbench.cli.main import main
 from tvbench.report.table import Cell, Column, Table, show
-from tvbench.runs.store import RunWriter, find_runs
+from tvbench.runs.store import find_runs
+from tvbench.runs.writer import RunWriter
 from tvbench.safety.visible import csv_cell, json_text, visible, visible_lines
 from tvbench.types import Choice, Item, Message, Open, Response, Target, Translation
 

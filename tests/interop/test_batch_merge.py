@@ -18,8 +18,9 @@ from tvbench.interop.batch_import import import_batch
 from tvbench.runs.merge import merge
 from tvbench.runs.plan import Plan
 from tvbench.runs.session import RunSession, SessionOptions
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
 from tvbench.runs.waves import Waves
+from tvbench.runs.writer import RunWriter
 
 COUNT, WAVE = 12, 5
 

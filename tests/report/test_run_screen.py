@@ -20,7 +20,8 @@ from tvbench.analysis.language_columns import chosen, columns_of
 from tvbench.analysis.replies import SAMPLED, replies_of
 from tvbench.cli.main import main
 from tvbench.report.run_screen import ranged
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.scoring.metrics import metric
 from tvbench.types import Figure, Item, Message, Open, Response, Short
 

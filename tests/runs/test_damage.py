@@ -22,7 +22,8 @@ from written_logs import alm_rows, write_log
 from tvbench.cli.main import main
 from tvbench.graders.comet.record import CometRecord, side_scores
 from tvbench.runs.lines import Damage, json_line, read_lines
-from tvbench.runs.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, RunWriter, find_run, find_runs
+from tvbench.runs.store import MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder, find_run, find_runs
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Counts, Response
 
 Said = pytest.CaptureFixture[str]

@@ -35,8 +35,9 @@ from tvbench.runs.replicas.engine import Replicas
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
 from tvbench.runs.replicas.rest import CHUNK
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
 from tvbench.runs.tokens import TOKEN, token_name
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Media, Message, ModelCard, Request, Response
 
 CARD = ModelCard("mine", "folder", "x")

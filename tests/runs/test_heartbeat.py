@@ -19,7 +19,7 @@ from tvbench.runs.listening import Both, EngineState, Listener, Noting, TaskLang
 from tvbench.runs.overhearing import CountedEngine, overheard
 from tvbench.runs.processes import lives, place, started
 from tvbench.runs.pulses import QUIET, alive_by_age, counted_lines, counts_of, covering, read_pulses
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 
 PLACES = {

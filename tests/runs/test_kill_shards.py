@@ -20,7 +20,8 @@ from sentences_task import sentences
 from tvbench.runs.merge import merge
 from tvbench.runs.probing import PROBES
 from tvbench.runs.shards import Shard
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 
 KEYS = [f"{number:064x}" for number in range(3000)]

@@ -15,7 +15,8 @@ from tvbench.errors import UsageError
 from tvbench.runs.answered import answered
 from tvbench.runs.manifest import JudgeEntry, Manifest, RunAsk, Session, TaskEntry
 from tvbench.runs.manifest_json import manifest_from_json, manifest_to_json
-from tvbench.runs.store import DamagedError, RunFolder, RunWriter
+from tvbench.runs.store import DamagedError, RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import EngineInfo, Item, ModelCard, Response, Short
 
 ENTRY = TaskEntry("t", "tvbench", "accuracy", "task:t@1", "1", ("accuracy",), "rows@1", 3, ("a word",), {"log": {}})

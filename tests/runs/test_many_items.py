@@ -30,8 +30,9 @@ from tvbench.runs.probing import PROBES
 from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.signature import prompts_hash
 from tvbench.runs.sorted_rows import SortedRows
-from tvbench.runs.store import REQUESTS, RunWriter
+from tvbench.runs.store import REQUESTS
 from tvbench.runs.streamed import ChangedError, Streamed
+from tvbench.runs.writer import RunWriter
 from tvbench.safety.misfits import fits, misfits
 from tvbench.types import (
     Ask,

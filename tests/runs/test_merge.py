@@ -20,7 +20,8 @@ from tvbench.runs.lines import json_line
 from tvbench.runs.merge import merge
 from tvbench.runs.plan import Plan
 from tvbench.runs.shards import Shard
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 
 Said = pytest.CaptureFixture[str]

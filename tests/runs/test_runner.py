@@ -13,7 +13,8 @@ from tvbench.errors import EngineError, MediaError
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.plan import Overrides, Plan, plan_task
 from tvbench.runs.runner import Outcome, TooManyFailures, answer_items
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Request, Response, Sampling, Short, Task
 
 CARD = ModelCard("m", "folder", "x")

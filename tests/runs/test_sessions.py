@@ -24,7 +24,8 @@ from tvbench.runs.manifest_json import manifest_from_json
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.probing import PROBES, Probe, choose, probe
 from tvbench.runs.reuse import reusable
-from tvbench.runs.store import RunFolder, RunWriter, find_runs
+from tvbench.runs.store import RunFolder, find_runs
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, Message, Response, Sampling, Short
 
 Said = pytest.CaptureFixture[str]

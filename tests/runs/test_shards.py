@@ -19,6 +19,7 @@ from sentences_task import sentences
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.runs.codec import response_to_json
+from tvbench.runs.disk import StoreError
 from tvbench.runs.history import begun, joined, settled_parts
 from tvbench.runs.lines import json_line
 from tvbench.runs.locks import held, is_held, take
@@ -27,7 +28,8 @@ from tvbench.runs.parts import MUTEX, live_parts, moment, parts_in
 from tvbench.runs.run_options import Options
 from tvbench.runs.shards import Shard, in_words, read_shard, without_shard
 from tvbench.runs.spent import Spent
-from tvbench.runs.store import RunFolder, RunWriter, StoreError
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import EngineInfo, ModelCard, Response
 
 Said = pytest.CaptureFixture[str]

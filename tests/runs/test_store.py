@@ -12,8 +12,10 @@ import pytest
 
 from tvbench.errors import UsageError
 from tvbench.runs import codec
+from tvbench.runs.disk import StoreError
 from tvbench.runs.manifest import Manifest
-from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, StoreError, find_run
+from tvbench.runs.store import RESPONSES, RunFolder, find_run
+from tvbench.runs.writer import RunWriter
 from tvbench.types import (
     Choice,
     Contains,
@@ -132,7 +134,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys,time;from pathlib import Path;from tvbench.runs.store import RunWriter\n"
+            "import sys,time;from pathlib import Path;from tvbench.runs.writer import RunWriter\n"
             "with RunWriter(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)",
             str(tmp_path / "run"),
         ],
@@ -153,7 +155,8 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from tvbench.runs.store import RunWriter, StoreError
+from tvbench.runs.disk import StoreError
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with RunWriter(Path(sys.argv[1])) as writer:

@@ -33,7 +33,8 @@ from tvbench.runs.aside import set_aside
 from tvbench.runs.plan import Plan
 from tvbench.runs.probing import PROBES
 from tvbench.runs.shards import Shard
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 
 STEPS = int(os.environ.get("STORE_STEPS", "300"))

@@ -12,7 +12,8 @@ from run_folders import write_manifest
 from tvbench.analysis.assess import assess
 from tvbench.analysis.entries import ALL, shown_figure
 from tvbench.errors import UsageError
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.scoring.metrics import hugging_face as hf_metrics
 from tvbench.types import Item, Message, Response, Translation
 

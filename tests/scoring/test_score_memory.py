@@ -11,7 +11,7 @@ from pathlib import Path
 from repository import ROOT
 from run_folders import write_manifest
 
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response
 
 FEW, MANY = 2_000, 14_000

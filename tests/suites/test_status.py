@@ -17,7 +17,8 @@ from judged import judge, open_run
 from sentences_task import sentences
 
 from tvbench.cli.main import main
-from tvbench.runs.store import RESPONSES, RunFolder, RunWriter
+from tvbench.runs.store import RESPONSES, RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.suites.missing import SuiteState, run_state, writer
 from tvbench.types import Response
 

@@ -29,8 +29,9 @@ from tvbench.registry.catalog import resolve_model
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.runner import Watch
 from tvbench.runs.session import RunSession, SessionOptions
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
 from tvbench.runs.waves import Waves
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Build, BuildOptions, Item, Message, Response, Short, Task
 
 QUESTIONS = 24

@@ -7,7 +7,8 @@ from typing import Any
 
 from run_folders import write_manifest
 
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, Message, Response, Short
 
 Json = dict[str, Any]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from run_folders import write_manifest
 
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response, Translation
 
 LANGUAGES = ("ar", "de", "fr", "hi")

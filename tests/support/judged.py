@@ -9,7 +9,7 @@ from typing import Any
 from run_folders import write_manifest
 
 from tvbench.cli.main import main
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Open, Response, Target
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from run_folders import write_manifest
 
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response
 
 QUESTIONS = 120

@@ -9,7 +9,8 @@ from pathlib import Path
 from run_folders import write_manifest
 
 from tvbench.analysis.assess import assess
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Item, Message, Response
 
 Answer = Callable[[Item], str | None]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.runs.manifest_json import manifest_from_json
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Counts, Figure, Slice, TaskResult
 
 

@@ -150,7 +150,7 @@ def as_json(check: Check) -> str:
 
 
 def _write(target: Path, text: str) -> None:
-    from tvbench.runs.store import write_report
+    from tvbench.runs.disk import write_report
 
     write_report(target, text)
 

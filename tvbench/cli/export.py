@@ -98,7 +98,8 @@ def _wave_options(args: argparse.Namespace) -> WaveOptions:
 def _give_up(args: argparse.Namespace) -> int:
     """`--lost`: note that waves will not come back. Raises UsageError."""
     from tvbench.interop.batch_export import give_up
-    from tvbench.runs.store import RunWriter, find_run
+    from tvbench.runs.store import find_run
+    from tvbench.runs.writer import RunWriter
 
     if args.run is None:
         raise UsageError("--lost: no run is named", "tvbench export batch RUN --lost 2,3")

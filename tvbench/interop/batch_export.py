@@ -21,11 +21,12 @@ from tvbench.engines.openai.batch import Spoken, request_line, spoken_to
 from tvbench.engines.openai.messages import SIGHT
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError, UsageError
+from tvbench.runs.disk import storage_error
 from tvbench.runs.manifest import now
 from tvbench.runs.planned import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.session import RunSession
-from tvbench.runs.store import RunFolder, storage_error
+from tvbench.runs.store import RunFolder
 from tvbench.runs.waves import State, Wave, Waves
 from tvbench.types import ModelCard, Request
 

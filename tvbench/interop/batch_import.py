@@ -26,8 +26,9 @@ from tvbench.runs.manifest import Manifest, now
 from tvbench.runs.questions import EitherOf
 from tvbench.runs.signature import read_signature, write_signature
 from tvbench.runs.spent import PRICE_FACTOR, Spent, spent_on, total
-from tvbench.runs.store import REQUESTS, RunFolder, RunWriter
+from tvbench.runs.store import REQUESTS, RunFolder
 from tvbench.runs.waves import State, Waves
+from tvbench.runs.writer import RunWriter
 from tvbench.types import EngineInfo, Request, Response, Sampling
 
 HALF = 0.5

@@ -24,11 +24,13 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.interop.join import Joiner, language_of
 from tvbench.interop.lmms_logs import LogRow, Logs, LogTrouble, ModelLogs, TaskLog, display_name
 from tvbench.runs import codec
+from tvbench.runs.disk import write_atomically
 from tvbench.runs.keys import content_key, media_of
 from tvbench.runs.lines import json_line
 from tvbench.runs.manifest import IMPORTED, Manifest, TaskEntry
 from tvbench.runs.signature import facts_of, task_signature, write_signature
-from tvbench.runs.store import RESPONSES, RunFolder, RunWriter, write_atomically
+from tvbench.runs.store import RESPONSES, RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.scoring.normalise import is_blank
 from tvbench.scoring.task_metrics import declared_facts
 from tvbench.types import LOGGED, Build, EngineInfo, Item, ModelCard, Open, Response, Task, TaskResult

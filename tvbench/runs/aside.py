@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tvbench.runs.store import RunFolder, RunWriter, storage_error
+from tvbench.runs.disk import storage_error
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 
 FOLDER = "aside"
 """Below the results; it holds no manifest, so that what lies in it is no run of any table."""

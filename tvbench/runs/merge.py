@@ -27,7 +27,8 @@ from tvbench.runs.manifest_json import manifest_to_json
 from tvbench.runs.merged_manifest import differences, other_run, packages_differing, together
 from tvbench.runs.merged_waves import JoinedWaves
 from tvbench.runs.spent import spent_on, total
-from tvbench.runs.store import REQUESTS, RESPONSES, RunFolder, RunWriter
+from tvbench.runs.store import REQUESTS, RESPONSES, RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Response
 
 SHOWN = 5

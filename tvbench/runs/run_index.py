@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import TvbenchError
+from tvbench.runs.disk import write_atomically
 from tvbench.runs.lines import as_written, json_line
-from tvbench.runs.store import MANIFEST, RESULT, RunFolder, names_in, write_atomically
+from tvbench.runs.store import MANIFEST, RESULT, RunFolder, names_in
 
 INDEX = ".tvbench-index.jsonl"
 FORMAT = 1

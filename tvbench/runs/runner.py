@@ -19,7 +19,7 @@ from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.planned import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.shards import ShardEnd
-from tvbench.runs.store import RunWriter
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Request, Response
 
 DECODE_THREADS = max(4, WORKERS)

@@ -22,6 +22,7 @@ from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Si
 from tvbench.errors import UsageError
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
+from tvbench.runs.disk import StoreError
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
 from tvbench.runs.history import (
     NOT_STARTED,
@@ -47,8 +48,9 @@ from tvbench.runs.reuse import Known, Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
 from tvbench.runs.shards import Shard, without_shard
 from tvbench.runs.spent import Spent, spent_on, total
-from tvbench.runs.store import RunFolder, RunWriter, StoreError
+from tvbench.runs.store import RunFolder
 from tvbench.runs.waves import State, Waves
+from tvbench.runs.writer import RunWriter
 from tvbench.types import ModelCard, Request, Response
 
 Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from tvbench.runs.store import storage_error
+from tvbench.runs.disk import storage_error
 
 HELD = 4 << 20
 """So many characters are held in memory."""

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
+from tvbench.runs.disk import storage_error, write_atomically
 from tvbench.runs.lines import ends_torn, json_line, read_lines
-from tvbench.runs.store import storage_error, write_atomically
 from tvbench.safety.bounded import read_json
 
 FOLDER = "waves"

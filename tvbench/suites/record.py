@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.errors import UsageError
+from tvbench.runs.disk import storage_error, write_atomically
 from tvbench.runs.lines import checksum
 from tvbench.runs.manifest import now
-from tvbench.runs.store import storage_error, write_atomically
 from tvbench.safety.bounded import read_json
 from tvbench.suites.combining import Combination
 from tvbench.suites.planning import SuiteRun

@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 from tvbench.engines.protocol import Engine
 from tvbench.errors import EngineError, TvbenchError
 from tvbench.runs.asking import Ready, Say, session_options
+from tvbench.runs.disk import StoreError
 from tvbench.runs.session import Lend, opened
-from tvbench.runs.store import StoreError
 from tvbench.suites.planning import SuiteRun
 
 Answered = TypeVar("Answered")

@@ -20,7 +20,7 @@ import numpy as np
 from tvbench.analysis.regression.packing import Packing, pack, unpack
 from tvbench.analysis.regression.standing import Measure, Part, RunStanding, TaskStanding
 from tvbench.errors import UsageError
-from tvbench.runs.store import write_report
+from tvbench.runs.disk import write_report
 from tvbench.safety.bounded import json_value, read_text
 from tvbench.safety.fitting import build
 

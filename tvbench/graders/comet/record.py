@@ -20,10 +20,11 @@ from typing import IO, Any
 
 from tvbench.errors import UsageError
 from tvbench.graders.comet.segments import asked_of
+from tvbench.runs.disk import storage_error, write_atomically
 from tvbench.runs.lines import Damage, ends_torn, json_line, read_lines
 from tvbench.runs.signature import write_signature
 from tvbench.runs.spent import amount
-from tvbench.runs.store import RunFolder, storage_error, write_atomically
+from tvbench.runs.store import RunFolder
 from tvbench.safety.bounded import read_json
 from tvbench.types import Item, Response, SideScores
 

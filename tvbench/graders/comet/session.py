@@ -22,7 +22,9 @@ from tvbench.graders.comet.record import Appender, CometRecord, Model
 from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segment, asked_of
 from tvbench.registry.environments import comet_python
 from tvbench.runs.answered import answered
-from tvbench.runs.store import RunFolder, RunWriter, StoreError
+from tvbench.runs.disk import StoreError
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, Response
 
 RESTARTS = 2

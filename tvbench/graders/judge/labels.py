@@ -23,7 +23,8 @@ from typing import Any
 
 from tvbench.errors import UsageError
 from tvbench.graders.judge.sheet import FOLDER
-from tvbench.runs.store import RunFolder, write_atomically
+from tvbench.runs.disk import write_atomically
+from tvbench.runs.store import RunFolder
 from tvbench.safety.bounded import read_json
 
 FILE = "labels.json"

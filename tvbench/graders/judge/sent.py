@@ -17,8 +17,8 @@ from typing import IO, NamedTuple
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.graders.judge.spend import most_tokens
+from tvbench.runs.disk import storage_error
 from tvbench.runs.lines import json_line, read_lines
-from tvbench.runs.store import storage_error
 from tvbench.types import Response
 
 SENT = "sent.jsonl"

@@ -34,7 +34,8 @@ from tvbench.runs.plan import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.runner import Asking, Watch
 from tvbench.runs.session import earlier_engine, packages
-from tvbench.runs.store import RunFolder, RunWriter
+from tvbench.runs.store import RunFolder
+from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, ModelCard, Response
 
 ASKS = 5

@@ -21,7 +21,8 @@ from pathlib import Path
 from tvbench.errors import UsageError
 from tvbench.graders.judge.cases import prompt_text
 from tvbench.graders.judge.drawing import drawn
-from tvbench.runs.store import RunFolder, storage_error, write_atomically
+from tvbench.runs.disk import storage_error, write_atomically
+from tvbench.runs.store import RunFolder
 from tvbench.safety.visible import FORMULA, visible
 from tvbench.types import Item, Media, Open, Response
 
