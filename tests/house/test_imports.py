@@ -221,8 +221,10 @@ MAY_KNOW = {
     " runs.parts runs.spent",
     "runs.writer": "runs.answer_index runs.codec runs.disk runs.history runs.lines runs.locks runs.manifest"
     " runs.manifest_json runs.parts runs.shards runs.store runs.tokens",
-    "runs.merge": "runs.answer_index runs.codec runs.heartbeat runs.history runs.key_table runs.lines runs.manifest"
-    " runs.manifest_json runs.merged_manifest runs.merged_waves runs.spent runs.store runs.writer",
+    "runs.merge": "runs.heartbeat runs.history runs.lines runs.manifest runs.manifest_json runs.merge_checks"
+    " runs.merged_lines runs.merged_manifest runs.merged_waves runs.spent runs.store runs.writer",
+    "runs.merge_checks": "runs.manifest runs.merged_manifest runs.store",
+    "runs.merged_lines": "runs.answer_index runs.codec runs.key_table runs.lines runs.merge_checks runs.store",
     "runs.merged_waves": "runs.waves",
     "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
