@@ -15,9 +15,9 @@ from tvbench.cli.main import main
 from tvbench.data.sources import Rows
 from tvbench.data.true_false import AnsweredQuestion, first_words, learn_words
 from tvbench.errors import MediaError, UsageError
-from tvbench.runs.gate import ask_of
 from tvbench.runs.keys import media_of
 from tvbench.runs.plan import Overrides, plan_task
+from tvbench.runs.task_ask import ask_of
 from tvbench.scoring import score_item
 from tvbench.types import BuildOptions, Choice, ModelCard, Open, Response
 

@@ -25,9 +25,10 @@ from tvbench.errors import MediaError, TvbenchError, UsageError
 from tvbench.registry.declared import kind_of, settings_text
 from tvbench.registry.places import INCLUDE, included
 from tvbench.runs.codec import item_to_json
-from tvbench.runs.gate import Gated, TaskFault, gated
+from tvbench.runs.gate import Gated, gated
 from tvbench.runs.keys import media_digest, media_of
 from tvbench.runs.preparing import prepare
+from tvbench.runs.task_faults import TaskFault
 from tvbench.scoring.task_metrics import metric_faults
 from tvbench.types import BuildOptions, Item, Request, Setting, Task
 

@@ -16,7 +16,6 @@ from tvbench.errors import UsageError
 from tvbench.registry.declared import codes_in
 from tvbench.registry.influence import argument_labels, prompt_label, score_arguments
 from tvbench.registry.thinking import thinking_of
-from tvbench.runs.gate import asked_words, media_left_out
 from tvbench.runs.gone_over import GoneOver
 from tvbench.runs.key_table import TextSet
 from tvbench.runs.keys import media_digest, media_of
@@ -27,6 +26,7 @@ from tvbench.runs.planned import model_identity as model_identity
 from tvbench.runs.questions import Questions
 from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.signature import TWO_BOS, ItemFacts, facts_of, task_signature
+from tvbench.runs.task_ask import asked_words, media_left_out
 from tvbench.scoring.task_metrics import declared_facts
 from tvbench.types import Build, BuildOptions, Item, Media, Message, ModelCard, Request, Sampling, Task
 
