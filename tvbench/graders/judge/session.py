@@ -29,11 +29,12 @@ from tvbench.graders.judge.spend import Prices, Spend, most, spent, with_lost
 from tvbench.registry.influence import prompt_label
 from tvbench.registry.thinking import thinking_of
 from tvbench.runs.history import engine_label
+from tvbench.runs.machine import packages
 from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.runner import Asking, Watch
-from tvbench.runs.session import earlier_engine, packages
+from tvbench.runs.session import earlier_engine
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, ModelCard, Response
