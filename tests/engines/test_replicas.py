@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import parrot_engine
 import pytest
 from repository import ROOT
 
+from tvbench.runs.replicas.running import OURS, raylets
 from tvbench.runs.store import RunFolder, find_runs
 
 _SPEC = find_spec("ray")
@@ -51,10 +53,11 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], said: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    env = environment() | more
     with (
         said.open("ab") as file,
-        subprocess.Popen(command, env=environment(), stdout=file, stderr=file, start_new_session=True) as process,
+        subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True) as process,
     ):
         try:
             yield process
@@ -63,8 +66,8 @@ def running(command: list[str], said: Path) -> Iterator[subprocess.Popen[bytes]]
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def finished(command: list[str], said: Path) -> str:
-    with running(command, said) as process:
+def finished(command: list[str], said: Path, **more: str) -> str:
+    with running(command, said, **more) as process:
         assert process.wait(WAIT_S) == 0, said.read_text()
     return said.read_text()
 
@@ -91,6 +94,13 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def commands() -> Iterator[str]:
+    """The words of every process."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_text(errors="replace")
 
 
 def below(folder: Path) -> RunFolder:
@@ -138,10 +148,10 @@ def test_a_replica_is_killed_then_the_driver_and_the_same_command_ends_as_one_pr
 
 
 @contextmanager
-def cluster(folder: Path, gpus: int) -> Iterator[str]:
+def cluster(folder: Path, gpus: int, home: Path | None = None) -> Iterator[str]:
     """The address of a Ray with pretended GPUs."""
     ports = [free_port() for _ in range(2)]
-    home = Path("/tmp") / f"tvb-{os.getpid()}"  # the paths of Ray's sockets must be short
+    home = home or Path("/tmp") / f"tvb-{os.getpid()}"  # the paths of Ray's sockets must be short
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
     command += [f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", f"--num-gpus={gpus}", "--num-cpus=4"]
     with running([*command, f"--temp-dir={home}"], folder / "ray") as head:
@@ -174,3 +184,46 @@ def test_on_a_cluster_each_replica_has_a_gpu_of_its_own_and_too_many_are_refused
         ) as many:
             assert many.wait(WAIT_S) == 2
         assert "do not fit on the 2 GPUs there are" in (tmp_path / "refused").read_text()
+
+
+def killed_and_gone_on(folder: Path, **more: str) -> dict[str, Any]:
+    """A run by `--on ray` whose driver is killed, and the same command again. Where the last session computed."""
+    with running(words(folder, "--on", "ray", pause=0.3), folder / "said", **more) as driver:
+        until(lambda: len(lines(folder / "asked")) > 4, driver)
+        driver.kill()
+        driver.wait()
+    until(lambda: not any(map(lives, processes(folder))))
+    begun = len(below(folder).responses())
+    assert 0 < begun < ITEMS
+    assert f"{begun} answered before" in finished(words(folder, "--on", "ray", pause=0.0), folder / "said", **more)
+    assert len(texts(below(folder))) == ITEMS
+    asked = Counter(lines(folder / "asked"))
+    assert len(asked) == ITEMS and asked.total() - ITEMS <= IN_FLIGHT
+    until(lambda: not any(map(lives, processes(folder))))
+    return dict((below(folder).manifest().sessions or ())[-1].replicas)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_on_ray_where_none_runs_starts_one_that_is_offered_to_nobody_else(tmp_path: Path) -> None:
+    with running(words(tmp_path, "--on", "ray"), tmp_path / "said", RAY_ADDRESS="local") as driver:
+        until(lambda: processes(tmp_path), driver)
+        ours = re.compile(rf"\S+/raylet\0.*--temp_dir=/tmp/{OURS}.*_{driver.pid}/")
+        (raylet,) = filter(ours.match, commands())
+        address = raylet.rpartition("--gcs-address=")[2].partition("\0")[0]
+        assert ":" in address and address not in set(raylets(Path("/proc")))
+        assert driver.wait(WAIT_S) == 0
+    assert len(texts(below(tmp_path))) == ITEMS
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_on_ray_is_killed_and_goes_on_with_a_ray_of_its_own(tmp_path: Path) -> None:
+    assert killed_and_gone_on(tmp_path, RAY_ADDRESS="local")["on"] == "ray"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_on_ray_finds_the_one_that_runs_here(tmp_path: Path) -> None:
+    place = Path("/tmp") / f"tvb-here-{os.getpid()}"
+    with cluster(tmp_path, 1, place / "ray"):
+        placed = killed_and_gone_on(tmp_path, RAY_TMPDIR=str(place))
+        assert (placed["on"], placed["gpus"]) == ("ray", 1), "the pretended GPU is that one's"
+    shutil.rmtree(place, ignore_errors=True)

@@ -22,6 +22,7 @@ from typing import Any
 from tvbench.errors import EngineError, UsageError
 from tvbench.runs.replicas.actor import Replica
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, Report
+from tvbench.runs.replicas.running import OURS, running_ray
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,7 +35,7 @@ STORE_BYTES = 512 << 20
 """Of a Ray of our own, for requests on their way."""
 THREADS = 4
 """Calls that one replica takes at the same time."""
-LOCAL, FOUND = "local", "auto"
+LOCAL = "local"
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
@@ -109,17 +110,11 @@ class Cluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _connect(self, on: str | None, room: int) -> None:
-        if on is not None and on != "ray":
-            self._init(on)
+        address = running_ray() if on == "ray" else on
+        if address is not None:
+            self._init(address)
             return
-        if on == "ray":
-            try:
-                self._init(FOUND)
-                return
-            except EngineError:
-                if os.environ.get("RAY_ADDRESS"):
-                    raise
-        self._folder = tempfile.mkdtemp(prefix="tvb-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
+        self._folder = tempfile.mkdtemp(prefix=OURS, dir="/tmp" if Path("/tmp").is_dir() else None)
         self.own = True
         cores = max(room, os.cpu_count() or 1)
         try:
