@@ -17,7 +17,8 @@ sides are compared. A last round says where tvbench's time goes besides waiting 
 
 The ratio depends on the threads that torch computes with: where it takes every core, what tvbench does beside the
 engine competes with it, and the ratio may pass 1; with one thread it has a core of its own. `--threads` sets them, and
-the figure is printed with them: one without its threads says nothing.
+the figure is printed with them: one without its threads says nothing. Seconds of processors are compared too: they move
+less with whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def main() -> int:
     ratios = [one_round(sides, number) for number in range(args.rounds)]
     equal = sum(got[key] == text for key, text in expected.items())
     print(f"{len(expected)} requests, {equal} answers equal; torch computes with {threads} thread(s)")
-    print(f"tvbench / bare: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    for title, column in zip(("tvbench / bare", "processors"), zip(*ratios, strict=True), strict=True):
+        print(f"{title}: median {statistics.median(column):.3f}, from {min(column):.3f} to {max(column):.3f}")
     where_it_goes(engine, card, args)
     engine.close()
     return 0 if got == expected else 1
@@ -106,19 +108,18 @@ def planned(card: ModelCard, tasks: str) -> Plan:
     return Plan(card, tuple(chosen), make_ask(card, chosen, Overrides(), {"name": "benchmark"}))
 
 
-def one_round(sides: dict[str, Callable[[], Answers]], number: int) -> float:
-    """Both sides once, the first of them changing; tvbench's time over the bare one's."""
+def one_round(sides: dict[str, Callable[[], Answers]], number: int) -> tuple[float, float]:
+    """Both sides once, the first of them changing; tvbench's seconds over the bare one's, wall and processors."""
     seconds: dict[str, float] = {}
+    busy: dict[str, float] = {}
     for name in sorted(sides, reverse=bool(number % 2)):
-        started = time.perf_counter()
+        started, computed = time.perf_counter(), time.process_time()
         sides[name]()
-        seconds[name] = time.perf_counter() - started
-    ratio = seconds["tvbench"] / seconds["bare"]
-    print(
-        f"round {number + 1}: bare {seconds['bare']:.2f} s, tvbench {seconds['tvbench']:.2f} s, ratio {ratio:.3f}",
-        flush=True,
-    )
-    return ratio
+        seconds[name], busy[name] = time.perf_counter() - started, time.process_time() - computed
+    ratio, processors = (told["tvbench"] / told["bare"] for told in (seconds, busy))
+    said = ", ".join(f"{name} {seconds[name]:.2f} s ({busy[name]:.2f} of processors)" for name in sorted(sides))
+    print(f"round {number + 1}: {said}, ratio {ratio:.3f} ({processors:.3f})", flush=True)
+    return ratio, processors
 
 
 # ── tvbench ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,20 +1,14 @@
 """Which way on Ray: `ray.data.llm`, or plain actors (tvbench's replicas), with the same engine, prompts and pictures?
 
-    PYTHONPATH=. $(python tools/vllm_env.py) benchmarks/ray_ways.py --replicas 1 --items 40 --rounds 3
+    pip install --no-deps --target DIR pandas python-dateutil six      # for ray.data; nothing else here needs them
+    PYTHONPATH=.:DIR $(python tools/vllm_env.py) benchmarks/ray_ways.py --replicas 1 --items 40 --rounds 3
 
-(`ray.data` imports pandas, which nothing else here needs: have it on PYTHONPATH.)
-
-Both sides answer questions with one picture each from `mini-alm` (five kinds, so five times `--items`) by vLLM on a
-Ray with pretended GPUs, in turns. `ray.data.llm` gets the prompts as token ids and the pictures decoded, so that its
-own templates, tokenizer and downloads take no part; the actors are handed encoded pictures, decode them themselves and
-store every answer. Seconds are from the hand-over of the first row to the last answer, with the start of the engines
-(`whole`) and without it (`serving`): by a second pass over the same questions, vLLM's caches being off; `ray.data.llm`
-opens its engines anew for each pass, so that its start is measured by a pass over a question a replica. Answers are
-compared.
-
-So far, on two cores that thirty other processes shared, one pass each: both answer all 100 questions, the actor with
-4.4 s of serving, `ray.data.llm` in 156 s with the start of its engine, which took 140 to 250 s there on any way. So
-nothing is said yet of which one is quicker: that takes a quiet machine.
+Both ways answer questions with one picture each from `mini-alm` (five kinds, so five times `--items`) by vLLM on a
+Ray with pretended GPUs, in turns, vLLM's caches being off. `ray.data.llm` gets the prompts as token ids and the
+pictures encoded, so that its own templates, tokenizer and downloads take no part; the actors are handed encoded
+pictures, decode them themselves and store every answer. Each pass opens its engines anew. `whole` is from nothing to
+the last answer; `serving` is from the first question that an open engine gets to the last answer: `ray.data.llm`
+decodes pictures while the engines are opened, and is not charged for it there. Answers are compared.
 """
 
 from __future__ import annotations
@@ -72,6 +66,7 @@ def main() -> int:
     for name, seconds in times.items():
         whole, serving = (statistics.median(column) for column in zip(*seconds, strict=True))
         print(f"{name}: median whole {whole:.1f} s, serving {serving:.2f} s")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     equal = sum(all(answers.get(key) == text for answers in given) for key, text in given[0].items())
     print(f"{len(given[0])} questions, {equal} answered alike in all rounds")
     return 0 if equal == len(given[0]) else 1
@@ -90,7 +85,7 @@ def asked(items: int) -> list[Any]:
 
 
 def by_actors(requests: list[Any], replicas: int) -> tuple[Answers, float, float]:
-    """tvbench's replicas: opened, asked twice, closed."""
+    """tvbench's replicas: opened, asked, closed."""
     from tvbench.engines.open import EngineOptions
     from tvbench.engines.protocol import ListFeed, Prepared
     from tvbench.registry.catalog import resolve_model
@@ -101,37 +96,32 @@ def by_actors(requests: list[Any], replicas: int) -> tuple[Answers, float, float
     options = EngineOptions({"dtype": "float32", **WITHOUT_CACHES})
     started = time.perf_counter()
     engine = open_replicas("vllm", resolve_model("tower-mini"), options, Placement(1, replicas), print)
-    spent: list[float] = []
-    answers: Answers = {}
     try:
         while sum(counts["open"] for counts in engine.replica_counts().values()) < replicas:
             engine._hear(0.1)
-        for _ in range(2):
-            began = time.perf_counter()
-            feed = ListFeed(
-                [Prepared(one, encoded=tuple(media.load() for media in media_of(one.messages))) for one in requests]
-            )
-            with tempfile.TemporaryDirectory() as folder, engine.storing(Path(folder), len(requests)):
-                answers = {response.key: response.text or response.error or "" for response in engine.serve(feed)}
-            spent.append(time.perf_counter() - began)
-        return answers, began - started - spent[0] + spent[1], spent[1]
+        began = time.perf_counter()
+        feed = ListFeed(
+            [Prepared(one, encoded=tuple(media.load() for media in media_of(one.messages))) for one in requests]
+        )
+        with tempfile.TemporaryDirectory() as folder, engine.storing(Path(folder), len(requests)):
+            answers = {response.key: response.text or response.error or "" for response in engine.serve(feed)}
+        ended = time.perf_counter()
+        return answers, ended - started, ended - began
     finally:
         engine.close()
 
 
 def by_ray_data(requests: list[Any], replicas: int) -> tuple[Answers, float, float]:
-    """`ray.data.llm`, once with one question and once with all."""
+    """`ray.data.llm`. Its rows say when they were answered, and how long that took."""
     began = time.perf_counter()
-    through_ray_data(requests[:replicas], replicas)
-    start = time.perf_counter() - began
-    began = time.perf_counter()
-    answers = through_ray_data(requests, replicas)
+    rows = through_ray_data(requests, replicas)
     whole = time.perf_counter() - began
-    return answers, whole, whole - start
+    first = min(row["at"] - row["took"] for row in rows)
+    return {row["key"]: row["text"] for row in rows}, whole, max(row["at"] for row in rows) - first
 
 
-def through_ray_data(requests: list[Any], replicas: int) -> Answers:
-    """The answers by key."""
+def through_ray_data(requests: list[Any], replicas: int) -> list[dict[str, Any]]:
+    """The answers."""
     import ray.data
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
@@ -174,7 +164,8 @@ def through_ray_data(requests: list[Any], replicas: int) -> Answers:
         }
 
     def answer_of(row: dict[str, Any]) -> dict[str, Any]:
-        return {"key": row["key"], "generated": list(row["generated_tokens"])}
+        answered = {"at": time.time(), "took": float(row["time_taken_llm"])}
+        return {"key": row["key"], "generated": list(row["generated_tokens"]), **answered}
 
     rows = [
         {
@@ -187,10 +178,10 @@ def through_ray_data(requests: list[Any], replicas: int) -> Answers:
     processor = build_processor(config, preprocess=row_of, postprocess=answer_of)
     tokenizer = prompter.replies
     read = {one.key: one.sampling for one in requests}
-    return {
-        row["key"]: tokenizer.read(list(row["generated"]), (), read[row["key"]], "stop").text
+    return [
+        {**row, "text": tokenizer.read(list(row["generated"]), (), read[row["key"]], "stop").text}
         for row in processor(ray.data.from_items(rows)).take_all()
-    }
+    ]
 
 
 if __name__ == "__main__":

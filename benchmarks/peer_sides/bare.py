@@ -32,7 +32,7 @@ def main(checkpoint: str, data: str, tokens: str, answers: str) -> None:
         ]}]
         for row in rows
     ]  # fmt: skip
-    outputs = llm.chat(asked, SamplingParams(temperature=0.0, max_tokens=int(tokens)), use_tqdm=False)
+    outputs = llm.chat(asked, SamplingParams(temperature=0.0, max_tokens=int(tokens)))
     said = {row["id"]: output.outputs[0].text for row, output in zip(rows, outputs, strict=True)}
     done = {"answers": said, "seconds": time.perf_counter() - started}
     Path(answers).write_text(json.dumps(done, ensure_ascii=False), encoding="utf-8")
