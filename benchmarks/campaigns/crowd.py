@@ -11,6 +11,11 @@ from pathlib import Path
 from benchmarks.campaigns.camp import Camp
 from benchmarks.campaigns.given import REFUSED, REPLICAS
 
+PLANNING = 0.02
+"""How often a look for somebody to kill takes one that does not answer yet."""
+SECOND = 0.3
+"""How often somebody starts what is killed a second time."""
+
 
 @dataclass
 class Process:
@@ -50,20 +55,26 @@ class Crowd:
         self.running = [one for one in self.running if not one.done]
 
     def kill(self) -> bool:
-        """One of those that live, by SIGKILL; the driver of actors more rarely, or they would never be open. Whether
-        there was one."""
+        """One of those that answer, by SIGKILL, now and then one that still plans; the driver of actors more rarely, or
+        they would never be open. Whether there was one."""
         actors = self.actors()
         if actors and self.camp.dice.random() < 0.5:
             os.kill(self.camp.dice.choice(actors), signal.SIGKILL)
             self.camp.tally.kills["actor"] += 1
             return True
-        if not self.running:
+        open_ones = [one for one in self.running if (bool(actors) if one.actors else self.answers(one))]
+        chosen = self.running if self.camp.dice.random() < PLANNING else open_ones
+        if not chosen:
             return False
-        one = self.camp.dice.choices(self.running, [1 if one.actors else 4 for one in self.running])[0]
-        if self.camp.dice.random() < 0.6:
+        one = self.camp.dice.choices(chosen, [1 if one.actors else 4 for one in chosen])[0]
+        if self.camp.dice.random() < SECOND:
             self.second_writer(one)
         self.kill_one(one)
         return True
+
+    def answers(self, one: Process) -> bool:
+        """Whether a shard has opened its engine."""
+        return any((self.camp.folder / "paid").glob(f"*-{one.process.pid}-*"))
 
     def kill_one(self, one: Process, *, again: bool = True) -> None:
         """A shard, or the driver of actors, alone: what it has started is left to itself."""
