@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peer_sides.place import CONTEXT, PARTS, PORT, PROCESSOR, SEQUENCES, Place, Side
 
@@ -122,7 +123,7 @@ def _lmms_side(name: str, batch: int) -> Side:
     return Side(name, lambda place: lmms_eval(place, batch=batch), lmms_answers, lmms_seconds, lambda place: place.data)
 
 
-def _json(path: Path) -> dict[str, object]:
+def _json(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text(encoding="utf-8"))
     assert isinstance(found, dict)
     return found
