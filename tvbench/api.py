@@ -10,7 +10,7 @@ be called from a thread or a notebook. What is heavy is imported when it is need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -154,7 +154,6 @@ class RunComparison:
         return self.table()._repr_html_()
 
 
-Rescore: TypeAlias = Callable[[RunFolder], list[TaskResult]]
 RunLike: TypeAlias = Run | RunFolder | Path | str
 """A run, its folder, or its name (or the beginning of that) below the results."""
 
@@ -265,6 +264,20 @@ def _ask(ready: Ready, listener: Noting) -> Run:
     return _grade(_answer(ready, listener))
 
 
+class _Rescore:
+    """Scores a run; `replies` is what was seen of its answers the last time, for the screen at its end."""
+
+    def __init__(self, ready: Ready) -> None:
+        self._tasks = [planned.task for planned in ready.plan.tasks]
+        self.replies: RunReplies | None = None
+
+    def __call__(self, folder: RunFolder) -> list[TaskResult]:
+        from tvbench.analysis.assess import assess_and_see
+
+        results, self.replies = assess_and_see(folder, self._tasks)
+        return results
+
+
 @dataclass(frozen=True)
 class _Asked:
     """A run that was asked, and is to be graded where that is wanted."""
@@ -273,15 +286,14 @@ class _Asked:
     listener: Noting
     complete: bool
     results: list[TaskResult]
-    rescore: Rescore
+    rescore: _Rescore
     shard: ShardEnd | None = None
 
 
 def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
-    from tvbench.analysis.assess import assess
     from tvbench.runs.asking import answer
 
-    rescore = partial(assess, tasks=[planned.task for planned in ready.plan.tasks])
+    rescore = _Rescore(ready)
     outcome, results = answer(ready, partial(PhaseWatch, listener, "run"), rescore, listener.say, lend)
     whole = outcome.complete if outcome.shard is None else outcome.shard.left == 0
     return _Asked(ready, listener, whole, results or [], rescore, outcome.shard)
@@ -289,15 +301,13 @@ def _answer(ready: Ready, listener: Noting, lend: Lend | None = None) -> _Asked:
 
 def _known(ready: Ready, listener: Noting) -> _Asked | None:
     """A run that was answered as a whole, and scored since, is neither opened nor scored again."""
-    from tvbench.analysis.assess import assess
     from tvbench.suites.missing import settled_results
 
     if ready.options.fresh:
         return None
     tasks = ready.plan.tasks
     results = settled_results(RunFolder(ready.folder), {planned.task.name: len(planned.items) for planned in tasks})
-    rescore = partial(assess, tasks=[planned.task for planned in tasks])
-    return None if results is None else _Asked(ready, listener, True, results, rescore)
+    return None if results is None else _Asked(ready, listener, True, results, _Rescore(ready))
 
 
 def _grade(asked: _Asked) -> Run:
@@ -311,7 +321,7 @@ def _grade(asked: _Asked) -> Run:
         graded = graded and scored
     sound = bool(results) and all(result.counts.all_answered for result in results)
     run = _run_of(folder, results, graded and asked.complete and sound, tuple(listener.said))
-    return replace(run, shard=asked.shard)
+    return replace(run, shard=asked.shard, _replies=rescore.replies)
 
 
 def _check_scorers(options: Options) -> None:
@@ -355,7 +365,7 @@ def _judge_ask(options: Options, judge: str | ModelCard) -> JudgeAsk:
 
 
 def _judge(
-    folder: RunFolder, asked: JudgeAsk, results: list[TaskResult], listener: Listener, rescore: Rescore
+    folder: RunFolder, asked: JudgeAsk, results: list[TaskResult], listener: Listener, rescore: _Rescore
 ) -> tuple[bool, list[TaskResult]]:
     """Have the open answers graded, where there are any."""
     from tvbench.graders.judge.asking import ask_judge, plan_judging
@@ -372,7 +382,7 @@ def _judge(
 
 
 def _comet(
-    folder: RunFolder, options: Options, results: list[TaskResult], listener: Listener, rescore: Rescore
+    folder: RunFolder, options: Options, results: list[TaskResult], listener: Listener, rescore: _Rescore
 ) -> tuple[bool, list[TaskResult]]:
     """Have the translations scored by COMET, where the run has any."""
     from tvbench.graders.comet.session import score_run, summary_lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import random
@@ -17,16 +18,23 @@ from repository import benchmark
 from small_plans import item
 from task_data import png, write_parquet
 
+import tvbench
+from tvbench.analysis import assess
+from tvbench.analysis.replies import replies_of
+from tvbench.cli.progress import Showing
 from tvbench.data.authoring import HubRows, Row, user_message
 from tvbench.errors import UsageError
 from tvbench.registry import catalog
 from tvbench.registry.own_data import own_task
 from tvbench.runs import planned, probing, streamed
+from tvbench.runs.answer_index import AnswerIndex
 from tvbench.runs.gate import gated
+from tvbench.runs.key_table import KeyTable
 from tvbench.runs.media_digests import MediaDigests
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.planned import ManyPlanned, PlannedItem
 from tvbench.runs.probing import PROBES
+from tvbench.runs.questions import Questions
 from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.signature import prompts_hash
 from tvbench.runs.sorted_rows import SortedRows
@@ -415,3 +423,38 @@ def test_memory_grows_little_with_the_items(tmp_path: Path) -> None:
         peaks[items] = {step.name: step.memory for step in found}
     for name, peak in peaks[60_000].items():
         assert (peak - peaks[25_000]["dry-run"]) * (1 << 20) / 35_000 < 900, name
+
+
+def test_scoring_finds_the_room_of_the_questions_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither keys nor answers of the asking are held while a run is scored, the first time and when all is kept; and
+    what the screen needs of the answers is seen in that pass."""
+    million = benchmark("million")
+    for name, text in {"sums.py": million.TASK, "quick.py": million.ENGINE}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    few(monkeypatch)
+    score = assess.assess_and_see
+    held: list[int] = []
+
+    def scored(*given: Any) -> Any:
+        held.append(keys_held())
+        return score(*given)
+
+    monkeypatch.setattr(assess, "assess_and_see", scored)
+    before = keys_held()
+    for _ in range(2):
+        run = tvbench.run(
+            "tower-mini",
+            str(tmp_path / "sums.py"),
+            engine=str(tmp_path / "quick.py"),
+            settings={"sums": {"items": 20}},
+            results=tmp_path / "results",
+            progress=Showing(),
+        )
+        assert run.complete and run._replies is not None and run._replies == replies_of(run.folder)
+    assert held == [before, before]
+
+
+def keys_held() -> int:
+    """How many keys all that lives holds together."""
+    gc.collect()
+    return sum(len(thing) for thing in gc.get_objects() if isinstance(thing, KeyTable | Questions | AnswerIndex))

@@ -293,8 +293,8 @@ def test_a_run_that_is_settled_is_not_scored_again(
         scored.append(run.name)
         return assess.assess_again(run, *more, **options)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(assess, "assess_again", assess.assess, raising=False)
-    monkeypatch.setattr(assess, "assess", counted)
+    monkeypatch.setattr(assess, "assess_again", assess.assess_and_see, raising=False)
+    monkeypatch.setattr(assess, "assess_and_see", counted)
     suite, results = written(tmp_path, SMALL + f"models: ['{server.model}']\n"), tmp_path / "results"
     first = tvbench.suite(suite, results=results).runs[0]
     again = tvbench.suite(suite, results=results).runs[0]

@@ -100,6 +100,7 @@ class Progressing:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        self.tally.over()
 
     def _log(self) -> None:
         if not self.quiet and self._live is None and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:

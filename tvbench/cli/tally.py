@@ -51,6 +51,10 @@ class ProgressTally:
         for name in dict.fromkeys(part.task for part in some) if some else [self.name]:
             self.failed[name] = self.failed.get(name, 0) + failed
 
+    def over(self) -> None:
+        """Nothing more is done: where each question belongs is let go."""
+        self._parts = {}
+
     def lines(self, now: float, width: int | None = None) -> list[str]:
         """A line for each task that is being asked; with several, one for all of them. `width` None: a log, which
         has room and no bars."""

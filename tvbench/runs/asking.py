@@ -255,9 +255,11 @@ def answer(
     plan, options, who = ready.plan, ready.options, ready.who
     folder = RunFolder(ready.folder)
     answered = folder.index().without_failures
+    begun = bool(answered)
     if options.fresh or _wanted(ready, answered):
         who.require()
-    if not (answered or options.fresh or options.label or options.revision):
+    del answered  # of very many, nothing is held twice while they are asked
+    if not (begun or options.fresh or options.label or options.revision):
         refuse_another(who, plan.ask, (run.path for run in find_runs(ready.results)))
     if options.fresh and (place := set_aside(ready.folder, now())):
         say(f"the earlier run lies in {place} now; without --fresh, this command goes on with the new one")
@@ -267,6 +269,7 @@ def answer(
                 outcome = session.answer(watching, lend)
         finally:
             end = shard_end(folder, plan, options.own_shard)
+            plan.let_go()
             scored = score(folder) if end is None or end.left == end.failed else None
     return replace(outcome, shard=end), scored
 

@@ -96,6 +96,7 @@ class Heart(Listener):
     def scoring(self) -> None:
         """All that could be asked is answered; the scores are computed."""
         self._standing = None
+        self._counts.over()
         self._do("scoring")
 
     def _do(self, doing: Doing) -> None:
@@ -190,6 +191,10 @@ class _Counts:
         self.done += not failed
         for part in self._parts.get(response.key, ()):
             self._tasks[part.task][part.language][2 if failed else 1] += 1
+
+    def over(self) -> None:
+        """No more answers come: where each question belongs is let go."""
+        self._parts = {}
 
     def told(self) -> dict[str, Any]:
         left = max(0, self.total - self.kept - self.done - self.failed)

@@ -130,6 +130,10 @@ class Plan:
             self._questions.append(Questions(planned.items for planned in self.tasks))
         return self._questions[0]
 
+    def let_go(self) -> None:
+        """Hold `questions` no longer: whoever wants them again waits until they are gathered anew."""
+        self._questions.clear()
+
     def requests(self, *, without: Iterable[str] = ()) -> list[Request]:
         """What an engine has to answer: each key once, problems left out, and the keys `without`. All of them are held:
         `questions.missing` is for very many."""

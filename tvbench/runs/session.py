@@ -157,6 +157,7 @@ class RunSession:
             for response in self._untold():
                 counting.answered(response)
             self._end(counting)
+            self._kept, self._reused = {}, Reusable()  # scoring needs the room
             self._heart.scoring()
         return asking.outcome()
 
