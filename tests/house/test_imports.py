@@ -234,6 +234,7 @@ MAY_KNOW = {
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.catalog registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards",
     "runs.kept_results": "",
+    "runs.run_facts": "runs.kept_results runs.run_index runs.store",
     "runs.run_index": "runs.disk runs.lines runs.store",
     "runs.waves": "runs.disk runs.lines runs.store",
     "runs.kinds": "",
@@ -265,7 +266,8 @@ MAY_KNOW = {
     # Suites: combinations planned and asked through the runs' own doors.
     "suites": "engines.open engines.protocol languages registry runs",
     "suites.declaration": "runs.run_options safety",
-    "suites.missing": "__version__ runs.lines runs.manifest runs.pulses runs.store scoring.sides suites.record",
+    "suites.missing": "__version__ runs.lines runs.manifest runs.pulses runs.run_facts runs.run_index runs.store"
+    " scoring.sides suites.record",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from tvbench.analysis.entries import RunEntry, load_entries
 from tvbench.runs import codec, run_index
 from tvbench.runs.kept_results import restored, shortened
 from tvbench.runs.run_index import INDEX, RunIndex
-from tvbench.runs.store import RESULT, RunFolder
+from tvbench.runs.store import MANIFEST, REQUESTS, RESULT, RunFolder, find_runs
+from tvbench.suites.missing import run_state, run_states
 from tvbench.types import Counts, Figure, Slice, TaskResult
 
 OLD = run_index.FRESH
@@ -42,7 +44,9 @@ def results(tmp_path: Path) -> Path:
 
 
 def shown(results: Path) -> tuple[list[Any], list[str]]:
-    """What a leaderboard is made of: with the index as it lies there; it is the same without."""
+    """What a leaderboard is made of: with the index as it lies there; it is the same without, and so is the status."""
+    states, expected = run_states(results), [run_state(run) for run in find_runs(results)]
+    assert states == expected
     kept = _plain(*load_entries(results))
     index = results / INDEX
     aside = results.parent / "aside"
@@ -99,6 +103,37 @@ def test_runs_that_are_as_they_were_are_not_read_again(results: Path, monkeypatc
     monkeypatch.setattr(RunFolder, "_read_json", lambda *_: pytest.fail("a run was read"))
 
     assert _plain(*load_entries(results)) == before
+    assert [state.complete for state in run_states(results)] == [True] * 3
+
+
+def test_status_and_leaderboard_keep_the_same(results: Path) -> None:
+    kept = (results / INDEX).read_bytes()
+    (results / INDEX).unlink()
+    run_states(results)
+
+    assert (results / INDEX).read_bytes() == kept
+
+
+@pytest.mark.parametrize("name", ["responses.jsonl", "responses.1of2.jsonl", REQUESTS])
+def test_answers_that_are_younger_than_the_figures_are_counted(results: Path, name: str) -> None:
+    """The index knows the figures; whether they still speak of everything is looked up."""
+    time.sleep(0.02)
+    (results / "run-1" / name).write_text("")
+    states = run_states(results)
+
+    assert states == [run_state(run) for run in find_runs(results)]
+    assert [state.complete for state in states] == [True, False, True]
+
+
+def test_what_a_command_asked_for_is_kept(tmp_path: Path) -> None:
+    for number in range(2):
+        write_run(tmp_path, f"run-{number}", "m", rich_result())
+        path = tmp_path / f"run-{number}" / MANIFEST
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"command": ["tvbench", "run", "--judge", "x"]}))
+    first, again = run_states(tmp_path), run_states(tmp_path)
+
+    assert first == again == [run_state(run) for run in find_runs(tmp_path)]
+    assert first[0].command == ("tvbench", "run", "--judge", "x")
 
 
 def test_a_run_that_was_written_again_with_the_same_size_and_time_is_read(results: Path) -> None:
@@ -227,7 +262,7 @@ def test_a_damaged_index_changes_no_figure(results: Path) -> None:
 
 def test_lines_that_hold_something_else_are_read_from_the_runs(results: Path) -> None:
     expected = shown(results)
-    for value in (1, [], ["m", "1", "fake", "2026", [], [{}]], {"model": 1}, "text"):
+    for value in (1, [], ["m", "1", "fake", "2026", [], [], [{}]], {"model": 1}, "text"):
         (results / INDEX).unlink(missing_ok=True)
         load_entries(results)
         of = _of(results)

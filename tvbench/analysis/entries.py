@@ -6,21 +6,16 @@ A damaged run is a warning, never the end: the others are shown. Imports no engi
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tvbench.analysis.by_language import mean_of, share_pictures
 from tvbench.analysis.language_columns import JOINT
 from tvbench.errors import TvbenchError, UsageError
-from tvbench.runs.kept_results import restored, shortened
 from tvbench.runs.manifest import AskedTask, RunAsk
-from tvbench.runs.run_index import RunIndex
+from tvbench.runs.run_facts import RunFacts, facts_of, index_of
 from tvbench.runs.signature import comparable, current, is_current
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.metric import Metric
@@ -69,10 +64,10 @@ def load_entries(results: Path) -> tuple[list[RunEntry], list[str]]:
     """Every scored task below `results`, and warnings for the runs that cannot be shown."""
     entries: list[RunEntry] = []
     warnings: list[str] = []
-    index = RunIndex(results, _made_by())
+    index = index_of(results)
     for run in index.runs:
         try:
-            entries.extend(_entries_of(run, _facts_of(run, index)))
+            entries.extend(_entries_of(run, facts_of(run, index)))
         except NotScored:
             warnings.append(f"{run.name} is not scored yet: `tvbench score {run.path}`")
         except (TvbenchError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -85,51 +80,7 @@ class NotScored(Exception):
     """The run has no result.json yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a run's files say of it here. `results` None: there are none."""
-
-    model: str
-    revision: str
-    engine: str
-    date: str
-    asked: Sequence[Any]
-    results: Sequence[TaskResult] | None
-
-
-def _facts_of(run: RunFolder, index: RunIndex) -> _Facts:
-    """Out of the index, else of the run's files; raises whatever is wrong with those."""
-    if (kept := index.known(run.name)) is not None:
-        with suppress(LookupError, TypeError, ValueError, AttributeError):
-            model, revision, engine, date, asked, held = kept
-            results = None if held is None else [restored(result) for result in held]
-            return _Facts(model, revision, engine, date, asked, results)
-    manifest, results = run.manifest(), run.result()
-    asked = manifest.ask.data.get("tasks", ())
-    found = _Facts(manifest.label, manifest.model.revision, manifest.engine.name, manifest.updated, asked, results)
-    if results is not None and (not found.model or not found.engine):
-        raise ValueError(f"manifest.json does not say which {'engine' if found.model else 'model'} answered")
-    for result in results or ():
-        _check(result)
-    words = [found.model, found.revision, found.engine, found.date]
-    index.add(run.name, [*words, asked, None if results is None else [shortened(result) for result in results]])
-    return found
-
-
-@cache
-def _made_by() -> str:
-    """Of what text the modules are that read the files: what others kept may differ. Nothing where that is not at
-    hand."""
-    names = (__name__, *(f"tvbench.runs.{name}" for name in ("codec", "kept_results", "manifest", "manifest_json",
-             "manifests", "store")), "tvbench.scoring.intervals", "tvbench.types")  # fmt: skip
-    try:
-        texts = [Path(str(sys.modules[name].__file__)).read_bytes() for name in names]
-    except OSError:
-        return ""
-    return sha256(b"\0".join(texts)).hexdigest()
-
-
-def _entries_of(run: RunFolder, facts: _Facts) -> list[RunEntry]:
+def _entries_of(run: RunFolder, facts: RunFacts) -> list[RunEntry]:
     if facts.results is None:
         raise NotScored
     asked = {entry.task: entry for entry in RunAsk({"tasks": facts.asked}).tasks}
@@ -160,18 +111,6 @@ def _signed_as_today(run: RunFolder, results: Sequence[TaskResult]) -> Sequence[
         replace(result, signature=current(result.signature, [item for item in items if item.task == result.task]))
         for result in results
     ]
-
-
-def _check(result: TaskResult) -> None:
-    """Raises ValueError where a figure is no number: the file was edited or damaged."""
-    slices = [part.metrics for parts in result.breakdowns.values() for part in parts.values()]
-    for metrics in (result.metrics, result.micro, result.macro_without_english, *slices):
-        for name, figure in metrics.items():
-            if isinstance(figure.value, bool) or not isinstance(figure.value, (int, float)):
-                raise ValueError(f"{result.task}: {name} is {figure.value!r}, not a number")
-    for name in ("expected", "answered", "failed", "scored", "unscored"):
-        if not isinstance(getattr(result.counts, name), int):
-            raise ValueError(f"{result.task}: the count `{name}` is not a number")
 
 
 def family(name: str, declared: Declared = NOTHING) -> str:

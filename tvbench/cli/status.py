@@ -92,8 +92,8 @@ def codes(text: str | None) -> set[str]:
 
 def states_of(results: Path, what: str | None) -> list[SuiteState]:
     """A suite, a run, or everything: suites first, then the runs that are no suite's. Raises UsageError."""
-    from tvbench.runs.store import find_run, find_runs
-    from tvbench.suites.missing import SuiteState, run_state, suite_state
+    from tvbench.runs.store import find_run
+    from tvbench.suites.missing import SuiteState, run_state, run_states, suite_state
     from tvbench.suites.record import find_records, read_record, record_path
     from tvbench.suites.shelf import ENDINGS, suite_files
 
@@ -105,7 +105,7 @@ def states_of(results: Path, what: str | None) -> list[SuiteState]:
             except UsageError as error:  # the others are shown all the same
                 remark(f"tvbench: {error}")
         known = {run.run for state in states for run in state.runs}
-        alone = tuple(run_state(run) for run in find_runs(results) if run.name not in known)
+        alone = tuple(run_states(results, known))
         return [*states, *([SuiteState("", alone)] if alone else [])]
     name = _suite_name(what) if what.endswith(ENDINGS) else what
     if record_path(results, name).is_file():

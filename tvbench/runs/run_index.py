@@ -50,8 +50,9 @@ class RunIndex:
         self._states = dict(_states(results))
         self._kept: dict[str, tuple[bytes, Any]] = {}
         self._new: dict[str, str] = {}
-        self._used = bool(of) and len(self._states) >= LEAST
-        if self._used:
+        self.used = bool(of) and len(self._states) >= LEAST
+        """Whether anything is kept: of few runs nothing is."""
+        if self.used:
             with suppress(OSError, ValueError, LookupError, TypeError):
                 self._read()
 
@@ -69,7 +70,7 @@ class RunIndex:
         comes again."""
         state = self._states[run]
         youngest = max(max(times) for _, *times, _ in filter(None, state))
-        if self._used and youngest < self._begun - FRESH:
+        if self.used and youngest < self._begun - FRESH:
             self._new[run] = json_line({"run": run, "state": state, "value": value})
 
     def keep(self) -> None:

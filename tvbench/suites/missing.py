@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from tvbench.errors import TvbenchError
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.pulses import Pulse, counted_lines, counts_of, covering, read_pulses, running
+from tvbench.runs.run_facts import facts_of, index_of
+from tvbench.runs.run_index import RunIndex
 from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
 from tvbench.scoring.sides import REASONS
 from tvbench.suites.record import RecordedRun, SuiteRecord
@@ -184,6 +186,31 @@ def _of_record(results: Path, of: RecordedRun) -> RunState:
     return RunState(of.run, of.model, tasks, of.variation, begun=False, problem=of.problem, command=command)
 
 
+def run_states(results: Path, without: Container[str] = ()) -> list[RunState]:
+    """How every run of a folder stands, but for those named in `without`."""
+    index = index_of(results)
+    states = [_known_state(run, index) or run_state(run) for run in index.runs if run.name not in without]
+    index.keep()
+    return states
+
+
+def _known_state(run: RunFolder, index: RunIndex) -> RunState | None:
+    """How a run stands whose figures are younger than its answers, by what the index keeps of it; None of another."""
+    if not index.used:
+        return None
+    try:
+        facts = facts_of(run, index)
+    except (TvbenchError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    if facts.results is None or not _is_settled(run, facts.results):
+        return None
+    state = _begun(run, facts.model, facts.command)
+    wanted = _typed("judge", facts.command), _typed("comet", facts.command)
+    if state.going and not _is_small(run):
+        return None
+    return replace(state, tasks=tuple(_from_result(result, wanted) for result in facts.results))
+
+
 def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None = None) -> RunState:
     """How one run stands. `judge` and `comet`: whether these were asked for; None: as its command says."""
     try:
@@ -191,11 +218,10 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
     except TvbenchError as error:
         return RunState(run.name, run.name, problem=error.message)
     wanted = (
-        _typed("judge", manifest) if judge is None else judge,
-        _typed("comet", manifest) if comet is None else comet,
+        _typed("judge", manifest.command) if judge is None else judge,
+        _typed("comet", manifest.command) if comet is None else comet,
     )
-    state = RunState(run.name, manifest.label, process=writer(run), command=going_on(manifest.command))
-    state = replace(state, pulses=tuple(read_pulses(run.path)))
+    state = _begun(run, manifest.label, manifest.command)
     if state.going and not _is_small(run):
         return _told(run, manifest, state)
     results = _results(run)
@@ -207,9 +233,15 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
         return replace(state, problem=str(error))
 
 
-def _typed(name: str, manifest: Manifest) -> bool:
+def _begun(run: RunFolder, model: str, command: Sequence[str]) -> RunState:
+    """Who it is, what goes on with it, and who is at it."""
+    pulses = tuple(read_pulses(run.path))
+    return RunState(run.name, model, process=writer(run), command=going_on(command), pulses=pulses)
+
+
+def _typed(name: str, command: Sequence[str]) -> bool:
     """Whether the command asked for a judge, or for COMET: from a shell, or from Python."""
-    return any(word.startswith(f"--{name}") or f", {name}=" in word for word in manifest.command)
+    return any(word.startswith(f"--{name}") or f", {name}=" in word for word in command)
 
 
 def going_on(command: Sequence[str]) -> tuple[str, ...]:
@@ -236,7 +268,7 @@ def _results(run: RunFolder) -> list[TaskResult] | None:
         return None
 
 
-def _is_settled(run: RunFolder, results: list[TaskResult] | None) -> bool:
+def _is_settled(run: RunFolder, results: Sequence[TaskResult] | None) -> bool:
     """Whether the figures are younger than the answers, and all of them are there: nothing else need be read."""
     if not results or not all(result.counts.all_answered or result.copied for result in results):
         return False
