@@ -39,6 +39,7 @@ from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import Engine, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
+from tvbench.engines.vllm_answers import sampling_params
 from tvbench.registry.catalog import parse_selection, resolve_model, task
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.preparing import prepare
@@ -186,7 +187,7 @@ def bare(engine: Engine, requests: Sequence[Request]) -> Answers:
 
 def bare_vllm(engine: VllmEngine, prepared: Sequence[Prepared]) -> Answers:
     """All prompts in one `LLM.generate`. Clips all have the same number of frames, which vLLM 0.32 needs."""
-    asked = [(engine._prompt(request)[0], engine._params(request, None)) for request in prepared]
+    asked = [(engine._prompt(request)[0], sampling_params(engine.prompter, request, None)) for request in prepared]
     outputs = engine._llm.generate([prompt for prompt, _ in asked], [params for _, params in asked], use_tqdm=False)
     return {
         planned.request.key: engine.prompter.answer(output.outputs[0].token_ids, ())

@@ -128,7 +128,7 @@ def through_ray_data(requests: list[Any], replicas: int) -> list[dict[str, Any]]
     from tvbench.checkpoints.corrections import corrected, read_config
     from tvbench.checkpoints.prompt import Prompter
     from tvbench.engines.local import local_checkpoint
-    from tvbench.engines.vllm import arguments
+    from tvbench.engines.vllm_settings import arguments
     from tvbench.registry.catalog import resolve_model
     from tvbench.runs.keys import media_of
 

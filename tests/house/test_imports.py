@@ -343,7 +343,8 @@ MAY_IMPORT = {
     "matplotlib": "train.record",
     "wandb": "train.record",
     "jinja2": "checkpoints",
-    "vllm": "engines.media_process engines.vllm engines.vllm_process engines.vllm_rendering",
+    "vllm": "engines.media_process engines.vllm engines.vllm_answers engines.vllm_process engines.vllm_rendering"
+    " engines.vllm_settings",
     "httpx": "engines.openai",
     "prometheus_client": "cli.metrics",
     "argcomplete": "cli.completing cli.completion",

@@ -18,7 +18,7 @@ from small_plans import item, task_of
 
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.cli.main import main
-from tvbench.engines.vllm import recorded_settings
+from tvbench.engines.vllm_settings import recorded_settings
 from tvbench.errors import MediaError
 from tvbench.graders.judge.record import find_judges, judge_folder
 from tvbench.graders.judge.rubric import choose_rubric

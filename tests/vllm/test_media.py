@@ -22,7 +22,8 @@ from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 from tvbench.data.media.clips import Decoded
 from tvbench.engines.media_workers import MediaWorkers
 from tvbench.engines.protocol import ListFeed, Prepared
-from tvbench.engines.vllm import VllmEngine, arguments, most_tokens, usual_step
+from tvbench.engines.vllm import VllmEngine
+from tvbench.engines.vllm_settings import arguments, most_tokens, usual_step
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.types import ModelCard, Response
 

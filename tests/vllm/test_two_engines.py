@@ -102,7 +102,7 @@ def test_the_mini_tasks_are_answered_alike_picture_pictures_and_clip(tmp_path: P
 
 
 def test_what_vllm_refuses_about_a_model_is_said_in_a_line() -> None:
-    from tvbench.engines.vllm import start
+    from tvbench.engines.vllm_process import start
 
     folder = trained_folder("tower-mini")
     with pytest.raises(EngineError, match=r"max_model_len \(9999999\) is greater"):

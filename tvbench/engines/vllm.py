@@ -1,41 +1,36 @@
 """The throughput engine: vLLM in this process, fed continuously through a bounded window.
 
 There is no batch size: requests are handed over while others are being answered, until about twice as many wait as
-vLLM runs at once. Prompts come as token ids from checkpoints/prompt.py, every sampling field is explicit, and pictures
-go through the PIL code path, so that answers can be compared with the transformers engine item by item. Knows no task
-and no file of a run. vLLM itself is imported only when the engine is opened, after its environment is set.
+vLLM runs at once. Prompts come as token ids from checkpoints/prompt.py. What vLLM is started with is in
+vllm_settings.py, what it is asked and what it answers in vllm_answers.py. Knows no task and no file of a run. vLLM
+itself is imported only when the engine is opened, after its environment is set.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections_of, read_config
+from tvbench.checkpoints.corrections import choose_dtype, corrected, read_config
 from tvbench.checkpoints.prompt import Prompter
-from tvbench.data.media.anyres import picture_rows
-from tvbench.engines.inputs import OWN_INPUTS, clip_length, has_vision
+from tvbench.engines.inputs import clip_length, has_vision
 from tvbench.engines.media_workers import MediaWorkers, usual_processes
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
+from tvbench.engines.vllm_answers import response, sampling_params
 from tvbench.engines.vllm_guard import Guard
-from tvbench.engines.vllm_process import death_of, flight_bytes, interruptible, runs_on_cpu, watch
-from tvbench.engines.vllm_prompts import PIL, TORCHVISION, media_of, names_of
+from tvbench.engines.vllm_process import death_of, first_line, flight_bytes, runs_on_cpu, start, version, watch
+from tvbench.engines.vllm_prompts import media_of, names_of
 from tvbench.engines.vllm_rendering import Coming, Rendering, memory_of
+from tvbench.engines.vllm_settings import BACKEND, PROCESSES, arguments, is_own, recorded_settings, usual_backend
 from tvbench.errors import EngineError, MediaError
-from tvbench.registry.influence import argument_labels, score_arguments
 from tvbench.types import ModelCard, Response
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
-
-CPU_SEQUENCES = 32
-PROCESSES, BACKEND = "media_processes", "image_backend"
-MANY_IMAGES = 8
-"""Pictures a prompt may hold where the card says `multi-image` and no number."""
 
 WAITING_BYTES = 512 << 20
 """Of media that are being prepared, or wait for their turn."""
@@ -188,7 +183,7 @@ class VllmEngine:
         try:
             frames = 0 if self.frame_size is None else clip_length(prepared)
             prompt, scored = self._prompt(prepared)
-            params = self._params(prepared, scored, prompt["prompt_token_ids"])
+            params = sampling_params(self.prompter, prepared, scored, prompt["prompt_token_ids"])
             coming = self.rendering.begin(prompt, prepared.memory)
         except Exception as error:  # noqa: BLE001 - refusals share no class; each is recorded
             return self._refused(prepared, error)
@@ -220,7 +215,7 @@ class VllmEngine:
         return None
 
     def _refused(self, prepared: Prepared, error: Exception) -> Response:
-        reason = str(error) if isinstance(error, MediaError) else f"vLLM refused the request: {_first_line(error)}"
+        reason = str(error) if isinstance(error, MediaError) else f"vLLM refused the request: {first_line(error)}"
         return Response(prepared.request.key, error=reason, notes=prepared.notes)
 
     def _prompt(self, prepared: Prepared) -> tuple[dict[str, Any], list[int] | None]:
@@ -233,203 +228,20 @@ class VllmEngine:
             prompt["multi_modal_uuids"] = names_of(prepared, self.frame_size, self.backend)
         return prompt, scored
 
-    def _params(self, prepared: Prepared, scored: list[int] | None, prompt: Sequence[int] = ()) -> SamplingParams:
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
-        from tvbench.engines.sampling import request_seed
-
-        asked = prepared.request.sampling
-        scoring = scored is not None
-        replies = self.prompter.replies
-        stop = () if scoring else replies.stops(asked, prompt)
-        # A schema would forbid the thinking: the reply is read with care anyway.
-        thinks = replies.thinking.on or (bool(prepared.request.reply_schema) and replies.opened(prompt))
-        return SamplingParams(
-            n=1,
-            temperature=0.0 if scoring else asked.temperature,
-            top_p=asked.top_p,
-            top_k=asked.top_k,
-            min_p=0.0,
-            repetition_penalty=1.0 if scoring else asked.repetition_penalty,
-            presence_penalty=0.0,
-            frequency_penalty=0.0,
-            seed=request_seed(prepared.request) if asked.temperature > 0 else None,
-            max_tokens=1 if scoring else replies.limit(asked),
-            min_tokens=0,
-            stop=None if scoring else list(stop),
-            stop_token_ids=list(self.prompter.end_ids),
-            include_stop_str_in_output=True,
-            detokenize=bool(stop),
-            skip_special_tokens=True,
-            prompt_logprobs=0 if scoring else None,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-            **_held_to("" if thinks else prepared.request.reply_schema),
-        )
-
     def _step(self) -> list[Response]:
         try:
             outputs = self._engine.step()
         except Exception as error:
             raise self._stopped(error) from error
         # What was given up in an earlier turn may still report its end.
-        return [self._response(output) for output in outputs if output.finished and output.request_id in self._flights]
+        return [self._landed(output) for output in outputs if output.finished and output.request_id in self._flights]
 
-    def _stopped(self, error: Exception) -> EngineError:
-        reason = death_of(self._engine.engine_core, wait_s=2.0) or _first_line(error)
-        return EngineError(f"vLLM stopped: {reason}", "the same command goes on where it stopped")
-
-    def _response(self, output: Any) -> Response:
+    def _landed(self, output: Any) -> Response:
         flight = self._flights.pop(output.request_id)
         self._held -= flight.memory
-        request, completion = flight.prepared.request, output.outputs[0]
         seconds = time.perf_counter() - flight.started
-        tokens_in = len(output.prompt_token_ids)
-        if flight.scored is not None:
-            rows = output.prompt_logprobs[-len(flight.scored) :]
-            logs = tuple(float(row[token].logprob) for row, token in zip(rows, flight.scored, strict=True))
-            return Response(
-                request.key,
-                text=request.continuation,
-                finish="stop",
-                tokens_in=tokens_in - len(flight.scored),
-                tokens_out=0,
-                seconds=seconds,
-                logprobs=logs,
-                notes=flight.prepared.notes
-                + self.prompter.replies.scoring_notes(output.prompt_token_ids[: -len(flight.scored)]),
-            )
-        if completion.finish_reason not in ("stop", "length"):
-            reason = f"vLLM ended the answer with '{completion.finish_reason}'"
-            return Response(request.key, error=reason, notes=flight.prepared.notes)
-        reply = self.prompter.replies.read(
-            completion.token_ids, output.prompt_token_ids, request.sampling, completion.finish_reason
-        )
-        return Response(
-            request.key,
-            text=reply.text,
-            finish=reply.finish,
-            tokens_in=tokens_in,
-            tokens_out=len(completion.token_ids),
-            seconds=seconds,
-            notes=flight.prepared.notes,
-            reasoning=reply.reasoning,
-            tokens_thinking=reply.tokens_thinking,
-        )
+        return response(self.prompter, flight.prepared, flight.scored, output, seconds)
 
-
-def _held_to(schema: str) -> dict[str, Any]:
-    """The argument that makes vLLM write JSON of `schema` only; none where no schema is asked for."""
-    if not schema:
-        return {}
-    from vllm.sampling_params import StructuredOutputsParams
-
-    return {"structured_outputs": StructuredOutputsParams(json=schema)}
-
-
-def arguments(
-    folder: Path,
-    config: dict[str, Any],
-    card: ModelCard,
-    wanted: Mapping[str, Any],
-    *,
-    on_cpu: bool,
-    backend: str | None = None,
-) -> dict[str, Any]:
-    """Constructor arguments for `vllm.LLM`: `wanted`, over defaults that suit the machine and the model. `backend`
-    prepares the pictures."""
-    chosen: dict[str, Any] = {
-        "model": str(folder),
-        # Otherwise the checkpoint's generation_config.json would change sampling behind our back.
-        "generation_config": "vllm",
-        "seed": 0,
-        "disable_log_stats": True,
-        # A reply that is held to a schema must not run through its tokens in blanks.
-        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-    }
-    if has_vision(config):
-        chosen["limit_mm_per_prompt"] = media_limits(config, card)
-    if has_vision(config) and (backend or usual_backend(config)) == PIL:
-        # torchvision's bicubic differs from PIL's. This is the older spelling of `backend="pil"`, which would reach
-        # OneVision's video processor too, and that has no PIL backend.
-        chosen["mm_processor_kwargs"] = {"use_fast": False}
-    length = wanted.get("max_model_len") or (config.get("text_config") or config).get("max_position_embeddings")
-    if is_own(config) and length:
-        # A prompt's pictures are encoded in one go, so that all of them must fit into one step.
-        needed = min(int(length), chosen["limit_mm_per_prompt"]["image"] * most_tokens(config))
-        if needed > usual_step():
-            chosen["max_num_batched_tokens"] = needed
-    if on_cpu:
-        chosen |= {"enforce_eager": True, "max_num_seqs": CPU_SEQUENCES, "skip_mm_profiling": has_vision(config)}
-    return chosen | {name: value for name, value in wanted.items() if value is not None}
-
-
-def recorded_settings(card: ModelCard, config: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `wanted` can move a score: the card's arguments that can, the dtype and the context as they are used."""
-    used = score_arguments(replace(card, engine={"vllm": wanted}), "vllm")
-    settings = argument_labels({name: value for name, value in used.items() if name != "trust_remote_code"})
-    if corrections_of(config):
-        settings["corrections"] = "+".join(corrections_of(config))
-    return settings
-
-
-def usual_backend(config: Mapping[str, Any]) -> str:
-    """What prepares pictures where nobody says: other families get what transformers chooses where torchvision is,
-    without which there is no vLLM."""
-    return PIL if is_own(config) else TORCHVISION
-
-
-def most_tokens(config: Mapping[str, Any]) -> int:
-    """Of one picture, in a family of our own."""
-    tile, patch = int(config["vision_config"]["image_size"]), int(config["vision_config"]["patch_size"])
-    grids = [list(map(int, grid)) for grid in config["image_grid_pinpoints"]]
-    return max(picture_rows((grid[0], grid[1]), grids, tile, tile // patch, None) for grid in grids)
-
-
-def usual_step() -> int:
-    """Tokens that vLLM computes in one step here, where nobody says how many."""
-    from vllm.engine.arg_utils import EngineArgs
-    from vllm.usage.usage_lib import UsageContext
-
-    return int(EngineArgs.get_batch_defaults(1)[0].get(UsageContext.LLM_CLASS, 0))
-
-
-def is_own(config: Mapping[str, Any]) -> bool:
-    """Whether it is of a family whose media tvbench prepares alike for both local engines (TowerVision's)."""
-    return config.get("model_type") in OWN_INPUTS
-
-
-def media_limits(config: Mapping[str, Any], card: ModelCard) -> dict[str, int]:
-    """How many pictures and clips one prompt may hold, from the card's modalities."""
-    limits = {"image": MANY_IMAGES if "multi-image" in card.modalities else int("image" in card.modalities)}
-    if "video_token_index" in config or "video_token_id" in config:
-        limits["video"] = int("video" in card.modalities)
-    return limits
-
-
-def start(chosen: Mapping[str, Any]) -> Any:
-    """A `vllm.LLM`. Raises EngineError when it is not installed or does not start."""
-    try:
-        from vllm import LLM
-
-        with interruptible():
-            return LLM(**chosen)
-    except ImportError as error:
-        raise EngineError(f"vLLM cannot be imported: {error}", "install it, or use --engine transformers") from error
-    except Exception as error:
-        hint = "run with VLLM_LOGGING_LEVEL=INFO for its own log, or use --engine transformers"
-        raise EngineError(f"vLLM cannot load the model: {_first_line(error)}", hint) from error
-
-
-def version() -> str:
-    """vLLM's version."""
-    import vllm
-
-    return str(vllm.__version__)
-
-
-def _first_line(error: Exception) -> str:
-    """What was wrong, in a line. The first one of pydantic's reports only counts the faults, the next names one."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    wanted = 1 if "validation error" in lines[0] and len(lines) > 1 else 0
-    return lines[wanted].strip()[:300]
+    def _stopped(self, error: Exception) -> EngineError:
+        reason = death_of(self._engine.engine_core, wait_s=2.0) or first_line(error)
+        return EngineError(f"vLLM stopped: {reason}", "the same command goes on where it stopped")

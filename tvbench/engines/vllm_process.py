@@ -1,4 +1,4 @@
-"""The processes that vLLM needs: what their environment says, what machine they are for, whether they still live.
+"""vLLM started, and the processes that it needs: their environment, what machine they are for, whether they still live.
 
 vLLM runs its engine in a process of its own. A forked copy of a process that has touched CUDA cannot use CUDA, so that
 the engine is started anew (`spawn`), and nothing here or in torch asks the driver before that. Knows no request and no
@@ -146,3 +146,31 @@ def _renamed(handler: Callable[[int, FrameType | None], Any], number: int, frame
         handler(number, frame)
     except KeyboardInterrupt:
         raise _Interrupted from None
+
+
+def start(chosen: Mapping[str, Any]) -> Any:
+    """A `vllm.LLM`. Raises EngineError when it is not installed or does not start."""
+    try:
+        from vllm import LLM
+
+        with interruptible():
+            return LLM(**chosen)
+    except ImportError as error:
+        raise EngineError(f"vLLM cannot be imported: {error}", "install it, or use --engine transformers") from error
+    except Exception as error:
+        hint = "run with VLLM_LOGGING_LEVEL=INFO for its own log, or use --engine transformers"
+        raise EngineError(f"vLLM cannot load the model: {first_line(error)}", hint) from error
+
+
+def version() -> str:
+    """vLLM's version."""
+    import vllm
+
+    return str(vllm.__version__)
+
+
+def first_line(error: Exception) -> str:
+    """What was wrong, in a line. The first one of pydantic's reports only counts the faults, the next names one."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    wanted = 1 if "validation error" in lines[0] and len(lines) > 1 else 0
+    return lines[wanted].strip()[:300]
