@@ -250,6 +250,8 @@ MAY_KNOW = {
     "runs.machine": "__version__",
     "runs.heartbeat": "runs.listening runs.pace runs.processes",
     "runs.pulses": "runs.heartbeat runs.processes",
+    "runs.session_record": "data.media runs.disk runs.history runs.locks runs.machine runs.manifest runs.plan"
+    " runs.shards runs.spent runs.store runs.writer",
     "runs.session": "data.media engines.open engines.protocol registry.prices runs",
     # Replicas of an engine, as one: what opens the real engine in another process, and all that knows Ray.
     "runs.replicas": "__version__ data.media engines.open engines.protocol engines.registry engines.spec"

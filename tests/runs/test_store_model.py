@@ -27,7 +27,7 @@ from tvbench.analysis.assess import assess
 from tvbench.errors import UsageError
 from tvbench.runs import manifest as manifests
 from tvbench.runs import merge as merging
-from tvbench.runs import runner
+from tvbench.runs import runner, session_record
 from tvbench.runs import session as sessions
 from tvbench.runs.aside import set_aside
 from tvbench.runs.plan import Plan
@@ -376,11 +376,11 @@ def together(some: Sequence[Held], preferred: Held | None) -> dict[str, str] | N
 
 def test_the_store_is_what_a_plain_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions.RunSession, "_end", dies(sessions.RunSession))
-    monkeypatch.setattr(sessions, "packages", dict)
+    monkeypatch.setattr(session_record, "packages", dict)
     monkeypatch.setattr(runner, "DECODE_THREADS", 1)
-    monkeypatch.setattr(sessions, "hardware", dict)
+    monkeypatch.setattr(session_record, "hardware", dict)
     monkeypatch.setattr(secrets, "token_hex", lambda size: f"{next(TICKS):08x}")
-    for module in (sessions, manifests, merging):
+    for module in (sessions, session_record, manifests, merging):
         monkeypatch.setattr(module, "now", lambda: f"2026-01-01T00:00:{next(TICKS) // 3:09}")
     run = seed(SEED)(Stores)
     run_state_machine_as_test(

@@ -1,38 +1,27 @@
-"""One session of a run: the folder locked, the manifest written, the engine opened when it is needed."""
+"""One session of a run: the folder locked, the engine opened when it is needed, what is missing asked.
+
+What the session writes down of itself is session_record.py. Opens the real engine; scores nothing, and knows no screen.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from tvbench.data.media.decoders import DEFAULT, decoder_info
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Sight
-from tvbench.errors import UsageError
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
-from tvbench.runs.disk import StoreError
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
-from tvbench.runs.history import (
-    NOT_STARTED,
-    as_asked,
-    begun,
-    engine_label,
-    sessions_of,
-    settled,
-    settled_parts,
-    who_answered,
-)
+from tvbench.runs.history import NOT_STARTED, settled, settled_parts, who_answered
 from tvbench.runs.lines import in_words
-from tvbench.runs.locks import PATIENCE
-from tvbench.runs.machine import hardware, packages
-from tvbench.runs.manifest import NO_ENGINE, Manifest, RunAsk, Session, now, plain
+from tvbench.runs.manifest import now, plain
 from tvbench.runs.metering import Meter, Metered
 from tvbench.runs.overhearing import CountedEngine, CountedWatch, overheard
 from tvbench.runs.plan import Plan
@@ -42,7 +31,8 @@ from tvbench.runs.questions import Questions
 from tvbench.runs.replicas.placement import Placement
 from tvbench.runs.reuse import Known, Reusable, reusable
 from tvbench.runs.runner import Asking, Outcome, Watch
-from tvbench.runs.shards import Shard, without_shard
+from tvbench.runs.session_record import SessionRecord
+from tvbench.runs.shards import Shard
 from tvbench.runs.spent import Spent, spent_on, total
 from tvbench.runs.store import RunFolder
 from tvbench.runs.waves import State, Waves
@@ -53,17 +43,14 @@ Lend: TypeAlias = Callable[[], AbstractContextManager[Engine]]
 """Gives an engine that somebody else opens and closes."""
 SHOWN_RUNS = 5
 """Names of damaged neighbours in a line."""
-NOTE_PATIENCE = 0.5
-"""Seconds that a note waits for other shards that write the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """How a session goes. `max_failures` None: never stop for failures; `video_timeout_s` is for one clip; `reuse`:
     take what other runs have answered; `same_model`: the person vouches for it, so nothing is asked again; `facts` are
-    what a server told of itself; `budget` is what all sessions of the run may
-    cost together, in dollars; `placement` is where the engine computes; `command` is what a person typed; `shard`: ask
-    only its questions, next to others."""
+    what a server told of itself; `budget` is what all sessions of the run may cost together, in dollars; `placement` is
+    where the engine computes; `command` is what a person typed; `shard`: ask only its questions, next to others."""
 
     engine: EngineOptions
     max_failures: int | None = None
@@ -94,19 +81,17 @@ class RunSession:
         self.engine = engine
         self.options = options
         self.say = say
-        self._info = EngineInfo(engine, NOT_STARTED)
-        self._sessions: list[Session] = []
-        self._own: int | None = None
         self._made = False
         self._kept: Mapping[str, Response] = {}
         self._reused = Reusable()
-        self._speed: Mapping[str, Any] = {}
         self._placed: Callable[[], Mapping[str, Any]] = dict
         self._untold: Callable[[], Sequence[Response]] = tuple
-        self._prices = plan.card.prices
         self._meter, self._probing = Meter(), Meter()
         part = options.shard.part if options.shard else None
         self._writer = RunWriter(folder, part)
+        self._record = SessionRecord(
+            self._writer, plan, EngineInfo(engine, NOT_STARTED), options.command, options.facts
+        )
         self._heart = Heart(folder, part or "")
         self._sight = ALL_OF_IT
         self._decoder = Decoder(timeout_s=options.video_timeout_s)
@@ -114,7 +99,8 @@ class RunSession:
     def __enter__(self) -> RunSession:
         self._made = not self.folder.exists()
         self._writer.__enter__()
-        self._write_plan()
+        if self._record.take_up():
+            self.say("manifest.json was damaged, and is written again; answers are kept")
         if self._writer.part is None:
             forget_heartbeats(self.folder)
         self._heart.start()
@@ -122,7 +108,7 @@ class RunSession:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._decoder.close()
-        gone = error is not None and self._made and self._own is None and not Waves(self.folder).exists()
+        gone = error is not None and self._made and not self._record.begun and not Waves(self.folder).exists()
         self._heart.stop(forget=gone or self._writer.part is None)
         if gone:
             self._writer.withdraw()
@@ -137,7 +123,7 @@ class RunSession:
         self._look_around(questions)
         known = Known(self._kept, self._reused.answers)
         phase = overheard(watch, self._heart)
-        counting = CountedWatch(phase, self._meter, self._note_spent)
+        counting = CountedWatch(phase, self._meter, lambda: self._record.note_spent(self._meter.spent))
         phase.questions(questions.places, known)
         try:
             asking = Asking(questions, self._writer, known, counting, max_failures=self.options.max_failures)
@@ -168,12 +154,12 @@ class RunSession:
 
     def _start(self) -> None:
         """Learn what is answered already, and count for whoever was killed."""
-        self._sessions = settled_parts(self._sessions, RunFolder(self.folder).counted, self._writer.part)
+        self._record.sessions = settled_parts(self._record.sessions, RunFolder(self.folder).counted, self._writer.part)
         self._kept = self._writer.start()
         for text in in_words(fault for fault in self._writer.damaged if fault.lost):
             self.say(f"{text}: asked again")
         if self._writer.part is None:
-            self._sessions = settled(self._sessions, len(self._kept), self._own_spent())
+            self._record.sessions = settled(self._record.sessions, len(self._kept), self._own_spent())
 
     def _leave_out(self, asking: Asking, known: Mapping[str, Response]) -> None:
         """What is out in a batch is not asked, and that is said: it would be paid for twice."""
@@ -189,12 +175,12 @@ class RunSession:
 
     def _serve(self, asking: Asking, engine: Engine) -> None:
         """Have it answered, as far as the budget goes where there is one."""
-        price = price_in(self._prices)
+        price = price_in(self._record.prices)
         if self.options.budget is None or price is None:
             asking.serve(engine, self._prepare)
             return
         before = sum(dollars_of(answer, price) for answer in self._kept.values() if not answer.reused_from)
-        time = sum(session.spent.seconds or 0.0 for session in self._sessions[: self._own])
+        time = sum(session.spent.seconds or 0.0 for session in self._record.earlier)
         purse = Purse(self.options.budget, price, before + price.of_time(time), self._meter)
         purse.expect(asking.missing.requests, self.plan.card)
         asking.serve(Budgeted(engine, purse), self._prepare)
@@ -207,8 +193,8 @@ class RunSession:
         self._look_around(self.own_questions())
         if self._reused.answers:
             self._take_over()
-            self._note(ended=now(), answered=0, failed=0)
-            self._write_manifest()
+            self._record.note(ended=now(), answered=0, failed=0)
+            self._record.write()
         return Known(self._kept, self._reused.answers)
 
     def preparing(self, sight: Sight) -> Callable[[Request], Prepared]:
@@ -219,11 +205,11 @@ class RunSession:
     def answered_before(self) -> str:
         """When and by whom the answers were given that are not asked for."""
         reused = f"{len(self._reused.answers)} reused" if self._reused.answers else ""
-        return "; ".join(filter(None, (who_answered(self._sessions) if self._kept else "", reused)))
+        return "; ".join(filter(None, (who_answered(self._record.sessions) if self._kept else "", reused)))
 
     def _own_spent(self) -> Spent:
         """What the answers took that are kept, but for those of other runs; where nobody was killed, nobody asks."""
-        if all(session.answered is not None for session in self._sessions):
+        if all(session.answered is not None for session in self._record.sessions):
             return Spent()
         return total(spent_on(answer) for answer in self._kept.values() if not answer.reused_from)
 
@@ -239,76 +225,24 @@ class RunSession:
             more = f" and {len(damaged) - SHOWN_RUNS} more" if len(damaged) > SHOWN_RUNS else ""
             self.say(f"note: not looked at for answers, because damaged: {', '.join(damaged[:SHOWN_RUNS])}{more}")
 
-    def _note(self, **told: Any) -> None:
-        """Add to this session's entry in the manifest, made when it first asks or copies something."""
-        if self._own is None:
-            self._own = len(self._sessions)
-            options, part = self.options, self._writer.part
-            self._sessions.append(begun(self.plan.card, self._info, options.facts, options.command, now(), part))
-        self._sessions[self._own] = replace(self._sessions[self._own], **told)
-
     def _take_over(self) -> None:
         """Copy what other runs have answered. Where that is all, the engine is the one that answered there."""
         if self._reused.answers:
-            if self._info.version == NOT_STARTED and self._reused.engines:
-                self._info = self._reused.engines[0]
-            self._note(reused=dict(self._reused.runs))
-            self._write_manifest()
+            if self._record.engine.version == NOT_STARTED and self._reused.engines:
+                self._record.engine = self._reused.engines[0]
+            self._record.note(reused=dict(self._reused.runs))
+            self._record.write()
         for response in self._reused.answers.values():
             self._writer.append(response)
 
     def _end(self, counting: CountedWatch) -> None:
-        if self._own is not None:
+        if self._record.begun:
             spent = self._meter.spent
             counted = {"answered": counting.answered_now, "failed": counting.failed_now}
-            self._note(ended=now(), spent=spent, replicas=self._placed(), **counted)
+            self._record.note(ended=now(), spent=spent, replicas=self._placed(), **counted)
             if counting.answered_now and spent.seconds:
-                self._speed = {"requests_per_second": counting.answered_now / spent.seconds}
-            self._write_manifest()
-
-    def _note_spent(self) -> None:
-        """While it asks: what was spent so far, for whoever goes on where this session is killed."""
-        if self._own is not None:
-            self._note(spent=self._meter.spent)
-            with suppress(StoreError, UsageError):  # it matters less than the answers, which say it themselves
-                self._write_manifest(NOTE_PATIENCE)
-
-    def _write_plan(self) -> None:
-        """Write down what is asked; what an earlier session knew of the engine and its speed stays."""
-        run = RunFolder(self.folder)
-        before = run.earlier_manifest()
-        if run.exists() and before is None:
-            self.say("manifest.json was damaged, and is written again; answers are kept")
-        self._sessions = sessions_of(before)
-        if before is not None:
-            self._speed = before.speed
-            self._prices = self._prices or before.model.prices
-            self._info = earlier_engine(before) or self._info
-        self._writer.write_requests(
-            (planned.key, planned.item, planned.digests) for planned in self.plan.planned_items()
-        )
-        self._write_manifest()
-
-    def _write_manifest(self, patience: float = PATIENCE) -> None:
-        info = as_asked(self._info, self._sessions)
-        label = engine_label(info)
-        self._writer.write_manifest(
-            Manifest(
-                run=self.folder.name,
-                source="tvbench",
-                command=without_shard(self.options.command),
-                ask=RunAsk(self.plan.ask),
-                model=replace(self.plan.card, prices=self._prices),
-                engine=info,
-                decoder=decoder_info(self.plan.ask.get("decoder", DEFAULT)),
-                tasks=tuple(planned.entry(self.plan.card, label) for planned in self.plan.tasks),
-                hardware=hardware(),
-                packages=packages(),
-                speed=self._speed,
-                sessions=tuple(self._sessions),
-            ),
-            patience,
-        )
+                self._record.speed = {"requests_per_second": counting.answered_now / spent.seconds}
+            self._record.write()
 
     def _open(self) -> Engine:
         return opened(self.engine, self.plan.card, self.options, self.say)
@@ -317,24 +251,24 @@ class RunSession:
         """The engine is open: see that it is the one of before, and write down who answers from now on."""
         self._sight = getattr(engine, "sight", ALL_OF_IT)
         asked_again = self._ask_again(engine)
-        self._info = engine.info
+        self._record.engine = engine.info
         self._placed, self._untold = getattr(engine, "placed", dict), getattr(engine, "untold", tuple)
-        self._note(arguments=dict(self.options.engine.arguments), replicas=self._placed(), **asked_again)
+        self._record.note(arguments=dict(self.options.engine.arguments), replicas=self._placed(), **asked_again)
         self._take_over()
-        self._write_manifest()
+        self._record.write()
         self._meter.start()
 
     def _ask_again(self, engine: Engine) -> dict[str, Any]:
         """Before a run goes on: whether the same model answers still, for the manifest. A server may have changed
         behind its name; a local model's revision is its content, but its engine may be another. Raises UsageError."""
         known = Known(self._kept, self._reused.answers)
-        before = [session.engine for session in self._sessions if session.answered != 0]
+        before = [session.engine for session in self._record.sessions if session.answered != 0]
         before += self._reused.engines
         changed = any(info is None or plain(asdict(info)) != plain(asdict(engine.info)) for info in before)
         if not known or self.options.same_model or not (changed or self.plan.card.kind == "server"):
             return {}
         metered = Metered(engine, self._probing)
-        found = probe(metered, self.plan.planned_items(), known, self._prepare, seed=len(self._sessions))
+        found = probe(metered, self.plan.planned_items(), known, self._prepare, seed=len(self._record.sessions))
         if found.other:
             raise refusal(found, self.plan.card, reused=bool(self._reused.answers))
         if found.away:
@@ -359,8 +293,3 @@ def storing(engine: Engine, folder: Path, total: int, part: str | None) -> Abstr
     answers themselves is told where."""
     told = getattr(engine, "storing", None)
     return nullcontext() if told is None else told(folder, total, part)
-
-
-def earlier_engine(manifest: Manifest | None) -> EngineInfo | None:
-    """The engine that a manifest speaks of; None where it names none."""
-    return None if manifest is None or manifest.engine == NO_ENGINE else manifest.engine

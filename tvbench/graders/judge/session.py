@@ -34,7 +34,7 @@ from tvbench.runs.manifest import JudgeEntry, Manifest
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.runner import Asking, Watch
-from tvbench.runs.session import earlier_engine
+from tvbench.runs.session_record import earlier_engine
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, ModelCard, Response
