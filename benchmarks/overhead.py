@@ -40,7 +40,8 @@ from tvbench.engines.protocol import Engine, Prepared
 from tvbench.engines.transformers import TransformersEngine
 from tvbench.engines.vllm import VllmEngine
 from tvbench.engines.vllm_answers import sampling_params
-from tvbench.registry.catalog import parse_selection, resolve_model, task
+from tvbench.registry.catalog import resolve_model, task
+from tvbench.registry.selection import parse_selection
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.preparing import prepare
 from tvbench.runs.session import RunSession, SessionOptions

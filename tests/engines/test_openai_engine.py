@@ -19,8 +19,9 @@ from feeds import ListFeed, medium, picture, question, questions
 from PIL import Image
 
 from tvbench.data.media.clips import Clip
+from tvbench.engines.openai.dialect import Dialect, request_seed
 from tvbench.engines.openai.engine import OpenAIEngine
-from tvbench.engines.openai.messages import Dialect, chat_messages, clip_mime, faithful_mime, request_seed
+from tvbench.engines.openai.messages import chat_messages, clip_mime, faithful_mime
 from tvbench.engines.openai.retry import Patience, Trouble, retry_after
 from tvbench.engines.openai.server import base_url
 from tvbench.engines.protocol import Engine, Prepared

@@ -19,7 +19,8 @@ from tvbench.checkpoints.replies import Generated
 from tvbench.engines.inputs import LlavaInputs, expand
 from tvbench.engines.protocol import ListFeed
 from tvbench.engines.sampling import draw, penalised, soft_cap
-from tvbench.engines.transformers import TransformersEngine, choose_attention
+from tvbench.engines.transformers import TransformersEngine
+from tvbench.engines.transformers_model import choose_attention
 from tvbench.errors import EngineError, MediaError
 from tvbench.mini.checkpoint import build_tiny
 from tvbench.types import Media, Message, Sampling

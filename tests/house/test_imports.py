@@ -188,6 +188,9 @@ MAY_KNOW = {
     "scoring.beta_binomial": "",
     # How a name becomes a thing.
     "registry": "languages scoring.task_metrics",
+    "registry.catalog": "languages registry.addresses registry.cards registry.declared registry.local_models"
+    " registry.own_data registry.places registry.plug_ins registry.task_files",
+    "registry.selection": "registry.catalog registry.declared registry.own_data registry.places registry.task_files",
     "registry.environments": "registry.places",
     "registry.prices": "",
     "registry.remembered": "__version__ registry.places",
@@ -199,6 +202,11 @@ MAY_KNOW = {
     # The engines know no task, no score, no run, no report, no mini world.
     "engines": "checkpoints data.media registry",
     "engines.protocol": "data.media.clips",
+    "engines.batches": "engines.inputs",
+    "engines.transformers_model": "checkpoints engines.inputs",
+    "engines.openai.messages": "checkpoints.prompt data.media engines.openai.retry engines.protocol",
+    "engines.openai.dialect": "engines.openai.messages engines.openai.retry registry.thinking",
+    "engines.openai.answers": "engines.openai.dialect engines.openai.retry engines.openai.thinking engines.protocol",
     # A run: a plan, an engine (by its protocol only) and a store. The session and who serves open the real engine.
     "runs": "data.authoring data.media engines.protocol languages registry.addresses registry.declared"
     " registry.influence registry.prices registry.thinking registry.thoughts scoring.intervals scoring.task_metrics",

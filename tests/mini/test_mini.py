@@ -39,7 +39,7 @@ from tvbench.mini.world import (
     english_word,
     held_out_colour,
 )
-from tvbench.registry import catalog
+from tvbench.registry import catalog, selection
 from tvbench.runs.gate import gated
 from tvbench.scoring import score_item
 from tvbench.types import Build, BuildOptions, Choice, Item, Media, Response, Short, Translation
@@ -482,14 +482,14 @@ def test_what_is_not_there_is_refused_with_the_nearest_name(options: dict[str, A
 
 
 def test_a_group_takes_languages_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
-    assert catalog.parse_selection("mini:en+de") == [
+    assert selection.parse_selection("mini:en+de") == [
         ("mini-alm", ("en", "de")),
         ("mini-multi30k", ("de",)),
         ("mini-vimul", ("en", "de")),
     ]
-    assert [name for name, _ in catalog.parse_selection("mini:en")] == ["mini-alm", "mini-vimul"]
+    assert [name for name, _ in selection.parse_selection("mini:en")] == ["mini-alm", "mini-vimul"]
     with pytest.raises(UsageError, match="'nl'"):
-        catalog.parse_selection("mini:nl+de")
+        selection.parse_selection("mini:nl+de")
     words = ["run", "--model", "tower-mini", "--tasks", "mini:de", "--dry-run", "--format", "json"]
     assert main([*words, "--set", "mini.level=3", "--set", "mini.items=1", "--set", "mini-alm.items=2"]) == 0
     shown = json.loads(capsys.readouterr().out)["tasks"]

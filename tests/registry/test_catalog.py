@@ -13,7 +13,7 @@ import yaml
 from repository import ROOT
 
 from tvbench.errors import UsageError
-from tvbench.registry import cards, catalog, local_models
+from tvbench.registry import cards, catalog, local_models, selection
 from tvbench.types import Build, ModelCard, Task
 
 REPOSITORY = ROOT
@@ -186,11 +186,11 @@ def stocked(here: Path) -> Path:
     ],
 )
 def test_selections(stocked: Path, text: str, chosen: list[tuple[str, tuple[str, ...]]]) -> None:
-    assert catalog.parse_selection(text) == chosen
+    assert selection.parse_selection(text) == chosen
 
 
 def test_languages_may_be_named(stocked: Path) -> None:
-    assert catalog.parse_selection("alm:German+hindi") == [("alm", ("de", "hi"))]
+    assert selection.parse_selection("alm:German+hindi") == [("alm", ("de", "hi"))]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_languages_may_be_named(stocked: Path) -> None:
 )
 def test_wrong_selections_say_what_is_meant(stocked: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        catalog.parse_selection(text)
+        selection.parse_selection(text)
 
 
 # ── Cards ─────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from chat_server import chat_server
 
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
-from tvbench.registry import catalog, places
+from tvbench.registry import catalog, places, selection
 from tvbench.runs.signature import read_signature
 from tvbench.runs.store import find_runs
 
@@ -38,7 +38,7 @@ def written(path: Path, *names: str) -> Path:
 
 
 def selected(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(task.name, codes) for task, codes in catalog.select(text)]
+    return [(task.name, codes) for task, codes in selection.select(text)]
 
 
 def test_a_path_stands_for_the_tasks_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_paths_that_do_not_do(text: str, said: str, tmp_path: Path, monkeypatch:
     (tmp_path / "none.py").write_text("x = 1\n")
     (tmp_path / "broken.py").write_text("import tvbench\nTASK = 1 / 0\n")
     with pytest.raises(UsageError, match=said):
-        catalog.select(text)
+        selection.select(text)
 
 
 @pytest.mark.parametrize("by", ["option", "environment"])

@@ -368,7 +368,7 @@ def _elsewhere(task: Task, where: Circumstances) -> str:
 
 def digest_of_words() -> str:
     """What the other process does: build the task of sys.argv. Its digest."""
-    from tvbench.registry.catalog import named_tasks
+    from tvbench.registry.selection import named_tasks
 
     named, name, data, offline, limit = sys.argv[1:]
     task = next(task_found for task_found in named_tasks(named) if task_found.name == name)

@@ -55,13 +55,14 @@ def main(args: argparse.Namespace) -> int:
 def _names_a_run(args: argparse.Namespace) -> bool:
     """Whether `what` is a run. A task's name goes first. Raises UsageError where it is neither."""
     from tvbench.registry import catalog
+    from tvbench.registry.selection import is_data
     from tvbench.runs.store import MANIFEST, find_runs
 
     first = args.what.split(",")[0].partition(":")[0].strip()
     tasks = [*catalog.tasks(), *catalog.groups()]
     if first in tasks or first.endswith(".py"):
         return False
-    if not (Path(args.what) / MANIFEST).is_file() and catalog.is_data(args.what):
+    if not (Path(args.what) / MANIFEST).is_file() and is_data(args.what):
         return False
     runs = [run.name for run in find_runs(args.results)]
     if (Path(args.what) / MANIFEST).is_file() or any(run.startswith(args.what) for run in runs if args.what):
@@ -98,8 +99,8 @@ def _audit_run(args: argparse.Namespace) -> list[TaskAudit]:
 
 def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
     from tvbench.analysis.audit import audit
-    from tvbench.registry import catalog
     from tvbench.registry.declared import codes_in
+    from tvbench.registry.selection import select
     from tvbench.runs.plan import Overrides, plan_task
     from tvbench.types import BuildOptions, ModelCard
 
@@ -109,7 +110,7 @@ def _audit_tasks(args: argparse.Namespace) -> list[TaskAudit]:
         )
     nobody = ModelCard(name="audit", kind="builtin", location="audit")
     found = []
-    for task, own in catalog.select(args.what):
+    for task, own in select(args.what):
         wanted = own or tuple(code for name in names(args.languages) for code in codes_in(task, name))
         options = BuildOptions(
             args.protocol or task.default_protocol, wanted, args.limit, args.split, args.data, offline=args.offline

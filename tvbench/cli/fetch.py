@@ -49,14 +49,15 @@ def main(args: argparse.Namespace) -> int:
 
 def wanted(args: argparse.Namespace) -> list[Want]:
     """What was asked for, each thing once. Raises UsageError for unknown names, and when nothing is asked for."""
-    from tvbench.registry import catalog
+    from tvbench.registry.catalog import resolve_model
+    from tvbench.registry.selection import select
 
     wants: list[Want] = []
     if args.tasks:
-        for task, _ in catalog.select(args.tasks):
+        for task, _ in select(args.tasks):
             wants.extend(_task_wants(task))
     if not args.data_only:
-        wants.extend(_model_want(catalog.resolve_model(name)) for name in names(args.model))
+        wants.extend(_model_want(resolve_model(name)) for name in names(args.model))
         wants.extend(_comet_want(name) for name in names(args.comet))
     if not wants:
         raise UsageError(

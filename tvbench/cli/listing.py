@@ -32,7 +32,7 @@ def tasks_called(name: str) -> list[Record]:
     known = [] if name.endswith((".py", ".csv", ".tsv", ".jsonl", ".parquet")) or "/" in name else task_records()
     found = [task for task in known if name and task["group"] == name]
     found = found or [task for task in known if task["name"] == name]
-    return found or [task_record(task) for task in _catalog().named_tasks(name)]
+    return found or [task_record(task) for task in _named_tasks(name)]
 
 
 def model_records() -> list[Record]:
@@ -65,6 +65,13 @@ def _task_records() -> tuple[list[Record], bool]:
 def _model_records() -> tuple[list[Record], bool]:
     catalog = _catalog()
     return [model_record(card) for card in catalog.models().values()], not catalog.broken_models()
+
+
+def _named_tasks(name: str) -> tuple[Task, ...]:
+    from tvbench.registry.selection import named_tasks
+
+    _catalog()
+    return named_tasks(name)
 
 
 def _catalog() -> ModuleType:

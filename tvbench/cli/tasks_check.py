@@ -41,16 +41,17 @@ def _checked(name: str, args: argparse.Namespace) -> Iterator[Checked]:
     from pathlib import Path
 
     from tvbench.analysis.conformance import Checked, Circumstances, Trial, check
-    from tvbench.registry import catalog
+    from tvbench.registry.catalog import BrokenTask
+    from tvbench.registry.selection import is_path, named_tasks
 
     try:
-        tasks = catalog.named_tasks(name)
-    except catalog.BrokenTask as error:
+        tasks = named_tasks(name)
+    except BrokenTask as error:
         yield Checked(name, (Trial("declaration", "failed", error.message, "fix the task file"),))
         return
     for task in tasks:
         # The file's own path, wherever the other process starts; or a name.
-        named = str(Path(name).expanduser().resolve()) if catalog.is_path(name) else task.name
+        named = str(Path(name).expanduser().resolve()) if is_path(name) else task.name
         yield check(task, Circumstances(args.data, args.offline, args.limit, named))
 
 

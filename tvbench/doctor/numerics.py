@@ -25,9 +25,11 @@ from tvbench.data.media.clips import Clip
 from tvbench.doctor.asking import Scores, prepared_prompt, scores
 from tvbench.doctor.findings import Finding, importing
 from tvbench.doctor.sight import PictureLosses, measure_sight
+from tvbench.engines.batches import append_right
 from tvbench.engines.protocol import Prepared
 from tvbench.engines.sampling import soft_cap
-from tvbench.engines.transformers import TransformersEngine, append_right, load_model
+from tvbench.engines.transformers import TransformersEngine
+from tvbench.engines.transformers_model import load_model
 from tvbench.errors import EngineError
 from tvbench.types import ModelCard
 

@@ -319,12 +319,12 @@ def selected(tasks: Tasks, metric: str = "") -> list[tuple[Task, tuple[str, ...]
     `metric` is the one by which data of one's own are ranked.
 
     Raises UsageError for unknown ones, and for two tasks of one name."""
-    from tvbench.registry import catalog
+    from tvbench.registry.selection import select
 
     found: dict[str, tuple[Task, tuple[str, ...]]] = {}
     check_kind("tasks", tasks, Tasks)
     for given in [tasks] if isinstance(tasks, str | Path | Task) else list(tasks) or [""]:
-        some = [(_sound(given), ())] if isinstance(given, Task) else catalog.select(_typed(given), metric)
+        some = [(_sound(given), ())] if isinstance(given, Task) else select(_typed(given), metric)
         for task, codes in some:
             if task.name in found and found[task.name][0] is not task:
                 raise UsageError(f"two tasks are called {task.name}", "give one of them another name")

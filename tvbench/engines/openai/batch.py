@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from tvbench.engines.openai.answers import read_chat, to_response
+from tvbench.engines.openai.dialect import Dialect, refused_at
 from tvbench.engines.openai.engine import clean_key, own_key, without_key
-from tvbench.engines.openai.messages import Dialect, VideoAs, messages_of, read_chat, refused_at, to_response
+from tvbench.engines.openai.messages import VideoAs, messages_of
 from tvbench.engines.openai.retry import Json, Trouble, UsableReply, blamed_words
 from tvbench.engines.openai.secret import Secret
 from tvbench.engines.openai.server import PAGES

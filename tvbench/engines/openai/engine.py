@@ -17,8 +17,10 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
+from tvbench.engines.openai.answers import read_chat, to_response
+from tvbench.engines.openai.dialect import Dialect, refused_at
 from tvbench.engines.openai.logprobs import OFFERED_BY, not_offered, score
-from tvbench.engines.openai.messages import SIGHT, Dialect, VideoAs, messages_of, read_chat, refused_at, to_response
+from tvbench.engines.openai.messages import SIGHT, VideoAs, messages_of
 from tvbench.engines.openai.retry import KEPT, Caller, Patience, Refused, Unanswered
 from tvbench.engines.openai.secret import Secret
 from tvbench.engines.openai.server import LOOK_TIMEOUT_S, ServerFacts, base_url, look_at

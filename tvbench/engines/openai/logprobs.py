@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tvbench.engines.openai.messages import BrokenReply, ChatAnswer, Dialect, read_chat, to_response
+from tvbench.engines.openai.answers import BrokenReply, ChatAnswer, read_chat, to_response
+from tvbench.engines.openai.dialect import Dialect
 from tvbench.engines.openai.retry import Caller, Json, Refused, Trouble, UsableReply
 from tvbench.engines.openai.server import root_url
 from tvbench.engines.protocol import Prepared
