@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from tvbench.registry.places import default_results
-from tvbench.runs.kinds import check_kind
+from tvbench.runs.kinds import check_kind, check_number
 from tvbench.runs.listening import Listener, Noting, PhaseWatch
 from tvbench.runs.manifest import Manifest
-from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, check_number, listed, options_of, shows_options
+from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, listed, options_of, shows_options
 from tvbench.runs.store import RunFolder, find_run
 from tvbench.types import BuildOptions, ModelCard, Task, TaskResult
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from training import PLAN, assembled, encoded, entry, recipe, stage, trainee
 
-from tvbench.cli.train import step_text
+from tvbench.cli.train_progress import step_text
 from tvbench.train.assembly import assemble
 from tvbench.train.data.batches import pack, pad
 from tvbench.train.loop import Loop, StepDone

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tvbench.cli.arguments import add_format, not_negative
-from tvbench.cli.output import print_json, remark, say
+from tvbench.cli.output import print_json, remark
+from tvbench.cli.train_plan import show_plan
+from tvbench.cli.train_progress import TrainingProgress
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
-from tvbench.safety.visible import visible
 
 if TYPE_CHECKING:
-    from tvbench.train.plan import StagePlan, TrainingPlan
     from tvbench.train.stages import Recipe
-
-SECONDS_BETWEEN_LINES = 15.0
-WORTH_SAYING = 0.05
-"""A share of a step's time from which on the wait for its data is told."""
-SKIPPED = "skipped.jsonl"
-UNKNOWN = "unknown"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -195,200 +187,6 @@ def run(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
 def processes() -> int:
     """How many train together, on all machines: each has one GPU, however many this machine has."""
     return int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun says it
-
-
-# ── While it trains ───────────────────────────────────────────────────────────────────────────────
-
-
-class TrainingProgress:
-    """Shows a session's events: a bar for each stage on a terminal, a line now and then in a log."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        import sys
-
-        self.quiet = quiet
-        self.live = sys.stderr.isatty() and not quiet
-        self._bars: Any = None
-        self._bar: Any = None
-        self._last_line = 0.0
-
-    def __enter__(self) -> TrainingProgress:
-        if self.live:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            from tvbench.cli.output import console
-
-            self._bars = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[said]}", markup=False),
-                console=console(stderr=True),
-            )
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def show(self, event: Any) -> None:
-        """One event of `tvbench.train.session`."""
-        kind = type(event).__name__
-        if self.quiet:
-            if kind == "Written":
-                say(str(event.folder))
-            return
-        getattr(self, f"_{kind.lower()}")(event)
-
-    def _begun(self, event: Any) -> None:
-        stage = event.stage
-        parts = ", ".join(f"{part} {rate:g}" for part, rate in stage.rates.items())
-        remark(
-            f"stage {stage.number} {stage.name}: {event.steps:,} steps of {stage.batch} samples; trains {parts} "
-            f"({event.parameters:,} of {event.of:,} weights)" + (f"; goes on at {event.step:,}" * bool(event.step))
-        )
-        if self._bars is not None:
-            self._bar = self._bars.add_task(visible(stage.name), total=event.steps, completed=event.step, said="")
-
-    def _stepdone(self, event: Any) -> None:
-        said = step_text(event)
-        if self._bars is not None:
-            self._bars.update(self._bar, completed=event.step, said=said)
-        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            remark(f"{event.step}/{event.steps}, {said}")
-
-    def _ended(self, event: Any) -> None:
-        lost = (
-            (
-                f"; {event.skipped:,} of {event.samples + event.skipped:,} samples skipped ({event.folder / SKIPPED} "
-                "says why)"
-            )
-            if event.skipped
-            else ""
-        )
-        picture = f"; loss: {event.picture}" if event.picture else ""
-        remark(f"stage {event.stage.number} {event.stage.name} {'done' if event.whole else 'stopped'}{lost}{picture}")
-
-    def _remarked(self, event: Any) -> None:
-        remark(event.text)
-
-    def _written(self, event: Any) -> None:
-        remark(f"written: {event.folder}\n  try it: tvbench run --model {event.folder} --tasks mini")
-
-
-def step_text(event: Any) -> str:
-    """`loss 0.4321, 12,345 tokens/s, 63% of the time waiting for data, MFU 41%, 3 skipped, about 12 min left`."""
-    waiting = event.data_seconds / (event.data_seconds + event.step_seconds)
-    waited = f", {waiting:.0%} of the time waiting for data" if waiting >= WORTH_SAYING else ""
-    mfu = f", MFU {event.mfu:.0%}" if event.mfu is not None else ""
-    lost = f", {event.skipped} skipped" if event.skipped else ""
-    left = time_text(event.seconds_left)
-    return f"loss {event.loss:.4f}, {event.tokens_per_second:,.0f} tokens/s{waited}{mfu}{lost}, about {left} left"
-
-
-def time_text(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-# ── The plan ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def show_plan(recipe: Recipe, output: Path, args: argparse.Namespace) -> int:
-    """Print what training would take."""
-    from tvbench.train.plan import Machine, even_gpus, make_plan
-
-    for name, value in (
-        ("--gpus", args.gpus),
-        ("--mfu", args.mfu),
-        ("--gpu-peak", args.gpu_peak),
-        ("--price", args.price),
-    ):
-        least = value is None or value > 0 or (name == "--price" and value == 0)
-        if not least or (value is not None and not math.isfinite(value)) or (name == "--mfu" and value > 1):
-            raise UsageError(f"{name} {value:g} is not possible", "it is above 0, and --mfu at most 1")
-    gpus = args.gpus or even_gpus(recipe)
-    plan = make_plan(recipe, Machine(gpus, args.gpu_peak, args.mfu, args.price), output, only=args.stage)
-    if args.format == "json":
-        print_json({**asdict(plan), "gpu_hours": plan.gpu_hours})
-        return EXIT_GOOD
-    from tvbench.report.table import Cell, Column, Table, show
-
-    heads = (
-        "stage",
-        "samples",
-        "steps",
-        "batch",
-        "tokens",
-        "trains",
-        "FLOPs",
-        "GPU hours",
-        "hours",
-        "dollars",
-        "memory/GPU",
-    )
-    columns = tuple(Column(head, head, "left") if head == "stage" else Column(head, head) for head in heads)
-    rows = tuple(tuple(map(Cell, _cells(stage))) for stage in plan.stages)
-    show([Table(columns, rows, notes=tuple(_notes(plan)))], "table")
-    return EXIT_GOOD
-
-
-def _cells(stage: StagePlan) -> tuple[str, ...]:
-    return (
-        f"{stage.number} {stage.name}",
-        _figure(stage.samples, ",d"),
-        _figure(stage.steps, ",d"),
-        f"{stage.batch} = {stage.batch // (stage.micro_batch * stage.accumulation)} x {stage.micro_batch} x "
-        f"{stage.accumulation}",
-        UNKNOWN if stage.tokens is None else _amount(stage.tokens),
-        _amount(stage.trained_parameters),
-        _figure(stage.operations, ".2g"),
-        _figure(stage.gpu_hours, ",.0f"),
-        _figure(stage.wall_hours, ",.1f"),
-        f"{stage.dollars:,.0f}" if stage.dollars is not None else "",
-        f"{stage.memory_gb:.0f} GB",
-    )
-
-
-def _figure(value: float | None, form: str) -> str:
-    return UNKNOWN if value is None else format(value, form)
-
-
-def _amount(count: float) -> str:
-    """`15.90 B`, `1.33 M`."""
-    return f"{count / 1e9:.2f} B" if count >= 1e9 else f"{count / 1e6:.2f} M"
-
-
-def _notes(plan: TrainingPlan) -> list[str]:
-    machine, count, hours = plan.machine, plan.parameters, plan.gpu_hours
-    if hours is None:
-        sums = "how many GPU hours in all is not known"
-    else:
-        dollars = "--price gives dollars" if machine.price is None else f"{hours * machine.price:,.0f} dollars"
-        sums = f"{hours:,.0f} GPU hours in all; {dollars}"
-    notes = [
-        f"{plan.recipe} {plan.size}: {count.total:,} weights (text {count.text:,}, vision {count.vision:,}, projector "
-        f"{count.projector:,}); variants: {', '.join(plan.variants) or 'none'}",
-        f"estimates for {machine.gpus} GPU{'s' * (machine.gpus > 1)} of {machine.peak:.3g} FLOP/s at "
-        f"{machine.mfu:.0%}, counted and not measured: {sums}",
-        "batch = GPUs x micro-batch x accumulation; memory is without fragmentation",
-    ]
-    for stage in plan.stages:
-        if stage.rows_add_up_to is not None:
-            notes.append(
-                f"stage {stage.number}: the stated total is {stage.samples:,}; its datasets add up to "
-                f"{stage.rows_add_up_to:,}, which would be {stage.steps_by_rows:,} steps"
-            )
-        notes += [f"stage {stage.number}: {note}" for note in stage.notes]
-        notes += [f"stage {stage.number}, our decision on {note}" for note in stage.ours]
-    return [*notes, "writes " + ", ".join(plan.files)]
-
-
-# ── The data ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def show_data(recipe: Recipe, args: argparse.Namespace) -> int:

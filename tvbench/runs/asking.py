@@ -17,11 +17,12 @@ from tvbench.errors import TvbenchError, UsageError
 from tvbench.registry.declared import codes_in
 from tvbench.runs.kinds import check_kind
 from tvbench.runs.plan import Plan, PlannedTask, engine_ask, make_ask, plan_task
-from tvbench.runs.run_options import SHARED, Options, Tasks, listed, settings_of
+from tvbench.runs.run_options import SHARED, Options, Tasks, listed
 from tvbench.runs.shards import Shard, ShardEnd
 from tvbench.runs.shared_items import SharedItems
 from tvbench.runs.store import RunFolder, check_results, find_runs
 from tvbench.runs.task_ask import ask_of
+from tvbench.runs.task_settings import settings_of
 from tvbench.types import BuildOptions, ModelCard, Task
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
-"""Whether a value that came from Python is of the kind that its annotation says; said in words where it is not.
+"""Whether a value that came from Python is of the kind that its annotation says, and a number within its limits; said
+in words where it is not.
 
 Knows annotations; knows no option by name.
 """
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Collection, Iterator, Mapping, Set
 from pathlib import Path
@@ -76,3 +78,33 @@ def _words(hint: Any) -> Iterator[str]:
         yield f"a list of {', '.join(word.removeprefix('a ') for word in _words(inner[0]))}s"
     else:
         yield WORDS.get(hint, f"a {getattr(hint, '__name__', hint)}")
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    whole: bool = False,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    hint: str = HELP,
+) -> None:
+    """Raises UsageError, in the words of the command line, where `value` is no number within the limits."""
+    if value is None:
+        return
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise UsageError(f"{flag}: {value!r} is not a {'whole ' if whole else ''}number", hint)
+    if not math.isfinite(value):
+        raise UsageError(f"{flag}: {value!r} is not a finite number", hint)
+    if least is not None and value < least:
+        raise UsageError(f"{flag} {value}: must be {least} or more", hint)
+    if above is not None and value <= above:
+        raise UsageError(
+            f"{flag} {value}: must be above {above}{'' if most is None else f' and at most {most:,}'}", hint
+        )
+    if most is not None and value > most:
+        raise UsageError(
+            f"{flag} {value}: must be {'' if above is None else f'above {above} and '}at most {most:,}", hint
+        )

@@ -6,7 +6,6 @@ Knows tasks by name only; asks nothing.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypedDict,
 
 from tvbench.errors import UnknownOption, UsageError, unknown_name
 from tvbench.registry.prices import Price, price_given
-from tvbench.runs.kinds import HELP, check_kind
+from tvbench.runs.kinds import HELP, check_kind, check_number
 from tvbench.runs.shards import Shard, read_shard
+from tvbench.runs.task_settings import Settings
 from tvbench.types import ModelCard, Task
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Tasks: TypeAlias = str | Path | Task | Sequence[str | Path | Task]
 """Task files, texts as `--tasks` takes them (`alm,multi30k:de+fr`), and tasks themselves."""
-Settings: TypeAlias = Mapping[str, Any] | Sequence[str]
-"""By task: `{"mini": {"level": 2}}`; by task and key: `{"mini.level": 2}`; or as typed: `["mini.level=2"]`."""
 YEAR = 365 * 24 * 3600
 CHOICES = {
     "bos": ("one", "two"),
@@ -291,41 +289,6 @@ def shows_options(function: Callable[P, T]) -> Callable[P, T]:
     return function
 
 
-# ── What a person writes ──────────────────────────────────────────────────────────────────────────
-
-
-def settings_of(given: Settings, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
-    """`["alm.variant=x"]` as {"alm": {"variant": "x"}}; the name of a group sets all its tasks in `tasks`.
-
-    Raises UsageError for what is not `task.key=value`.
-    """
-    from tvbench.registry.catalog import groups
-
-    settings: dict[str, dict[str, str]] = {task: {} for task in tasks}
-    for pair in _pairs(given):
-        name, equals, value = pair.partition("=")
-        task, dot, key = name.partition(".")
-        if not equals or not dot or not key:
-            raise UsageError(f"--set {pair} is not of the form task.key=value", "for example --set vimul.frames=16")
-        meant = [member for member in groups().get(task, (task,)) if member in settings]
-        if not meant:
-            raise UsageError(f"--set {pair}: task {task} is not in this run", f"tasks here: {', '.join(tasks)}")
-        for member in meant:
-            settings[member][key] = value
-    return settings
-
-
-def _pairs(given: Settings) -> list[str]:
-    if not isinstance(given, Mapping):
-        return [given] if isinstance(given, str) else list(given or ())
-    flat = {
-        f"{task}.{key}" if key else task: value
-        for task, settings in given.items()
-        for key, value in (settings.items() if isinstance(settings, Mapping) else [("", settings)])
-    }
-    return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in flat.items()]
-
-
 def listed(given: Sequence[str] | str | None, name: str = "languages") -> tuple[str, ...]:
     """`a,b, c` as a tuple, or the names as they are; nothing as an empty one."""
     if given is None or isinstance(given, str):
@@ -342,33 +305,3 @@ def options_of(given: Mapping[str, Any]) -> Options:
             wrong = unknown_name("option", name, names, "`help(tvbench.run)` lists them")
             raise UnknownOption(wrong.message, wrong.hint)
     return Options(**given)
-
-
-def check_number(
-    name: str,
-    value: Any,
-    *,
-    whole: bool = False,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    hint: str = HELP,
-) -> None:
-    """Raises UsageError, in the words of the command line, where `value` is no number within the limits."""
-    if value is None:
-        return
-    flag = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise UsageError(f"{flag}: {value!r} is not a {'whole ' if whole else ''}number", hint)
-    if not math.isfinite(value):
-        raise UsageError(f"{flag}: {value!r} is not a finite number", hint)
-    if least is not None and value < least:
-        raise UsageError(f"{flag} {value}: must be {least} or more", hint)
-    if above is not None and value <= above:
-        raise UsageError(
-            f"{flag} {value}: must be above {above}{'' if most is None else f' and at most {most:,}'}", hint
-        )
-    if most is not None and value > most:
-        raise UsageError(
-            f"{flag} {value}: must be {'' if above is None else f'above {above} and '}at most {most:,}", hint
-        )
