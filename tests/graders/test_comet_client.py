@@ -22,7 +22,7 @@ from tvbench.errors import EngineError, UsageError
 from tvbench.graders.comet.process import WorkerError, WorkerProcess
 from tvbench.graders.comet.record import FAILED, side_scores
 from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT
-from tvbench.graders.comet.session import score_run
+from tvbench.graders.comet.session import NoWatch, score_run
 from tvbench.report.cost import cost_lines
 from tvbench.runs.store import RunFolder
 
@@ -62,6 +62,19 @@ def test_every_translation_is_scored_and_read_back_without_a_worker(bench: Bench
     assert side.definition == summary.definition
     assert side.definition.endswith("|unbabel-comet:fake|torch:0.1|precision:fp16")
     assert side_scores(bench.run, "another task", answered(bench.run)) == []
+
+
+def test_it_beats_in_the_runs_folder_while_it_scores_and_leaves_nothing(bench: Bench) -> None:
+    beats: list[dict[str, Any]] = []
+
+    class Beats(NoWatch):
+        def scored(self) -> None:
+            beats.append(json.loads((bench.run.path / "heartbeat.comet.json").read_text()))
+
+    bench.watch = Beats()  # type: ignore[assignment]
+    bench.score()
+    assert len(beats) == len(ROWS) and beats[0]["part"] == "comet"
+    assert not list(bench.run.path.glob("*heartbeat*"))
 
 
 def test_a_second_session_starts_no_worker(bench: Bench) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from judged import figures, item, judge, open_run
 from repository import ROOT
 
 from tvbench.cli.main import main
+from tvbench.engines.open import EngineOptions, open_engine
+from tvbench.graders.judge.asking import JudgeAsk, plan_judging
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Choice, Response
@@ -46,6 +49,25 @@ def test_every_open_answer_gets_the_judges_score(tmp_path: Path) -> None:
     assert result["metrics"]["judge"]["value"] == pytest.approx(0.5)
     assert "rubric:tvbench@2-" in result["metric_signatures"]["judge"]
     assert "judge:judge@" in result["metric_signatures"]["judge"]
+
+
+def test_a_judge_beats_in_the_runs_folder_while_it_grades_and_leaves_nothing(tmp_path: Path) -> None:
+    folder, beats = open_run(tmp_path), []
+    with judge_server() as server:
+        (session,) = plan_judging(RunFolder(folder), JudgeAsk(server.model, planted=0))
+
+        class Beats:
+            def begin(self, total: int, kept: int) -> None:
+                assert total == 12
+
+            def answered(self, response: Response) -> None:
+                (path,) = folder.glob("heartbeat.judge-*.json")
+                beats.append(json.loads(path.read_text()))
+
+        session.ask(partial(open_engine, session.engine, session.card, options=EngineOptions()), Beats())
+    assert len(beats) == 12
+    assert beats[0]["part"] == f"judge-{session.folder.name}"
+    assert not list(folder.glob("*heartbeat*"))
 
 
 def test_the_schema_and_the_answer_reach_the_server(tmp_path: Path) -> None:

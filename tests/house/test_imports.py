@@ -305,7 +305,7 @@ MAY_KNOW = {
     "report.drawn": "report.cells",
     "report.tidy": "",
     "report.suites": "report.board report.cost report.estimate report.live report.table runs.estimate suites",
-    "report.live": "report.cost report.table runs.pulses suites.missing",
+    "report.live": "report.cost report.table runs.heartbeat runs.pulses suites.missing",
     "report.board_page": "analysis registry.places report",
     "report.board": "analysis registry.catalog registry.prices report scoring",
     "report.board_cost": "analysis registry.catalog registry.prices report.board_screen report.cost_table scoring",

@@ -52,6 +52,18 @@ def test_it_tells_counts_by_task_and_language(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_grades_tells_how_far_it_is(tmp_path: Path) -> None:
+    """COMET tells of no opening: its first score says that it is loaded."""
+    heart = Heart(tmp_path, "comet", "comet", every=60)
+    heart.start()
+    assert (told(tmp_path, "comet")["phase"], told(tmp_path, "comet")["done"]) == ("loading", 0)
+    heart.begin("comet", 9, 4, "")
+    heart.scored()
+    assert [heart.told()[name] for name in ("phase", "done", "total")] == ["comet", 5, 9]
+    heart.stop()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_part_has_its_own_which_stays_and_says_that_it_ended(tmp_path: Path) -> None:
     heart = Heart(tmp_path, "2of8")
     heart.start()

@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from tvbench.report.cost import time_text
 from tvbench.report.table import Cell, Column, Table
+from tvbench.runs.heartbeat import COMET, JUDGE
 from tvbench.runs.pulses import QUIET, Pulse, covering
 from tvbench.suites.missing import RunState
+
+SILENT = 15.0
+"""Seconds: a writer that lives beats every five."""
 
 
 def state_word(run: RunState) -> str:
@@ -29,21 +33,30 @@ def state_word(run: RunState) -> str:
 def live_lines(run: RunState) -> Iterator[str]:
     """What goes on, how fast, how long still, and how fresh that is; nothing of a run that nobody is at."""
     live = run.running
-    if live:
-        yield ", ".join(filter(None, (_speed(live), _left(run, live), _heard(live))))
+    if run.asking:
+        yield _how(run, run.asking)
+    for pulse in live:
+        if pulse.grades:
+            yield f"{_name(pulse)}: {_done(pulse)}, {_how(run, [pulse])}"
     if run.about is not None:
         yield "counted by lines: about so many, since its writers have not told of every question"
     for pulse in live:
         if pulse.alive is None:
             yield f"{_name(pulse)}: {_doubt(pulse)}"
+        elif not pulse.here and _seconds(pulse) > SILENT:
+            yield f"{_name(pulse)}: {_silence(pulse)}"
     for pulse in _writers(run):
         if pulse.alive is False and not pulse.ended:
             yield f"{_name(pulse)}: ended without a word, {_ago(pulse)} ago, at {_done(pulse)}"
 
 
+def _how(run: RunState, live: Sequence[Pulse]) -> str:
+    return ", ".join(filter(None, (_speed(live), _left(run, live), _heard(live))))
+
+
 def progress_line(name: str, run: RunState) -> str:
     """One line for a log: `small  asking  812 of 1,596 done, 3 failed, 9.8/s, about 80 s left`."""
-    whole, live = run.total, run.running
+    whole, live = run.total, run.asking or run.running
     doing = " and ".join(dict.fromkeys(pulse.phase for pulse in live)) if live else "running" if run.going else ""
     word = doing or ("complete" if run.complete else "nobody is at it")
     counts = f"{whole.done:,} of {whole.asked:,} done" + (f", {whole.failed:,} failed" if whole.failed else "")
@@ -52,7 +65,7 @@ def progress_line(name: str, run: RunState) -> str:
 
 def live_table(run: RunState) -> Table | None:
     """A row for each part, where somebody writes parts, or for each replica; None where nothing is to be told apart."""
-    parts = [pulse for pulse in _writers(run) if pulse.part] if run.running else []
+    parts = [pulse for pulse in _writers(run) if pulse.part and not pulse.grades] if run.asking else []
     if parts:
         return _part_table(parts)
     return next((_replica_table(pulse) for pulse in run.running if pulse.replicas), None)
@@ -62,8 +75,8 @@ def _writers(run: RunState) -> list[Pulse]:
     """Who writes the run, and who did next to them, or last: an earlier array of another number is of the past."""
     if run.complete:
         return []
-    now = {_array(pulse) for pulse in run.running}
-    return [pulse for pulse in run.pulses if not now or _array(pulse) in now]
+    now = {_array(pulse) for pulse in run.asking}
+    return [pulse for pulse in run.pulses if not now or pulse.grades or _array(pulse) in now]
 
 
 def _array(pulse: Pulse) -> str:
@@ -136,7 +149,7 @@ def _left(run: RunState, live: Sequence[Pulse]) -> str:
     silent = any(_seconds(pulse) > QUIET for pulse in live)
     if not seconds or silent or any(pulse.missing and pulse.seconds_left is None for pulse in live):
         return ""
-    whole = covering(run.pulses) is not None
+    whole = covering(run.pulses) is not None or live[0].grades
     return f"about {time_text(max(seconds))} left" + ("" if whole else " for what is asked now")
 
 
@@ -161,7 +174,17 @@ def _doubt(pulse: Pulse) -> str:
     return f"its last word is {own}, {files}: the clocks differ, or the folder was copied"
 
 
+def _silence(pulse: Pulse) -> str:
+    """Of another machine's writer that has missed some beats, and counts as alive still."""
+    return (
+        f"no word from {pulse.host} for {_ago(pulse)} (it counts as lost after {QUIET:.0f} s); where it was killed, "
+        "start the same command again now: it is refused while the other one lives"
+    )
+
+
 def _name(pulse: Pulse) -> str:
+    if pulse.grades:
+        return "COMET" if pulse.part == COMET else f"judge {pulse.part.removeprefix(JUDGE)}"
     return f"part {pulse.part}" if pulse.part else f"process {pulse.pid} on {pulse.host}"
 
 

@@ -3,6 +3,7 @@
     heartbeat.json      {"at":"2026-11-26T20:15:02.118+00:00","pid":71,"host":"node7","part":"","phase":"asking",
                          "done":812,"failed":3,"total":1596,"per_second":9.8, ...}
     heartbeat.2of8.json the same of a part's writer, whose counts are those of its own questions
+    heartbeat.comet.json, heartbeat.judge-NAME.json: of who grades the answers, whose counts are those of what it grades
 
 Replaced atomically, at most once a second; a disk that is full or read-only is nobody's failure here. It is removed
 when its session ends; a part's stays, with the phase `ended`, since others count with it. Knows listeners; no run, no
@@ -27,8 +28,11 @@ from tvbench.runs.pace import Pace
 from tvbench.runs.processes import place, started
 from tvbench.types import Response
 
-Doing: TypeAlias = Literal["loading", "asking", "scoring", "ended"]
-"""What a session does: the engine is being opened, it is asked, the answers are scored, nothing any more."""
+Doing: TypeAlias = Literal["loading", "asking", "judging", "comet", "scoring", "ended"]
+"""What a session does: the engine is being opened, it is asked (who grades: judging, comet), the answers are scored,
+nothing any more."""
+JUDGE, COMET = "judge-", "comet"
+"""The parts under which whoever grades beats: a judge by the name of its folder, COMET."""
 NAME = "heartbeat"
 EVERY, AT_REST = 1.0, 5.0
 """Seconds between two beats at least, and at most."""
@@ -50,7 +54,8 @@ class Heart(Listener):
     """Beats in `folder` from `start` to `stop`, in a thread of its own: a model that loads or thinks for long is alive
     all the same. Is told, as any listener, what happens."""
 
-    def __init__(self, folder: Path, part: str = "", *, every: float = EVERY) -> None:
+    def __init__(self, folder: Path, part: str = "", working: Doing = "asking", *, every: float = EVERY) -> None:
+        self._working = working
         self.path = heartbeat_path(folder, part)
         self._own = {
             "pid": os.getpid(),
@@ -82,7 +87,7 @@ class Heart(Listener):
     def opened(self) -> None:
         """See Listener."""
         self._counts.start()
-        self._do("asking")
+        self._do(self._working)
 
     def serving(self, standing: Callable[[], EngineState]) -> None:
         """See Listener."""
@@ -91,6 +96,13 @@ class Heart(Listener):
     def answered(self, response: Response) -> None:
         """See Listener."""
         self._counts.add(response)
+        self._changed = True
+
+    def scored(self) -> None:
+        """See Listener. COMET's first score tells that it is loaded."""
+        if self._doing == "loading":
+            self.opened()
+        self._counts.scored()
         self._changed = True
 
     def scoring(self) -> None:
@@ -195,6 +207,10 @@ class _Counts:
     def over(self) -> None:
         """No more answers come: where each question belongs is let go."""
         self._parts = {}
+
+    def scored(self) -> None:
+        self._pace.add()
+        self.done += 1
 
     def told(self) -> dict[str, Any]:
         left = max(0, self.total - self.kept - self.done - self.failed)

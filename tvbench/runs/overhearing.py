@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
+from tvbench.runs.heartbeat import Heart
 from tvbench.runs.listening import Both, EngineState, Listener, Phase, PhaseWatch
 from tvbench.runs.metering import Meter
 from tvbench.runs.runner import Watch
@@ -73,20 +75,30 @@ class _CountedFeed:
         return self._feed.dry
 
 
+class Scoring(Protocol):
+    """A watch of COMET's work, as far as it is overheard."""
+
+    def begin(self, total: int, kept: int) -> None: ...
+
+    def scored(self) -> None: ...
+
+
 class _Watched(Listener):
     """A watch that is no listener, as one."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch | Scoring) -> None:
         self._watch = watch
+        for name in ("answered", "scored", "doing"):
+            setattr(self, name, getattr(watch, name, getattr(self, name)))
+
+    def say(self, text: str, *, detail: bool = False) -> None:
+        getattr(self._watch, "note", str)(text)
 
     def begin(self, phase: Phase, total: int, kept: int, before: str) -> None:
         self._watch.begin(total, kept)
 
-    def answered(self, response: Response) -> None:
-        self._watch.answered(response)
 
-
-def overheard(watch: Watch, listener: Listener) -> PhaseWatch:
+def overheard(watch: Watch | Scoring, listener: Listener) -> PhaseWatch:
     """`watch`, of which the listener hears everything too."""
     if isinstance(watch, PhaseWatch):
         return PhaseWatch(Both(watch.listener, listener), watch.phase, watch.before)
@@ -115,3 +127,13 @@ class CountedWatch:
         if time.monotonic() - self._noted > self._wait:
             self._noted, self._wait = time.monotonic(), min(2 * self._wait, LAST_NOTE)
             self.note()
+
+
+@contextmanager
+def beating(watch: Watch | Scoring, heart: Heart) -> Iterator[PhaseWatch]:
+    """`watch` while somebody grades a run: it beats meanwhile, and leaves nothing behind."""
+    heart.start()
+    try:
+        yield overheard(watch, heart)
+    finally:
+        heart.stop()

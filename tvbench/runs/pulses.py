@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tvbench.runs.heartbeat import NAME
+from tvbench.runs.heartbeat import COMET, JUDGE, NAME
 from tvbench.runs.processes import lives, place
 from tvbench.safety.bounded import json_value, read_text
 
@@ -53,6 +53,11 @@ class Pulse:
     @property
     def ended(self) -> bool:
         return self.phase == "ended"
+
+    @property
+    def grades(self) -> bool:
+        """Whether it grades answers, a judge's session or COMET's, and asks none."""
+        return self.part == COMET or self.part.startswith(JUDGE)
 
     @property
     def missing(self) -> int:

@@ -100,6 +100,11 @@ class RunState:
         return running(self.pulses)
 
     @property
+    def asking(self) -> list[Pulse]:
+        """Who of them asks questions, and does not grade."""
+        return [pulse for pulse in self.running if not pulse.grades]
+
+    @property
     def going(self) -> bool:
         """Whether somebody is at it."""
         return self.process is not None or bool(self.running)
@@ -206,7 +211,7 @@ def _known_state(run: RunFolder, index: RunIndex) -> RunState | None:
         return None
     state = _begun(run, facts.model, facts.command)
     wanted = _typed("judge", facts.command), _typed("comet", facts.command)
-    if state.going and not _is_small(run):
+    if (state.process is not None or state.asking) and not _is_small(run):
         return None
     return replace(state, tasks=tuple(_from_result(result, wanted) for result in facts.results))
 
@@ -222,7 +227,7 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
         _typed("comet", manifest.command) if comet is None else comet,
     )
     state = _begun(run, manifest.label, manifest.command)
-    if state.going and not _is_small(run):
+    if (state.process is not None or state.asking) and not _is_small(run):
         return _told(run, manifest, state)
     results = _results(run)
     if _is_settled(run, results):

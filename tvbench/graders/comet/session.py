@@ -23,6 +23,8 @@ from tvbench.graders.comet.segments import NO_REFERENCE, NOT_TEXT, Asked, Segmen
 from tvbench.registry.environments import comet_python
 from tvbench.runs.answered import answered
 from tvbench.runs.disk import StoreError
+from tvbench.runs.heartbeat import COMET, Heart
+from tvbench.runs.overhearing import beating
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Item, Response
@@ -143,7 +145,8 @@ def score_run(
     found_segments = [translation.segment for translation in asked if translation.segment is not None]
     segments = {segment.key(model.identity, precision): segment for segment in found_segments}
     record = CometRecord(run, model.metric)
-    with RunWriter(record.folder):
+    heart = Heart(run.path, COMET, "comet")
+    with RunWriter(record.folder), beating(watch, heart) as watch:
         scored = {key for key, result in record.results().items() if result.score is not None}
         work = _Work(segments, {key: segment for key, segment in segments.items() if key not in scored})
         watch.begin(len(segments), len(segments) - len(work.missing))

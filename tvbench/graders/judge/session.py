@@ -28,9 +28,11 @@ from tvbench.graders.judge.sent import NotedEngine, lost_calls
 from tvbench.graders.judge.spend import Prices, Spend, most, spent, with_lost
 from tvbench.registry.influence import prompt_label
 from tvbench.registry.thinking import thinking_of
+from tvbench.runs.heartbeat import JUDGE, Heart
 from tvbench.runs.history import engine_label
 from tvbench.runs.machine import packages
 from tvbench.runs.manifest import JudgeEntry, Manifest
+from tvbench.runs.overhearing import beating
 from tvbench.runs.plan import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.runner import Asking, Watch
@@ -142,7 +144,8 @@ class Judging:
 
     def ask(self, open_engine: Callable[[], Engine], watch: Watch) -> Judged:
         """Ask what is missing. Raises UsageError when another process judges there, EngineError, StoreError."""
-        with RunWriter(self.folder) as writer:
+        heart = Heart(self.run.path, f"{JUDGE}{self.folder.name}", "judging")
+        with RunWriter(self.folder) as writer, beating(watch, heart) as watch:
             self._write(writer, EngineInfo(self.engine, "not started"))
             replies = dict(writer.start())
             watch.begin(
