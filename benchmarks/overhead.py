@@ -24,6 +24,7 @@ less with whatever else the machine does.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -75,8 +76,10 @@ def main() -> int:
     if args.engine == "vllm":
         card = replace(card, engine={**card.engine, "vllm": {**card.engine.get("vllm", {}), **WITHOUT_CACHES}})
     plan = planned(card, args.tasks)
+    if args.threads is not None:  # before torch is imported: vLLM on a CPU lets nobody say it later
+        os.environ["OMP_NUM_THREADS"] = str(args.threads)
     engine = open_engine(args.engine, card, options=EngineOptions({"dtype": "float32"}))
-    threads = torch_threads(args.threads)  # engines set their own when they are opened
+    threads = torch_threads(args.threads)  # transformers' engine sets its own when it is opened
     sides: dict[str, Callable[[], Answers]] = {
         "bare": lambda: bare(engine, plan.requests()),
         "tvbench": lambda: through_tvbench(engine, planned(card, args.tasks), args.engine),
@@ -93,12 +96,15 @@ def main() -> int:
 
 
 def torch_threads(wanted: int | None) -> int:
-    """Sets how many threads torch computes with, where that is wanted; returns how many there are."""
+    """Sees to it that torch computes with so many threads, where that is wanted; returns how many there are."""
     import torch
 
-    if wanted is not None:
+    if wanted is not None and torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
-    return int(torch.get_num_threads())
+    threads = int(torch.get_num_threads())
+    if wanted not in (None, threads):
+        raise SystemExit(f"torch computes with {threads} threads, whatever is said")
+    return threads
 
 
 def planned(card: ModelCard, tasks: str) -> Plan:
