@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,3 +119,32 @@ def test_keys_are_numbered_in_the_order_in_which_they_came() -> None:
     assert list(table) == keys and len(table) == len(keys)
     assert all(table.number(key) == number for number, key in enumerate(keys))
     assert key_of(5001) not in table and "K" not in table
+
+
+class Looked(bytearray):
+    """Counts how often somebody looks into it."""
+
+    looks = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        pytest.param(lambda number: f"{number:064x}", id="they begin alike"),
+        pytest.param(lambda number: f"{number:08x}{0:056x}", id="they end alike"),
+        pytest.param(lambda number: f"{number % 7:08x}{number:048x}{number % 3:08x}", id="the middle differs"),
+        pytest.param(lambda number: f"key {number}", id="no digests"),
+    ],
+)
+def test_keys_that_look_alike_are_found_in_as_few_steps(alike: Callable[[int], str]) -> None:
+    count = 4000
+    table = KeyTable()
+    table._digests = looked = Looked()
+    assert [table.add(alike(number)) for number in range(count)] == list(range(count))
+    assert [table.number(alike(number)) for number in range(count)] == list(range(count))
+    assert all(alike(number) not in table for number in range(count, 2 * count))
+    assert looked.looks < 3 * 5 * count

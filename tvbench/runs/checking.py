@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tvbench.errors import UsageError
 from tvbench.runs.answer_index import AnswerIndex
-from tvbench.runs.key_table import KeyTable
+from tvbench.runs.key_table import TextSet
 from tvbench.runs.lines import Damage, in_words, read_lines
 from tvbench.runs.manifest import TaskEntry
 from tvbench.runs.signature import PROMPTS_FORMAT, is_current, prompt_row, read_signature, short_hash, write_signature
@@ -133,14 +133,14 @@ class _Check:
     def __init__(self, entry: TaskEntry) -> None:
         self.entry = entry
         self.lines = 0
-        self._ids = KeyTable()
+        self._ids = TextSet()
         self._prompts = _Prompts(entry.signature)
 
     def add(self, item: Item) -> bool:
         """Whether it is the first of its id."""
         self.lines += 1
         held = len(self._ids)
-        if self._ids.add(hashlib.sha256(item.id.encode("utf-8", "surrogatepass")).hexdigest()) != held:
+        if self._ids.add(item.id) != held:
             return False
         self._prompts.add(item)
         return True

@@ -72,8 +72,10 @@ def item_from_json(data: Json) -> Item:
         task=data["task"],
         language=data["language"],
         messages=tuple(
-            Message(message["role"], tuple(_part_from_json(part) for part in message["parts"]))
-            for message in data.get("messages", ())
+            [
+                Message(message["role"], tuple(map(_part_from_json, message["parts"])))
+                for message in data.get("messages", ())
+            ]
         ),
         target=_target_from_json(data["target"]),
         sampling=_sampling(**_tuples(data["sampling"])),
@@ -97,7 +99,13 @@ def response_from_json(data: Json) -> Response:
     was stored with the thinking in it is taken apart."""
     if not isinstance(data["key"], str):
         raise TypeError("key is not a string")
-    response = Response(**_tuples({name: value for name, value in data.items() if name in RESPONSE_FIELDS}))
+    response = Response(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in data.items()
+            if name in RESPONSE_FIELDS
+        }
+    )
     return without_thinking(response) if isinstance(response.text, str) else response
 
 
@@ -227,9 +235,9 @@ def _sampling(**fields: Any) -> Sampling:
 
 
 def _target_from_json(data: Json) -> Target:
-    values = dict(data)
+    values = _tuples(data)
     kind = TARGETS[values.pop("kind")]
-    target: Target = kind(**_tuples(values))
+    target: Target = kind(**values)
     return target
 
 

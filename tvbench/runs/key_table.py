@@ -7,13 +7,12 @@ file, and no meaning of a key.
 from __future__ import annotations
 
 import hashlib
+import struct
+from array import array
 from collections.abc import Iterator
 
 SIZE = 32
-BUCKETS = 1 << 12
-MARK = 8
-"""Bytes of a digest that a bucket holds; the rest of it is looked up."""
-RECORD = MARK + 4
+FEWEST_PLACES = 1 << 8
 
 
 def digest_of(key: str) -> bytes:
@@ -29,11 +28,15 @@ def digest_of(key: str) -> bytes:
 
 
 class KeyTable:
-    """Keys, each with its number. Looking one up takes as long among many as among few."""
+    """Keys, each with its number. Looking one up takes as long among many as among few, whatever they look like.
+
+    The digests lie one after the other. Of the places, at most half are taken: each says 1 more than a number. A key
+    is looked for from the place that its digest's hash names, on to the first that is free.
+    """
 
     def __init__(self) -> None:
         self._digests = bytearray()
-        self._buckets: list[bytearray | None] = [None] * BUCKETS
+        self._places = array("I", [0]) * FEWEST_PLACES
         self._others: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -52,42 +55,51 @@ class KeyTable:
 
     def number(self, key: str) -> int | None:
         """The number of a key; None of one that is not here."""
-        return self._find(digest_of(key))
+        return self.number_of(digest_of(key))
 
     def add(self, key: str) -> int:
         """The number of a key, which is added where it is new: it was, if the number is what the length has been."""
         digest = digest_of(key)
-        found = self._find(digest)
-        if found is not None:
-            return found
-        number = len(self)
-        self._digests += digest
-        place = _bucket(digest)
-        bucket = self._buckets[place]
-        if bucket is None:
-            bucket = self._buckets[place] = bytearray()
-        bucket += digest[2 : 2 + MARK] + number.to_bytes(RECORD - MARK, "little")
-        if digest.hex() != key:
+        new = len(self)
+        number = self.add_digest(digest)
+        if number == new and digest.hex() != key:
             self._others[number] = key
         return number
 
-    def _find(self, digest: bytes) -> int | None:
-        bucket = self._buckets[_bucket(digest)]
-        if bucket is None:
-            return None
-        mark = digest[2 : 2 + MARK]
-        at = bucket.find(mark)
-        while at >= 0:
-            if at % RECORD == 0:
-                number = int.from_bytes(bucket[at + MARK : at + RECORD], "little")
-                if self._digests[SIZE * number : SIZE * number + SIZE] == digest:
-                    return number
-            at = bucket.find(mark, at + 1)
-        return None
+    def number_of(self, digest: bytes) -> int | None:
+        """The number of a key by its 32 bytes."""
+        _, taken = self._look(digest)
+        return taken - 1 if taken else None
 
+    def add_digest(self, digest: bytes) -> int:
+        """The same for adding."""
+        at, taken = self._look(digest)
+        if taken:
+            return taken - 1
+        self._digests += digest
+        number = len(self)
+        self._places[at] = number
+        if 2 * number > len(self._places):
+            self._grow()
+        return number - 1
 
-def _bucket(digest: bytes) -> int:
-    return digest[0] << 4 | digest[1] >> 4
+    def _look(self, digest: bytes) -> tuple[int, int]:
+        """(the place of a digest, or the free one where it belongs; what stands there)."""
+        places, digests = self._places, self._digests
+        last = len(places) - 1
+        at = hash(digest) & last
+        while (taken := places[at]) and digests[SIZE * taken - SIZE : SIZE * taken] != digest:
+            at = at + 1 & last
+        return at, taken
+
+    def _grow(self) -> None:
+        last = 2 * len(self._places) - 1
+        places = self._places = array("I", [0]) * (last + 1)
+        for number, (digest,) in enumerate(struct.iter_unpack(f"{SIZE}s", self._digests), 1):
+            at = hash(digest) & last
+            while places[at]:
+                at = at + 1 & last
+            places[at] = number
 
 
 class TextSet:
@@ -100,12 +112,12 @@ class TextSet:
         return len(self._table)
 
     def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and self._table.number(_hashed(text)) is not None
+        return isinstance(text, str) and self._table.number_of(_hashed(text)) is not None
 
     def add(self, text: str) -> int:
         """The number of a text, which is added where it is new."""
-        return self._table.add(_hashed(text))
+        return self._table.add_digest(_hashed(text))
 
 
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _hashed(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -21,7 +21,9 @@ SUM = "sum"
 BEGINNING = b'{"key":'
 """How every line begins that we write; after a damaged line end it shows where the next one begins."""
 SHOWN_LINES = 5
-TAIL = len(f',"{SUM}":"00000000"}}')
+SUM_BEGINS = f',"{SUM}":"'.encode()
+TAIL = len(SUM_BEGINS) + len('00000000"}')
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ class Damage:
 
 def json_line(value: Mapping[str, Any]) -> str:
     """`value` as one line with its checksum."""
-    text = _compact({name: part for name, part in value.items() if name != SUM})
+    text = _compact(_without_sum(value))
     return f'{text[:-1]},"{SUM}":"{_crc(_encoded(text))}"}}\n'
 
 
 def checksum(value: Mapping[str, Any]) -> str:
     """What `value`'s `sum` should be: 8 hex digits. The order of its fields counts."""
-    return _crc(_encoded(_compact({name: part for name, part in value.items() if name != SUM})))
+    return _crc(_encoded(_compact(_without_sum(value))))
 
 
 def read_lines(path: Path, damaged: list[Damage], *, appended: bool = True) -> Iterator[tuple[int, Any]]:
@@ -100,9 +102,9 @@ def placed_lines(path: Path, damaged: list[Damage]) -> Iterator[tuple[int, int, 
 def as_written(line: bytes) -> bool:
     """Whether a line has the checksum that we write. Another writer's spaces may make it differ from a whole line's."""
     end = len(line) - TAIL - 1
-    if line[end : end + len(SUM) + 5] != f',"{SUM}":"'.encode() or not line.startswith(b"{"):
+    if line[end:-11] != SUM_BEGINS or line[:1] != b"{":
         return False
-    return line[-11:] == f'{zlib.crc32(b"}", zlib.crc32(memoryview(line)[:end])):08x}"}}\n'.encode()
+    return line[-11:] == b'%08x"}\n' % zlib.crc32(b"}", zlib.crc32(line[:end]))
 
 
 def line_value(line: bytes) -> Any:
@@ -152,8 +154,9 @@ def _read(line: bytes) -> tuple[Any, str | None]:
     if SUM not in value:
         return value, None
     # The bytes as they were written tell without a second rendering; another writer's spaces change nothing.
-    whole = value[SUM] == _crc(line[: -TAIL - 1] + b"}") or value[SUM] == checksum(value)
-    return value, None if whole else "its checksum differs"
+    if as_written(line) or value[SUM] == _crc(line[: -TAIL - 1] + b"}") or value[SUM] == checksum(value):
+        return value, None
+    return value, "its checksum differs"
 
 
 def _parts(line: bytes) -> Iterator[tuple[int, bytes]]:
@@ -162,7 +165,7 @@ def _parts(line: bytes) -> Iterator[tuple[int, bytes]]:
     first, *others = line.split(BEGINNING)
     at = len(first)
     for part in others:
-        end = part.rfind(f',"{SUM}":"'.encode()) + TAIL
+        end = part.rfind(SUM_BEGINS) + TAIL
         whole = BEGINNING + part[:end] + b"\n"
         value, reason = _read(whole)
         if reason is None and SUM in value:
@@ -170,8 +173,8 @@ def _parts(line: bytes) -> Iterator[tuple[int, bytes]]:
         at += len(BEGINNING) + len(part)
 
 
-def _compact(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _without_sum(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: part for name, part in value.items() if name != SUM} if SUM in value else value
 
 
 def _encoded(text: str) -> bytes:

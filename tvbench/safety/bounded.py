@@ -19,6 +19,7 @@ MOST_NODES = 200_000
 MOST_YAML = 4 << 20
 """Bytes of a YAML file; the largest that ships has 30 kB."""
 MOST_JSON = 1 << 30
+_scan = json.JSONDecoder().scan_once
 MOST_OBJECT = 256 << 20
 """Bytes of a JSON file of a checkpoint. Tokenizers of a quarter of a million tokens take 40 MB."""
 
@@ -51,7 +52,7 @@ def is_plain(value: Any) -> bool:
 def json_value(text: str | bytes, deepest: int = DEEPEST) -> Any:
     """The value of a JSON text. Raises ValueError, also for one that is nested more than `deepest` levels deep."""
     try:
-        value = json.loads(text)
+        value = _loaded(text)
     except RecursionError:
         raise ValueError(f"it is nested more than {deepest} levels deep") from None
     except ValueError as error:
@@ -62,6 +63,17 @@ def json_value(text: str | bytes, deepest: int = DEEPEST) -> Any:
     if opened > deepest and _is_deeper(value, deepest):
         raise ValueError(f"it is nested more than {deepest} levels deep")
     return value
+
+
+def _loaded(text: str | bytes) -> Any:
+    """As `json.loads`, in less time for one of many short texts with nothing around the value."""
+    if isinstance(text, bytes):
+        return json.loads(text)
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return json.loads(text)
+    return value if text[end:] in ("", "\n") else json.loads(text)
 
 
 def read_json(path: Path) -> Any:

@@ -14,7 +14,7 @@ Each depth includes the ones before it. Knows texts only: neither prompts nor da
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 from tvbench.scoring.dressing import readings
 from tvbench.scoring.folding import exact
@@ -49,10 +49,25 @@ def choice_reading(choice: Choice, text: str, language: str = "") -> Seen:
     return Seen(verdict_of(choice, text, language).flags)
 
 
-@lru_cache(maxsize=4)
+class _Judged(NamedTuple):
+    choice: Choice
+    text: str
+    language: str
+    verdict: Verdict
+
+
+_last: list[_Judged] = []
+"""The reply that was judged last: each of several metrics asks for its verdict."""
+
+
 def verdict_of(choice: Choice, text: str, language: str = "") -> Verdict:
     """`judge`, once for all metrics of one reply."""
-    return judge(choice, text, language)
+    last = _last[0] if _last else None
+    if last is not None and last.choice is choice and last.text is text and last.language == language:
+        return last.verdict
+    verdict = judge(choice, text, language)
+    _last[:] = [_Judged(choice, text, language, verdict)]
+    return verdict
 
 
 def judge(choice: Choice, text: str, language: str = "") -> Verdict:

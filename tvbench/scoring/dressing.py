@@ -26,6 +26,8 @@ _LINES = 40
 
 def inside(reply: str) -> str:
     """What `reply` puts in a box, in answer tags or in a JSON object; else the reply. Two different ones: the reply."""
+    if not ("boxed" in reply or "<" in reply or "{" in reply or "```" in reply):
+        return reply  # most replies
     text = match[1] if "```" in reply and (match := _FENCE.match(reply)) else reply
     held = list(dict.fromkeys(part.strip() for part in (_boxed(text) or _tagged(text) or _keyed(text))))
     return held[0] if len(held) == 1 and held[0] else text

@@ -41,6 +41,8 @@ _SPECIAL = re.compile(
     "[\u2460-\u249b\u24ea-\u24ff\u3371-\u33df\u00bc-\u00be\u2150-\u215e\u2189"
     f"{''.join({**_SUPERSCRIPT, **_SUBSCRIPT})}]"
 )
+_PLAIN = re.compile("[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+"""Words of which nothing but the case is to be made comparable."""
 _KEPT_PUNCTUATION = frozenset("%\u2030\u066a#@&\u00a7")
 """Marks that carry meaning at the edge of an answer: `50%` is not `50`, `C#` is not `C`."""
 
@@ -72,7 +74,12 @@ def normalise(text: str) -> str:
 
     Returns "" only for text without any visible character. Canonically equal texts (NFC, NFD) give equal results.
     """
-    folded = compatible(compatible(text).casefold()) if not text.isascii() else text.casefold()
+    if text.isascii():
+        if _PLAIN.fullmatch(text):
+            return text.lower()
+        folded = text.casefold()
+    else:
+        folded = compatible(compatible(text).casefold())
     if "\u0307" in folded:
         folded = folded.replace("i\u0307", "i")  # the Turkish capital with its dot
     if _QUOTED.search(folded):

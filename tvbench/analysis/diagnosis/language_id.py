@@ -79,8 +79,7 @@ class Identifiers:
     def judge(self, text: str, language: str) -> Judgement | None:
         """Whether `text` is in `language` (a code such as `pt-BR`). None: too short, or a language nobody knows."""
         wanted = group_of(language)
-        voters = [name for name in self.identify if any(group_of(code) == wanted for code in self.knows[name])]
-        if not voters or not long_enough(text):
+        if not any(wanted in _groups(self.knows[name]) for name in self.identify) or not long_enough(text):
             return None
         named = {name: self.identify[name](text) for name in self.identify}
         found = [code for code in named.values() if code and base_of(code) not in _NOTHING]
@@ -107,6 +106,11 @@ def group_of(code: str) -> frozenset[str]:
     """The languages that `code` is confused with, itself among them."""
     base = base_of(code)
     return next((group for group in GROUPS if base in group), frozenset({base}))
+
+
+@lru_cache(maxsize=64)
+def _groups(codes: frozenset[str]) -> frozenset[frozenset[str]]:
+    return frozenset(map(group_of, codes))
 
 
 def long_enough(text: str) -> bool:
