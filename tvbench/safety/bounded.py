@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import stat
+from json.scanner import make_scanner
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ MOST_NODES = 200_000
 MOST_YAML = 4 << 20
 """Bytes of a YAML file; the largest that ships has 30 kB."""
 MOST_JSON = 1 << 30
-_scan = json.JSONDecoder().scan_once
+"""Bytes of any other JSON file."""
 MOST_OBJECT = 256 << 20
 """Bytes of a JSON file of a checkpoint. Tokenizers of a quarter of a million tokens take 40 MB."""
+_scan = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed names the class after itself
+"""The value at a place of a text, and where it ends; StopIteration where there is none."""
 
 
 def read_text(path: Path, most: int) -> str:
