@@ -5,6 +5,7 @@ The replicas are threads here; tests/engines/test_replicas.py has processes, kil
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -28,13 +29,15 @@ from tvbench.engines.conformance import broken_contracts
 from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, StoredResponse
 from tvbench.engines.spec import EngineSpec, Opening, Option
 from tvbench.errors import EngineError, UsageError
+from tvbench.runs.replicas import crew, patience, placement
 from tvbench.runs.replicas import engine as driving
-from tvbench.runs.replicas import placement
 from tvbench.runs.replicas.actor import Replica
+from tvbench.runs.replicas.cluster import Died, look
 from tvbench.runs.replicas.engine import Replicas
-from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, packed
+from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, Report, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
 from tvbench.runs.replicas.rest import CHUNK
+from tvbench.runs.replicas.written import as_stored
 from tvbench.runs.store import RunFolder
 from tvbench.runs.tokens import TOKEN, token_name
 from tvbench.runs.writer import RunWriter
@@ -45,11 +48,13 @@ SERVED = ModelCard("far", "server", "x", url="http://127.0.0.1:9")
 
 
 class Parrot:
-    """Answers with the prompt's text. `held` is how many it takes before it answers; what is `cursed` ends it."""
+    """Answers with the prompt's text. `held` is how many it takes before it answers; what is `cursed`
+    (keys with spaces between) ends it."""
 
     def __init__(self, opening: Opening) -> None:
         said = opening.arguments
         self.held, self.cursed, self.silent = said["held"], said["cursed"], said["silent"]
+        self.pause = said["pause"]
         if said["broken"]:
             raise EngineError("there is no such parrot", "look in the tree")
         self.info = EngineInfo("parrot", "1")
@@ -57,7 +62,7 @@ class Parrot:
     def serve(self, feed: Feed) -> Iterator[Response]:
         while window := self.window(feed):
             for prepared in window:
-                if prepared.request.key == self.cursed:
+                if prepared.request.key in self.cursed.split():
                     raise EngineError("it fell from its perch")
                 if prepared.request.key != self.silent:
                     yield self.answer(prepared)
@@ -71,6 +76,7 @@ class Parrot:
 
     def answer(self, prepared: Prepared) -> Response:
         request = prepared.request
+        time.sleep(self.pause)
         if request.continuation is not None:
             return Response(request.key, error="no log-probabilities")
         text = " ".join(part for message in request.messages for part in message.parts if isinstance(part, str))
@@ -88,6 +94,7 @@ PARROT = EngineSpec(
     Parrot,
     options=(
         Option("held", int, 4, moves=False),
+        Option("pause", float, 0.0, moves=False),
         Option("cursed", str, "", moves=False),
         Option("silent", str, "", moves=False),
         Option("broken", bool, False, moves=False),
@@ -149,7 +156,7 @@ def test_answers_are_stored_before_they_are_told_and_told_as_stored(tmp_path: Pa
     came = answered(engine, asked, tmp_path)
     assert came["p"].text == "seen 5x4" and all(type(response) is StoredResponse for response in came.values())
     stored = RunFolder(tmp_path).responses()
-    assert {key: driving.as_stored(response) for key, response in stored.items()} == came
+    assert {key: as_stored(response) for key, response in stored.items()} == came
     assert not (tmp_path / TOKEN).exists() and {path.name for path in RunFolder(tmp_path).response_files()} <= {
         "responses.r1.jsonl",
         "responses.r2.jsonl",
@@ -310,6 +317,40 @@ def test_a_question_that_kills_its_replica_fails_and_takes_no_other_with_it(tmp_
     assert came.keys() == {f"q{number}" for number in range(60)}
 
 
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize(
+    ("count", "cursed"),
+    [
+        (16, [0]),
+        (60, [0, 16]),
+        (60, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (60, [0, 20, 40, 59]),
+        (2, [0, 1]),
+        (300, [0, 16, 32]),
+    ],
+)
+def test_however_such_questions_lie_all_others_are_answered(
+    tmp_path: Path, replicas: int, count: int, cursed: list[int]
+) -> None:
+    keys = {f"q{number}" for number in cursed}
+    engine = opened(ThreadCluster(), replicas, held=16, cursed=" ".join(keys))
+    came = answered(engine, questions(count), tmp_path)
+    died = engine.placed()["died"]
+    engine.close()
+    assert {key for key, response in came.items() if response.error is not None} == keys
+    assert came.keys() == {f"q{number}" for number in range(count)} and died <= 3 * len(keys)
+
+
+def test_what_becomes_of_the_questions_of_a_dead_replica_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    engine = opened(ThreadCluster(), 1, said, cursed="q0")
+    answered(engine, questions(1), tmp_path)
+    engine.close()
+    deaths = [line.partition("; ")[2] for line in said]
+    again = "another one takes its place, and 1 of its questions is asked again"
+    assert deaths == [again, again, "another one takes its place; 1 of its questions is given up, after several deaths"]
+
+
 def test_an_engine_that_cannot_open_is_one_error_as_ever() -> None:
     cluster = ThreadCluster()
     said: list[str] = []
@@ -334,6 +375,141 @@ def test_when_all_have_died_too_often_the_run_stops_and_can_go_on(tmp_path: Path
         answered(engine, questions(100), tmp_path)
     engine.close()
     assert len(cluster.started) <= 2 * 3 and sum("not replaced" in line for line in said) == 2
+
+
+def test_where_every_process_dies_before_it_is_open_it_is_said_what_to_try() -> None:
+    class Crashing(Replica):
+        def poll(self, want: bool, wait_s: float) -> Report:
+            raise Died("its process was killed, or crashed")
+
+    cluster = ThreadCluster(Crashing)
+    with pytest.raises(EngineError, match="no replica can be opened: its process was killed") as raised:
+        opened(cluster, 2)
+    assert "lacks memory" in raised.value.hint and len(cluster.started) == 2 * 3 and cluster.closed
+
+
+@pytest.mark.parametrize(
+    ("raised", "message", "hint"),
+    [(ValueError("bad value"), "ValueError: bad value", ""), (MemoryError("20 GiB"), "MemoryError: 20 GiB", "fewer")],
+)
+def test_whatever_an_engine_raises_while_it_is_opened_is_one_error(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, message: str, hint: str
+) -> None:
+    def failing(opening: Opening) -> Parrot:
+        raise raised
+
+    monkeypatch.setitem(registry._given, "parrot", replace(PARROT, open=failing))
+    with pytest.raises(EngineError, match=f"the engine cannot be opened: {message}") as told:
+        opened(ThreadCluster(), 2)
+    assert told.value.hint.startswith(hint) and bool(told.value.hint) == bool(hint)
+
+
+# ── Who is waited for ─────────────────────────────────────────────────────────────────────────────
+
+
+class Placeless(Replica):
+    """Only the first of them finds a place before `freed`."""
+
+    freed: threading.Event
+    first = True
+
+    def __init__(self, given: EngineOrder) -> None:
+        self.placed, Placeless.first = Placeless.first, False
+        super().__init__(given)
+
+    def poll(self, want: bool, wait_s: float) -> Report:
+        assert self.placed or self.freed.wait(60)
+        return super().poll(want, wait_s)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "said_of_it"),
+    [
+        ("it needs 1 GPU, and 0 of the cluster's 2 are free", "it needs 1 GPU, and 0 of the cluster's 2 are free"),
+        ("", "starts it slowly"),
+    ],
+)
+def test_replicas_without_a_place_are_said_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, lacks: str, said_of_it: str
+) -> None:
+    monkeypatch.setattr(patience, "EVERY_S", 0.0)
+    monkeypatch.setattr(patience, "PLACE_S", 0.05)
+    monkeypatch.setattr(patience, "START_S", 0.1)
+    monkeypatch.setattr(driving, "SLOW_S", 0.05)
+    Placeless.freed, Placeless.first = threading.Event(), True
+    cluster = ThreadCluster(Placeless)
+    cluster.lacks = lacks
+    said: list[str] = []
+    engine = opened(cluster, 3, said, pause=0.01)
+    came = answered(engine, questions(100))
+    Placeless.freed.set()
+    engine.close()
+    assert len(came) == 100
+    (line,) = said
+    assert line.startswith("note: replicas 2 and 3 wait for a place: ") and said_of_it in line
+    assert line.endswith("the others go on meanwhile")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_hung_replica_is_said_and_one_that_reacts_to_nothing_counts_as_dead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: bool
+) -> None:
+    """`whole`: its whole process hangs, not its engine alone."""
+    monkeypatch.setattr(patience, "EVERY_S", 0.0)
+    monkeypatch.setattr(patience, "HUNG_S", 1.0)
+    monkeypatch.setattr(crew, "POLL_S", 0.1)
+    monkeypatch.setattr(patience, "SILENT_S", 10**9 if whole else 0.5)
+    monkeypatch.setattr(driving, "SLOW_S", 0.05)
+    go_on = threading.Event()
+    hangs = threading.Semaphore(1)
+
+    class Hanging(Replica):
+        hung = False
+
+        def poll(self, want: bool, wait_s: float) -> Report:
+            assert not (self.hung and whole) or go_on.wait(60)
+            return super().poll(want, wait_s)
+
+        def _answered(self, response: Response) -> None:
+            if hangs.acquire(blocking=False):
+                self.hung = True
+                assert go_on.wait(60)
+            super()._answered(response)
+
+    said = Said(go_on if not whole else threading.Event(), "if it hangs")
+    engine = opened(ThreadCluster(Hanging), 2, said)
+    came = answered(engine, questions(40), tmp_path)
+    go_on.set()
+    engine.close()
+    assert len(came) == 40 and all(response.error is None for response in came.values())
+    (line,) = [line for line in said if "replica" in line]
+    assert ("has not reacted" in line and "takes its place" in line) if whole else "`kill -9 " in line
+
+
+class Said(list[str]):
+    """What was said. `heard` is set when `words` are in it."""
+
+    def __init__(self, heard: threading.Event, words: str) -> None:
+        super().__init__()
+        self.heard, self.words = heard, words
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        if self.words in line:
+            self.heard.set()
+
+
+def test_where_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"ray://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(EngineError, match=f"there is no Ray at {address}: nobody listens there") as raised:
+        look(address)
+    assert "10001" in raised.value.hint
+    with pytest.raises(EngineError, match="nobody listens there"):
+        look("ray://nowhere.invalid:10001")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        look(f"ray://127.0.0.1:{listening.getsockname()[1]}")
 
 
 def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +554,11 @@ def test_replicas_of_a_client_are_refused() -> None:
     check_placement(VLLM, CARD, Placement(replicas=2, on="ray"))
 
 
-@pytest.mark.parametrize("on", ["", "rays", "ray:6379", "ray://", "ray://host", "ray://a b:1", "http://host:1", "auto"])
+@pytest.mark.parametrize(
+    "on",
+    ["", "rays", "ray:6379", "ray://", "ray://host", "ray://a b:1", "http://host:1", "auto"]
+    + ["ray://host:0", "ray://host:65536", "ray://[::1]:99999"],
+)
 def test_a_cluster_has_an_address(on: str) -> None:
     with pytest.raises(UsageError, match="ray://HOST:PORT"):
         check_cluster(on)

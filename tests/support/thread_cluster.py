@@ -12,7 +12,7 @@ from tvbench.runs.replicas.parcels import Chunk, EngineOrder, Problem, Report
 
 
 class ThreadCluster:
-    """`make` gives the replica for an order; `killed` are the actors that were killed."""
+    """`make` gives the replica for an order; `lacks` is what is missing for one more."""
 
     own = True
 
@@ -20,6 +20,7 @@ class ThreadCluster:
         self.make = make
         self.started: list[ThreadActor] = []
         self.closed = False
+        self.lacks = ""
 
     def check_room(self, count: int, gpus: int) -> int:
         return 0
@@ -31,6 +32,12 @@ class ThreadCluster:
     def wait(self, actors: Sequence[ThreadActor], seconds: float) -> ThreadActor | None:
         wait([actor.polled for actor in actors if actor.polled], seconds, FIRST_COMPLETED)
         return next((actor for actor in actors if actor.polled and actor.polled.done()), None)
+
+    def missing(self, gpus: int) -> str:
+        return self.lacks
+
+    def end(self, actor: ThreadActor, pid: int | None) -> None:
+        actor.kill()
 
     def close(self) -> None:
         for actor in self.started:

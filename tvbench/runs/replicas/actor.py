@@ -117,7 +117,8 @@ class Replica:
         except TvbenchError as error:
             self._end(Problem(error.message, error.hint, isinstance(error, UsageError)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an engine ends in, the driver hears of it
-            self._end(Problem(f"{type(error).__name__}: {error}"))
+            what = f"{type(error).__name__}: {error}"
+            self._end(Problem(what if engine is not None else f"the engine cannot be opened: {what}"))
         finally:
             if engine is not None:
                 with suppress(Exception):

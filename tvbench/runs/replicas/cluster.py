@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import warnings
@@ -36,6 +37,11 @@ STORE_BYTES = 512 << 20
 THREADS = 4
 """Calls that one replica takes at the same time."""
 LOCAL = "local"
+LOOK_S = 15.0
+PORT_HINT = (
+    "the port is that of Ray's clients: 10001, unless `ray start --head --ray-client-server-port` said another "
+    "(6379 is the cluster's own)"
+)
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
@@ -100,6 +106,27 @@ class Cluster:
         done, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds) if asked else ([], [])
         return asked[done[0]] if done else None
 
+    def end(self, actor: Actor | None, pid: int | None) -> None:
+        """End a process that lives and reacts to nothing, on this machine in whatever state it is."""
+        if actor is not None:
+            actor.kill()
+        if self.own and pid is not None:
+            with suppress(OSError):  # gone already
+                os.kill(pid, signal.SIGKILL)
+
+    def missing(self, gpus: int) -> str:
+        """What is not free now of what one more replica needs; nothing where it has room, as far as Ray tells."""
+        with suppress(Exception):  # whoever cannot be asked says nothing
+            free, there = self._ray.available_resources(), self._ray.cluster_resources()
+            needed = {"CPU": 0 if self.own else 1, "GPU": gpus}
+            return " and ".join(
+                f"it needs {count} {name}{'s' * (count > 1)}, and {free.get(name, 0):g} of the cluster's "
+                f"{there.get(name, 0):g} {'is' if free.get(name, 0) == 1 else 'are'} free"
+                for name, count in needed.items()
+                if free.get(name, 0) < count
+            )
+        return ""
+
     def close(self) -> None:
         """End a Ray of our own, and leave another one. Safe to call twice."""
         if not self.borrowed:
@@ -110,6 +137,8 @@ class Cluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _connect(self, on: str | None, room: int) -> None:
+        if on is not None and on != "ray":
+            look(on)
         address = running_ray() if on == "ray" else on
         if address is not None:
             self._init(address)
@@ -133,7 +162,8 @@ class Cluster:
         except Exception as error:  # Ray's refusals share no class
             if address == LOCAL:
                 raise EngineError(f"Ray does not start: {_first_line(error)}") from error
-            raise EngineError(f"there is no Ray at {address}: {_first_line(error)}", TOKEN_HINT) from error
+            heard = "something listens there, and it is no Ray that talks to clients" * ("timeout" in str(error))
+            raise EngineError(f"there is no Ray at {address}: {heard or _first_line(error)}", TOKEN_HINT) from error
 
 
 class Actor:
@@ -178,6 +208,17 @@ class Actor:
     def kill(self) -> None:
         with suppress(Exception):  # gone already
             self._ray.kill(self._handle)
+
+
+def look(address: str) -> None:
+    """Raises EngineError where nobody listens: Ray itself would take half a minute to say so."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), LOOK_S).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise EngineError(
+            f"there is no Ray at {address}: nobody listens there ({error.__class__.__name__}: {error})", PORT_HINT
+        ) from error
 
 
 def _hush(ray: Any) -> None:

@@ -68,11 +68,12 @@ class OpenedEngine:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a replica cannot go on. `usage`: what was asked is wrong."""
+    """Why a replica cannot go on. `usage`: what was asked is wrong; `died`: its process is gone, and told nothing."""
 
     message: str
     hint: str = ""
     usage: bool = False
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ class Placement:
 
 def check_cluster(on: str | None) -> None:
     """Raises UsageError for an address that is none."""
-    if on is not None and not CLUSTER.fullmatch(on):
+    if on is None:
+        return
+    port = on.rpartition(":")[2] if "://" in on else ""
+    if not CLUSTER.fullmatch(on) or (port and not 0 < int(port) <= 65535):
         raise UsageError(
             f"--on {on} is no cluster",
             "ray (one that runs on this machine, or a new one), or ray://HOST:PORT (10001 is Ray's usual port for it)",

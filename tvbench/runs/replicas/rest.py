@@ -1,8 +1,8 @@
 """What of one turn is not handed out yet: what the feed has, and what replicas left that died.
 
 Cuts chunks of it: small ones, smaller towards the end, and no more for a replica than its share. A question that was
-under way at several deaths may be why: it is asked last and alone, and fails when that kills a replica too. Knows no
-Ray and no replica.
+under way at a death may be why: it is asked when all others are handed out, after a second death alone, and fails when
+that kills a replica too. Knows no Ray and no replica.
 """
 
 from __future__ import annotations
@@ -40,21 +40,20 @@ class Rest:
         """Whether nothing is left to be handed out."""
         return self.exhausted and not self._again and not self._suspects
 
-    def chunk(self, held: Collection[str], under_way: int, places: int) -> list[Prepared]:
+    def chunk(self, held: Collection[str], under_way: int, places: int, most: int = CHUNK) -> list[Prepared]:
         """What a replica that `held` these is handed now, where so many requests are under way at so many replicas.
-        Nothing where it has its share, or where nothing is ready."""
-        if any(self._tries[key] >= ALONE for key in held):
+        Nothing where it has its share or has `most` of all that it may have, or where nothing is ready."""
+        if any(self._tries[key] >= ALONE for key in held) or (most < CHUNK and len(held) >= most):
             return []
-        size = self._size(len(held), under_way, places)
-        found = self._taken(self._again, size)
-        if len(found) < size and not self.exhausted:
-            idle = not (found or under_way or self._suspects)
-            taken = self._feed.take(size - len(found), wait=idle)
-            self.exhausted = self._feed.dry or (idle and not taken)
-            if self._left is not None:
-                self._left -= len(taken)
-            found += taken
+        size = min(most, self._size(len(held), under_way, places))
+        found = self._fresh(size, idle=not (under_way or self._again or self._suspects))
+        found += self._taken(self._again, size - len(found))
         return found if found or held else self._taken(self._suspects, 1)
+
+    def blames(self, held: Collection[str]) -> bool:
+        """Whether a replica that died while it had these died of the question: it was alone, and not for the first
+        time."""
+        return len(held) == 1 and all(self._tries[key] for key in held)
 
     def left_by(self, requests: Iterable[Request], why: str) -> list[Response]:
         """A replica died while it had these: they are handed out again, or have failed."""
@@ -72,6 +71,16 @@ class Rest:
         """What cannot be asked again, because its media cannot be read any more; each once."""
         refused, self._refused = self._refused, []
         return refused
+
+    def _fresh(self, size: int, idle: bool) -> list[Prepared]:
+        """So many that nobody had yet, as far as they are ready; where all else is `idle` they are waited for."""
+        if self.exhausted or size < 1:
+            return []
+        taken = self._feed.take(size, wait=idle)
+        self.exhausted = self._feed.dry or (idle and not taken)
+        if self._left is not None:
+            self._left -= len(taken)
+        return taken
 
     def _size(self, held: int, under_way: int, places: int) -> int:
         """Half of what an equal part of the rest would be, up to the replica's share of all that is not answered."""

@@ -10,14 +10,16 @@ from tvbench.runs.replicas.cluster import Actor
 from tvbench.runs.replicas.parcels import OpenedEngine
 from tvbench.types import Request, Response
 
-IN_A_ROW, IN_ALL = 3, 20
-"""A replica that died so often without an answer in between, or in all, is not replaced."""
+IN_A_ROW, IN_ALL, EACH = 3, 20, 50
+"""A replica that died so often without an answer in between, or in all, is not replaced; for so many answers it may die
+once more."""
 
 
 @dataclass
 class Slot:
     """`actor` None: given up, because of `last`. `held` are the requests that it was handed and has not answered;
-    `serial` tells the actors of a driver apart. `room`: it may be handed more; `hungry`: its engine waits."""
+    `serial` tells the actors of a driver apart. `has_begun`: its process was heard of. `room`: it may be handed more;
+    `hungry`: its engine waits."""
 
     number: int
     actor: Actor | None = None
@@ -34,6 +36,10 @@ class Slot:
     last: Any = None
     heard: int = 0
     since: float = field(default_factory=time.monotonic)
+    has_begun: bool = False
+    begun_at: float = 0.0
+    polled_at: float = 0.0
+    answered_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -45,6 +51,19 @@ class Slot:
         where = f" ({self.opened.host}, process {self.opened.pid})" if self.opened is not None else ""
         return f"replica {self.number}{where}"
 
+    def begin(self, serial: int, actor: Actor) -> None:
+        """A process is started to fill it."""
+        self.serial, self.actor, self.has_begun = serial, actor, False
+        self.begun_at = time.monotonic()
+
+    def hand(self, requests: dict[str, Request]) -> None:
+        """It is handed these."""
+        if not self.held:
+            self.answered_at = time.monotonic()
+        self.held |= requests
+        self.backlog += len(requests)
+        self.room = self.hungry = False
+
     def take_back(self, response: Response) -> bool:
         """Count an answer; False where it was not asked for here."""
         if self.held.pop(response.key, None) is None:
@@ -52,6 +71,7 @@ class Slot:
         self.answered += response.error is None
         self.failed += response.error is not None
         self.in_a_row = 0
+        self.answered_at = time.monotonic()
         return True
 
     def died(self) -> dict[str, Request]:
@@ -67,9 +87,13 @@ class Slot:
         self.answered += answers
         self.in_a_row = 1 if answers else self.in_a_row
 
+    def excuse(self) -> None:
+        """The last death was a question's doing."""
+        self.in_a_row = max(0, self.in_a_row - 1)
+
     @property
     def replaceable(self) -> bool:
-        return self.in_a_row < IN_A_ROW and self.deaths < IN_ALL
+        return self.in_a_row < IN_A_ROW and self.deaths < IN_ALL + self.answered // EACH
 
     def counts(self) -> dict[str, float]:
         """For whoever watches."""
