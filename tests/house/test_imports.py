@@ -229,8 +229,10 @@ MAY_KNOW = {
     " runs.parts runs.spent",
     "runs.writer": "runs.answer_index runs.codec runs.disk runs.history runs.lines runs.locks runs.manifest"
     " runs.manifest_json runs.parts runs.shards runs.store runs.tokens",
-    "runs.merge": "runs.heartbeat runs.history runs.lines runs.manifest runs.manifest_json runs.merge_checks"
-    " runs.merged_lines runs.merged_manifest runs.merged_waves runs.spent runs.store runs.writer",
+    "runs.commands": "runs.shards",
+    "runs.merge": "registry.places runs.commands runs.heartbeat runs.history runs.lines runs.manifest"
+    " runs.manifest_json runs.merge_checks runs.merged_lines runs.merged_manifest runs.merged_waves runs.spent"
+    " runs.store runs.writer",
     "runs.merge_checks": "runs.manifest runs.merged_manifest runs.store",
     "runs.merged_lines": "runs.answer_index runs.codec runs.key_table runs.lines runs.merge_checks runs.store",
     "runs.merged_waves": "runs.waves",
@@ -261,7 +263,7 @@ MAY_KNOW = {
     "runs.pulses": "runs.heartbeat runs.processes",
     "runs.session_record": "data.media runs.disk runs.history runs.locks runs.machine runs.manifest runs.plan"
     " runs.shards runs.spent runs.store runs.writer",
-    "runs.session": "data.media engines.open engines.protocol registry.prices runs",
+    "runs.session": "data.media engines.open engines.protocol registry.places registry.prices runs",
     # Replicas of an engine, as one: what opens the real engine in another process, and all that knows Ray.
     "runs.replicas": "__version__ data.media engines.open engines.protocol engines.registry engines.spec"
     " registry.places registry.thoughts runs",
@@ -277,8 +279,8 @@ MAY_KNOW = {
     # Suites: combinations planned and asked through the runs' own doors.
     "suites": "engines.open engines.protocol languages registry runs",
     "suites.declaration": "runs.run_options safety",
-    "suites.missing": "__version__ runs.lines runs.manifest runs.pulses runs.run_facts runs.run_index runs.store"
-    " scoring.sides suites.record",
+    "suites.missing": "__version__ runs.answer_index runs.commands runs.lines runs.manifest runs.pulses runs.run_facts"
+    " runs.run_index runs.store runs.waves scoring.sides suites.record",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",

@@ -87,6 +87,9 @@ def test_what_is_out_is_neither_written_nor_asked_again(do: Do, server: ChatServ
     assert do("export", "batch", run.name) == 0
     assert "12 questions are out in waves 1, 2 and 3" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in waves_of(run)} == before
+    assert do("status", run.name) == 1
+    said = capsys.readouterr().out
+    assert "12 questions are out in waves 1, 2 and 3" in said and "waits for a batch" in said
     assert do("run", new=True) == 1
     assert "12 questions are out" in capsys.readouterr().err
     assert not server.asked

@@ -71,6 +71,20 @@ def test_folders_of_three_disks_are_what_one_process_gives(tmp_path: Path, plan:
     assert tvbench.score(merged.folder).results == tvbench.score(alone).results
 
 
+def test_the_command_that_is_shown_goes_on_with_the_merged_run(tmp_path: Path, plan: Plan) -> None:
+    """And not with the folder that the first shard wrote."""
+    source = disks(tmp_path, plan)[0]
+    data = json.loads((source.path / "manifest.json").read_text())
+    data["command"] = ["tvbench", "run", "--results", "disk1", "--limit", "5"]
+    (source.path / "manifest.json").write_text(json.dumps(data))
+    merged = merge([source], tmp_path / "all" / plan.run_name)
+    command = ("tvbench", "run", "--limit", "5", "--results", str(tmp_path / "all"))
+    assert merged.folder.manifest().command == command and not merged.remarks
+    assert merge([source], tmp_path / "all" / plan.run_name).folder.manifest().command == command
+    (note,) = merge([source], tmp_path / "all" / "another").remarks
+    assert f"goes on in a folder called {plan.run_name}" in note
+
+
 def test_the_same_merge_again_changes_nothing(tmp_path: Path, plan: Plan) -> None:
     sources = disks(tmp_path, plan)
     target = tmp_path / "all" / plan.run_name

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import errno
 import json
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +21,7 @@ from sentences_task import sentences
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.runs.codec import response_to_json
+from tvbench.runs.commands import at_results, going_on
 from tvbench.runs.disk import StoreError
 from tvbench.runs.history import begun, joined, settled_parts
 from tvbench.runs.lines import json_line
@@ -97,12 +100,34 @@ def test_a_shard_is_read_and_named() -> None:
     [
         (("tvbench", "run", "--shard", "2/8", "--limit", "5"), ("tvbench", "run", "--limit", "5")),
         (("tvbench", "run", "--limit", "5", "--shard=2/8"), ("tvbench", "run", "--limit", "5")),
+        (("tvbench", "run", "--sha", "2/8", "--set", "a.b=1"), ("tvbench", "run", "--set", "a.b=1")),
+        (("tvbench", "run", "--shar=2/8", "--limit", "5"), ("tvbench", "run", "--limit", "5")),
         (("tvbench.run('m', 't', shard='2/8', limit=5)",), ("tvbench.run('m', 't', limit=5)",)),
         ((), ()),
     ],
 )
 def test_the_command_that_goes_on_asks_the_whole(command: tuple[str, ...], whole: tuple[str, ...]) -> None:
     assert without_shard(command) == whole
+
+
+@pytest.mark.parametrize(
+    ("command", "there"),
+    [
+        ("tvbench run --results a --limit 5", "tvbench run --limit 5 --results b"),
+        ("tvbench run --limit 5 --res=a --fresh", "tvbench run --limit 5 --results b"),
+        ("tvbench run --shard 1/2 --repeats 2 --fre", "tvbench run --repeats 2 --results b"),
+        ("", ""),
+    ],
+)
+def test_the_command_that_goes_on_elsewhere(command: str, there: str) -> None:
+    typed = going_on(command.split())
+    assert " ".join(at_results(typed, Path("b"), Path("results"))) == there
+    assert "--results" not in at_results(typed, Path("results"), Path("results"))
+
+
+def test_a_call_that_goes_on() -> None:
+    called = going_on(("tvbench.run('m', 't', fresh=True, shard='1/2', limit=5)",))
+    assert called == ("tvbench.run('m', 't', limit=5)",) == at_results(called, Path("b"), Path("results"))
 
 
 @pytest.mark.parametrize(
@@ -324,6 +349,42 @@ def test_a_shard_says_in_json_how_everything_stands(ask: Ask, capsys: Said) -> N
     assert ask("2/2", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["complete"] is True and found["shard"]["left"] == 0 and len(found["tasks"]) == 1
+
+
+def test_a_shard_whose_questions_failed_exits_1_and_one_that_is_done_0(
+    ask: Ask, server: ChatServer, tmp_path: Path, capsys: Said
+) -> None:
+    """Whatever the others lack; who ends last scores what there is, and the failures are asked again by any N."""
+    server.refusing = True
+    assert ask("1/2") == 1
+    said = capsys.readouterr().err
+    assert "shard 1/2 lacks" in said and "of them failed" in said
+    server.refusing = False
+    assert ask("2/2") == 0
+    said = capsys.readouterr().err
+    assert "shard 2/2 is done" in said and "are still missing" in said
+    assert (run_in(tmp_path / "out").path / "result.json").is_file()
+    failed = QUESTIONS - len(run_in(tmp_path / "out").answered_keys())
+    before = server.asked.total()
+    assert [ask(f"{number}/3", "--same-model") for number in (2, 1, 3)] == [0, 0, 0]
+    assert "the whole run is answered" in capsys.readouterr().err
+    assert server.asked.total() - before == failed and len(run_in(tmp_path / "out").answered_keys()) == QUESTIONS
+
+
+def test_what_is_shown_of_a_half_done_run_goes_on_with_the_whole(
+    ask: Ask, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each shard's own command would ask nothing more: it is done."""
+    typed = "tvbench run --model m --tasks 't 1' --shard 1/2 --results out"
+    monkeypatch.setattr(sys, "argv", shlex.split(typed))
+    ask("1/2")
+    ask("", results="full")
+    run, whole = (str(run_in(tmp_path / name).path) for name in ("out", "full"))
+    for command in (["check", run, "--against", whole], ["score", run], ["status", run]):
+        capsys.readouterr()
+        assert main(command) == 1
+        said = capsys.readouterr().out
+        assert "tvbench run --model m --tasks 't 1' --results out" in said and "--shard" not in said
 
 
 def test_more_shards_than_questions_are_no_failure(ask: Ask, server: ChatServer) -> None:

@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class ChatServer(ThreadingHTTPServer):
     """Counts how often each question is asked. `die_after` N answers it closes every connection unanswered; each
-    answer is padded to `length` characters. `digest`: answers tell questions apart (`digest_of`)."""
+    answer is padded to `length` characters. `digest`: answers tell questions apart (`digest_of`). While `refusing`,
+    half of the questions get status 400."""
 
     daemon_threads = True
 
@@ -28,6 +29,7 @@ class ChatServer(ThreadingHTTPServer):
         self.die_after = die_after
         self.length = length
         self.digest = digest
+        self.refusing = False
 
     @property
     def url(self) -> str:
@@ -60,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if self.server.refusing and int(digest_of(question)[-1], 16) % 2:
+            self._send({"error": {"message": "bad picture", "type": "invalid_request_error"}}, 400)
+            return
         time.sleep(self.server.delay)
         answer = digest_of(question) if self.server.digest else f"answer {len(question)}"
         self._send(
@@ -76,10 +81,10 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def _send(self, value: object) -> None:
+    def _send(self, value: object, status: int = 200) -> None:
         data = json.dumps(value).encode()
         try:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

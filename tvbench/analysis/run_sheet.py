@@ -21,6 +21,7 @@ from tvbench.analysis.references import of_options, references
 from tvbench.analysis.replies import RunReplies, replies_of
 from tvbench.registry.places import default_results
 from tvbench.runs.answered import languages_called
+from tvbench.runs.commands import going_on
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.intervals import ends
@@ -91,7 +92,7 @@ def run_sheet(
         tuple(_facts(results, manifest, replies.tokens)),
         _blocks(results, codes, languages or _typed(manifest), found, whole=whole),
         tuple(alarm for alarm in found if alarm.language in codes[alarm.task]),
-        shlex.join(manifest.command) if manifest.command[:2] == ("tvbench", "run") else "",
+        shlex.join(going_on(manifest.command)) if manifest.command[:2] == ("tvbench", "run") else "",
         sum(_waiting(result) for result in results),
         untrained(manifest.model.revision),
     )

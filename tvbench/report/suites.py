@@ -94,6 +94,8 @@ def _word(run: RunState) -> str:
         return "failed"
     if run.complete:
         return "complete"
+    if run.out and run.out == run.total.missing:
+        return "waits for a batch"
     if not run.begun or not run.total.done:
         return "not begun"
     return "incomplete" if run.total.done < run.total.asked else "waits"
@@ -119,6 +121,8 @@ def run_lines(run: RunState) -> Iterator[str]:
     if run.problem:
         yield run.problem
     yield from live_lines(run)
+    if run.out:
+        yield f"{run.waves} of a batch: `tvbench import batch {shlex.quote(run.run)} FILE` takes in what came back"
     for task in run.tasks:
         if not run.begun:
             yield f"{task.task}: not begun, {task.total.asked:,} items in {_listed(list(task.languages))}"

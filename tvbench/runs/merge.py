@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tvbench.registry.places import default_results
+from tvbench.runs.commands import at_results, going_on
 from tvbench.runs.heartbeat import forget_heartbeats
 from tvbench.runs.history import settled, settled_parts
 from tvbench.runs.lines import in_words
@@ -97,7 +99,7 @@ def _merged(writer: RunWriter, folders: list[RunFolder], prefer: RunFolder | Non
     if waves.changes:
         waves.write()
     changed = _write(writer, folders, together([settled_ones[id(one)] for one in ordered]), requests, lines)
-    said += _graded_elsewhere(folders[1:])
+    said += _graded_elsewhere(folders[1:]) + _renamed(manifests[0], writer.path)
     damaged = [f"{text}: left out" for text in in_words(fault for fault in lines.faults if fault.lost)]
     brought = {str(folder.path): count for folder, count in zip(folders, lines.brought, strict=True)}
     return Merged(
@@ -121,7 +123,7 @@ def _write(
     if changed and requests is not None:
         writer.copy_requests(requests)
     before = folder.earlier_manifest()
-    manifest = replace(manifest, run=folder.name)
+    manifest = replace(manifest, run=folder.name, command=_command(manifest, before, folder))
     if before is None or _as_written(before) != _as_written(manifest):
         writer.replace_manifest(replace(manifest, updated=now()))
         changed = True
@@ -129,6 +131,13 @@ def _write(
         writer.replace_responses(lines.chosen())
         changed = True
     return changed
+
+
+def _command(manifest: Manifest, before: Manifest | None, folder: RunFolder) -> tuple[str, ...]:
+    """What goes on with the merged run, and not with one of those that it came from."""
+    if before is not None and before.command:
+        return before.command
+    return at_results(going_on(manifest.command), folder.path.parent, default_results())
 
 
 def _as_written(manifest: Manifest) -> object:
@@ -140,6 +149,16 @@ def _graded_elsewhere(others: Iterable[RunFolder]) -> list[str]:
     """What judges and COMET said stays where it is."""
     graded = [str(other.path) for other in others if any(other.path.glob("*/**/*.jsonl"))]
     return [f"note: not merged is what judges or COMET said in {', '.join(graded)}: grade the whole"] if graded else []
+
+
+def _renamed(manifest: Manifest, target: Path) -> list[str]:
+    """`tvbench run` looks for a run by the name that follows from what is asked."""
+    if manifest.run in ("", target.name):
+        return []
+    return [
+        f"note: `tvbench run` goes on in a folder called {manifest.run}, and takes answers from this one, "
+        f"which is called {target.name}"
+    ]
 
 
 def _settled(folder: RunFolder, manifest: Manifest) -> Manifest:

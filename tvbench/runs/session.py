@@ -5,6 +5,7 @@ What the session writes down of itself is session_record.py. Opens the real engi
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 from tvbench.data.media.video import Decoder
 from tvbench.engines.open import EngineOptions, open_engine
 from tvbench.engines.protocol import ALL_OF_IT, Engine, EngineInfo, Prepared, Sight
+from tvbench.registry.places import default_results
 from tvbench.registry.prices import price_in
 from tvbench.runs.budget import Budgeted, Purse, dollars_of
 from tvbench.runs.heartbeat import Heart, forget_heartbeats
@@ -167,7 +169,8 @@ class RunSession:
         state = waves.state(known) if waves.exists() else State()
         if state.out:
             asking.missing = asking.missing.but(state.out)
-            name = self.folder.name
+            usual = self.folder.parent.resolve() == default_results().resolve()
+            name = shlex.quote(self.folder.name if usual else str(self.folder))
             self.say(
                 f"{state.said} of a batch, and not asked here: `tvbench import batch {name} FILE` takes in what came "
                 f"back; `tvbench export batch {name} --lost all` gives them up, and they are asked again"

@@ -96,13 +96,25 @@ def in_words(parts: Sequence[str]) -> str:
 
 def without_shard(command: Sequence[str]) -> tuple[str, ...]:
     """The command that asks the whole run: typed in a shell, or called from Python."""
+    words = without(command, FLAG, 4)
+    return (IN_PYTHON.sub("", words[0]), *words[1:]) if words and "(" in words[0] else words
+
+
+def without(command: Sequence[str], option: str, letters: int) -> tuple[str, ...]:
+    """A command less an option that takes a value."""
     words: list[str] = []
     skip = False
     for word in command:
-        if skip or word.startswith(f"{FLAG}="):
+        if skip:
             skip = False
-        elif word == FLAG:
-            skip = True
+        elif is_option(word, option, letters):
+            skip = "=" not in word
         else:
             words.append(word)
-    return (IN_PYTHON.sub("", words[0]), *words[1:]) if words and "(" in words[0] else tuple(words)
+    return tuple(words)
+
+
+def is_option(word: str, option: str, letters: int) -> bool:
+    """Whether a word is this option, written out or cut short: argparse takes what tells it from others."""
+    name = word.partition("=")[0]
+    return len(name) >= letters and option.startswith(name)

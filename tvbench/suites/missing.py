@@ -16,17 +16,19 @@ from typing import Any
 
 from tvbench import __version__
 from tvbench.errors import TvbenchError
+from tvbench.runs.answer_index import AnswerIndex
+from tvbench.runs.commands import going_on
 from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.pulses import Pulse, counted_lines, counts_of, covering, read_pulses, running
 from tvbench.runs.run_facts import facts_of, index_of
 from tvbench.runs.run_index import RunIndex
 from tvbench.runs.store import LOCK, MANIFEST, REQUESTS, RESULT, RunFolder
+from tvbench.runs.waves import Waves
 from tvbench.scoring.sides import REASONS
 from tvbench.suites.record import RecordedRun, SuiteRecord
 from tvbench.types import LOGGED, NEEDS_JUDGE, TaskResult
 
-BEGINS_ANEW = "--fresh"
 FOR_A_JUDGE = frozenset({NEEDS_JUDGE, *REASONS.values()})
 """Why an answer is unscored that only a judge can grade."""
 READ_AT_ONCE = 8 << 20
@@ -73,7 +75,8 @@ class TaskState:
 @dataclass(frozen=True, slots=True)
 class RunState:
     """One run. `process` is who writes it now; `problem` says what is wrong with its folder; `command` goes on;
-    `pulses` are the heartbeats that lie there; `about`: all tasks together, where no more than that was counted."""
+    `pulses` are the heartbeats that lie there; `about`: all tasks together, where no more than that was counted; `out`:
+    how many questions are out in a batch, in words in `waves`."""
 
     run: str
     model: str
@@ -85,6 +88,8 @@ class RunState:
     command: tuple[str, ...] = ()
     pulses: tuple[Pulse, ...] = ()
     about: LanguageState | None = None
+    out: int = 0
+    waves: str = ""
 
     @property
     def total(self) -> LanguageState:
@@ -233,7 +238,10 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
     if _is_settled(run, results):
         return replace(state, tasks=tuple(_from_result(result, wanted) for result in results or ()))
     try:
-        return replace(state, tasks=tuple(_from_lines(run, manifest, results or [], wanted)))
+        index = run.index()
+        state = replace(state, tasks=tuple(_from_lines(run, index, manifest, results or [], wanted)))
+        out = Waves(run.path).state(index.without_failures)
+        return replace(state, out=len(out.out), waves=out.said) if out.out else state
     except (TvbenchError, OSError) as error:
         return replace(state, problem=str(error))
 
@@ -247,11 +255,6 @@ def _begun(run: RunFolder, model: str, command: Sequence[str]) -> RunState:
 def _typed(name: str, command: Sequence[str]) -> bool:
     """Whether the command asked for a judge, or for COMET: from a shell, or from Python."""
     return any(word.startswith(f"--{name}") or f", {name}=" in word for word in command)
-
-
-def going_on(command: Sequence[str]) -> tuple[str, ...]:
-    """The command that goes on: the same one, less what would begin anew."""
-    return tuple(word for word in command if word != BEGINS_ANEW)
 
 
 def settled_results(run: RunFolder, asked: Mapping[str, int]) -> list[TaskResult] | None:
@@ -327,10 +330,9 @@ def _from_result(result: TaskResult, wanted: tuple[bool, bool]) -> TaskState:
 
 
 def _from_lines(
-    run: RunFolder, manifest: Manifest, results: Iterable[TaskResult], wanted: tuple[bool, bool]
+    run: RunFolder, index: AnswerIndex, manifest: Manifest, results: Iterable[TaskResult], wanted: tuple[bool, bool]
 ) -> Iterator[TaskState]:
     """Tasks, counted from the items and the answers as they lie there."""
-    index = run.index()
     asked: dict[str, Counter[str]] = {}
     done: dict[str, Counter[str]] = {}
     bad: dict[str, Counter[str]] = {}

@@ -26,6 +26,7 @@ from tvbench.analysis.regression.verdict import MEAN, Absent, Changed, Check, Co
 from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.places import default_results
 from tvbench.runs.answered import languages_called
+from tvbench.runs.commands import going_on, is_call
 from tvbench.runs.signature import WHO_ANSWERED
 from tvbench.runs.store import RunFolder, find_run
 from tvbench.scoring.falls import RESAMPLES, Tested, tested
@@ -275,8 +276,9 @@ def next_steps(found: Check, folder: RunFolder | None, baseline: RunStanding) ->
         if Path(baseline.source, "manifest.json").is_file():
             yield f"tvbench compare {_typed(RunFolder(Path(baseline.source)))} {run} --languages {codes}"
     if found.waiting:
-        sessions = folder.manifest().sessions or ()
-        yield " ".join(sessions[-1].command) if sessions and sessions[-1].command else "the same `tvbench run` command"
+        command = going_on(folder.manifest().command)
+        said = command[0] if is_call(command) else shlex.join(command)
+        yield said or "the same `tvbench run` command"
     if found.outcome == "fail" and any(change.fatal for change in found.changed):
         yield f"tvbench baseline write {run} {baseline.source if Path(baseline.source).is_file() else 'FILE'}"
 
