@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from beating import EchoEngine, session, write_pulse
 from repository import ROOT
 
+from tvbench.cli import watching
 from tvbench.cli.main import main
 from tvbench.cli.status import looked_at, show_states
 from tvbench.cli.watching import rows_of, watch
@@ -298,6 +300,27 @@ def test_json_is_a_line_a_look(run: RunFolder, capsys: Said) -> None:
     assert watched(run, finishing(run), "json") == 0
     states = [json.loads(line)[0]["runs"][0] for line in capsys.readouterr().out.splitlines()]
     assert [(state["done"], state["complete"]) for state in states] == [(6, False), (6, False), (10, True)]
+
+
+def test_a_folder_that_is_not_there_yet_is_waited_for_and_one_that_is_gone_is_said(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, looks = tmp_path / "results", []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            with pytest.raises(EngineError):
+                session(results / "run", lambda: EchoEngine(die_after=6), 10)
+        if len(looks) == 3:
+            shutil.rmtree(results)
+        assert len(looks) < 5
+
+    monkeypatch.setattr(watching.watch, "__defaults__", ("table", pause))
+    assert main(["status", "--results", str(results), "--watch", "1"]) == 2
+    told = capsys.readouterr()
+    assert told.err.count("no runs") == 1 and f"{results} is gone" in told.err.replace("\n", "")
+    assert told.out.splitlines() == ["m  nobody is at it  6 of 10 done"]
 
 
 def test_ctrl_c_ends_the_watching(run: RunFolder, capsys: Said) -> None:

@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
     if args.watch is not None:
         from tvbench.cli.watching import watch
 
-        return watch(partial(looked_at, args), partial(show_states, args), args.watch, args.format)
+        return watch(Looking(args), partial(show_states, args), args.watch, args.format)
     states = looked_at(args)
     if args.format == "json":
         print_json([state.as_json() for state in states])
@@ -65,6 +65,21 @@ def looked_at(args: argparse.Namespace) -> list[SuiteState]:
     from tvbench.report.suites import narrowed
 
     return [narrowed(state, codes(args.languages)) for state in states_of(args.results, args.what)]
+
+
+class Looking:
+    """Looks again and again. Raises UsageError where what was there is gone."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._seen = False
+
+    def __call__(self) -> list[SuiteState]:
+        states = looked_at(self._args)
+        if self._seen and not self._args.results.is_dir():
+            raise UsageError(f"{self._args.results} is gone", "it was moved or deleted while it was watched")
+        self._seen = self._seen or any(state.runs for state in states)
+        return states
 
 
 def show_states(args: argparse.Namespace, states: Sequence[SuiteState]) -> None:

@@ -32,7 +32,7 @@ def watch(
     watching alone."""
     from tvbench.suites.missing import all_complete
 
-    draw = _json_line if form == "json" else Drawing(sys.stdout, show) if sys.stdout.isatty() else Lines()
+    draw = _json_line if form == "json" else Drawing(sys.stdout, show) if sys.stdout.isatty() else Lines(show)
     try:
         while True:
             states = look()
@@ -49,15 +49,19 @@ def _json_line(states: Sequence[SuiteState]) -> None:
 
 
 class Lines:
-    """A line for each run that has changed since it had one."""
+    """A line for each run that has changed since it had one; where there is none yet, that is said once."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: Show) -> None:
+        self._show = show
         self._said: dict[str, str] = {}
 
     def __call__(self, states: Sequence[SuiteState]) -> None:
         from tvbench.report.live import progress_line
         from tvbench.report.suites import words
 
+        if not any(state.runs for state in states) and not self._said:
+            self._show(states)
+            self._said[""] = "none"
         for run in (run for state in states for run in state.runs):
             name = words(run.model, run.variation)
             line = progress_line(name, run)
