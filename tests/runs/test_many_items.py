@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from own_folders import write_jsonl
 from repository import benchmark
 from small_plans import item
@@ -41,6 +43,7 @@ from tvbench.runs.sorted_rows import SortedRows
 from tvbench.runs.store import REQUESTS
 from tvbench.runs.streamed import ChangedError, Streamed
 from tvbench.runs.writer import RunWriter
+from tvbench.safety.fitting import declared
 from tvbench.safety.misfits import fits, misfits
 from tvbench.types import (
     Ask,
@@ -56,6 +59,7 @@ from tvbench.types import (
     Response,
     Sampling,
     Short,
+    Target,
     Task,
 )
 
@@ -390,6 +394,37 @@ def test_what_fits_is_what_has_no_misfits() -> None:
         assert fits(made, Item) is not wrong, made
         agreed[fits(made, Item)] += 1
     assert min(agreed.values()) > 30
+
+
+class Text(str):
+    """A text of a class of somebody's own."""
+
+
+SIMPLE = st.sampled_from([None, 0, 1, True, False, 0.0, 1.5, "", "x", Text("y"), b"x", object, int, print])
+MADE: Any = st.recursive(
+    SIMPLE,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.sampled_from(["a", 1, None]), inner, max_size=2)
+        | st.builds(Message, inner, inner)
+        | st.builds(Media, inner, inner, inner, inner, inner)
+        | st.builds(Short, inner)
+        | st.builds(Choice, inner, inner, inner, inner, inner)
+        | st.builds(Sampling, inner, top_p=inner, stop=inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(MADE, st.sampled_from([Item, Message, Media, Target, Sampling, Response, *declared(Item).values()]))
+def test_whatever_a_value_is_it_fits_where_nothing_is_wrong_with_it(value: Any, hint: Any) -> None:
+    try:
+        wrong = any(misfits(value, hint, "it"))
+    except TypeError:  # no object with fields stands where one belongs
+        wrong = True
+    assert fits(value, hint) is not wrong
 
 
 def test_shared_items_know_a_held_picture_by_itself() -> None:

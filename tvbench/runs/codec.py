@@ -99,12 +99,12 @@ def response_from_json(data: Json) -> Response:
     was stored with the thinking in it is taken apart."""
     if not isinstance(data["key"], str):
         raise TypeError("key is not a string")
-    known: Json = {
+    values: Json = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()
         if name in RESPONSE_FIELDS
     }
-    response = Response(**known)
+    response = Response(**values)
     return without_thinking(response) if isinstance(response.text, str) else response
 
 

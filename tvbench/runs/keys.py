@@ -19,6 +19,7 @@ from tvbench.types import Item, Media, Message, Sampling
 KEY_FORMAT = 1
 """Raise when the meaning of a key changes; old stores then never match by accident."""
 SAMPLING = tuple(field.name for field in fields(Sampling))
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 def media_digest(media: Media) -> str:
@@ -76,5 +77,4 @@ def content_key(
         content["second_bos"] = True
     if item.problem is not None:
         content["unasked"] = [item.task, item.id]
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(content).encode("utf-8", "surrogatepass")).hexdigest()

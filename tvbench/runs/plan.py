@@ -92,7 +92,7 @@ class Overrides:
             for name in ("max_new_tokens", "temperature", "top_p", "top_k", "seed")
             if (value := getattr(self, name)) is not None
         }
-        return replace(sampling, **changed)
+        return replace(sampling, **changed) if changed else sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,10 @@ class _Asked(GoneOver[Item]):
         for item in self._items:
             sampling = self._overrides.apply(item.sampling)
             messages = decoded_by(item.messages, self._decoder)
+            same = sampling is item.sampling and messages is item.messages and item.second_bos is self._second_bos
+            if same and item.repeat == 0 and self._overrides.repeats == 1:
+                yield item
+                continue
             for repeat in range(self._overrides.repeats):
                 yield replace(
                     item,

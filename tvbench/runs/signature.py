@@ -94,10 +94,14 @@ class Facts:
         self._samplings.add(sampling_text(item.sampling))
         self._repeats = max(self._repeats, 1 + item.repeat)
         self._second_bos |= item.second_bos
-        self._decoder = self._decoder or decoder_of([item])
-        if item.problem is None:
-            self._asked += 1
-            self._shown += any(isinstance(part, Media) for message in item.messages for part in message.parts)
+        shown = False
+        for message in item.messages:
+            for part in message.parts:
+                if isinstance(part, Media):
+                    shown = True
+                    self._decoder = self._decoder or part.decoder or ""
+        self._asked += item.problem is None
+        self._shown += shown and item.problem is None
 
     def all(self) -> ItemFacts:
         """What there is to say of all of them."""
@@ -131,18 +135,13 @@ def ordered_prompts_hash(items: Iterable[Item]) -> str:
     return short_hash(text for item in items for text in _texts(item))
 
 
-def _texts(item: Item) -> Iterable[str]:
-    for message in item.messages:
-        for part in message.parts:
-            yield part if isinstance(part, str) else f"<{part.kind}:{part.frames}:{part.size}>"
-    if item.continuation is not None:
-        yield item.continuation
-
-
-def decoder_of(items: Iterable[Item]) -> str:
-    """What the clips of `items` are decoded by; "" where it is the default, and where there are none."""
-    parts = (part for item in items for message in item.messages for part in message.parts)
-    return next((part.decoder for part in parts if isinstance(part, Media) and part.decoder), "")
+def _texts(item: Item) -> list[str]:
+    texts = [
+        part if isinstance(part, str) else f"<{part.kind}:{part.frames}:{part.size}>"
+        for message in item.messages
+        for part in message.parts
+    ]
+    return texts if item.continuation is None else [*texts, item.continuation]
 
 
 def write_signature(fields: Mapping[str, str]) -> str:

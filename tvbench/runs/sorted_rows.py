@@ -33,7 +33,7 @@ class SortedRows:
     def add(self, row: Row) -> None:
         """Raises UsageError where there is no room for it on disk."""
         self._rows.append(row)
-        self._size += OF_A_ROW + sum(len(text) + OF_A_TEXT for text in row)
+        self._size += OF_A_ROW + OF_A_TEXT * len(row) + sum(map(len, row))
         if self._size > self._held:
             self._put_aside()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
@@ -89,12 +89,32 @@ def _check(hint: Any) -> Callable[[Any], bool]:
     if origin is Literal:
         return lambda value: value in inner
     if origin is tuple:
-        element = _check(inner[0])
-        return lambda value: isinstance(value, tuple | list) and all(map(element, value))
+        every = _check_every(inner[0])
+        return lambda value: isinstance(value, (tuple, list)) and every(value)
     if origin is collections.abc.Mapping:
-        name, element = _check(inner[0]), _check(inner[1])
-        return lambda value: isinstance(value, Mapping) and all(map(name, value)) and all(map(element, value.values()))
+        names, values = _check_every(inner[0]), _check_every(inner[1])
+        return lambda value: isinstance(value, Mapping) and names(value) and values(value.values())
     return callable if origin is collections.abc.Callable else lambda value: True
+
+
+def _plain(hint: Any) -> tuple[type, ...]:
+    """Types of which every value fits: whoever goes over very many asks these first."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(kind for member in get_args(hint) for kind in _plain(member))
+    return KINDS[hint][0] if hint in KINDS else ()
+
+
+def _check_every(hint: Any) -> Callable[[Iterable[Any]], bool]:
+    """Whether each of several values fits."""
+    plain, check = _plain(hint), _check(hint)
+
+    def every(values: Iterable[Any]) -> bool:
+        for value in values:  # noqa: SIM110 - the same as `all`, in a third of the time
+            if type(value) not in plain and not check(value):
+                return False
+        return True
+
+    return every
 
 
 def _check_several(kinds: tuple[Any, ...]) -> Callable[[Any], bool]:
@@ -105,12 +125,25 @@ def _check_several(kinds: tuple[Any, ...]) -> Callable[[Any], bool]:
 
 def _fields_fit(value: Any) -> bool:
     kind: Any = type(value)
-    return all(check(getattr(value, name)) for name, check in _checks(kind)) if is_dataclass(value) else False
+    return _check_fields(kind)(value)
 
 
 @cache
-def _checks(kind: Any) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
-    return tuple((name, _check(hint)) for name, hint in declared(kind).items())
+def _check_fields(kind: Any) -> Callable[[Any], bool]:
+    """Whether a value of one class fits: its fields do, where it has any."""
+    named: Any = kind
+    if not is_dataclass(kind):
+        return lambda value: False
+    fields = [(name, _plain(hint), _check(hint)) for name, hint in declared(named).items()]
+
+    def fit(value: Any) -> bool:
+        for name, plain, check in fields:
+            found = getattr(value, name)
+            if type(found) not in plain and not check(found):
+                return False
+        return True
+
+    return fit
 
 
 def _shown(value: Any) -> str:

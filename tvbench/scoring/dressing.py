@@ -86,7 +86,7 @@ def readings(reply: str, language: str, longest: int) -> Iterator[str]:
         return
     lines = [line for line in text.splitlines() if line.strip()] if "\n" in text else []
     if len(lines) <= 1:
-        yield from _peeled(whole, words, longest)
+        yield from (said for said in _peeled(whole, words, longest) if said != whole)
     for line in lines[-_LINES:] if len(lines) > 1 else ():
         said = exact(line, language)
         if words.answer.first(said):

@@ -51,9 +51,10 @@ FORMS: tuple[Callable[[str, str], str], ...] = (lambda text, language: text, pla
 
 
 def _folded(text: str, language: str, *, loose: bool) -> str:
+    letters = text.replace(" ", "").isalpha()
     if not text.isascii():
-        text = _marks(_digits(text), language)
-    if any(c.isdigit() for c in text) or "%" in text:
+        text = _marks(text if letters else _digits(text), language)
+    if not letters and (any(c.isdigit() for c in text) or "%" in text):
         words = wording(language)
         text = _POWER.sub(r"\1", text.replace("{", "").replace("}", "") if "^{" in text else text)
         text = _NUMBER.sub(lambda match: _number(match[0], words.decimal, loose), text)
@@ -167,6 +168,7 @@ _OWN_VARIANTS: dict[str, dict[int, str]] = {
     "ro": str.maketrans({"\u015f": "\u0219", "\u0163": "\u021b"}),
     "ru": str.maketrans({"\u0451": "\u0435"}),
 }
+_GREEK_LETTER = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
 _GREEK = re.compile("[\u0300\u0301\u0313\u0314\u0342\u0308]")
 _TONE = re.compile("([ou])([aey])([\u0300\u0301\u0303\u0309\u0323])(?![a-z\u0300-\u036f])")
 """Vietnamese: the tone mark stands on either vowel of a final oa, oe, uy."""
@@ -182,7 +184,7 @@ def _marks(text: str, language: str) -> str:
         text = text.translate(_OWN_VARIANTS[code])
     if code == "vi":
         text = unicodedata.normalize("NFC", _TONE.sub(r"\1\3\2", unicodedata.normalize("NFD", text)))
-    if any("\u0370" <= c <= "\u03ff" or "\u1f00" <= c <= "\u1fff" for c in text):
+    if _GREEK_LETTER.search(text):
         text = unicodedata.normalize("NFC", _GREEK.sub("", unicodedata.normalize("NFD", text)))
     text = _SARA_AM.sub(r"\2\1", text)
     return _BETWEEN_CJK.sub("", text).strip() or text

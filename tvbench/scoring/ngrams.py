@@ -21,7 +21,7 @@ def chrf_counts(text: str, reference: str) -> list[int]:
     said, wanted = "".join(text.split()), "".join(reference.split())
     match = 1
     for size in range(1, CHARACTERS + 1):
-        match = _count(counts, _pieces(said, size), _pieces(wanted, size), match)
+        match = _count(counts, _runs(said, size), _runs(wanted, size), match)
     first, second = words_of(text), words_of(reference)
     match = _count(counts, first, second, 1)
     _count(counts, _runs(first, 2), _runs(second, 2), match)
@@ -38,12 +38,8 @@ def bleu_counts(text: str, reference: str) -> list[int]:
     return [len(said), len(wanted), *common, *(max(0, len(said) - size) for size in range(WORDS))]
 
 
-def _runs(words: list[str], size: int) -> Sequence[object]:
+def _runs(words: Sequence[str], size: int) -> Sequence[object]:
     return words if size == 1 else list(zip(*(words[at:] for at in range(size)), strict=False))
-
-
-def _pieces(text: str, size: int) -> list[str]:
-    return [text[at : at + size] for at in range(len(text) - size + 1)]
 
 
 def _count(counts: list[int], said: Sequence[object], wanted: Sequence[object], before: int) -> int:

@@ -49,9 +49,13 @@ class Words:
     def __init__(self, words: Iterable[str]) -> None:
         self.words = frozenset(words)
         self.longest = max(map(len, self.words), default=0)
+        self._initials = frozenset(word[:1] for word in self.words)
+        self._finals = frozenset(word[-1:] for word in self.words)
 
     def first(self, text: str, start: int = 0) -> int:
         """Where the longest of the words that `text` has at `start` ends; `start` for none."""
+        if text[start : start + 1] not in self._initials:
+            return start
         for end in range(min(len(text), start + self.longest), start, -1):
             if text[start:end] in self.words and word_edge(text, end):
                 return end
@@ -59,6 +63,8 @@ class Words:
 
     def last(self, text: str) -> int:
         """Where the longest of the words with which `text` ends begins; its length for none."""
+        if text[-1:] not in self._finals:
+            return len(text)
         for start in range(max(0, len(text) - self.longest), len(text)):
             if text[start:] in self.words and word_edge(text, start):
                 return start
@@ -66,7 +72,10 @@ class Words:
 
     def within(self, text: str) -> bool:
         """Whether one of the words stands anywhere in `text`."""
-        return any(word_edge(text, start) and self.first(text, start) > start for start in range(len(text)))
+        return any(
+            letter in self._initials and word_edge(text, start) and self.first(text, start) > start
+            for start, letter in enumerate(text)
+        )
 
 
 def word_edge(text: str, at: int) -> bool:

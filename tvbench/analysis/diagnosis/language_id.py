@@ -45,6 +45,7 @@ _NAMES = {"iw": "he", "jw": "jv", "bh": "bho", "in": "id", "fil": "tl", "sh": "s
 """Codes that the identifiers use, to ours."""
 _NOTHING = frozenset({"un", "xxx", "zxx", "und"})
 
+SCRIPTS = {"zh-Hans", "zh-Hant"}
 LEAST_WORDS, LEAST_LETTERS = 3, 12
 LEAST_CHARACTERS = 6
 """What a text needs to be judged: words and letters, or characters in a script without blanks."""
@@ -81,7 +82,11 @@ class Identifiers:
         wanted = group_of(language)
         if not any(wanted in _groups(self.knows[name]) for name in self.identify) or not long_enough(text):
             return None
-        named = {name: self.identify[name](text) for name in self.identify}
+        named: dict[str, str] = {}
+        for name, identify in self.identify.items():
+            named[name] = identify(text)
+            if language not in SCRIPTS and base_of(named[name]) not in _NOTHING and group_of(named[name]) == wanted:
+                return Judgement(True, base_of(language))  # whatever the others say
         found = [code for code in named.values() if code and base_of(code) not in _NOTHING]
         if not found:
             return None
@@ -123,8 +128,7 @@ def long_enough(text: str) -> bool:
 
 def _other_script(found: str, language: str) -> bool:
     """Whether `found` is written Chinese of the other kind than `language`, which must name its kind."""
-    scripts = {"zh-Hans", "zh-Hant"}
-    return {found, language} == scripts
+    return {found, language} == SCRIPTS
 
 
 def _other_alphabet(text: str, language: str) -> bool:
