@@ -278,10 +278,12 @@ VOTE = spoken("first", "second")
     [
         ("de de", "de", Judgement(True, "de")),
         ("de en", "de", Judgement(True, "de")),
+        ("en de", "de", Judgement(True, "de")),
         ("en en", "de", Judgement(False, "en")),
         ("sk sk", "cs", Judgement(True, "cs")),
         ("pt gl", "pt-BR", Judgement(True, "pt")),
         ("zh-Hant zh", "zh-Hans", Judgement(False, "zh-Hant")),
+        ("zh zh-Hant", "zh-Hans", Judgement(False, "zh-Hant")),
         ("zh zh", "zh-Hant", Judgement(True, "zh")),
         ("zh-Hant zh", "zh", Judgement(True, "zh")),
         ("un xxx", "de", None),

@@ -84,6 +84,35 @@ def test_json_within_bounds(text: str) -> None:
     assert json_value("[" * 50 + "]" * 50) and json_value(json.dumps([[1]] * 100))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1]}',
+        '{"a":1}\n',
+        " 1",
+        "1 \n",
+        "[1]\r\n",
+        "",
+        "\n",
+        "1 2",
+        "1,",
+        '{"a"}',
+        "nul",
+        "\ufeff1",
+        "NaN",
+        '"\x01"',
+    ],
+)
+def test_a_json_text_is_read_as_json_reads_it(text: str) -> None:
+    def read(how: Callable[[str], Any]) -> str:
+        try:
+            return repr(how(text))
+        except ValueError as error:
+            return f"{type(error).__name__}: {error}"
+
+    assert read(json_value) == read(json.loads)
+
+
 def test_files_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "MOST_YAML", 10)
     path = tmp_path / "x"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_folders import write_jsonl
@@ -417,7 +418,7 @@ MADE: Any = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(MADE, st.sampled_from([Item, Message, Media, Target, Sampling, Response, *declared(Item).values()]))
 def test_whatever_a_value_is_it_fits_where_nothing_is_wrong_with_it(value: Any, hint: Any) -> None:
     try:
