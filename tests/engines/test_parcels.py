@@ -11,8 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from no_more_files import no_more_files
 
-from tvbench.engines.parcels import CannotBeSent, bytes_of, possible, receive, send, sockets
+from tvbench.engines.parcels import CameWithoutMemory, CannotBeSent, bytes_of, possible, receive, send, sockets
 
 pytestmark = pytest.mark.skipif(not possible(), reason="Linux only")
 
@@ -102,6 +103,22 @@ def test_what_was_sent_before_the_end_arrives() -> None:
         assert equal(receive(theirs), {"made": torch.ones(3)})
         with pytest.raises(EOFError):
             receive(theirs)
+
+
+def test_memory_that_cannot_be_opened_is_no_content() -> None:
+    """With no file left, the system delivers the text alone: what its arrays held is not to be made up."""
+    ours, theirs = sockets()
+    with ours, theirs:
+        send(ours, {"pixels": np.ones(1000)})
+        send(ours, "plain")
+        with no_more_files():
+            with pytest.raises(CameWithoutMemory):
+                receive(theirs)
+            with pytest.raises(CannotBeSent, match="Too many open files"):
+                send(ours, {"pixels": np.ones(1000)})
+            assert receive(theirs) == "plain"
+        send(ours, {"pixels": np.ones(3)})
+        assert equal(receive(theirs), {"pixels": np.ones(3)})
 
 
 def test_no_memory_stays_behind() -> None:

@@ -17,12 +17,14 @@ pytestmark = pytest.mark.slow
 
 PARENT = """
 import multiprocessing, subprocess, sys, time
+from multiprocessing.shared_memory import SharedMemory
 from tvbench.engines.vllm_guard import Guard
 
 def engine(pipe):
     worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
     worker.start()
-    pipe.send(worker.pid)
+    memory = SharedMemory(create=True, size=4096)
+    pipe.send((worker.pid, memory.name))
     time.sleep(600)
 
 if __name__ == "__main__":
@@ -31,7 +33,8 @@ if __name__ == "__main__":
     process = multiprocessing.get_context("spawn").Process(target=engine, args=(theirs,))
     process.start()
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    print("started", process.pid, mine.recv(), other.pid, flush=True)
+    worker, memory = mine.recv()
+    print("started", process.pid, worker, other.pid, memory, flush=True)
     sys.stdin.readline()
     guard.stop()
     print("stopped", flush=True)
@@ -59,6 +62,13 @@ def becomes(wanted: bool, pids: list[int]) -> bool:
     return False
 
 
+def goes(file: Path) -> bool:
+    ends = time.monotonic() + 60
+    while file.exists() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return not file.exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux only, as vLLM")
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_killed_process_leaves_nothing_of_vllm_behind(tmp_path: Path, stopped: bool) -> None:
@@ -73,7 +83,8 @@ def test_a_killed_process_leaves_nothing_of_vllm_behind(tmp_path: Path, stopped:
         env={**os.environ, "PYTHONPATH": path},
     ) as parent:
         assert parent.stdin is not None and parent.stdout is not None
-        engine, worker, other = (int(word) for word in line_with(parent.stdout, "started").split()[1:])
+        *pids, memory = line_with(parent.stdout, "started").split()[1:]
+        engine, worker, other = map(int, pids)
         try:
             if stopped:
                 parent.stdin.write("\n")
@@ -84,11 +95,13 @@ def test_a_killed_process_leaves_nothing_of_vllm_behind(tmp_path: Path, stopped:
                     assert parent.poll() is None
             parent.kill()
             parent.wait()
+            shared = Path("/dev/shm", memory.removeprefix("/"))
             if stopped:
                 time.sleep(2.5)
                 assert all(map(alive, (engine, worker, other)))
             else:
                 assert becomes(False, [engine, worker]) and alive(other)
+                assert goes(shared), "shared memory of killed processes stays for ever"
         finally:
             for pid in (engine, worker, other):
                 if alive(pid):

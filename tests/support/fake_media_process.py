@@ -11,7 +11,7 @@ from typing import Any
 
 from tvbench.engines.media_process import Prepare, main
 
-DEADLY, REFUSED, UNSENDABLE, SLOW = 13, 14, 15, 16
+DEADLY, REFUSED, UNSENDABLE, SLOW, PIXELS = 13, 14, 15, 16, 17
 
 
 def prepare(media: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -24,6 +24,8 @@ def prepare(media: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"made": object()}
         if value == SLOW:
             time.sleep(0.01)
+        if value == PIXELS:
+            return {"sums": media["image"]}
     return {"sums": [int(array.sum()) for array in media["image"]]}
 
 

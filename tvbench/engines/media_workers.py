@@ -23,7 +23,7 @@ from typing import Any
 
 from tvbench.data.media.decoders import environment
 from tvbench.engines.media_process import COPY
-from tvbench.engines.parcels import CannotBeSent, possible, receive, send, sockets
+from tvbench.engines.parcels import CameWithoutMemory, CannotBeSent, possible, receive, send, sockets
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class MediaWorkers:
             except CannotBeSent:
                 process.jobs.pop()
                 job.done = True
-            except OSError:
+            except ConnectionError:
                 self._queue.appendleft(process.jobs.pop())
                 while self._take_in(process):  # what it had done before it ended
                     pass
@@ -193,6 +193,9 @@ class MediaWorkers:
         """Its next answer; false where there is none, because it has ended."""
         try:
             answer = receive(process.line)
+        except CameWithoutMemory:
+            process.jobs.popleft().done = True
+            return True
         except (EOFError, OSError):
             self._ended(process)
             return False

@@ -22,7 +22,11 @@ ALIGNED = 64
 
 
 class CannotBeSent(Exception):
-    """What is to be sent holds something that no parcel can hold."""
+    """What is to be sent holds something that no parcel can hold, or this process can make no more memory for it."""
+
+
+class CameWithoutMemory(Exception):
+    """A parcel's text has arrived, but this process could not open its memory (too many open files): it is gone."""
 
 
 def sockets() -> tuple[socket.socket, socket.socket]:
@@ -39,13 +43,23 @@ def possible() -> bool:
 
 
 def send(line: socket.socket, content: Any) -> None:
-    """Send plain values, arrays and tensors in lists, tuples and mappings. Raises CannotBeSent or OSError."""
+    """Send plain values, arrays and tensors in lists, tuples and mappings. Raises CannotBeSent, after which nothing was
+    sent, or ConnectionError where the other end is gone."""
     arrays: list[np.ndarray] = []
     places: list[int] = []
     described = _described(content, arrays, places)
     text = json.dumps(described, separators=(",", ":")).encode()
     if len(text) > LONGEST:
         raise CannotBeSent(f"{len(text)} bytes of plain values")
+    try:
+        _send(line, text, arrays, places)
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise CannotBeSent(str(error)) from error
+
+
+def _send(line: socket.socket, text: bytes, arrays: list[np.ndarray], places: list[int]) -> None:
     size = (places[-1] + arrays[-1].nbytes) if arrays else 0
     if not size:
         line.sendall(text)
@@ -63,18 +77,23 @@ def send(line: socket.socket, content: Any) -> None:
 
 
 def receive(line: socket.socket) -> Any:
-    """The next parcel's content. Raises EOFError where the other end is gone, BlockingIOError where none is there."""
+    """The next parcel's content. Raises EOFError where the other end is gone, BlockingIOError where none is there,
+    CameWithoutMemory where one came that cannot be opened."""
     try:
-        text, memories, _, _ = socket.recv_fds(line, LONGEST, 1)
+        text, memories, flags, _ = socket.recv_fds(line, LONGEST, 1)
     except ConnectionResetError:
         # The other end left messages unread. That is told once, before the messages that it has sent.
-        text, memories, _, _ = socket.recv_fds(line, LONGEST, 1)
+        text, memories, flags, _ = socket.recv_fds(line, LONGEST, 1)
+    if flags & socket.MSG_CTRUNC:
+        raise CameWithoutMemory("too many open files")
     if not text:
         raise EOFError
     if not memories:
         return _made(json.loads(text), None)
     try:
         room = mmap.mmap(memories[0], os.fstat(memories[0]).st_size)
+    except OSError as error:
+        raise CameWithoutMemory(str(error)) from error
     finally:
         os.close(memories[0])
     return _made(json.loads(text), room)

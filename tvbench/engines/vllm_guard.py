@@ -19,6 +19,8 @@ from pathlib import Path
 LOOK_SECONDS = 1.0
 STARTED_BY_VLLM = (b"VLLM::", b"multiprocessing")
 """In the command line of its processes, after they have renamed themselves and before."""
+CLEANER = b"resource_tracker"
+"""In the command line of Python's process that ends when they have, and gives shared memory that they left back."""
 
 Seen = dict[int, str]
 """Process ids with the time of their start, for ids are used again."""
@@ -78,7 +80,7 @@ def _is_vllm(pid: int) -> bool:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return any(name in line for name in STARTED_BY_VLLM)
+    return CLEANER not in line and any(name in line for name in STARTED_BY_VLLM)
 
 
 def _stat(pid: int) -> tuple[int, str]:
