@@ -55,7 +55,7 @@ def write(
                         "task": task,
                         "protocol": "p",
                         "primary": "chrfpp" if task == "texts" else "aligned",
-                        "signature": f"{signature}|model:{name}",
+                        "signature": signature if "|model:" in signature else f"{signature}|model:{name}",
                     }
                     for task in tasks
                 ],
@@ -179,6 +179,30 @@ def test_the_two_real_checkpoints(tmp_path: Path, capsys: Said) -> None:
     assert alm["overall"]["low"] < 0 < alm["overall"]["high"]
     assert multi30k["overall"]["low"] > 0 and multi30k["overall"]["p"] < 0.01
     assert all(one["same_signature"] for one in tasks.values())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            "v@1+dtype=x",
+            "v@1+dtype=x,image_backend=torchvision",
+            "a-run has the default, b-run has image_backend=torch",
+        ),
+        ("v@1+dtype=x", "v@2+dtype=y", "a-run has dtype=x, b-run has dtype=y"),
+        ("v@1+dtype=x", "v@1+dtype=x", ""),
+        ("v@1+dtype=x", "w@1+dtype=y", ""),
+    ],
+)
+def test_other_settings_of_one_engine_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, first: str, second: str, said: str
+) -> None:
+    for name, engine in (("a-run", first), ("b-run", second)):
+        items = [question(n) for n in range(6)]
+        write(tmp_path, name, [(item, right(item)) for item in items], f"task:x|data:y|model:m@1|engine:{engine}")
+    assert main(["compare", "a-run", "b-run", "--results", str(tmp_path), "--resamples", "20"]) == 0
+    told = caplog.text
+    assert (said in told and "one engine with other settings" in told) if said else "settings" not in told
 
 
 def test_tasks_and_languages_can_be_chosen(tmp_path: Path, capsys: Said) -> None:

@@ -26,7 +26,7 @@ from tvbench.analysis.shared_items import (
 )
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.answered import languages_called
-from tvbench.runs.signature import comparable
+from tvbench.runs.signature import comparable, settings_apart
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.guards import cluster_of, figure_of
 from tvbench.scoring.metric import Metric
@@ -137,7 +137,21 @@ def compare_with_first(
     for other, side, pair in zip(others, rest, found, strict=True):
         if not pair:
             raise _nothing_shared(first, other, chosen, {one[task].entry.primary for task in shared if task in side})
+        _tell_settings(first.name, other.name, [(one[made.task], side[made.task]) for made in pair])
     return found
+
+
+def _tell_settings(first: str, other: str, pairs: Sequence[tuple[Scored, Scored]]) -> None:
+    """Say where one engine was asked of one model with other settings: dtype, what prepares pictures."""
+    apart = [settings_apart(one.signature, two.signature) for one, two in pairs]
+    for own, its in dict.fromkeys((", ".join(own), ", ".join(its)) for own, its in apart if own or its):
+        log.warning(
+            "note: one model by one engine with other settings: %s has %s, %s has %s",
+            first,
+            own or "the default",
+            other,
+            its or "the default",
+        )
 
 
 def _all(others: Sequence[RunFolder]) -> str:

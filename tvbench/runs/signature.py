@@ -179,6 +179,24 @@ def comparable(signature: str) -> str:
     return write_signature(fields)
 
 
+def settings_apart(first: str, second: str) -> tuple[list[str], list[str]]:
+    """The engine's settings that one signature has and the other has not, of each; none where model or engine differ,
+    which is what figures are compared for."""
+    one, other = read_signature(first), read_signature(second)
+    if one.get("model") != other.get("model") or _engine_name(one) != _engine_name(other):
+        return [], []
+    settings, others = _engine_settings(one), _engine_settings(other)
+    return sorted(settings - others), sorted(others - settings)
+
+
+def _engine_name(fields: Mapping[str, str]) -> str:
+    return fields.get("engine", "").partition("+")[0].partition("@")[0]
+
+
+def _engine_settings(fields: Mapping[str, str]) -> set[str]:
+    return set(filter(None, fields.get("engine", "").partition("+")[2].split(",")))
+
+
 def task_signature(
     task: Task,
     protocol: str,
