@@ -136,16 +136,19 @@ def test_what_is_larger_than_the_room_comes_alone_and_two_clips_of_one_question_
 
 
 def test_whoever_waits_for_room_is_let_go_when_the_feed_is_closed() -> None:
-    feed = DecodeAhead(
-        requests(9),
-        known_late(dict.fromkeys([f"q{n}" for n in range(9)], 80), [], set()),
-        threads=4,
-        window=8,
-        most_bytes=100,
-    )
+    """The first has its room until the feed is closed, so that the others wait in turn however busy the machine is."""
+    closed = threading.Event()
+
+    def prepare(request: Request) -> Prepared:
+        admit(80)
+        closed.wait()
+        return Prepared(request, encoded=(bytes(80),))
+
+    feed = DecodeAhead(requests(9), prepare, threads=4, window=8, most_bytes=100)
     while not feed._turns:
         time.sleep(0.01)
     feed.close()
+    closed.set()
     feed._pool.shutdown(wait=True)
 
 
