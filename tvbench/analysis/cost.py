@@ -20,10 +20,9 @@ from tvbench.graders.comet.record import FOLDER, CometRecord
 from tvbench.graders.judge.record import judge_folders
 from tvbench.registry.prices import Price, price_in
 from tvbench.runs.history import sessions_of
-from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import Manifest, Session
 from tvbench.runs.spent import Spent, price_factor, spent_on, total
-from tvbench.runs.store import REQUESTS, RunFolder
+from tvbench.runs.store import RunFolder
 from tvbench.types import Response
 
 THOUSAND = 1000
@@ -160,12 +159,8 @@ class Spending:
         """The same one by one, with their tasks; none is held."""
         index = self.run.index()
         seen = bytearray(len(index))
-        for _, line in read_lines(self.run.path / REQUESTS, [], appended=False):
-            try:
-                number, task = index.number(str(line["key"])), str(line["item"]["task"])
-            except (LookupError, TypeError):
-                continue
-            if number is not None and not seen[number] and (answer := index.at(number)).error is None:
+        for number, task in self.run.numbers_in(index):
+            if not seen[number] and (answer := index.at(number)).error is None:
                 seen[number] = True
                 yield task, answer
 

@@ -33,9 +33,7 @@ class View:
 
 def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[Grid]:
     """The grids of `view`. Raises UsageError for an unknown metric or sort column."""
-    view = replace(view, metric=known_metric(entries, figures, view.metric))
-    entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
-    figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
+    entries, figures, view = _in_view(entries, figures, view)
     if view.languages:
         return _language_grids(entries, figures, view)
     figures = headline(figures)
@@ -50,9 +48,7 @@ def leaderboard(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure],
 
 def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View) -> list[str]:
     """The runs in the order in which the (first) table of `view` has them. Raises UsageError as `leaderboard` does."""
-    view = replace(view, metric=known_metric(entries, figures, view.metric))
-    entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
-    figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
+    entries, figures, view = _in_view(entries, figures, view)
     if view.languages:
         sheets = _language_sheets(entries, figures, view)
     else:
@@ -66,6 +62,16 @@ def order_of_runs(entries: Sequence[RunEntry], figures: Sequence[PublishedFigure
         for row in sorted_rows(rows, chosen or places[0].key, places, view.metric, ascending=ascending):
             found |= dict.fromkeys(entry.run for entry in row.entries.values())
     return list(found)
+
+
+def _in_view(
+    entries: Sequence[RunEntry], figures: Sequence[PublishedFigure], view: View
+) -> tuple[list[RunEntry], list[PublishedFigure], View]:
+    """What is of the view's tasks, and the view with its metric's own name. Raises UsageError for an unknown metric."""
+    view = replace(view, metric=known_metric(entries, figures, view.metric))
+    entries = [entry for entry in entries if not view.tasks or entry.result.task in view.tasks]
+    figures = [figure for figure in figures if not view.tasks or figure.task in view.tasks]
+    return entries, figures, view
 
 
 def _language_sheets(

@@ -6,6 +6,8 @@ asked is seen to by the gate, not here; `check_settings`, `choose_languages` and
 
 from __future__ import annotations
 
+import ast
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -277,6 +279,16 @@ def shuffled_choice(options: Sequence[str], gold: int, item_id: str, seed: int) 
 def text_of(value: object) -> str:
     """A cell as text, "" for an empty one. Nothing is stripped: prompts of published protocols keep their blanks."""
     return "" if value is None else str(value)
+
+
+def literal(text: str) -> Any:
+    """The value of a text in JSON or Python; None where it is neither."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return None
 
 
 def logged_prompt(row: Mapping[str, object]) -> tuple[Message, ...]:

@@ -5,14 +5,12 @@ Parses rows; knows no benchmark and no prompt.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tvbench.data.authoring import text_of
+from tvbench.data.authoring import literal, text_of
 from tvbench.errors import UsageError, unknown_name
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
@@ -129,19 +127,10 @@ def _listed(cell: Any) -> list[str]:
     """A cell as a list of options: a list, {"A": ...}, its text in JSON or Python, or one option a line."""
     if isinstance(cell, str):
         text = cell.strip()
-        cell = _literal(text) if text[:1] in ("[", "{") else text.split("\n")
+        cell = literal(text) if text[:1] in ("[", "{") else text.split("\n")
     if isinstance(cell, Mapping):
         cell = list(cell.values())
     return [text_of(value).strip() for value in cell if text_of(value).strip()] if isinstance(cell, Sequence) else []
-
-
-def _literal(text: str) -> Any:
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return []
 
 
 def _options_of_question(question: str) -> tuple[str, list[str]]:

@@ -29,7 +29,7 @@ from tvbench.errors import UsageError, unknown_name
 from tvbench.registry.engine_names import BUILT_IN, engine_names
 from tvbench.registry.prices import shape_problem
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
-from tvbench.safety.fitting import AT_LEAST_1, Rule, fitted_fields, shown
+from tvbench.safety.fitting import AT_LEAST_1, Rule, Text, fitted_fields, shown
 from tvbench.safety.schema import Schema, document, schema_of
 from tvbench.types import ModelCard
 
@@ -37,8 +37,6 @@ Kind = Literal["hub", "folder", "server", "builtin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_PARAMETERS = 10**15
 MOST_TOKENS = 10**7
-LONGEST = 20_000
-"""Characters of a text."""
 RUNS_CODE = (
     "worker_cls",
     "worker_extension_cls",
@@ -49,11 +47,6 @@ RUNS_CODE = (
 """Arguments of vLLM that name code to be imported, or open folders of this machine to what is asked."""
 
 
-TEXT = Rule(
-    lambda text: bool(text.strip()) and "\0" not in text and len(text) <= LONGEST,
-    f"text that is not empty, of at most {LONGEST:,} characters",
-    {"pattern": r"\S", "maxLength": LONGEST},
-)
 COUNT = Rule(
     lambda count: 1 <= count <= MOST_PARAMETERS, "a whole number above 0", {"minimum": 1, "maximum": MOST_PARAMETERS}
 )
@@ -73,7 +66,6 @@ TOKENS = Rule(
     lambda count: 1 <= count <= MOST_TOKENS, "a whole number of tokens", {"minimum": 1, "maximum": MOST_TOKENS}
 )
 NAME = Rule(lambda text: text.isidentifier(), "a variable of the chat template", {"pattern": r"^[A-Za-z_]\w*$"})
-Text = Annotated[str, TEXT]
 Json = Mapping[str, Any]
 
 

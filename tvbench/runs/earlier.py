@@ -15,11 +15,10 @@ from pathlib import Path
 
 from tvbench.errors import TvbenchError
 from tvbench.runs.guesses import Range
-from tvbench.runs.lines import read_lines
 from tvbench.runs.manifest import AskedTask, Manifest, RunAsk
 from tvbench.runs.plan import Plan
 from tvbench.runs.spent import amount, spent_on
-from tvbench.runs.store import REQUESTS, RunFolder, find_runs
+from tvbench.runs.store import RunFolder, find_runs
 from tvbench.types import Response
 
 LEAST = 2
@@ -95,13 +94,8 @@ def _of_run(run: RunFolder, tasks: list[str]) -> dict[str, TokensMeasured]:
 def _answers(run: RunFolder) -> Iterator[tuple[str, Response]]:
     """The answer to each item that has one, with its task; none is held."""
     index = run.index([])
-    for _, line in read_lines(run.path / REQUESTS, [], appended=False):
-        try:
-            number, task = index.number(str(line["key"])), str(line["item"]["task"])
-        except (LookupError, TypeError):
-            continue
-        if number is not None:
-            yield task, index.at(number)
+    for number, task in run.numbers_in(index):
+        yield task, index.at(number)
 
 
 def _mean(counts: Iterable[int]) -> Range:

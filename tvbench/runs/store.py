@@ -153,6 +153,16 @@ class RunFolder:
         """The same, read one by one when they are asked for: for very many."""
         return AnswerIndex(self.response_files(), damaged)
 
+    def numbers_in(self, index: AnswerIndex) -> Iterator[tuple[int, str]]:
+        """Of each question that has a line in `index`: the number of its key there, and its task. None is held."""
+        for _, line in read_lines(self.path / REQUESTS, [], appended=False):
+            try:
+                number, task = index.number(str(line["key"])), str(line["item"]["task"])
+            except (LookupError, TypeError):
+                continue
+            if number is not None:
+                yield number, task
+
     def _count_problem(self, pairs: Iterable[tuple[str, Item]]) -> str | None:
         asked = {entry.task: entry.items for entry in self.manifest().tasks}
         return count_problem(asked, ((item.task, item.id) for _, item in pairs))

@@ -20,6 +20,8 @@ from tvbench.errors import UsageError, unknown_name
 QUOTE = "YAML reads no, yes, on and off as true or false: quote it"
 SHOWN = 80
 """Characters of a wrong value in a message."""
+LONGEST = 20_000
+"""Characters of a text."""
 Built = TypeVar("Built")
 
 
@@ -44,6 +46,12 @@ AT_LEAST_0 = Rule(lambda value: value >= 0, "0 or more", {"minimum": 0})
 AT_LEAST_1 = Rule(lambda value: value >= 1, "1 or more", {"minimum": 1})
 PART = Rule(lambda value: 0 <= value <= 1, "0 to 1", {"minimum": 0, "maximum": 1})
 PART_BELOW_1 = Rule(lambda value: 0 <= value < 1, "from 0 to below 1", {"minimum": 0, "exclusiveMaximum": 1})
+TEXT = Rule(
+    lambda text: bool(text.strip()) and "\0" not in text and len(text) <= LONGEST,
+    f"text that is not empty, of at most {LONGEST:,} characters",
+    {"pattern": r"\S", "maxLength": LONGEST},
+)
+Text = Annotated[str, TEXT]
 
 
 @cache

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from tvbench.errors import UsageError
 from tvbench.scoring.metric import FRACTION, Counting, Metric, Pair
@@ -19,6 +19,8 @@ from tvbench.types import Figure, Item
 if TYPE_CHECKING:
     import numpy as np
 
+P = ParamSpec("P")
+T = TypeVar("T")
 TINY = 1e-6
 
 
@@ -62,13 +64,17 @@ def figure_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> Figure | 
     it fails in any way, or gives what is no figure."""
     if not pairs:
         return None
+    return _checked(metric, _called(metric, metric.of_corpus, language, pairs), len(pairs))
+
+
+def _called(metric: Metric, method: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """What a method of the metric returns. Raises UsageError with the reason where it fails in any way."""
     try:
-        found: object = metric.of_corpus(language, pairs)
+        return method(*given, **named)
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
-    return _checked(metric, found, len(pairs))
 
 
 def _checked(metric: Metric, found: object, pairs: int) -> Figure | None:
@@ -88,25 +94,14 @@ def counting(metric: Metric) -> Counting | None:
 
 def counts_of(metric: Counting, item: Item, text: str) -> Sequence[int]:
     """Its counts of one pair. Raises UsageError with the reason where it fails in any way."""
-    try:
-        return metric.counts_of(item, text)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
+    return _called(metric, metric.counts_of, item, text)
 
 
 def figure_of_counts(metric: Counting, language: str, counts: np.ndarray) -> Figure | None:
     """As `figure_of` has it, of pairs that were counted."""
     if not len(counts):
         return None
-    try:
-        found: object = metric.of_counts(language, counts)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{metric.id} failed: {type(error).__name__}: {error}") from error
-    return _checked(metric, found, len(counts))
+    return _checked(metric, _called(metric, metric.of_counts, language, counts), len(counts))
 
 
 def statistics_of(metric: Metric, language: str, pairs: Sequence[Pair]) -> np.ndarray | None:

@@ -128,11 +128,7 @@ def compare_several(
 
 def _compared(groups: Sequence[Pairs], mixes: Sequence[np.ndarray], resamples: int, seed: int) -> list[Comparison]:
     """A comparison for each of `mixes`: what each group weighs in it."""
-    if not groups or any(len(group.first) == 0 or group.first.shape != group.second.shape for group in groups):
-        raise ValueError("nothing to compare")
-    names = dict.fromkeys(name for group in groups for name in group.clusters)
-    place = {name: number for number, name in enumerate(names)}
-    taken = [_taken_apart(group, place) for group in groups]
+    taken = _all_apart(groups)
     parts = _mixed(groups, taken, mixes)
     found = exchanged(parts, resamples, seed)
     return [_comparison(number, mix, groups, taken, parts, found) for number, mix in enumerate(mixes)]
@@ -150,13 +146,18 @@ class TakenApart:
 
 def apart(groups: Sequence[Pairs], mixes: Sequence[np.ndarray]) -> TakenApart:
     """For other tests (falls.py); `mixes` say what each group weighs in each column. Raises ValueError as `compare`."""
+    taken = _all_apart(groups)
+    figures = tuple((group.first, group.second) for group in taken)
+    return TakenApart(_mixed(groups, taken, mixes), figures, tuple(group.identical for group in taken))
+
+
+def _all_apart(groups: Sequence[Pairs]) -> list[_Group]:
+    """Each group taken apart by the clusters of all. Raises ValueError where one holds no pairs."""
     if not groups or any(len(group.first) == 0 or group.first.shape != group.second.shape for group in groups):
         raise ValueError("nothing to compare")
     names = dict.fromkeys(name for group in groups for name in group.clusters)
     place = {name: number for number, name in enumerate(names)}
-    taken = [_taken_apart(group, place) for group in groups]
-    figures = tuple((group.first, group.second) for group in taken)
-    return TakenApart(_mixed(groups, taken, mixes), figures, tuple(group.identical for group in taken))
+    return [_taken_apart(group, place) for group in groups]
 
 
 def certain_signs(comparisons: Sequence[Sequence[Pairs]], *, resamples: int = RESAMPLES, seed: int = 0) -> list[int]:

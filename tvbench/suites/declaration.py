@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal, Optional, Union, get_args, get_origi
 from tvbench.errors import UsageError, unknown_name
 from tvbench.runs.run_options import Keywords
 from tvbench.safety.bounded import MOST_YAML, read_text, yaml_value
-from tvbench.safety.fitting import Rule, declared, fitted, fitted_fields, shown
+from tvbench.safety.fitting import Rule, Text, declared, fitted, fitted_fields, shown
 from tvbench.safety.schema import Schema, document, schema_for, schema_of
 
 NOT_IN_SUITES = frozenset({"languages", "fresh", "trust_remote_code", "shard", "on"})
@@ -33,18 +33,11 @@ or that are another in each of several jobs."""
 OF_ONE_MODEL = frozenset({"label", "revision"})
 RENAMED = {"settings": "set"}
 """Options that a person types by another name."""
-LONGEST = 20_000
-TEXT = Rule(
-    lambda text: bool(text.strip()) and "\0" not in text and len(text) <= LONGEST,
-    f"text that is not empty, of at most {LONGEST:,} characters",
-    {"pattern": r"\S", "maxLength": LONGEST},
-)
 NAME = Rule(
     lambda text: bool(text.strip(". ")) and not set(text) & set("/\\\0") and text.isprintable() and len(text) <= 100,
     "the name of a file: letters, digits, - and _, such as eu24",
     {"pattern": r"^[^/\\\x00-\x1f]*[^/\\. \x00-\x1f][^/\\\x00-\x1f]*$", "maxLength": 100},
 )
-Text = Annotated[str, TEXT]
 
 
 def _as_yaml(hint: Any) -> Any:

@@ -15,7 +15,7 @@ from tvbench.train.data.entries import Entry
 from tvbench.train.estimates import at_hand, sample_rows, taken, tower_patches, visual_rows
 from tvbench.train.memory import memory
 from tvbench.train.operations import sample_operations
-from tvbench.train.schedule import steps_of
+from tvbench.train.schedule import steps_of, steps_without_data
 from tvbench.train.shapes import Parameters, parameters
 from tvbench.train.stages import ModelPlan, Recipe, Stage
 
@@ -139,12 +139,8 @@ def _amounts(
     """The datasets' sum, the samples of an epoch, and the steps. What the recipe states of the whole stage counts as
     long as none of its data are at hand."""
     if stage.objective == "patches":
-        if stage.steps is None:
-            raise UsageError(
-                f"stage {stage.number} ({stage.name}) draws pictures without end",
-                f"say when it ends: --set {stage.name}.steps=N",
-            )
-        return None, stage.steps * stage.batch, stage.steps
+        steps = steps_without_data(stage)
+        return None, steps * stage.batch, steps
     known = [count for count in counts if count is not None]
     rows = sum(known) if known else None
     stated = None if any(map(at_hand, entries)) else stage.stated_samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tvbench.errors import UsageError
 from tvbench.train.stages import Stage
 
 
@@ -25,3 +26,13 @@ def rate_factor(step: int, steps: int, warmup: float, final_rate: float) -> floa
         return step / max(1, rising)
     way = (step - rising) / max(1, steps - rising)
     return final_rate + (1 - final_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, way)))
+
+
+def steps_without_data(stage: Stage) -> int:
+    """Of a stage that draws its own pictures. Raises UsageError where nothing says when it ends."""
+    if stage.steps is None:
+        raise UsageError(
+            f"stage {stage.number} ({stage.name}) draws pictures without end",
+            f"say when it ends: --set {stage.name}.steps=N",
+        )
+    return stage.steps

@@ -42,7 +42,7 @@ from tvbench.train.optimizer import make_optimizer
 from tvbench.train.output import Output, room_for, stage_folder, stage_model
 from tvbench.train.parallel import World, shard, world
 from tvbench.train.record import Record, plot
-from tvbench.train.schedule import steps_of
+from tvbench.train.schedule import steps_of, steps_without_data
 from tvbench.train.sharding import bare_model, fill
 from tvbench.train.stages import Recipe, Stage
 from tvbench.types import ModelCard
@@ -145,11 +145,7 @@ def _corpus(stage: Stage, here: World) -> Corpus | None:
     check_shares(stage, here.size)
     attention_of(stage, here.device)
     if stage.objective == "patches":
-        if stage.steps is None:
-            raise UsageError(
-                f"stage {stage.number} ({stage.name}) draws pictures without end",
-                f"say when it ends: --set {stage.name}.steps=N",
-            )
+        steps_without_data(stage)
         return None
     corpus = stage_corpus(stage)
     if not len(corpus):

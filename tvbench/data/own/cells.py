@@ -5,7 +5,6 @@ Knows values; no column and no file.
 
 from __future__ import annotations
 
-import ast
 import base64
 import binascii
 import json
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tvbench.data.authoring import literal
 from tvbench.data.splitting import labelled_spans, split_label, texts_of
 from tvbench.errors import MediaError
 
@@ -85,16 +85,6 @@ def listed(value: Any) -> list[str] | None:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         return None
     return [text for entry in value if (text := text_in(entry))]
-
-
-def literal(text: str) -> Any:
-    """The value of a text in JSON or Python; None where it is neither."""
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return None
 
 
 def cut(text: str, separator: str) -> list[str]:

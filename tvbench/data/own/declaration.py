@@ -13,19 +13,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from tvbench.errors import UsageError
 from tvbench.safety.bounded import read_yaml
-from tvbench.safety.fitting import AT_LEAST_1, Rule, fitted_fields
+from tvbench.safety.fitting import AT_LEAST_1, Rule, Text, fitted_fields
 from tvbench.safety.schema import Schema, document, schema_of
 
 NAME = "task.yaml"
-LONGEST = 20_000
-"""Characters of a text."""
 MOST_TOKENS = 10**6
 
-TEXT = Rule(
-    lambda text: bool(text.strip()) and "\0" not in text and len(text) <= LONGEST,
-    f"text that is not empty, of at most {LONGEST:,} characters",
-    {"pattern": r"\S", "maxLength": LONGEST},
-)
 TYPED = Rule(
     lambda text: text[:1].isalnum() and all(letter.isalnum() or letter in "-_." for letter in text),
     "letters, digits, - _ and . only",
@@ -34,7 +27,6 @@ TYPED = Rule(
 MARK = Rule(lambda text: 0 < len(text) <= 10, "one to ten characters", {"pattern": r"^[\s\S]{1,10}$"})
 FIRST = Rule(lambda number: number in (0, 1), "0 or 1", {"enum": [0, 1]})
 TOKENS = Rule(lambda count: 1 <= count <= MOST_TOKENS, "a whole number above 0", {"minimum": 1, "maximum": MOST_TOKENS})
-Text = Annotated[str, TEXT]
 Typed = Annotated[str, TYPED]
 Columns: TypeAlias = tuple[str, ...] | str
 """One name, or a list of names."""

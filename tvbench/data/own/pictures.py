@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tvbench.data.authoring import Missing
-from tvbench.data.own.cells import NOTHING, Large, base64_pieces, decoded, flat, is_empty, literal, text_in
+from tvbench.data.authoring import Missing, literal
+from tvbench.data.own.cells import NOTHING, Large, base64_pieces, decoded, flat, is_empty, text_in
 from tvbench.data.own.columns import Medium, Roles
 from tvbench.data.own.layout import CLIPS
 from tvbench.data.sources.media import Blob, media_in
