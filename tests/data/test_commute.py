@@ -16,7 +16,8 @@ from tasks import commute
 from tvbench.cli.main import main
 from tvbench.errors import UsageError
 from tvbench.runs.keys import media_of
-from tvbench.runs.plan import PlannedItem, plan_item, requests_of
+from tvbench.runs.plan import PlannedItem, requests_of
+from tvbench.runs.planned import Keys
 from tvbench.runs.store import find_runs
 from tvbench.scoring import score_item, score_items, summarise
 from tvbench.scoring.contrast import settle_pairs
@@ -152,7 +153,7 @@ def test_an_empty_cell_is_the_problem_of_both_sides(tmp_path: Path, column: str)
 def test_a_missing_picture_is_a_problem(tmp_path: Path) -> None:
     gone, good = rows_of("de")
     write_split(tmp_path, "de", [gone | {"image": None}, good])
-    planned = [plan_item(item, ModelCard("m", "server", "m")).item for item in items(commute, tmp_path)]
+    planned = [Keys(ModelCard("m", "server", "m")).planned(item).item for item in items(commute, tmp_path)]
     assert [bool(item.problem) for item in planned] == [True, True, False, False]
     assert not requests_of(PlannedItem("key", item, ()) for item in planned[:2])
 

@@ -19,7 +19,7 @@ from tvbench.data.media.images import FORMATS, open_image, read_header, shrunk
 from tvbench.engines.openai.messages import chat_messages, faithful_mime
 from tvbench.errors import MediaError
 from tvbench.runs.feed import DecodeAhead
-from tvbench.runs.plan import plan_item
+from tvbench.runs.planned import Keys
 from tvbench.types import Item, Media, Message, ModelCard, Open, Request, Sampling
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile_pictures"
@@ -135,7 +135,7 @@ def test_what_a_decoder_or_reader_raises_is_one_failed_item() -> None:
         raise RecursionError("too deep")
 
     item = Item("i", "t", "de", (Message("user", (Media("image", "a.png", load), "what?")),), Open("what?", "x"))
-    planned = plan_item(item, ModelCard("m", "folder", "m"))
+    planned = Keys(ModelCard("m", "folder", "m")).planned(item)
     assert "too deep" in (planned.item.problem or "")
 
 

@@ -14,7 +14,7 @@ from chat_server import chat_server
 from sentences_task import sentences
 from written_logs import alm_doc, alm_rows, write_log
 
-from tvbench.analysis.compare import compare_runs
+from tvbench.analysis.compare import compare_with_first
 from tvbench.analysis.entries import load_entries
 from tvbench.cli.main import main
 from tvbench.runs import codec
@@ -195,7 +195,7 @@ def test_a_log_that_begins_with_another_language_is_comparable(
     assert main(["leaderboard", "--results", str(results), "--no-published"]) == 0
     assert "others:" not in capsys.readouterr().out
     first, second = find_runs(results)
-    assert all(one.same_signature for one in compare_runs(first, second, resamples=20))
+    assert all(one.same_signature for one in compare_with_first(first, [second], resamples=20)[0])
 
 
 # ── Runs of before ────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +236,7 @@ def test_runs_of_before_are_compared_with_those_of_today(tmp_path: Path, score_a
         assert "v2." in (old.path / "result.json").read_text()
     entries, _ = load_entries(results)
     assert len({comparable(entry.result.signature) for entry in entries}) == 1
-    assert all(one.same_signature for one in compare_runs(new, old, resamples=20))
+    assert all(one.same_signature for one in compare_with_first(new, [old], resamples=20)[0])
 
 
 def test_a_hash_of_before_that_is_not_the_items_stays(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tvbench.engines.protocol import EngineInfo, Feed, Prepared
+from tvbench.engines.protocol import Engine, EngineInfo, Feed, Prepared
 from tvbench.errors import EngineError, MediaError
 from tvbench.runs.feed import DecodeAhead
 from tvbench.runs.plan import Overrides, Plan, plan_task
-from tvbench.runs.runner import Outcome, TooManyFailures, answer_items
+from tvbench.runs.planned import PlannedItem
+from tvbench.runs.questions import Questions
+from tvbench.runs.runner import Asking, Outcome, TooManyFailures
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Build, BuildOptions, Item, Message, ModelCard, Request, Response, Sampling, Short, Task
@@ -69,7 +72,23 @@ def sit(
     with RunWriter(folder) as writer:
         kept = writer.start()
         items = list(plan.planned_items())
-        return answer_items(items, writer, kept, lambda: engine, prepare, Quiet(), max_failures=max_failures)
+        return answered(items, writer, kept, lambda: engine, prepare, max_failures)
+
+
+def answered(
+    items: list[PlannedItem],
+    writer: RunWriter,
+    kept: Container[str],
+    open_engine: Callable[[], Engine],
+    prepare: Callable[[Request], Prepared],
+    max_failures: int | None = None,
+) -> Outcome:
+    """What `kept` lacks, answered by an engine that is opened where there is something to ask, and closed."""
+    asking = Asking(Questions([items]), writer, kept, Quiet(), max_failures=max_failures)
+    if asking.missing:
+        with closing(open_engine()) as engine:
+            asking.serve(engine, prepare)
+    return asking.outcome()
 
 
 def fail_on(text: str) -> Callable[[Request], Prepared]:
@@ -115,7 +134,7 @@ def test_a_complete_run_opens_no_engine(tmp_path: Path) -> None:
 
     with RunWriter(tmp_path / "run") as writer:
         items = list(plan_of(3).planned_items())
-        assert answer_items(items, writer, writer.start(), no_engine, Prepared, Quiet()).complete
+        assert answered(items, writer, writer.start(), no_engine, Prepared).complete
 
 
 def test_a_row_that_cannot_be_asked_is_a_failure_without_an_engine(tmp_path: Path) -> None:

@@ -95,13 +95,6 @@ _Made: TypeAlias = tuple[Comparison | Plain, tuple[LanguageComparison, ...]]
 """The macro average of one pair of runs, and its languages."""
 
 
-def compare_runs(
-    first: RunFolder, second: RunFolder, chosen: Selection = Selection(), *, resamples: int, seed: int = 0
-) -> list[TaskComparison]:
-    """Every chosen task that both runs have. Raises UsageError as `compare_with_first` does."""
-    return compare_with_first(first, [second], chosen, resamples=resamples, seed=seed)[0]
-
-
 def compare_with_first(
     first: RunFolder, others: Sequence[RunFolder], chosen: Selection = Selection(), *, resamples: int, seed: int = 0
 ) -> list[list[TaskComparison]]:

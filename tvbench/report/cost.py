@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tvbench.analysis.cost import Cost, RunCost
-from tvbench.registry.prices import GIVE
 
 LEAST = 0.0005
 """Dollars; less is not told apart."""
@@ -71,8 +70,3 @@ def _remarks(whole: Cost, cost: RunCost) -> Iterator[str]:
         again = ", ".join(_parts(cost.again))
         yield f"{cost.again.spent.answers} stored questions asked again, to see that the model is the same: {again}"
     yield from cost.problems
-
-
-def no_price() -> str:
-    """What to type where no price is known."""
-    return f"for dollars: {GIVE}"

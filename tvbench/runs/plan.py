@@ -18,9 +18,9 @@ from tvbench.registry.influence import argument_labels, prompt_label, score_argu
 from tvbench.registry.thinking import thinking_of
 from tvbench.runs.gone_over import GoneOver
 from tvbench.runs.key_table import TextSet
-from tvbench.runs.keys import media_digest, media_of
+from tvbench.runs.keys import media_of
 from tvbench.runs.manifest import TaskEntry
-from tvbench.runs.planned import Digest, Keys, PlannedItems, plan_items, share_of
+from tvbench.runs.planned import Keys, PlannedItems, plan_items, share_of
 from tvbench.runs.planned import PlannedItem as PlannedItem  # where they are looked for
 from tvbench.runs.planned import model_identity as model_identity
 from tvbench.runs.questions import Questions
@@ -248,11 +248,6 @@ def _second_bos(task: Task, protocol: str, card: ModelCard, bos: str | None) -> 
         f"the software of protocol {protocol} begins prompts with two <bos> where the template and the "
         "tokenizer each add one; a server renders them in its own way, mostly with one"
     ]
-
-
-def plan_item(item: Item, card: ModelCard, digest: Digest = media_digest) -> PlannedItem:
-    """Hash the item's media and make its key. Media that cannot be read become the item's problem."""
-    return Keys(card).planned(item, digest)
 
 
 def key_of(item: Item, card: ModelCard, digests: Sequence[str] = ()) -> str:

@@ -6,8 +6,7 @@ and closes, `answer_items` opens it too. Knows no metric and prints nothing: a `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
-from contextlib import closing
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +15,6 @@ from tvbench.engines.protocol import Engine, Prepared, StoredResponse
 from tvbench.errors import TvbenchError
 from tvbench.registry.thoughts import without_thinking
 from tvbench.runs.feed import DecodeAhead
-from tvbench.runs.planned import PlannedItem
 from tvbench.runs.questions import Questions
 from tvbench.runs.shards import ShardEnd
 from tvbench.runs.writer import RunWriter
@@ -125,24 +123,3 @@ class Asking:
     def outcome(self) -> Outcome:
         """How it stands."""
         return Outcome(self._total, self._kept, self._ledger.answered, self._ledger.failed)
-
-
-def answer_items(
-    items: Iterable[PlannedItem],
-    writer: RunWriter,
-    kept: Container[str],
-    open_engine: Callable[[], Engine],
-    prepare: Callable[[Request], Prepared],
-    watch: Watch,
-    *,
-    max_failures: int | None = None,
-) -> Outcome:
-    """Answer what `kept` lacks by an engine that is opened for it, only when there is something to ask, and closed.
-
-    Raises as Asking and Asking.serve; whatever was answered by then is stored.
-    """
-    asking = Asking(Questions([list(items)]), writer, kept, watch, max_failures=max_failures)
-    if asking.missing:
-        with closing(open_engine()) as engine:
-            asking.serve(engine, prepare)
-    return asking.outcome()
