@@ -433,3 +433,20 @@ def test_a_suite_is_asked_by_shards(
     record = json.loads((tmp_path / "out" / "suites" / "mine.json").read_text())
     assert all("--shard" not in run["command"] and run["command"] for run in record["runs"])
     assert main(["status", "--results", str(tmp_path / "out"), "mine"]) == 0
+
+
+def test_what_a_suite_says_of_its_graders_waits_until_all_shards_are_done(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """A judge that is typed next to --shard is refused; of a suite's own that would forbid shards altogether."""
+    data = sentences(tmp_path / "data", 4)
+    suite = tmp_path / "mine.yaml"
+    options = f"no_image: true, data: '{data}', judge: '{server.model}', budget: 1, price: '1,1', comet: xcomet-xl"
+    suite.write_text(f"models: ['{server.model}']\ntasks: [multi30k]\noptions: {{{options}}}\n")
+    words = ["run", str(suite), "--results", str(tmp_path / "out")]
+    for number in (1, 2):
+        assert main([*words, "--shard", f"{number}/2"]) == 0
+        assert "judge and comet of mine" in capsys.readouterr().err
+    assert main(["status", "--results", str(tmp_path / "out"), "mine"]) == 1
+    assert "12 translations wait for COMET" in capsys.readouterr().out
+    assert main([*words, "--shard", "1/2", "--comet", "xcomet-xl"]) == 2

@@ -67,7 +67,10 @@ def begin(
         code = [name for name in (*suite.tasks, str(suite.options.get("engine", ""))) if name.endswith(".py")]
         runs = f", and {', '.join(code)} are run as Python" if code else ""
         say(f"note: suite {suite.name} is {suite.path}: servers that it names get no API key{runs}")
-    checked = check_names(suite, combinations(suite, given), say)
+    runs = combinations(suite, given)
+    if later := dict.fromkeys(name for run in runs for name in run.later):
+        say(f"note: {' and '.join(later)} of {suite.name} wait: the same command without --shard grades whole runs")
+    checked = check_names(suite, runs, say)
     return PlannedSuite(suite, tuple(plan_all(checked, make_ready)), results, command)
 
 

@@ -17,6 +17,11 @@ from tvbench.suites.declaration import RENAMED, Suite
 
 OWN = {typed: name for name, typed in RENAMED.items()}
 MOST_RUNS = 10_000
+GRADERS = {
+    "judge": {"judge", "rubric", "check", "planted", "asks", "price", "budget", "judge_thinking_tokens"},
+    "comet": {"comet"},
+}
+"""Who grades a run as a whole, which no shard is, with what is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Leaving:
 @dataclass(frozen=True, slots=True)
 class Combination:
     """A run of a suite: `number` is its model's, by which runs share an engine; `variation` are the values of the
-    matrix (or of an included run), `given` whether the model was typed and is not the suite's."""
+    matrix (or of an included run), `given` whether the model was typed and is not the suite's; `later`: who grades it
+    (judge, comet) when all shards are done."""
 
     number: int
     model: str
@@ -50,6 +56,7 @@ class Combination:
     variation: Mapping[str, Any] = field(default_factory=dict)
     leaving: tuple[Leaving, ...] = ()
     given: bool = False
+    later: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -155,12 +162,17 @@ def _run(
         raise UsageError(f"suite {suite.name} names no task", "add `tasks: [alm]` to it, or --tasks alm")
     own = {key: value for key, value in model.items() if key not in ("model", "only_included")}
     layers = [dict(suite.options), own, dict(variation), dict(given.options)]
+    found = merged(layers)
+    later = tuple(name for name in GRADERS if name in found and name not in given.options and "shard" in found)
+    for name in later:
+        found = {option: value for option, value in found.items() if option not in GRADERS[name]}
     try:
-        options = Options(**merged(layers), languages=given.languages or tuple(languages))
+        options = Options(**found, languages=given.languages or tuple(languages))
     except UsageError as error:
         raise UsageError(f"suite {suite.name}, {model['model']}: {error.message}", error.hint) from error
     left = tuple(Leaving(tuple(e.get("tasks") or ()), tuple(e.get("languages") or ())) for e in leaving)
-    return Combination(number, str(model["model"]), asked, options, dict(variation), left, given=bool(given.models))
+    typed = bool(given.models)
+    return Combination(number, str(model["model"]), asked, options, dict(variation), left, typed, later)
 
 
 def _meant(entry: Mapping[str, Any], model: Mapping[str, Any], variation: Mapping[str, Any]) -> bool:
