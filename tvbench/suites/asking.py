@@ -67,10 +67,10 @@ def begin(
         code = [name for name in (*suite.tasks, str(suite.options.get("engine", ""))) if name.endswith(".py")]
         runs = f", and {', '.join(code)} are run as Python" if code else ""
         say(f"note: suite {suite.name} is {suite.path}: servers that it names get no API key{runs}")
-    runs = combinations(suite, given)
-    if later := dict.fromkeys(name for run in runs for name in run.later):
+    combined = combinations(suite, given)
+    if later := dict.fromkeys(name for one in combined for name in one.later):
         say(f"note: {' and '.join(later)} of {suite.name} wait: the same command without --shard grades whole runs")
-    checked = check_names(suite, runs, say)
+    checked = check_names(suite, combined, say)
     return PlannedSuite(suite, tuple(plan_all(checked, make_ready)), results, command)
 
 
