@@ -5,15 +5,15 @@
 Noise pictures of one size, in one loaded small model, by one backend (`--backend`). In turns, each round in another
 order, two things are timed: `prepared` (all pictures through the processor, nothing asked of the model) and `served`
 (all pictures asked about, one answer scored). The engine's thread is the one that hands over and steps: its CPU seconds
-a picture are what a GPU would wait for. Caches are emptied before each turn. Last, questions in `--languages` about
-each picture, language after language and picture by picture: the share of pictures and of prompt tokens that vLLM's
-caches had. Answers are compared by exact log-probabilities: 1 where one bit differs between numbers of processes.
-Ratios are what to read; seconds belong to the machine.
+a picture are what a GPU would wait for, and `share` is what they are of its time. Caches are emptied before each turn.
+Answers are compared by exact log-probabilities: exit code 1 where one bit differs between numbers of processes, in any
+round. Ratios, each to the first number of processes in the same round, are what to read; seconds belong to the machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -30,7 +30,7 @@ from tvbench.engines.media_workers import MediaWorkers
 from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.vllm import VllmEngine
 from tvbench.mini.checkpoint import build_tiny
-from tvbench.types import Media, Message, ModelCard, Request, Response, Sampling
+from tvbench.types import Media, Message, ModelCard, Request, Sampling
 
 Answers = dict[str, tuple[Any, ...]]
 
@@ -42,7 +42,6 @@ def main() -> int:
     parser.add_argument("--size", default="500x375")
     parser.add_argument("--pictures", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--languages", type=int, default=4)
     parser.add_argument("--backend", choices=("pil", "torchvision"), default="pil")
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
@@ -51,11 +50,13 @@ def main() -> int:
         engine, pools = opened(Path(scratch), counts, args.backend)
         asked = [question(number, (width, height)) for number in range(args.pictures)]
         equal = timed(engine, pools, asked, args.rounds)
-        cached(engine, asked, args.languages)
         for pool in pools.values():
             pool.close()
         engine.close()
-    print("answers: bit-equal" if equal else "answers: DIFFERENT")
+    cores = len(os.sched_getaffinity(0))
+    if any(count > cores for count in counts):
+        print(f"there are {cores} cores: more processes than that share them")
+    print(f"answers, {args.backend}: {'bit-equal' if equal else 'DIFFERENT'} with {args.processes} processes")
     return 0 if equal else 1
 
 
@@ -98,15 +99,23 @@ def timed(engine: VllmEngine, pools: dict[int, MediaWorkers], asked: Sequence[Pr
                     seconds[count][what].append(time.perf_counter() - started)
                     seconds[count][f"{what}-cpu"].append(time.thread_time() - cpu)
                 answers += [found] if found else []
-    print("processes  prepared/s  thread ms a picture  served/s  thread ms a picture (share of the time)")
+    print("processes  prepared/s (ratio)  thread ms (ratio)  share   served/s (ratio)  thread ms (ratio)  share")
     for count, spent in seconds.items():
-        middle = {name: statistics.median(several) / len(asked) for name, several in spent.items()}
-        share = middle["served-cpu"] / middle["served"]
-        print(
-            f"{count:>9}{1 / middle['prepared']:>12.1f}{1000 * middle['prepared-cpu']:>21.2f}"
-            f"{1 / middle['served']:>10.1f}{1000 * middle['served-cpu']:>21.2f} ({share:.0%})"
-        )
+        cells = [cell(spent, seconds[min(pools)], what, len(asked)) for what in ("prepared", "served")]
+        print(f"{count:>9}{''.join(cells)}")
     return all(one == answers[0] for one in answers)
+
+
+def cell(spent: dict[str, list[float]], base: dict[str, list[float]], what: str, count: int) -> str:
+    """Pictures a second and the thread's milliseconds a picture, medians of rounds, and their ratios to `base`."""
+    wall, cpu = spent[what], spent[f"{what}-cpu"]
+    faster = statistics.median(there / here for here, there in zip(wall, base[what], strict=True))
+    less = statistics.median(here / there for here, there in zip(cpu, base[f"{what}-cpu"], strict=True))
+    share = statistics.median(here / there for here, there in zip(cpu, wall, strict=True))
+    return (
+        f"{count / statistics.median(wall):>12.1f} ({faster:4.2f}){1000 * statistics.median(cpu) / count:>12.2f} "
+        f"({less:4.2f}){share:>7.0%}"
+    )
 
 
 def prepare_all(engine: VllmEngine, asked: Sequence[Prepared]) -> Answers:
@@ -132,57 +141,6 @@ def turn(engine: VllmEngine, waiting: list[Any]) -> None:
 def serve_all(engine: VllmEngine, asked: Sequence[Prepared]) -> Answers:
     """Everything, by key."""
     return {one.key: (one.text, one.logprobs, one.error) for one in engine.serve(ListFeed(asked))}
-
-
-def cached(engine: VllmEngine, asked: Sequence[Prepared], languages: int) -> None:
-    """Print what the caches had of questions in several languages about the same pictures, in two orders."""
-    engine.rendering.workers = MediaWorkers(0, {})
-    several = [
-        replace(
-            one,
-            request=replace(
-                one.request,
-                key=f"{language}-{one.request.key}",
-                continuation=None,
-                messages=(Message("user", (one.request.messages[0].parts[0], f"Sprache {language}: was ist das?")),),
-            ),
-        )
-        for language in range(languages)
-        for one in asked
-    ]
-    by_picture = sorted(several, key=lambda one: int(one.request.key.partition("-")[2]))
-    for name, order in (("language after language", several), ("picture by picture", by_picture)):
-        empty(engine)
-        prefix = Prefix(engine)
-        before = engine._engine.renderer.mm_processor_cache.make_stats()
-        answers: list[Response] = list(engine.serve(ListFeed(order)))
-        after = engine._engine.renderer.mm_processor_cache.make_stats()
-        hits = (after.hits - before.hits) / (after.total - before.total)
-        print(
-            f"{name}: {hits:.0%} of pictures processed before, {prefix.share():.0%} of prompt tokens "
-            f"({sum(one.error is not None for one in answers)} failed)"
-        )
-
-
-class Prefix:
-    """Counts the prompt tokens that the engine's prefix cache had, in an engine that runs in this process."""
-
-    def __init__(self, engine: VllmEngine) -> None:
-        self._manager = engine._engine.engine_core.engine_core.scheduler.kv_cache_manager
-        self._asked = self._had = 0
-        self._original = type(self._manager).get_computed_blocks
-        self._manager.get_computed_blocks = self._counted
-
-    def _counted(self, request: Any, *args: Any, **more: Any) -> Any:
-        found = self._original(self._manager, request, *args, **more)
-        self._asked += request.num_prompt_tokens
-        self._had += int(found[1])
-        return found
-
-    def share(self) -> float:
-        """Of all prompt tokens so far; counting ends."""
-        del self._manager.get_computed_blocks
-        return self._had / max(1, self._asked)
 
 
 def empty(engine: VllmEngine) -> None:
