@@ -21,6 +21,7 @@ from engine_requests import SIZES, ask, card_for, clip, mixed, picture, serve
 
 from tvbench.data.media.clips import Decoded
 from tvbench.engines.media_workers import MediaWorkers
+from tvbench.engines.processors import backend_of
 from tvbench.engines.protocol import ListFeed, Prepared
 from tvbench.engines.vllm import VllmEngine
 from tvbench.engines.vllm_settings import arguments, most_tokens, usual_step
@@ -249,11 +250,17 @@ def test_media_under_way_are_bounded_in_bytes(engine: VllmEngine, monkeypatch: p
     assert max(most) == 1 and not engine._held
 
 
+def truly(engine: VllmEngine) -> str:
+    """What prepares pictures, by the class of vLLM's own processor."""
+    return backend_of(engine._engine.renderer.mm_processor.info.get_hf_processor())
+
+
 def test_another_backend_is_recorded_and_the_usual_one_is_not(engine: VllmEngine, folder: Path) -> None:
     assert "image_backend" not in engine.info.settings and "media_processes" not in engine.info.settings
     other = VllmEngine(folder, card(folder, image_backend="torchvision"), dtype="float32")
     try:
         assert other.info.settings == {**engine.info.settings, "image_backend": "torchvision"}
+        assert [truly(one) for one in (engine, other)] == ["pil", "torchvision"]
         assert not any(one.error for one in serve(other, mixed(8)).values())
     finally:
         other.close()
