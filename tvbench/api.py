@@ -20,7 +20,7 @@ from tvbench.registry.places import default_results
 from tvbench.runs.kinds import check_kind, check_number
 from tvbench.runs.listening import Listener, Noting, PhaseWatch
 from tvbench.runs.manifest import Manifest
-from tvbench.runs.run_options import SHARED, Keywords, Options, Tasks, listed, options_of, shows_options
+from tvbench.runs.run_options import Keywords, Options, Tasks, listed, options_of, shows_options
 from tvbench.runs.store import RunFolder, find_run
 from tvbench.types import BuildOptions, ModelCard, Task, TaskResult
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tvbench.analysis.regression.verdict import Check
     from tvbench.analysis.replies import RunReplies
     from tvbench.analysis.tidy import FigureRow
-    from tvbench.graders.judge.asking import JudgeAsk
     from tvbench.registry.prices import Price
     from tvbench.report.board import Board
     from tvbench.report.tidy import TidyTable
@@ -243,9 +242,10 @@ def plan(
     shared: SharedItems | None = None,
 ) -> Ready:
     """What `ask` would ask of whom; see asking.prepare."""
+    from tvbench.graders.of_run import check_graders, require_graders
     from tvbench.runs.asking import Checks, prepare
 
-    checks = Checks(partial(_check_scorers, options), partial(_require_scorers, options))
+    checks = Checks(partial(check_graders, options), partial(require_graders, options))
     return prepare(
         model,
         tasks,
@@ -311,92 +311,13 @@ def _known(ready: Ready, listener: Noting) -> _Asked | None:
 
 
 def _grade(asked: _Asked) -> Run:
+    from tvbench.graders.of_run import grade
+
     options, folder, listener = asked.ready.options, RunFolder(asked.ready.folder), asked.listener
-    results, rescore = asked.results, asked.rescore
-    graded = True
-    if options.judge is not None:
-        graded, results = _judge(folder, _judge_ask(options, options.judge), results, listener, rescore)
-    if options.comet is not None:
-        scored, results = _comet(folder, options, results, listener, rescore)
-        graded = graded and scored
+    graded, results = grade(folder, options, asked.results, listener, asked.rescore)
     sound = bool(results) and all(result.counts.all_answered for result in results)
     run = _run_of(folder, results, graded and asked.complete and sound, tuple(listener.said))
-    return replace(run, shard=asked.shard, _replies=rescore.replies)
-
-
-def _check_scorers(options: Options) -> None:
-    """A judge or a rubric that is not known is found before anything is read. Raises UsageError."""
-    from tvbench.graders.judge.asking import check_judge
-
-    if options.judge is not None:
-        check_judge(_judge_ask(options, options.judge))
-
-
-def _require_scorers(options: Options) -> None:
-    """A judge's engine or a COMET that is not installed is found before the first answer, not after the last."""
-    from tvbench.graders.judge.asking import require_judge
-
-    if options.judge is not None:
-        require_judge(_judge_ask(options, options.judge))
-    if options.comet is not None:
-        from tvbench.registry.environments import comet_python
-
-        comet_python()
-
-
-def _judge_ask(options: Options, judge: str | ModelCard) -> JudgeAsk:
-    """The engine's settings are the judged model's; its judge gets its own defaults, and what both share."""
-    from tvbench.graders.judge.asking import JudgeAsk
-
-    shared = {name: value for name, value in options.engine_arguments.items() if name in SHARED}
-    return JudgeAsk(
-        judge,
-        options.rubric,
-        options.check,
-        options.asks,
-        options.price,
-        options.budget,
-        thinking_tokens=options.judge_thinking_tokens,
-        arguments=shared,
-        shared=True,
-        offline=options.offline,
-        planted=options.planted,
-    )
-
-
-def _judge(
-    folder: RunFolder, asked: JudgeAsk, results: list[TaskResult], listener: Listener, rescore: _Rescore
-) -> tuple[bool, list[TaskResult]]:
-    """Have the open answers graded, where there are any."""
-    from tvbench.graders.judge.asking import ask_judge, plan_judging
-
-    sessions = [session for session in plan_judging(folder, asked) if any(case.counts for case in session.cases)]
-    if not sessions:
-        listener.say("no open answers, so nothing needs a judge (`tvbench judge RUN` checks one on exact items)")
-        return True, results
-    try:
-        outcomes = ask_judge(sessions, asked, listener)
-    finally:
-        results = rescore(folder)
-    return all(outcome.complete for outcome in outcomes), results
-
-
-def _comet(
-    folder: RunFolder, options: Options, results: list[TaskResult], listener: Listener, rescore: _Rescore
-) -> tuple[bool, list[TaskResult]]:
-    """Have the translations scored by COMET, where the run has any."""
-    from tvbench.graders.comet.session import score_run, summary_lines
-    from tvbench.scoring.metrics import label
-    from tvbench.types import Translation
-
-    if not any(isinstance(item.target, Translation) for _, item in folder.requests()):
-        listener.say("no translations: nothing for COMET to score")
-        return True, results
-    with PhaseWatch(listener, "comet") as watch:
-        summary = score_run(folder, options.comet or "", offline=options.offline, watch=watch)
-    for line, detail in summary_lines(summary, label(summary.metric)):
-        listener.say(line, detail=detail)
-    return summary.complete, rescore(folder)
+    return replace(run, shard=asked.shard, _replies=asked.rescore.replies)
 
 
 # ── Suites ────────────────────────────────────────────────────────────────────────────────────────
