@@ -280,7 +280,8 @@ MAY_KNOW = {
     "suites": "engines.open engines.protocol languages registry runs",
     "suites.declaration": "runs.run_options safety",
     "suites.missing": "__version__ runs.answer_index runs.commands runs.lines runs.manifest runs.pulses runs.run_facts"
-    " runs.run_index runs.store runs.waves scoring.sides suites.record",
+    " runs.run_index runs.store runs.waves scoring.sides suites.record suites.states",
+    "suites.states": "runs.pulses",
     # What a person asks of runs.
     "analysis": "graders languages runs scoring",
     "analysis.task_scores": "graders registry.catalog runs scoring",
@@ -307,7 +308,7 @@ MAY_KNOW = {
     "report.drawn": "report.cells",
     "report.tidy": "",
     "report.suites": "report.board report.cost report.estimate report.live report.table runs.estimate suites",
-    "report.live": "report.cost report.table runs.heartbeat runs.pulses suites.missing",
+    "report.live": "report.cost report.table runs.heartbeat runs.pulses suites.states",
     "report.board_page": "analysis registry.places report",
     "report.board": "analysis registry.catalog registry.prices report scoring",
     "report.board_cost": "analysis registry.catalog registry.prices report.board_screen report.cost_table scoring",

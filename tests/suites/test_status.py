@@ -19,7 +19,8 @@ from sentences_task import sentences
 from tvbench.cli.main import main
 from tvbench.runs.store import RESPONSES, RunFolder
 from tvbench.runs.writer import RunWriter
-from tvbench.suites.missing import SuiteState, run_state, writer
+from tvbench.suites.missing import run_state, writer
+from tvbench.suites.states import SuiteState
 from tvbench.types import Response
 
 Said = pytest.CaptureFixture[str]

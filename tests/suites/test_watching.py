@@ -29,7 +29,8 @@ from tvbench.runs.processes import place, started
 from tvbench.runs.pulses import QUIET
 from tvbench.runs.store import RunFolder
 from tvbench.suites import missing
-from tvbench.suites.missing import RunState, run_state
+from tvbench.suites.missing import run_state
+from tvbench.suites.states import RunState
 
 Said = pytest.CaptureFixture[str]
 TASKS = {"t": {"de": [5, 3, 1], "fr": [5, 4, 0]}}

@@ -14,7 +14,7 @@ from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tvbench.suites.missing import SuiteState
+    from tvbench.suites.states import SuiteState
 
 EXAMPLES = """examples:
   tvbench status                       # every run and suite of the results folder
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from tvbench.suites.missing import all_complete
+    from tvbench.suites.states import all_complete
 
     if args.watch is not None:
         from tvbench.cli.watching import watch
@@ -108,9 +108,10 @@ def codes(text: str | None) -> set[str]:
 def states_of(results: Path, what: str | None) -> list[SuiteState]:
     """A suite, a run, or everything: suites first, then the runs that are no suite's. Raises UsageError."""
     from tvbench.runs.store import find_run
-    from tvbench.suites.missing import SuiteState, run_state, run_states, suite_state
+    from tvbench.suites.missing import run_state, run_states, suite_state
     from tvbench.suites.record import find_records, read_record, record_path
     from tvbench.suites.shelf import ENDINGS, suite_files
+    from tvbench.suites.states import SuiteState
 
     if what is None:
         states: list[SuiteState] = []

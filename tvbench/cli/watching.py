@@ -18,7 +18,7 @@ from tvbench.cli.output import print_json_line, room, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
-    from tvbench.suites.missing import SuiteState
+    from tvbench.suites.states import SuiteState
 
 Look: TypeAlias = Callable[[], "list[SuiteState]"]
 Show: TypeAlias = Callable[["Sequence[SuiteState]"], None]
@@ -30,7 +30,7 @@ def watch(
 ) -> int:
     """Look every so many seconds. `show` prints a whole page. Raises UsageError. Returns the exit code; Ctrl-C ends the
     watching alone."""
-    from tvbench.suites.missing import all_complete
+    from tvbench.suites.states import all_complete
 
     draw = _json_line if form == "json" else Drawing(sys.stdout, show) if sys.stdout.isatty() else Lines(show)
     try:

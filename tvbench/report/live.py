@@ -11,7 +11,7 @@ from tvbench.report.cost import time_text
 from tvbench.report.table import Cell, Column, Table
 from tvbench.runs.heartbeat import COMET, JUDGE
 from tvbench.runs.pulses import QUIET, Pulse, covering
-from tvbench.suites.missing import RunState
+from tvbench.suites.states import RunState
 
 SILENT = 15.0
 """Seconds: a writer that lives beats every five."""

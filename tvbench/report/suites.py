@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tvbench.report.live import live_lines, state_word
 from tvbench.report.table import Cell, Column, Table
 from tvbench.suites.combining import variation_words
-from tvbench.suites.missing import RunState, SuiteState, TaskState
 from tvbench.suites.record import RecordedRun, SuiteRecord
+from tvbench.suites.states import RunState, SuiteState, TaskState
 
 if TYPE_CHECKING:
     from tvbench.report.board import Board
