@@ -31,6 +31,7 @@ from tvbench.registry import places
 from tvbench.runs.asking import answer
 from tvbench.runs.listening import Noting, PhaseWatch
 from tvbench.runs.run_options import Options
+from tvbench.runs.store import RunFolder
 from tvbench.types import Choice, Item, Response, Translation
 
 SCREENS = ROOT / "docs" / "screens"
@@ -40,6 +41,8 @@ WHEN = "2026-01-02T03:04:05+00:00"
 FIXED = {"created": WHEN, "updated": "2026-01-02T03:06:05+00:00", "hardware": {}, "packages": {}}
 TAKEN = 120.0
 SESSION = {"began": WHEN, "ended": "2026-01-02T03:06:05+00:00", "where": "machine"}
+NOBODY = "http://127.0.0.1:9/v1"
+"""Where no server answers."""
 PRICES = "--price small=1,4 --price middle=2,8 --price large=5,20"
 
 
@@ -72,7 +75,9 @@ ALL = (
     Screen("grounding", "grounding tower-mini"),
     Screen("audit", "audit mini-alm --limit 6"),
     Screen("reproduce", "reproduce", "published"),
-    Screen("judge-dry-run", "judge run --judge openai:judge@http://127.0.0.1:9/v1 --dry-run", "judged"),
+    Screen("merge", "merge disk1/large disk2/large --into joined/large"),
+    Screen("import-batch", "import batch served answers.jsonl", "batch"),
+    Screen("judge-dry-run", f"judge run --judge openai:judge@{NOBODY} --dry-run", "judged"),
     Screen("tasks", "tasks"),
     Screen("tasks-show", "tasks alm"),
     Screen("tasks-languages", "tasks --languages de,sw"),
@@ -86,6 +91,7 @@ ALL = (
     Screen("fetch-dry-run", "fetch --tasks alm --dry-run --data-only"),
     Screen("train-dry-run", "train --recipe paper --size 2b --dry-run"),
     Screen("usage-error", "leaderbord"),
+    *(Screen(f"{name}-help", f"{name} --help") for name in ("export", "doctor", "comet", "setup", "completion")),
 )
 
 
@@ -104,13 +110,14 @@ class Pupil:
         while taken := feed.take(8, wait=True):
             for prepared in taken:
                 key = prepared.request.key
-                text = self._answer(self.items[key])
+                text = self.says(self.items[key])
                 yield Response(key, text, "stop", tokens_in=100, tokens_out=max(len(text) // 4, 1), seconds=0.25)
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _answer(self, item: Item) -> str:
+    def says(self, item: Item) -> str:
+        """Its answer to one question."""
         weak = {"hi": 0.5, "ja": 0.4, "ko": 0.3}.get(item.language, 1.0)
         right = _draw(self.name, item.id) < self.share * weak
         if isinstance(item.target, Choice):
@@ -145,6 +152,39 @@ def make_runs(place: Path) -> None:
     freeze(place)
     with _at(place, "results", 80):
         _call(["baseline", "write", "large", "large.json"])
+    _take_apart(place)
+    _answer_batch(place)
+
+
+def _take_apart(place: Path) -> None:
+    """One run as two machines have it that answered half of it each."""
+    (whole,) = (place / "results").glob("large*")
+    for disk in (0, 1):
+        half = place / f"disk{disk + 1}" / "large"
+        shutil.copytree(whole, half, ignore=shutil.ignore_patterns("scores.jsonl", "result.json"))
+        lines = (whole / "responses.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (half / "responses.jsonl").write_text("".join(lines[disk::2]), encoding="utf-8")
+
+
+def _answer_batch(place: Path) -> None:
+    """A run whose questions went out in a batch, and what came back of it: all but one."""
+    words = f"export batch --model openai:served@{NOBODY} --tasks mini-alm --limit 6 --label served"
+    with _at(place, "batch", 80):
+        _call(words.split())
+    (folder,) = (place / "batch").iterdir()
+    items = dict(RunFolder(folder).requests())
+    pupil = Pupil("served", items, 0.8)
+    lines = [json.dumps(_came_back(key, pupil.says(item))) + "\n" for key, item in list(items.items())[1:]]
+    (place / "answers.jsonl").write_text("".join(lines), encoding="utf-8")
+    (place / "batch").rename(place / "batch-out")
+
+
+def _came_back(key: str, text: str) -> dict[str, Any]:
+    """A line of a batch's results."""
+    usage = {"prompt_tokens": 100, "completion_tokens": max(len(text) // 4, 1)}
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    body = {"model": "served", "choices": [choice], "usage": usage}
+    return {"id": key, "custom_id": key, "response": {"status_code": 200, "body": body}, "error": None}
 
 
 def _ask(results: Path, options: Options, share: float, name: str) -> None:
@@ -185,7 +225,9 @@ def screen_text(screen: Screen, place: Path) -> str:
 
 def typed(screen: Screen, place: Path, width: int) -> str:
     """What stands on a terminal of `width` columns after the command, in a folder where it was not typed before."""
-    shutil.rmtree(place / "mybench", ignore_errors=True)
+    for made in ("mybench", "joined", "batch"):
+        shutil.rmtree(place / made, ignore_errors=True)
+    shutil.copytree(place / "batch-out", place / "batch")
     with _at(place, screen.results, width) as said:
         _call(screen.words.split())
     freeze(place)

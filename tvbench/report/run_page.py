@@ -33,8 +33,7 @@ def print_page(
     missing, others = _notes(results)
     if missing:
         say(*folded(missing, width))
-        again = "the same command again asks only what is missing"
-        say(f"{again}: {sheet.command}" if sheet.command else again, "")
+        say(*_again(sheet, width), "")
     if sheet.untrained:
         say(*folded(["the model has random weights: its scores are at chance or below and mean nothing"], width), "")
     say(*header(sheet, width), "")
@@ -60,6 +59,14 @@ def _notes(results: Sequence[TaskResult]) -> tuple[list[str], list[str]]:
     said = [note for note in said if not note.endswith(COVERED)]
     missing = [note for note in said if "INCOMPLETE" in note]
     return missing, [note for note in said if note not in missing]
+
+
+def _again(sheet: RunSheet, width: int | None) -> list[str]:
+    """Who asks what is missing; a command is one line, so that it can be copied. `score` and `import batch` end with
+    this screen too, and ask nothing."""
+    if sheet.command:
+        return [f"the same command again asks only what is missing: {sheet.command}"]
+    return folded(["the command that began the run, given again, asks only what is missing"], width)
 
 
 def _judge(sheet: RunSheet) -> str:
