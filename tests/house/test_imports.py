@@ -232,7 +232,7 @@ MAY_KNOW = {
     "runs.commands": "runs.shards",
     "runs.merge": "registry.places runs.commands runs.heartbeat runs.history runs.lines runs.manifest"
     " runs.manifest_json runs.merge_checks runs.merged_lines runs.merged_manifest runs.merged_waves runs.spent"
-    " runs.store runs.writer",
+    " runs.store runs.waves runs.writer",
     "runs.merge_checks": "runs.manifest runs.merged_manifest runs.store",
     "runs.merged_lines": "runs.answer_index runs.codec runs.key_table runs.lines runs.merge_checks runs.store",
     "runs.merged_waves": "runs.waves",

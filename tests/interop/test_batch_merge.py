@@ -56,7 +56,9 @@ class Disks:
         import_batch(RunFolder(run), [write(self.folder / "back.jsonl", lines)], ("test",))
 
     def merged(self, *sources: Path) -> RunFolder:
-        return merge([RunFolder(path) for path in sources], self.all).folder
+        found = merge([RunFolder(path) for path in sources], self.all)
+        assert not found.remarks, "a record of waves is nothing that judges said, and is not left behind"
+        return found.folder
 
     def keys(self, wave: Path) -> list[str]:
         return [line["custom_id"] for line in requests_in(wave)]

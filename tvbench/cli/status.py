@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tvbench.cli.arguments import add_format, add_include, add_results, names, seconds
+from tvbench.cli.arguments import add_format, add_include, add_results, names, results_option, seconds
 from tvbench.cli.output import fitted, print_json, remark, say
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE, UsageError
 
@@ -92,7 +92,7 @@ def show_states(args: argparse.Namespace, states: Sequence[SuiteState]) -> None:
         show([status_table(state)], "table")
         if len(state.runs) == 1 and (table := live_table(state.runs[0])) is not None:
             show([table], "table")
-        say(*fitted(status_lines(state)))
+        say(*fitted(status_lines(state, results_option(args))))
     if not any(state.runs for state in states):
         where = f" in {', '.join(names(args.languages))}" if args.languages else ""
         remark(f"no runs{where} in {args.results} yet; `tvbench run --model MODEL --tasks TASKS` makes one")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvbench.cli.arguments import names
+from tvbench.cli.arguments import names, results_option
 from tvbench.cli.metrics import metered
 from tvbench.cli.output import print_json, remark, say
 from tvbench.cli.progress import Showing
@@ -100,7 +100,7 @@ def _report(begun: PlannedSuite, outcome: SuiteOutcome[Run], args: argparse.Name
         )
     else:
         print_board(suite_board(args.results, outcome.record).sheets(), args.results, say)
-        say(*status_lines(state))
+        say(*status_lines(state, results_option(args)))
     for called, error in outcome.failures.items():
         remark(f"failed: {called}: {error}")
     shards = [run.shard for run in outcome.runs if run.shard is not None]

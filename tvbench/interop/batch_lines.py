@@ -39,6 +39,8 @@ def lines_of(path: Path) -> Iterator[ResultLine]:
 
 
 def _opened(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"name the files of results in it: {path}/*.jsonl")
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "name the files that the batch gave back")
     file = path.open("rb")

@@ -101,11 +101,11 @@ def _word(run: RunState) -> str:
     return "incomplete" if run.total.done < run.total.asked else "waits"
 
 
-def status_lines(state: SuiteState) -> list[str]:
+def status_lines(state: SuiteState, where: str = "") -> list[str]:
     """What is missing, run by run, and what to type next; nothing more than that for what is complete."""
     lines: list[str] = []
     for run in state.runs:
-        if lacking := list(run_lines(run)):
+        if lacking := list(run_lines(run, where)):
             name = words(run.model, run.variation)
             lines += [name if run.run in ("", name) else f"{name}   {run.run}", *(f"  {line}" for line in lacking)]
     if state.outdated:
@@ -116,13 +116,14 @@ def status_lines(state: SuiteState) -> list[str]:
     return lines
 
 
-def run_lines(run: RunState) -> Iterator[str]:
-    """What is missing of one run, a line a task."""
+def run_lines(run: RunState, where: str = "") -> Iterator[str]:
+    """What is missing of one run, a line a task. `where` is what commands say of another folder of results."""
     if run.problem:
         yield run.problem
     yield from live_lines(run)
     if run.out:
-        yield f"{run.waves} of a batch: `tvbench import batch {shlex.quote(run.run)} FILE` takes in what came back"
+        name = f"{shlex.quote(run.run)}{where}"
+        yield f"{run.waves} of a batch: `tvbench import batch {name} FILE` takes in what came back"
     for task in run.tasks:
         if not run.begun:
             yield f"{task.task}: not begun, {task.total.asked:,} items in {_listed(list(task.languages))}"
@@ -133,7 +134,7 @@ def run_lines(run: RunState) -> Iterator[str]:
         if task.for_comet:
             yield f"{task.task}: {task.for_comet:,} translations wait for COMET"
         if task.open:
-            hint = f"tvbench judge {shlex.quote(run.run)} --judge MODEL"
+            hint = f"tvbench judge {shlex.quote(run.run)}{where} --judge MODEL"
             yield f"{task.task}: {task.open:,} open answers have no judge: {hint}"
 
 

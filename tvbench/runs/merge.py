@@ -24,6 +24,7 @@ from tvbench.runs.merged_manifest import together
 from tvbench.runs.merged_waves import JoinedWaves
 from tvbench.runs.spent import spent_on, total
 from tvbench.runs.store import REQUESTS, RunFolder
+from tvbench.runs.waves import FOLDER as WAVES
 from tvbench.runs.writer import RunWriter
 
 
@@ -147,7 +148,8 @@ def _as_written(manifest: Manifest) -> object:
 
 def _graded_elsewhere(others: Iterable[RunFolder]) -> list[str]:
     """What judges and COMET said stays where it is."""
-    graded = [str(other.path) for other in others if any(other.path.glob("*/**/*.jsonl"))]
+    said = ((other, file.relative_to(other.path)) for other in others for file in other.path.glob("*/**/*.jsonl"))
+    graded = list(dict.fromkeys(str(other.path) for other, file in said if file.parts[0] != WAVES))
     return [f"note: not merged is what judges or COMET said in {', '.join(graded)}: grade the whole"] if graded else []
 
 
