@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,7 +33,7 @@ from tvbench.errors import EngineError, UsageError
 from tvbench.runs.replicas import crew, patience, placement
 from tvbench.runs.replicas import engine as driving
 from tvbench.runs.replicas.actor import Replica
-from tvbench.runs.replicas.cluster import Died, look
+from tvbench.runs.replicas.cluster import Died, look, refusal
 from tvbench.runs.replicas.engine import Replicas
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, Report, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
@@ -510,6 +511,27 @@ def test_where_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -
         look("ray://nowhere.invalid:10001")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         look(f"ray://127.0.0.1:{listening.getsockname()[1]}")
+
+
+FROM_THE_SERVER = """Initialization failure from server:
+Traceback (most recent call last):
+  File "proxier.py", line 765, in Datapath
+    if not self.proxy_manager.start_specific_server(
+AttributeError: 'JobConfig' object has no attribute 'another_version'
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "message", "hint"),
+    [
+        ("ray client connection timeout", "what listens there is no Ray for clients", "10001"),
+        (FROM_THE_SERVER, "AttributeError: 'JobConfig' object", "here is Ray 2.60.0 on Python 3"),
+        ("Version mismatch: the cluster was started with:\n  Ray: 2.58.0", "Version mismatch", "here is Ray 2.60.0"),
+    ],
+)
+def test_a_cluster_that_refuses_is_told_in_its_last_words(raised: str, message: str, hint: str) -> None:
+    told = refusal(SimpleNamespace(__version__="2.60.0"), "ray://head:10001", ConnectionError(raised))
+    assert "ray://head:10001" in told.message and message in told.message and hint in told.hint
 
 
 def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import re
 import shutil
 import signal
@@ -119,7 +120,7 @@ class Cluster:
         with suppress(Exception):  # whoever cannot be asked says nothing
             free, there = self._ray.available_resources(), self._ray.cluster_resources()
             needed = {"CPU": 0 if self.own else 1, "GPU": gpus}
-            return " and ".join(
+            return "; ".join(
                 f"it needs {count} {name}{'s' * (count > 1)}, and {free.get(name, 0):g} of the cluster's "
                 f"{there.get(name, 0):g} {'is' if free.get(name, 0) == 1 else 'are'} free"
                 for name, count in needed.items()
@@ -162,8 +163,7 @@ class Cluster:
         except Exception as error:  # Ray's refusals share no class
             if address == LOCAL:
                 raise EngineError(f"Ray does not start: {_first_line(error)}") from error
-            heard = "something listens there, and it is no Ray that talks to clients" * ("timeout" in str(error))
-            raise EngineError(f"there is no Ray at {address}: {heard or _first_line(error)}", TOKEN_HINT) from error
+            raise refusal(self._ray, address, error) from error
 
 
 class Actor:
@@ -221,6 +221,16 @@ def look(address: str) -> None:
         ) from error
 
 
+def refusal(ray: Any, address: str, error: Exception) -> EngineError:
+    """Why the Ray at `address` cannot be had, in Ray's own last words."""
+    hint = f"here is {_here(ray)}; {TOKEN_HINT}"
+    if "connection timeout" in str(error):
+        return EngineError(f"there is no Ray at {address}: what listens there is no Ray for clients", PORT_HINT)
+    if "Initialization failure" in str(error):  # of the server's traceback, the line that was raised
+        return EngineError(f"the Ray at {address} cannot be used: {_last_line(error)}", hint)
+    return EngineError(f"there is no Ray at {address}: {_first_line(error)}", hint)
+
+
 def _hush(ray: Any) -> None:
     """Ray writes of every process that dies to standard output, whatever it is told, where there may be JSON."""
     with suppress(AttributeError):  # another Ray, which has another way
@@ -247,12 +257,21 @@ def _how(error: BaseException) -> str:
     """How a replica's process ended, in a line of Ray's many."""
     text = str(error)
     if "creation task" in text:  # Ray's traceback ends in what was raised: tvbench is not there, say
-        return text.strip().splitlines()[-1].strip()[:200]
+        return _last_line(error)[:200]
     if "connection error code" in text:  # Ray does not know by which signal
         return "its process was killed, or crashed"
     found = re.search(r"[Ww]orker exit detail: (.+)", text) or re.search(r"The actor died because (.+)", text)
     line = found.group(1) if found else _first_line(error)
     return line.strip().split(". ")[0].rstrip(".")[:200]
+
+
+def _here(ray: Any) -> str:
+    return f"Ray {getattr(ray, '__version__', '?')} on Python {platform.python_version()}"
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from tvbench.engines.protocol import EngineInfo
 from tvbench.errors import EngineError, TvbenchError, UsageError
 from tvbench.runs.replicas.cluster import Actor, Cluster, Died
 from tvbench.runs.replicas.parcels import EngineOrder, OpenedEngine, Problem, Report, from_line
-from tvbench.runs.replicas.patience import Patience
+from tvbench.runs.replicas.patience import LongWaits
 from tvbench.runs.replicas.slot import Slot
 from tvbench.runs.replicas.written import as_stored
 from tvbench.types import Request, Response
@@ -62,7 +62,7 @@ class Crew:
         self._say = say
         self._serials = count(1)
         self._unsaid: list[str] = []
-        self._patience = Patience(cluster, gpus, say)
+        self._waits = LongWaits(cluster, gpus, say)
 
     def start(self) -> None:
         """Fill every place. None is waited for."""
@@ -84,9 +84,9 @@ class Crew:
         living = self.living
         if not living:
             raise self._none_left()
-        if (hung := self._patience.hung(living)) is not None:
+        if (hung := self._waits.hung(living)) is not None:
             self._cluster.end(hung.actor, hung.opened.pid if hung.opened is not None else None)
-            return Heard(death=self._ended(hung, self._patience.why))
+            return Heard(death=self._ended(hung, self._waits.why))
         for slot in living:
             if slot.actor is not None and slot.actor.polled is None:
                 slot.polled_at = time.monotonic()

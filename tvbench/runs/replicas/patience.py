@@ -23,7 +23,7 @@ HUNG_S = 300.0
 dead."""
 
 
-class Patience:
+class LongWaits:
     """`gpus` are those that each replica asks for."""
 
     why = Problem(f"its process has not reacted for {HUNG_S / 60:.0f} minutes", died=True)
