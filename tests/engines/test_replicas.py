@@ -23,7 +23,8 @@ import parrot_engine
 import pytest
 from repository import ROOT
 
-from tvbench.runs.replicas.running import OURS, raylets
+from tvbench.runs.replicas.running import raylets
+from tvbench.runs.replicas.scratch import PREFIX
 from tvbench.runs.store import RunFolder, find_runs
 
 _SPEC = find_spec("ray")
@@ -207,7 +208,7 @@ def killed_and_gone_on(folder: Path, **more: str) -> dict[str, Any]:
 def test_on_ray_where_none_runs_starts_one_that_is_offered_to_nobody_else(tmp_path: Path) -> None:
     with running(words(tmp_path, "--on", "ray"), tmp_path / "said", RAY_ADDRESS="local") as driver:
         until(lambda: processes(tmp_path), driver)
-        ours = re.compile(rf"\S+/raylet\0.*--temp_dir=/tmp/{OURS}.*_{driver.pid}/")
+        ours = re.compile(rf"\S+/raylet\0.*--temp_dir=/tmp/{PREFIX}.*_{driver.pid}/")
         (raylet,) = filter(ours.match, commands())
         address = raylet.rpartition("--gcs-address=")[2].partition("\0")[0]
         assert ":" in address and address not in set(raylets(Path("/proc")))

@@ -38,6 +38,7 @@ from tvbench.runs.replicas.engine import Replicas
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, Report, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
 from tvbench.runs.replicas.rest import CHUNK
+from tvbench.runs.replicas.scratch import Scratch
 from tvbench.runs.replicas.written import as_stored
 from tvbench.runs.store import RunFolder
 from tvbench.runs.tokens import TOKEN, token_name
@@ -511,6 +512,22 @@ def test_where_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -
         look("ray://nowhere.invalid:10001")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         look(f"ray://127.0.0.1:{listening.getsockname()[1]}")
+
+
+def test_what_a_killed_driver_left_of_its_ray_is_removed_by_the_next(tmp_path: Path) -> None:
+    lives = Scratch(tmp_path)
+    gone = Scratch(tmp_path)
+    gone._lock.close()  # as by kill -9
+    (gone.path / "session").mkdir()
+    others = tmp_path / "tvb-ray-strange"
+    others.mkdir()
+    (tmp_path / "tvb-ray-link").symlink_to(gone.path)
+    mine = Scratch(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(lives.path.name, mine.path.name, "tvb-ray-strange", "tvb-ray-link")
+    }
+    mine.remove()
+    assert lives.path.is_dir() and not mine.path.exists()
 
 
 FROM_THE_SERVER = """Initialization failure from server:

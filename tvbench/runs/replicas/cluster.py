@@ -1,7 +1,8 @@
 """The Ray that replicas run on: one that is there, or one of our own that ends with us.
 
 The only module that imports Ray. What it prints is kept quiet; signals stay with whoever handled them. A Ray of our own
-dies with this process, however that ends (the kernel sees to it), and its files are removed when it is closed.
+dies with this process, however that ends (the kernel sees to it), and its files are removed when it is closed, or by
+the next one.
 """
 
 from __future__ import annotations
@@ -10,21 +11,19 @@ import logging
 import os
 import platform
 import re
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from tvbench.errors import EngineError, UsageError
 from tvbench.runs.replicas.actor import Replica
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, Report
-from tvbench.runs.replicas.running import OURS, running_ray
+from tvbench.runs.replicas.running import running_ray
+from tvbench.runs.replicas.scratch import Scratch
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -62,7 +61,7 @@ class Cluster:
         import ray
 
         self._ray: Any = ray
-        self._folder: str | None = None
+        self._scratch: Scratch | None = None
         self.borrowed = bool(ray.is_initialized())
         self.own = False
         if not self.borrowed:
@@ -134,8 +133,8 @@ class Cluster:
             with _signals_kept(), suppress(Exception):
                 self._ray.shutdown()
         self.borrowed = True
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
 
     def _connect(self, on: str | None, room: int) -> None:
         if on is not None and on != "ray":
@@ -144,12 +143,16 @@ class Cluster:
         if address is not None:
             self._init(address)
             return
-        self._folder = tempfile.mkdtemp(prefix=OURS, dir="/tmp" if Path("/tmp").is_dir() else None)
+        self._scratch = scratch = Scratch()
         self.own = True
         cores = max(room, os.cpu_count() or 1)
         try:
             self._init(
-                LOCAL, num_cpus=cores, include_dashboard=False, object_store_memory=STORE_BYTES, _temp_dir=self._folder
+                LOCAL,
+                num_cpus=cores,
+                include_dashboard=False,
+                object_store_memory=STORE_BYTES,
+                _temp_dir=str(scratch.path),
             )
         except BaseException:
             self.close()

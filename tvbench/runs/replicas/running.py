@@ -14,9 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tvbench.errors import UsageError
+from tvbench.runs.replicas.scratch import PREFIX
 
-OURS = "tvb-ray-"
-"""What the names of folders begin with that hold the Ray of one command."""
 NEW = "local"
 """What RAY_ADDRESS says where a new Ray is wanted, whatever runs."""
 PROCESSES = Path("/proc")
@@ -51,7 +50,7 @@ def raylets(processes: Path) -> Iterator[str]:
         if not words or Path(words[0]).name != "raylet":
             continue
         told = {name.lstrip("-").replace("-", "_"): value for name, _, value in (word.partition("=") for word in words)}
-        if told.get("gcs_address") and not Path(told.get("temp_dir", "")).name.startswith(OURS):
+        if told.get("gcs_address") and not Path(told.get("temp_dir", "")).name.startswith(PREFIX):
             yield told["gcs_address"]
 
 
