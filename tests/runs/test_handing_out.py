@@ -501,7 +501,7 @@ class Said(list[str]):
             self.heard.set()
 
 
-def test_where_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_listens_is_said_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"ray://127.0.0.1:{free.getsockname()[1]}"
@@ -510,6 +510,9 @@ def test_where_nobody_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -
     assert "10001" in raised.value.hint
     with pytest.raises(EngineError, match="nobody listens there"):
         look("ray://nowhere.invalid:10001")
+    with pytest.raises(EngineError, match="nobody listens there") as raised:
+        look(address.removeprefix("ray://"), "unset it")
+    assert raised.value.hint == "unset it"
     with socket.create_server(("127.0.0.1", 0)) as listening:
         look(f"ray://127.0.0.1:{listening.getsockname()[1]}")
 

@@ -137,10 +137,12 @@ class Cluster:
             self._scratch.remove()
 
     def _connect(self, on: str | None, room: int) -> None:
-        if on is not None and on != "ray":
-            look(on)
         address = running_ray() if on == "ray" else on
         if address is not None:
+            if on != "ray":
+                look(address)
+            elif address == os.environ.get("RAY_ADDRESS") and ":" in address:
+                look(address, "RAY_ADDRESS names it; `unset RAY_ADDRESS` takes the Ray of this machine")
             self._init(address)
             return
         self._scratch = scratch = Scratch()
@@ -213,14 +215,14 @@ class Actor:
             self._ray.kill(self._handle)
 
 
-def look(address: str) -> None:
+def look(address: str, hint: str = PORT_HINT) -> None:
     """Raises EngineError where nobody listens: Ray itself would take half a minute to say so."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), LOOK_S).close()
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise EngineError(
-            f"there is no Ray at {address}: nobody listens there ({error.__class__.__name__}: {error})", PORT_HINT
+            f"there is no Ray at {address}: nobody listens there ({error.__class__.__name__}: {error})", hint
         ) from error
 
 
