@@ -546,6 +546,7 @@ AttributeError: 'JobConfig' object has no attribute 'another_version'
     [
         ("ray client connection timeout", "what listens there is no Ray for clients", "10001"),
         (FROM_THE_SERVER, "AttributeError: 'JobConfig' object", "here is Ray 2.60.0 on Python 3"),
+        ("Initialization failure from server:\nStarting Ray client server failed. See x.err", "See x.err", "try again"),
         ("Version mismatch: the cluster was started with:\n  Ray: 2.58.0", "Version mismatch", "here is Ray 2.60.0"),
     ],
 )

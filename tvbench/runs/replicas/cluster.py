@@ -42,6 +42,9 @@ PORT_HINT = (
     "the port is that of Ray's clients: 10001, unless `ray start --head --ray-client-server-port` said another "
     "(6379 is the cluster's own)"
 )
+BUSY_HINT = (
+    "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
+)
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
@@ -232,6 +235,7 @@ def refusal(ray: Any, address: str, error: Exception) -> EngineError:
     if "connection timeout" in str(error):
         return EngineError(f"there is no Ray at {address}: what listens there is no Ray for clients", PORT_HINT)
     if "Initialization failure" in str(error):  # of the server's traceback, the line that was raised
+        hint = BUSY_HINT if "client server failed" in str(error) else hint
         return EngineError(f"the Ray at {address} cannot be used: {_last_line(error)}", hint)
     return EngineError(f"there is no Ray at {address}: {_first_line(error)}", hint)
 
