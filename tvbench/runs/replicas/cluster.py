@@ -45,6 +45,7 @@ PORT_HINT = (
 BUSY_HINT = (
     "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
 )
+ADDRESS_HINT = "RAY_ADDRESS names it, where it is set; `unset RAY_ADDRESS` takes the Ray that runs on this machine"
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
@@ -142,10 +143,8 @@ class Cluster:
     def _connect(self, on: str | None, room: int) -> None:
         address = running_ray() if on == "ray" else on
         if address is not None:
-            if on != "ray":
-                look(address)
-            elif address == os.environ.get("RAY_ADDRESS") and ":" in address:
-                look(address, "RAY_ADDRESS names it; `unset RAY_ADDRESS` takes the Ray of this machine")
+            if ":" in address:
+                look(address, PORT_HINT if on == address else ADDRESS_HINT)
             self._init(address)
             return
         self._scratch = scratch = Scratch()
