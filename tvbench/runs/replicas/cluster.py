@@ -46,6 +46,9 @@ BUSY_HINT = (
     "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
 )
 ADDRESS_HINT = "RAY_ADDRESS names it, where it is set; `unset RAY_ADDRESS` takes the Ray that runs on this machine"
+BUSY_HINT = (
+    "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
+)
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
