@@ -7,7 +7,8 @@ The task is a file with generated text questions in seven languages, which are m
 a stranger's file that answers at once. Each command is a process of its own; its CPU seconds and its peak memory are
 what the kernel says of it when it ends, so that a busy machine changes the wall time alone. Steps: `--dry-run`; `run`,
 killed when a third is answered; a dry run of what is left; `run` again, to the end; `run` with nothing to ask; `status`
-and `leaderboard`. Scoring is part of `run`: its share is shown too, as wall seconds from the last answer to the end.
+and `leaderboard`. Where they are named (--steps resumed second compare ...): `second`, a run by another engine, and what
+is asked of both or of the first: `compare`, `check`, `explain`, `audit`, `score`. Scoring is part of `run`: its share is shown too, as wall seconds from the last answer to the end.
 `--pictures` measures instead the dry run of so many picture files in seven languages each, ALM-Bench's layout.
 """
 
@@ -70,6 +71,8 @@ TASK = Task(
     settings={"items": Setting("how many", 1000, least=1)},
 )
 '''
+LATER = ("compare", "check", "explain", "audit", "score")
+"""Questions to runs that lie there."""
 ENGINE = '''
 from collections.abc import Iterator
 
@@ -140,7 +143,7 @@ def main() -> int:
 
 def report(step: Step, checkout: str, items: int) -> bool:
     """A line of the table; whether the command ended as it should."""
-    sound = step.code in (0, 1, -signal.SIGKILL)
+    sound = step.code in (0, 1, 3 if step.name == "check" else 0, -signal.SIGKILL)
     numbers = f"{step.wall:9.1f}{step.seconds:9.1f}{1e6 * step.seconds / items:9.1f}{step.memory:9.0f}"
     after = f"  {step.after:.1f} s" if step.after else ""
     print(
@@ -190,6 +193,16 @@ def measured(checkout: Path, folder: Path, items: int, wanted: Sequence[str] | N
     for name, words in steps.items():
         if not wanted or name in wanted:
             yield measure(checkout, folder, name, words, items // 3 if name == "killed" else None)
+    if wanted and "second" in wanted:
+        other = ENGINE.replace('"quick"', '"slower"').replace(
+            '"42"', '"43" if prepared.request.key < "8" else "It is 42."'
+        )
+        (folder / "slower.py").write_text(other, encoding="utf-8")
+        yield measure(checkout, folder, "second", (*run, "--engine", "./slower.py"), None)
+    names = [path.name for path in sorted((folder / "results").glob("*/"), key=lambda path: path.stat().st_ctime)]
+    for name in [name for name in LATER if wanted and name in wanted]:
+        asked_of = {"compare": names[:2], "check": [*names[1:2], "--against", *names[:1]]}.get(name, names[:1])
+        yield measure(checkout, folder, name, (name, *asked_of, *results), None)
     if not wanted:
         shutil.rmtree(folder / "results", ignore_errors=True)
 

@@ -8,10 +8,13 @@ import csv
 import io
 import json
 import logging
+import math
 import os
+import random
 import re
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import pytest
@@ -26,7 +29,7 @@ from tvbench.report.table import Cell, Column, Table, show
 from tvbench.runs.store import find_runs
 from tvbench.runs.writer import RunWriter
 from tvbench.safety.visible import csv_cell, json_text, visible, visible_lines
-from tvbench.types import Choice, Item, Message, Open, Response, Target, Translation
+from tvbench.types import Choice, Counts, Item, Message, Open, Response, Target, Translation
 
 EVIL = (
     "evil\x1b]8;;http://x\x07link\x1b]52;c;cm0=\x1b\\\x1b[2J\x9b31m\x00\x08\x7f\u202eabc\u2066\ud83d|<img src=x>"
@@ -65,6 +68,33 @@ def test_what_steers_is_shown_and_what_breaks_lines_is_a_blank(code: int) -> Non
     assert visible(text) in ("a b", f"a\\x{code:02x}b", f"a\\u{code:04x}b")
     said = json_text({"x": [text]})
     assert not RAW.search(said) and json.loads(said) == {"x": [text]}
+
+
+def anything(chance: random.Random, depth: int) -> Any:
+    """A value as records hold them, and what records do not."""
+    if depth and chance.random() < 0.6:
+        some = [anything(chance, depth - 1) for _ in range(chance.randrange(4))]
+        keys: list[Any] = [chance.choice(["a", KEPT, EVIL, "", 1, None, True, 1.5]) for _ in some]
+        texts = map(str, keys)
+        return chance.choice(
+            [some, tuple(some), dict(zip(keys, some, strict=True)), dict(zip(texts, some, strict=True))]
+        )
+    odd = [Path("x"), Signals.SIGINT, Counts(1), math.nan, -math.inf, [], {}, (), True, None, 10**30]
+    return chance.choice([*odd, chance.random(), -0.0, 1e300, 3, EVIL, KEPT])
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_json_is_laid_out_as_the_library_does(ascii_only: bool) -> None:
+    chance = random.Random(5)
+    for number in range(400):
+        value = anything(chance, 5)
+        plain = json.loads(json.dumps(value, default=str), parse_constant=lambda name: None)
+        for indent in (2, 1, 0, None):
+            text = json_text(value, ascii_only=ascii_only, indent=indent)
+            assert json.loads(text) == plain, number
+            assert text == json_text(plain, ascii_only=ascii_only, indent=indent)
+            if not RAW.search(json.dumps(plain, ensure_ascii=False, indent=None)):
+                assert text == json.dumps(plain, ensure_ascii=ascii_only, indent=indent)
 
 
 def test_lines_stay_lines_but_none_can_pose_as_another_message() -> None:

@@ -11,6 +11,7 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
 from scipy import stats
 
+from tvbench.scoring import exchange
 from tvbench.scoring.intervals import Observation, clustered_stderr, half_width, mean
 from tvbench.scoring.metrics import metric as metric_named
 from tvbench.scoring.paired import Comparison, Pairs, compare, compare_each, holm, is_certain, means
@@ -298,3 +299,11 @@ def test_holm_is_the_one_of_the_definition() -> None:
     expected = np.empty(12)
     expected[order] = np.minimum(1, np.maximum.accumulate(values[order] * (12 - np.arange(12))))
     assert holm(values.tolist()) == pytest.approx(expected.tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize(("clusters", "draws"), [(41, 2_500), (6_000, 1_000), (400_000, 20)])
+def test_exchanges_of_very_many_clusters_are_the_same_a_few_at_a_time(clusters: int, draws: int) -> None:
+    """A thousand draws of 20,000 items took 320 MB, of a million 16 GB."""
+    pieces = list(exchange._draws(clusters, draws, 3))
+    assert np.array_equal(np.concatenate(pieces), np.random.default_rng((3, 1)).integers(0, 2, (draws, clusters)))
+    assert max(piece.size for piece in pieces) <= max(exchange.AT_ONCE, exchange.FEWEST_DRAWS * clusters)

@@ -134,8 +134,7 @@ class Board:
             for row in figure_rows(entry.result, entry.run, entry.model):
                 if metric in (None, row.metric):
                     rank = ranks.get((row.run, row.task, row.metric, row.language))
-                    low, high = (None, None) if rank is None else (rank.low, rank.high)
-                    yield replace(row, rank_low=low, rank_high=high)
+                    yield row if rank is None else replace(row, rank_low=rank.low, rank_high=rank.high)
 
     def _printed_rows(self) -> Iterator[FigureRow]:
         from tvbench.analysis.tidy import FigureRow

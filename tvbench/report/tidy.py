@@ -10,6 +10,7 @@ import importlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints, overload
@@ -111,9 +112,11 @@ class TidyTable(Sequence[R], Generic[R]):
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(self.columns)
+        columns = self.columns
+        cell = lru_cache(maxsize=4096)(csv_cell)  # the same words stand in row after row
         for row in self.rows:
-            values = (getattr(row, name) for name in self.columns)
-            writer.writerow(["" if value is None else csv_cell(value) for value in values])
+            values = [getattr(row, name) for name in columns]
+            writer.writerow(["" if v is None else cell(v) if type(v) is str else csv_cell(v) for v in values])
         return buffer.getvalue()
 
     def _kinds(self) -> dict[str, type]:

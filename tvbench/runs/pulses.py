@@ -8,6 +8,7 @@ nothing, and takes no lock.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -66,7 +67,12 @@ class Pulse:
 
 def read_pulses(folder: Path, now: float | None = None) -> list[Pulse]:
     """Every heartbeat of a run's folder, the whole's before those of its parts; what is none is left out."""
-    paths = sorted(folder.glob(f"{NAME}.json")) + sorted(folder.glob(f"{NAME}.*.json"), key=_in_order)
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - of very many runs, names are all that is needed
+    except OSError:
+        return []
+    paths = [folder / name for name in names if name.startswith(f"{NAME}.") and name.endswith(".json")]
+    paths.sort(key=lambda path: (path.name != f"{NAME}.json", _in_order(path)))
     found = (_pulse(path, time.time() if now is None else now) for path in paths)
     return [pulse for pulse in found if pulse is not None]
 

@@ -204,7 +204,11 @@ class RunFolder:
 
     def response_files(self) -> list[Path]:
         """`responses.jsonl` and its shards `responses.N.jsonl`."""
-        return sorted(self.path.glob("responses*.jsonl"))
+        try:
+            names = names_in(self.path)
+        except (FileNotFoundError, PermissionError):
+            return []
+        return [self.path / name for name in names if name.startswith("responses") and name.endswith(".jsonl")]
 
     def write_result(self, results: Iterable[TaskResult], scores: Mapping[str, Iterable[Score]]) -> None:
         """Write scores.jsonl (by task) and result.json. Raises StoreError."""

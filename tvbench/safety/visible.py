@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 BLANKS = "[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+"
@@ -40,8 +41,37 @@ def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = 2) -
     reader gets the same value, and null for a number that is not finite, which JSON has not."""
     import json
 
-    text = json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str)
+    def plain(value: Any) -> str:
+        return json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str)
+
+    if indent is None:
+        text = plain(value)
+    else:
+        quoted = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
+        text = _laid_out(value, "\n", " " * indent, quoted, plain)
     return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _laid_out(value: Any, line: str, step: str, quoted: Callable[[str], str], plain: Callable[[Any], str]) -> str:
+    """What `plain` gives, several times faster where it is very much: the library indents without its C code. `line`
+    is how a line of the same depth begins; whatever is unusual is left to `plain`."""
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    if kind is float:
+        return repr(value) if math.isfinite(value) else "null"
+    if kind is int:
+        return repr(value)
+    if value is None:
+        return "null"
+    deeper = line + step
+    if kind is dict and value and all(type(name) is str for name in value):
+        parts = [f"{quoted(name)}: {_laid_out(part, deeper, step, quoted, plain)}" for name, part in value.items()]
+        return f"{{{deeper}{(',' + deeper).join(parts)}{line}}}"
+    if (kind is list or kind is tuple) and value:
+        parts = [_laid_out(part, deeper, step, quoted, plain) for part in value]
+        return f"[{deeper}{(',' + deeper).join(parts)}{line}]"
+    return plain(value).replace("\n", line)
 
 
 def _finite(value: Any) -> Any:

@@ -29,6 +29,8 @@ from tvbench.scoring.student import LEVEL, t_quantile
 
 ALPHA = round(1 - LEVEL, 9)
 CHUNK = 1_000
+AT_ONCE, FEWEST_DRAWS = 5_000_000, 8
+"""So many exchanges are held at a time, in no fewer draws than that: of a million clusters 16 MB a draw."""
 TINY = 1e-12
 MOST_EXACT = 40
 """Clusters from which 2**clusters is more than anybody draws."""
@@ -116,8 +118,9 @@ def _draws(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
         yield ((np.arange(1, 2**clusters)[:, None] >> np.arange(clusters)) & 1).astype(float)
         return
     random = np.random.default_rng((seed, 1))
-    for start in range(0, resamples, CHUNK):
-        yield random.integers(0, 2, (min(CHUNK, resamples - start), clusters)).astype(float)
+    step = min(CHUNK, max(FEWEST_DRAWS, AT_ONCE // max(1, clusters)))
+    for start in range(0, resamples, step):
+        yield random.integers(0, 2, (min(step, resamples - start), clusters)).astype(float)
 
 
 def _halves(parts: Parts, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

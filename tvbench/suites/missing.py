@@ -57,13 +57,13 @@ def _of_record(results: Path, of: RecordedRun) -> RunState:
 
 def run_states(results: Path, without: Container[str] = ()) -> list[RunState]:
     """How every run of a folder stands, but for those named in `without`."""
-    index = index_of(results)
-    states = [_known_state(run, index) or run_state(run) for run in index.runs if run.name not in without]
+    index, held = index_of(results), locks()
+    states = [_known_state(run, index, held) or run_state(run) for run in index.runs if run.name not in without]
     index.keep()
     return states
 
 
-def _known_state(run: RunFolder, index: RunIndex) -> RunState | None:
+def _known_state(run: RunFolder, index: RunIndex, held: Mapping[str, int]) -> RunState | None:
     """How a run stands whose figures are younger than its answers, by what the index keeps of it; None of another."""
     if not index.used:
         return None
@@ -73,7 +73,7 @@ def _known_state(run: RunFolder, index: RunIndex) -> RunState | None:
         return None
     if facts.results is None or not _is_settled(run, facts.results):
         return None
-    state = _begun(run, facts.model, facts.command)
+    state = _begun(run, facts.model, facts.command, held)
     wanted = _typed("judge", facts.command), _typed("comet", facts.command)
     if (state.process is not None or state.asking) and not _is_small(run):
         return None
@@ -105,10 +105,10 @@ def run_state(run: RunFolder, *, judge: bool | None = None, comet: bool | None =
         return replace(state, problem=str(error))
 
 
-def _begun(run: RunFolder, model: str, command: Sequence[str]) -> RunState:
+def _begun(run: RunFolder, model: str, command: Sequence[str], held: Mapping[str, int] | None = None) -> RunState:
     """Who it is, what goes on with it, and who is at it."""
     pulses = tuple(read_pulses(run.path))
-    return RunState(run.name, model, process=writer(run), command=going_on(command), pulses=pulses)
+    return RunState(run.name, model, process=writer(run, held), command=going_on(command), pulses=pulses)
 
 
 def _typed(name: str, command: Sequence[str]) -> bool:
@@ -247,15 +247,23 @@ def _translates(result: TaskResult | None, kinds: Counter[str] | None) -> bool:
 # ── Who is at it ──────────────────────────────────────────────────────────────────────────────────
 
 
-def writer(run: RunFolder) -> int | None:
-    """The process that holds the run's lock, as far as the system tells; the lock itself is not touched."""
+def writer(run: RunFolder, held: Mapping[str, int] | None = None) -> int | None:
+    """The process that holds the run's lock, as far as the system tells; the lock itself is not touched. `held` are the
+    locks of the whole system, where somebody looks at many runs."""
     try:
         about = (run.path / LOCK).stat()
-        device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    except OSError:
+        return None
+    device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    return (locks() if held is None else held).get(device)
+
+
+def locks() -> dict[str, int]:
+    """The processes that hold locks, by device and inode; none where the system does not tell."""
+    found: dict[str, int] = {}
+    with suppress(OSError, ValueError):
         for line in Path("/proc/locks").read_text(encoding="utf-8").splitlines():
             words = line.split()
-            if len(words) > 5 and words[1] == "FLOCK" and words[5] == device:
-                return int(words[4])
-    except (OSError, ValueError):
-        return None
-    return None
+            if len(words) > 5 and words[1] == "FLOCK":
+                found.setdefault(words[5], int(words[4]))
+    return found
