@@ -7,9 +7,10 @@ The task is a file with generated text questions in seven languages, which are m
 a stranger's file that answers at once. Each command is a process of its own; its CPU seconds and its peak memory are
 what the kernel says of it when it ends, so that a busy machine changes the wall time alone. Steps: `--dry-run`; `run`,
 killed when a third is answered; a dry run of what is left; `run` again, to the end; `run` with nothing to ask; `status`
-and `leaderboard`. Where they are named (--steps resumed second compare ...): `second`, a run by another engine, and what
-is asked of both or of the first: `compare`, `check`, `explain`, `audit`, `score`. Scoring is part of `run`: its share is shown too, as wall seconds from the last answer to the end.
-`--pictures` measures instead the dry run of so many picture files in seven languages each, ALM-Bench's layout.
+and `leaderboard`. Only where they are named (`--steps resumed second compare`): `second`, a run by another engine, and
+what is asked of both or of the first: `compare`, `check`, `explain`, `audit`, `score`. Scoring is part of `run`: its
+share is shown too, as wall seconds from the last answer to the end. `--pictures` measures instead the dry run of so
+many picture files in seven languages each, ALM-Bench's layout.
 """
 
 from __future__ import annotations
@@ -199,7 +200,8 @@ def measured(checkout: Path, folder: Path, items: int, wanted: Sequence[str] | N
         )
         (folder / "slower.py").write_text(other, encoding="utf-8")
         yield measure(checkout, folder, "second", (*run, "--engine", "./slower.py"), None)
-    names = [path.name for path in sorted((folder / "results").glob("*/"), key=lambda path: path.stat().st_ctime)]
+    made = sorted((folder / "results").glob("*/manifest.json"), key=lambda path: path.parent.stat().st_ctime)
+    names = [path.parent.name for path in made]
     for name in [name for name in LATER if wanted and name in wanted]:
         asked_of = {"compare": names[:2], "check": [*names[1:2], "--against", *names[:1]]}.get(name, names[:1])
         yield measure(checkout, folder, name, (name, *asked_of, *results), None)
