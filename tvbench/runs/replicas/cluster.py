@@ -42,9 +42,6 @@ PORT_HINT = (
     "the port is that of Ray's clients: 10001, unless `ray start --head --ray-client-server-port` said another "
     "(6379 is the cluster's own)"
 )
-BUSY_HINT = (
-    "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
-)
 ADDRESS_HINT = "RAY_ADDRESS names it, where it is set; `unset RAY_ADDRESS` takes the Ray that runs on this machine"
 BUSY_HINT = (
     "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
