@@ -225,8 +225,8 @@ MAY_KNOW = {
     "runs.spent": "",
     "runs.signature": "__version__ registry.influence registry.thinking runs.sorted_rows",
     "runs.disk": "",
-    "runs.store": "runs.answer_index runs.codec runs.disk runs.lines runs.manifest runs.manifest_json runs.manifests"
-    " runs.parts runs.spent",
+    "runs.store": "runs.answer_index runs.codec runs.disk runs.lines runs.manifest runs.manifest_json"
+    " runs.manifest_shape runs.parts runs.spent",
     "runs.writer": "runs.answer_index runs.codec runs.disk runs.history runs.lines runs.locks runs.manifest"
     " runs.manifest_json runs.parts runs.shards runs.store runs.tokens",
     "runs.commands": "runs.shards",

@@ -8,7 +8,7 @@
     very many    streamed, gone_over, sorted_rows, key_table, answer_index, spool: a million items in little memory
     before       estimate, guesses, earlier; reuse, probing: what earlier runs tell, and whose answers are taken
     asking       session, session_record, runner, feed, preparing, budget, metering, spent, machine
-    on disk      store (reads), writer, disk, lines, codec; manifest, manifest_json, manifests, history
+    on disk      store (reads), writer, disk, lines, codec; manifest, manifest_json, manifest_shape, history
     many writers shards, parts, locks, tokens; merge, merge_checks, merged_*; waves: batches; replicas/: Ray's actors
     watching     listening, overhearing, heartbeat, pulses, pace, processes
     read again   answered, checking; run_index, run_facts, kept_results: what ten thousand runs say in short

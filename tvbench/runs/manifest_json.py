@@ -1,6 +1,6 @@
 """A manifest as plain JSON and back: the only place that knows how manifest.json is written.
 
-What the fields must look like is in manifests.py. Knows no file.
+What the fields must look like is in manifest_shape.py. Knows no file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from tvbench.runs.manifest import NO_ENGINE, NOBODY, JudgeEntry, Manifest, RunAsk, Session, TaskEntry
-from tvbench.runs.manifests import shape_problem
+from tvbench.runs.manifest_shape import shape_problem
 from tvbench.runs.spent import spent_from_json, spent_to_json
 from tvbench.types import EngineInfo, ModelCard
 

@@ -27,7 +27,7 @@ from tvbench.runs.disk import write_atomically
 from tvbench.runs.lines import Damage, checksum, json_line, lines_at, read_lines
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.manifest_json import manifest_from_json
-from tvbench.runs.manifests import count_problem
+from tvbench.runs.manifest_shape import count_problem
 from tvbench.runs.parts import parts_in
 from tvbench.runs.spent import Spent, spent_on, total
 from tvbench.safety.bounded import read_json
