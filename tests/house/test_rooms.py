@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from repository import ROOT
 
 PACKAGE = ROOT / "tvbench"
@@ -15,6 +17,8 @@ ROOMS = {
     *("safety", "registry", "data", "runs", "engines", "checkpoints", "scoring", "graders", "analysis", "report"),
     *("suites", "interop", "doctor", "train", "mini", "cli"),
 }
+MAPPED = ("runs", "engines", "registry", "interop", "data/media")
+"""Those that begin with a map of their modules."""
 STANDARD_NAMES = {"types": "the vocabulary; always imported as tvbench.types"}
 """Modules that may be called as one of the standard library."""
 MEDIAN, LONG, LONGEST = 6, 22, 45
@@ -72,6 +76,14 @@ def test_every_room_says_what_it_is_for() -> None:
     for room in ROOMS:
         said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")))
         assert said and len(said) > 30, room
+
+
+@pytest.mark.parametrize("room", MAPPED)
+def test_every_module_of_a_large_room_is_on_its_map(room: str) -> None:
+    said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    known = set(re.findall(r"\w+", said))
+    missing = {path.stem for path in (PACKAGE / room).glob("*.py")} - known - {"__init__"}
+    assert not missing, f"name them in tvbench/{room}/__init__.py: {', '.join(sorted(missing))}"
 
 
 def test_no_circle_of_modules_and_none_of_rooms() -> None:
