@@ -358,11 +358,11 @@ def test_a_shard_whose_questions_failed_exits_1_and_one_that_is_done_0(
     server.refusing = True
     assert ask("1/2") == 1
     said = capsys.readouterr().err
-    assert "shard 1/2 lacks" in said and "of them failed" in said
+    assert "shard 1/2 lacks" in said and "of them failed; the shard that ends last writes the scores" in said
     server.refusing = False
     assert ask("2/2") == 0
     said = capsys.readouterr().err
-    assert "shard 2/2 is done" in said and "are still missing" in said
+    assert "shard 2/2 is done" in said and "are still missing" in said and "ends last" not in said
     assert (run_in(tmp_path / "out").path / "result.json").is_file()
     failed = QUESTIONS - len(run_in(tmp_path / "out").answered_keys())
     before = server.asked.total()
@@ -380,6 +380,8 @@ def test_what_is_shown_of_a_half_done_run_goes_on_with_the_whole(
     ask("1/2")
     ask("", results="full")
     run, whole = (str(run_in(tmp_path / name).path) for name in ("out", "full"))
+    assert main(["check", run, "--against", run]) == 0
+    assert "neither the baseline nor the run has an answer to" in " ".join(capsys.readouterr().out.split())
     for command in (["check", run, "--against", whole], ["score", run], ["status", run]):
         capsys.readouterr()
         assert main(command) == 1

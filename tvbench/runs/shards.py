@@ -60,10 +60,12 @@ class ShardEnd:
 
     @property
     def said(self) -> str:
-        """`shard 2/8 is done: 125 questions; 700 of the whole run are still missing, 3 of them failed`."""
+        """`shard 2/8 is done: 125 questions; 3 of the whole run are still missing, 3 of them failed`."""
         own = f"is done: {self.asked:,} questions" if self.done else f"lacks {self.missing:,} of {self.asked:,} answers"
         failed = f", {self.failed:,} of them failed" if self.failed else ""
-        left = f"{self.left:,} of the whole run are still missing{failed}" if self.left else "the whole run is answered"
+        last = "; the shard that ends last writes the scores" if self.left > self.failed else ""
+        missing = f"{self.left:,} of the whole run are still missing{failed}{last}"
+        left = missing if self.left else "the whole run is answered"
         return f"shard {self.shard} {own}; {left}"
 
 

@@ -66,6 +66,7 @@ class _Making:
     absent: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     waiting: int = 0
+    neither: int = 0
     identical: bool = True
 
 
@@ -75,6 +76,8 @@ def joined(before: TaskStanding, now: TaskStanding, marks: Sequence[Bits], polic
     for code, part in before.parts.items():
         if code in now.parts:
             _join(made, before, now, code, _both(part, now.parts[code]), marks, policy)
+    if made.neither:
+        made.notes.append(f"{before.task}: neither the baseline nor the run has an answer to {made.neither:,} items")
     return Joined(
         before.task,
         tuple(made.pairs),
@@ -124,6 +127,7 @@ def _join(
     if lacking := len(both.one.keys) - len(both.places):
         made.absent[code] = lacking
     made.waiting += int((_waits(was, is_)).sum())
+    made.neither += int(((was == MISSING) & (is_ == MISSING)).sum())
     scored = (was == SCORED) & (is_ == SCORED)
     if before.measure.id != now.measure.id:
         made.identical = False
