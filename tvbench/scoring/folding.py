@@ -22,7 +22,7 @@ TURKIC = ("tr", "az", "tt", "crh", "kk-Latn")
 _TURKIC_CASE = str.maketrans({"I": "\u0131", "\u0130": "i"})
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=512)
 def exact(text: str, language: str) -> str:
     """`text` in normal form, with case as the language has it."""
     plain = without_markdown(text)
@@ -31,13 +31,13 @@ def exact(text: str, language: str) -> str:
     return normalise(plain)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=512)
 def plain(text: str, language: str) -> str:
     """`text`, in its exact form, without what nobody counts as a difference."""
     return _folded(text, language, loose=False)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=512)
 def loose(text: str, language: str) -> str:
     """`text`, in its exact form, without what is seldom a difference."""
     folded = _folded(text, language, loose=True)

@@ -23,7 +23,7 @@ class Match(NamedTuple):
 NO_MATCH = Match(None, False)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _places(options: tuple[str, ...], language: str, depth: int) -> dict[str, tuple[int, ...]]:
     """The places of options by their text, in one of FORMS."""
     places: dict[str, tuple[int, ...]] = {}

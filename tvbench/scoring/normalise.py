@@ -68,7 +68,7 @@ def is_blank(text: str) -> bool:
     return not any(_visible(character) and not character.isspace() for character in text)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=512)
 def normalise(text: str) -> str:
     """NFKC, case folded, quotes unified, invisible characters dropped, blanks collapsed, edges trimmed.
 
