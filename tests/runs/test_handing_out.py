@@ -434,15 +434,15 @@ class Placeless(Replica):
 def test_replicas_without_a_place_are_said_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, lacks: str, said_of_it: str
 ) -> None:
-    monkeypatch.setattr(patience, "EVERY_S", 0.0)
-    monkeypatch.setattr(patience, "PLACE_S", 0.05)
-    monkeypatch.setattr(patience, "START_S", 0.1)
-    monkeypatch.setattr(driving, "SLOW_S", 0.05)
     Placeless.freed, Placeless.first = threading.Event(), True
     cluster = ThreadCluster(Placeless)
     cluster.lacks = lacks
     said: list[str] = []
     engine = opened(cluster, 3, said, pause=0.01)
+    monkeypatch.setattr(patience, "EVERY_S", 0.0)
+    monkeypatch.setattr(patience, "PLACE_S", 0.05)
+    monkeypatch.setattr(patience, "START_S", 0.1)
+    monkeypatch.setattr(driving, "SLOW_S", 0.05)
     came = answered(engine, questions(100))
     Placeless.freed.set()
     engine.close()
@@ -458,9 +458,9 @@ def test_a_hung_replica_is_said_and_one_that_reacts_to_nothing_counts_as_dead(
 ) -> None:
     """`whole`: its whole process hangs, not its engine alone."""
     monkeypatch.setattr(patience, "EVERY_S", 0.0)
-    monkeypatch.setattr(patience, "HUNG_S", 1.0)
+    monkeypatch.setattr(patience, "HUNG_S", 4.0)
     monkeypatch.setattr(crew, "POLL_S", 0.1)
-    monkeypatch.setattr(patience, "SILENT_S", 10**9 if whole else 0.5)
+    monkeypatch.setattr(patience, "SILENT_S", 10**9 if whole else 2.0)
     monkeypatch.setattr(driving, "SLOW_S", 0.05)
     go_on = threading.Event()
     hangs = threading.Semaphore(1)
@@ -585,6 +585,10 @@ def test_gpus_say_to_vllm_how_many_share_the_model_and_to_others_that_they_canno
     for spec, said in ((TRANSFORMERS, "--replicas 2"), (PARROT, "computes on one GPU"), (OPENAI, "has its own GPUs")):
         with pytest.raises(UsageError, match=said):
             gpu_arguments(spec, 2, {})
+    for wrong in ("x", 0, -2, 1.5, True):
+        with pytest.raises(UsageError, match="it is a number of GPUs"):
+            gpu_arguments(VLLM, None, {"tensor_parallel_size": wrong})
+    assert gpu_arguments(VLLM, None, {"pipeline_parallel_size": 2}) == {}
     assert gpus_of_one(Placement(), {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}) == 4
     assert gpus_of_one(Placement(gpus=0), {}) == 0
 

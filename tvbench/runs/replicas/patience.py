@@ -41,7 +41,7 @@ class LongWaits:
         if now - self._looked_at < EVERY_S:
             return None
         self._looked_at = now
-        self._say_placeless([slot for slot in living if not slot.has_begun and now - slot.begun_at > PLACE_S], living)
+        self._say_placeless([slot for slot in living if not slot.has_begun], living)
         for slot in living:
             if slot.is_open and slot.held and now - slot.answered_at > SILENT_S:
                 self._say_silent(slot)
@@ -53,13 +53,12 @@ class LongWaits:
 
     def _say_placeless(self, slots: Sequence[Slot], living: Sequence[Slot]) -> None:
         new = [slot for slot in slots if ("place", slot.serial) not in self._said]
-        if not new:
+        waited = max((time.monotonic() - slot.begun_at for slot in new), default=0.0)
+        if waited < PLACE_S:
             return
         missing = self._cluster.missing(self._gpus)
-        if not missing:
-            new = [slot for slot in new if time.monotonic() - slot.begun_at > START_S]
-            missing = "its machine starts it slowly; `ray status` there says more"
-        if new:
+        if missing or waited > START_S:
+            missing = missing or "its machine starts it slowly; `ray status` there says more"
             self._said |= {("place", slot.serial) for slot in new}
             others = any(slot.has_begun for slot in living)
             go_on = "the others go on meanwhile" if others else "until then nothing is asked (Ctrl-C stops)"

@@ -75,7 +75,11 @@ def require_ray(placement: Placement) -> None:
 
 
 def gpu_arguments(spec: EngineSpec, gpus: int | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `--gpus` says to an engine: how many it computes on together. Raises UsageError where it cannot."""
+    """What `--gpus` says to an engine: how many it computes on together. Raises UsageError where it cannot, and where
+    arguments that say so are no numbers."""
+    for size in PARALLEL:
+        if size in given and (type(given[size]) is not int or given[size] < 1):
+            raise UsageError(f"--engine-arg {size}={given[size]}: it is a number of GPUs", f"--engine-arg {size}=2")
     if gpus is None:
         return {}
     if spec.kinds <= SERVED:
