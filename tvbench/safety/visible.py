@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 BLANKS = "[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+"
@@ -41,15 +42,16 @@ def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = 2) -
     reader gets the same value, and null for a number that is not finite, which JSON has not."""
     import json
 
+    def shown(text: str) -> str:
+        return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
+
     def plain(value: Any) -> str:
-        return json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str)
+        return shown(json.dumps(_finite(value), ensure_ascii=ascii_only, indent=indent, default=str))
 
     if indent is None:
-        text = plain(value)
-    else:
-        quoted = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
-        text = _laid_out(value, "\n", " " * indent, quoted, plain)
-    return re.sub(IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text)
+        return plain(value)
+    quoted = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
+    return _laid_out(value, "\n", " " * indent, lru_cache(maxsize=4096)(lambda text: shown(quoted(text))), plain)
 
 
 def _laid_out(value: Any, line: str, step: str, quoted: Callable[[str], str], plain: Callable[[Any], str]) -> str:
