@@ -150,4 +150,5 @@ def answer_digest(response: Response) -> str:
 
 
 def first_line_of(error: BaseException) -> str:
+    """What an error says first, 200 characters at most."""
     return next(iter(str(error).splitlines()), "")[:200]
