@@ -22,6 +22,7 @@ from tvbench.data.media.clips import Clip
 from tvbench.data.media.decoders import environment
 from tvbench.data.media.room import Room, admit
 from tvbench.data.media.video import Decoder
+from tvbench.engines.batches import take_alike
 from tvbench.engines.inputs import EncodedRequest, fit_frames
 from tvbench.engines.protocol import Prepared, Sight
 from tvbench.runs import preparing
@@ -305,9 +306,34 @@ def test_the_transformers_engine_holds_few_large_pictures(monkeypatch: pytest.Mo
     items = [holding(60)(request) for request in requests(50)]
     monkeypatch.setattr(transformers, "WINDOW_BYTES", 100)
     feed = ListFeed(items, slow=True)
-    assert [len(engine._window(feed)) for _ in range(3)] == [2, 2, 2]
+    assert [len(engine._taken(feed, [])) for _ in range(3)] == [2, 2, 2]
+    pool = [EncodedRequest(prepared, 1, ()) for prepared in engine._taken(feed, [])]
+    assert engine._taken(feed, pool) == [], "those that wait count"
+    assert len(engine._taken(feed, pool[:1])) == 1
     monkeypatch.setattr(transformers, "WINDOW_BYTES", 1 << 30)
-    assert len(engine._window(feed)) == 32
+    assert len(engine._taken(feed, pool)) == 30
+
+
+def test_the_transformers_engine_computes_requests_of_like_length_together() -> None:
+    lengths = [20, 90, 40, 60, 20, 70, 30] * 40
+    kinds = [(number // 140,) for number in range(len(lengths))]
+    waiting = [
+        EncodedRequest(Prepared(one), length, kind)
+        for one, length, kind in zip(requests(len(lengths)), lengths, kinds, strict=True)
+    ]
+    pool: list[EncodedRequest] = []
+    batches: list[list[EncodedRequest]] = []
+    while waiting or pool:
+        while waiting and len(pool) < 32:
+            pool.append(waiting.pop(0))
+        oldest = pool[0]
+        batches.append(take_alike(pool, 8))
+        assert oldest in batches[-1], "nobody waits for ever"
+    assert sum(map(len, batches)) == len({item.prepared.request.key for batch in batches for item in batch}) == 280
+    assert all(len({item.kind for item in batch}) == 1 for batch in batches)
+    assert all(batch == sorted(batch, key=lambda item: -item.length) for batch in batches), "the longest comes first"
+    padded = sum(len(batch) * batch[0].length for batch in batches)
+    assert padded < 1.1 * sum(lengths), "windows of 32, each sorted by itself, take 1.18, the order of asking 1.9"
 
 
 def test_the_transformers_engine_holds_no_more_clips_than_a_batch_takes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tvbench.engines.inputs import EncodedRequest
@@ -11,21 +11,20 @@ if TYPE_CHECKING:
     import torch
 
 
-def batches(items: Sequence[EncodedRequest], size: int) -> Iterator[list[EncodedRequest]]:
-    """Items that may share a batch, longest first (so that too little memory shows early)."""
+def take_alike(pool: list[EncodedRequest], size: int) -> list[EncodedRequest]:
+    """Takes a batch out of `pool`: the one that has waited longest, and those that may share a batch with it and are
+    nearest to it in length; the longest first."""
+    oldest = pool[0]
+    alike = [item for item in pool if group(item) == group(oldest)]
+    batch = sorted(alike, key=lambda item: abs(item.length - oldest.length))[:size]
+    taken = {id(item) for item in batch}
+    pool[:] = [item for item in pool if id(item) not in taken]
+    return sorted(batch, key=lambda item: -item.length)
 
-    def group(item: EncodedRequest) -> tuple[bool, tuple[int, ...]]:
-        return item.prepared.request.continuation is not None, item.kind
 
-    ordered = sorted(items, key=lambda item: (group(item), -item.length))
-    batch: list[EncodedRequest] = []
-    for item in ordered:
-        if batch and (len(batch) == size or group(item) != group(batch[0])):
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
+def group(item: EncodedRequest) -> tuple[bool, tuple[int, ...]]:
+    """Equal for requests that may be computed together."""
+    return item.prepared.request.continuation is not None, item.kind
 
 
 def append_right(

@@ -1,9 +1,9 @@
 """The embedded engine: any local transformers checkpoint, batched, on a CPU or one GPU.
 
-Requests are sorted by length inside a window and padded on the left; an answer does not depend on its batch. Puts right
-what transformers leaves out for Gemma2 inside LLaVA: the final soft-cap (log-probabilities, penalties and sampling need
-it) and the attention soft-cap (so no sdpa). Weights are those of the corrected checkpoint. Knows no task and no file of
-a run. torchvision is not needed.
+Requests of about the same length are computed together, padded on the left; an answer does not depend on its batch.
+Puts right what transformers leaves out for Gemma2 inside LLaVA: the final soft-cap (log-probabilities, penalties and
+sampling need it) and the attention soft-cap (so no sdpa). Weights are those of the corrected checkpoint. Knows no task
+and no file of a run. torchvision is not needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tvbench.checkpoints.corrections import choose_dtype, corrected, corrections
 from tvbench.checkpoints.prompt import Prompter
 from tvbench.checkpoints.replies import TAIL
 from tvbench.data.media.clips import Clip
-from tvbench.engines.batches import append_right, batches
+from tvbench.engines.batches import append_right, take_alike
 from tvbench.engines.inputs import Collated, EncodedRequest, LlavaInputs, ProcessorInputs, open_inputs
 from tvbench.engines.protocol import EngineInfo, Feed, Prepared, Sight
 from tvbench.engines.transformers_model import choose_attention, context_length, dropped_cap, load_model
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 8
 WINDOW_BATCHES = 4
-"""How many batches are sorted together. More wastes less padding and holds more pictures in memory."""
+"""Of how many batches' requests the alike are chosen. More wastes less padding and holds more pictures in memory."""
 
 WINDOW_BYTES = 192 << 20
-"""Of media: large pictures are answered in smaller windows."""
+"""Of media: of large pictures fewer are held."""
 
 
 class TransformersEngine:
@@ -78,8 +78,11 @@ class TransformersEngine:
 
     def serve(self, feed: Feed) -> Iterator[Response]:
         """See Engine.serve."""
-        while window := self._window(feed):
-            yield from self._answers(window)
+        pool: list[EncodedRequest] = []
+        while (taken := self._taken(feed, pool)) or pool:
+            yield from self._encoded(taken, pool)
+            if pool:
+                yield from self._answer(take_alike(pool, self.batch_size))
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -89,34 +92,34 @@ class TransformersEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _window(self, feed: Feed) -> list[Prepared]:
-        """What is sorted and answered together: some batches, but no more clips than one batch takes."""
-        size = self.batch_size * WINDOW_BATCHES
-        window: list[Prepared] = []
-        held = 0
-        while len(window) < size and held < WINDOW_BYTES:
-            taken = feed.take(min(self.batch_size, size - len(window)), wait=True)
-            if not taken:
+    def _taken(self, feed: Feed, pool: Sequence[EncodedRequest]) -> list[Prepared]:
+        """What comes to those in the pool: some batches in all, but no more clips than one batch takes."""
+        there = [item.prepared for item in pool]
+        size = self._most(there)
+        held = sum(prepared.memory for prepared in there)
+        taken: list[Prepared] = []
+        while len(there) + len(taken) < size and held < WINDOW_BYTES:
+            new = feed.take(min(self.batch_size, size - len(there) - len(taken)), wait=True)
+            if not new:
                 break
-            window.extend(taken)
-            held += sum(prepared.memory for prepared in taken)
-            if any(isinstance(medium, Clip) for prepared in taken for medium in prepared.media):
-                size = self.batch_size
-        return window
+            taken.extend(new)
+            held += sum(prepared.memory for prepared in new)
+            size = min(size, self._most(new))
+        return taken
 
-    def _answers(self, window: list[Prepared]) -> Iterator[Response]:
-        """Empties the window: while the next one is awaited, nobody holds this one's media."""
-        encoded: list[EncodedRequest] = []
-        while window:
-            item = self._encode(window.pop(0))
+    def _most(self, held: Sequence[Prepared]) -> int:
+        """How many requests are held at the same time with these."""
+        clips = any(isinstance(medium, Clip) for prepared in held for medium in prepared.media)
+        return self.batch_size * (1 if clips else WINDOW_BATCHES)
+
+    def _encoded(self, taken: list[Prepared], pool: list[EncodedRequest]) -> Iterator[Response]:
+        """Empties `taken` into the pool: nobody else holds their media. What cannot be asked is answered."""
+        while taken:
+            item = self._encode(taken.pop(0))
             if isinstance(item, Response):
                 yield item
             else:
-                encoded.append(item)
-        grouped = list(batches(encoded, self.batch_size))
-        encoded.clear()
-        while grouped:
-            yield from self._answer(grouped.pop(0))
+                pool.append(item)
 
     def _encode(self, prepared: Prepared) -> EncodedRequest | Response:
         try:
