@@ -60,12 +60,18 @@ def facts_of(run: RunFolder, index: RunIndex) -> RunFacts:
     return found
 
 
+READERS = (
+    *("runs.codec", "runs.kept_results", "runs.manifest", "runs.manifest_json", "runs.manifest_shape", "runs.store"),
+    *("scoring.intervals", "types"),
+)
+"""The modules that read what is kept of a run, and what its figures are made of."""
+
+
 @cache
 def _made_by() -> str:
     """Of what text the modules are that read the files: what others kept may differ. Nothing where that is not at
     hand."""
-    names = (__name__, *(f"tvbench.runs.{name}" for name in ("codec", "kept_results", "manifest", "manifest_json",
-             "manifests", "store")), "tvbench.scoring.intervals", "tvbench.types")  # fmt: skip
+    names = (__name__, *(f"tvbench.{name}" for name in READERS))
     try:
         texts = [Path(str(sys.modules[name].__file__)).read_bytes() for name in names]
     except OSError:
