@@ -46,6 +46,7 @@ from tvbench.registry.selection import parse_selection
 from tvbench.runs.plan import Overrides, Plan, make_ask, plan_task
 from tvbench.runs.preparing import prepare
 from tvbench.runs.session import RunSession, SessionOptions
+from tvbench.runs.session_record import SessionRecord
 from tvbench.runs.store import RunFolder
 from tvbench.runs.writer import RunWriter
 from tvbench.types import BuildOptions, ModelCard, Request, Response
@@ -168,7 +169,7 @@ def where_it_goes(engine: Engine, card: ModelCard, args: argparse.Namespace) -> 
     started = time.perf_counter()
     with (
         clock("answers stored", RunWriter, "append"),
-        clock("requests and manifest written", RunSession, "_write_plan"),
+        clock("requests and manifest written", SessionRecord, "take_up"),
         clock("waiting for decoded media", DecodeAhead, "take"),
         clock("decoding (in threads beside)", RunSession, "_prepare"),
     ):
