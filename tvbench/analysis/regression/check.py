@@ -276,7 +276,9 @@ def next_steps(found: Check, folder: RunFolder | None, baseline: RunStanding) ->
         if Path(baseline.source, "manifest.json").is_file():
             yield f"tvbench compare {_typed(RunFolder(Path(baseline.source)))} {run} --languages {codes}"
     if found.waiting:
-        command = going_on(folder.manifest().command)
+        manifest = folder.manifest()
+        asked = manifest.command or next((session.command for session in reversed(manifest.sessions or ())), ())
+        command = going_on(asked)
         said = command[0] if is_call(command) else shlex.join(command)
         yield said or "the same `tvbench run` command"
     if found.outcome == "fail" and any(change.fatal for change in found.changed):
