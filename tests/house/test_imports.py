@@ -228,7 +228,7 @@ MAY_KNOW = {
     "runs.store": "runs.answer_index runs.codec runs.disk runs.lines runs.manifest runs.manifest_json"
     " runs.manifest_shape runs.parts runs.spent",
     "runs.writer": "runs.answer_index runs.codec runs.disk runs.history runs.lines runs.locks runs.manifest"
-    " runs.manifest_json runs.parts runs.shards runs.store runs.tokens",
+    " runs.manifest_json runs.parts runs.shards runs.store runs.driver_token",
     "runs.commands": "runs.shards",
     "runs.merge": "registry.places runs.commands runs.heartbeat runs.history runs.lines runs.manifest"
     " runs.manifest_json runs.merge_checks runs.merged_lines runs.merged_manifest runs.merged_waves runs.spent"
@@ -239,8 +239,8 @@ MAY_KNOW = {
     "runs.merged_manifest": "runs.history runs.manifest runs.signature",
     "runs.shards": "",
     "runs.locks": "",
-    "runs.parts": "runs.locks runs.shards runs.tokens",
-    "runs.tokens": "runs.locks",
+    "runs.parts": "runs.locks runs.shards runs.driver_token",
+    "runs.driver_token": "runs.locks",
     "runs.history": "registry.addresses runs.manifest runs.spent",
     "runs.run_options": "registry.prices runs.kinds runs.plan runs.replicas.placement runs.shards runs.task_settings",
     "runs.task_settings": "registry.catalog",

@@ -30,6 +30,7 @@ from tvbench.engines.conformance import broken_contracts
 from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, StoredResponse
 from tvbench.engines.spec import EngineSpec, Opening, Option
 from tvbench.errors import EngineError, UsageError
+from tvbench.runs.driver_token import TOKEN, token_name
 from tvbench.runs.replicas import crew, patience, placement
 from tvbench.runs.replicas import engine as driving
 from tvbench.runs.replicas.actor import Replica
@@ -41,7 +42,6 @@ from tvbench.runs.replicas.rest import CHUNK
 from tvbench.runs.replicas.scratch import Scratch
 from tvbench.runs.replicas.written import as_stored
 from tvbench.runs.store import RunFolder
-from tvbench.runs.tokens import TOKEN, token_name
 from tvbench.runs.writer import RunWriter
 from tvbench.types import Media, Message, ModelCard, Request, Response
 

@@ -9,7 +9,7 @@
     before       estimate, guesses, earlier; reuse, probing: what earlier runs tell, and whose answers are taken
     asking       session, session_record, runner, feed, preparing, budget, metering, spent, machine
     on disk      store (reads), writer, disk, lines, codec; manifest, manifest_json, manifest_shape, history
-    many writers shards, parts, locks, tokens; merge, merge_checks, merged_lines, merged_manifest, merged_waves;
+    many writers shards, parts, locks, driver_token; merge, merge_checks, merged_lines, merged_manifest, merged_waves;
                  waves: batches; replicas/: Ray's actors
     watching     listening, overhearing, heartbeat, pulses, pace, processes
     read again   answered, checking; run_index, run_facts, kept_results: what ten thousand runs say in short

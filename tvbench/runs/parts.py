@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from tvbench.errors import UsageError
+from tvbench.runs.driver_token import take_back
 from tvbench.runs.locks import PATIENCE, BusyError, held, is_held, take
 from tvbench.runs.shards import count_of, in_words
-from tvbench.runs.tokens import take_back
 
 MUTEX = ".parts.lock"
 NAME = re.compile(r"responses\.([a-z0-9-]+)\.jsonl", re.ASCII)

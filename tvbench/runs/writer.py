@@ -20,6 +20,7 @@ from tvbench.errors import UsageError
 from tvbench.runs import codec
 from tvbench.runs.answer_index import AnswerIndex
 from tvbench.runs.disk import storage_error, write_atomically
+from tvbench.runs.driver_token import take_back
 from tvbench.runs.history import joined
 from tvbench.runs.lines import Damage, json_line
 from tvbench.runs.locks import PATIENCE, BusyError, made_sole, take
@@ -28,7 +29,6 @@ from tvbench.runs.manifest_json import manifest_to_json
 from tvbench.runs.parts import MUTEX, WAIT, end_torn, live_parts, lock_part, moment, part_path, parts_in
 from tvbench.runs.shards import in_words
 from tvbench.runs.store import FORMAT, LOCK, MANIFEST, REQUESTS, RESPONSES, RESULT, SCORES, RunFolder
-from tvbench.runs.tokens import take_back
 from tvbench.types import Item, Response
 
 

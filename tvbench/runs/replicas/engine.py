@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbench.engines.protocol import EngineInfo, Feed, ListFeed, Prepared, Sight, StoredResponse
+from tvbench.runs.driver_token import withdraw
 from tvbench.runs.replicas.cluster import Cluster
 from tvbench.runs.replicas.crew import Crew, Death
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, packed
@@ -20,7 +21,6 @@ from tvbench.runs.replicas.placement import Placement
 from tvbench.runs.replicas.rest import CHUNK, Rest
 from tvbench.runs.replicas.slot import Slot
 from tvbench.runs.replicas.written import WrittenFolder, take_stored
-from tvbench.runs.tokens import withdraw
 from tvbench.types import Request, Response
 
 QUICK_S, SLOW_S = 0.05, 5.0

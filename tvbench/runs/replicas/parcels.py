@@ -15,8 +15,8 @@ from typing import IO, Any
 from tvbench.engines.protocol import EngineInfo, Prepared
 from tvbench.errors import MediaError
 from tvbench.runs import codec
+from tvbench.runs.driver_token import TOKEN, holding
 from tvbench.runs.lines import json_line
-from tvbench.runs.tokens import TOKEN, holding
 from tvbench.types import Media, ModelCard, Request, Response
 
 

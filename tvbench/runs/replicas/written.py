@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tvbench.engines.protocol import StoredResponse
 from tvbench.runs.codec import response_from_json
+from tvbench.runs.driver_token import token_name
 from tvbench.runs.lines import read_lines
 from tvbench.runs.replicas.parcels import PartPlace
-from tvbench.runs.tokens import token_name
 from tvbench.types import Request, Response
 
 
