@@ -351,7 +351,10 @@ def scored_by(fault: Fault, prompt: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["body drips", "100 Continue floods", "no reply", "Retry-After: 60"])
-def test_ctrl_c_ends_a_run_while_the_server_misbehaves(server: FaultServer, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_ends_a_run_while_the_server_misbehaves(
+    server: FaultServer, name: str, stop: signal.Signals, by: str, tmp_path: Path
+) -> None:
     server.everything = FAULTS.get(name) or status(429, "later", Retry_After="60")
     for code in ("en", "de"):
         (tmp_path / f"test_2016_flickr.{code}").write_text("".join(f"{code} {n}\n" for n in range(8)))
@@ -381,11 +384,11 @@ def test_ctrl_c_ends_a_run_while_the_server_misbehaves(server: FaultServer, name
     )
     try:
         assert until(lambda: bool(server.bodies)), "nothing was asked"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         said, _ = process.communicate(timeout=WATCHDOG_S)
     finally:
         process.kill()
-    assert process.returncode == 1 and "Traceback" not in said and "stopped by Ctrl-C" in said
+    assert process.returncode == 1 and "Traceback" not in said and f"stopped by {by};" in said
 
 
 def until(found: Callable[[], bool]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import signal
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tvbench.cli.arguments import add_format, add_results, names, positive, seconds
 from tvbench.cli.output import print_json, remark
 from tvbench.cli.progress import Showing
+from tvbench.cli.typed import stop_cleanly
 from tvbench.errors import EXIT_GOOD, EXIT_INCOMPLETE
 from tvbench.runs.listening import PhaseWatch
 
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
     from tvbench.runs.store import find_run
     from tvbench.scoring.metrics import label
 
-    signal.signal(signal.SIGTERM, _stop_cleanly)
+    signal.signal(signal.SIGTERM, stop_cleanly)
     run = find_run(args.results, args.run)
     shown = names(args.languages)
     languages_called(shown, {item.language for _, item in run.requests()})
@@ -107,8 +107,3 @@ def as_json(summary: CometSummary) -> dict[str, Any]:
         "failed": len(summary.failures),
         "notes": list(summary.notes),
     }
-
-
-def _stop_cleanly(signum: int, frame: FrameType | None) -> None:
-    """A job scheduler's SIGTERM ends the scoring as Ctrl-C does: the worker gone, what was scored stored."""
-    raise KeyboardInterrupt

@@ -155,8 +155,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TvbenchError as error:
         remark(f"tvbench: {error}")
         return error.exit_code
-    except KeyboardInterrupt:
-        remark("tvbench: stopped by Ctrl-C; what was answered is stored, and the same command goes on")
+    except KeyboardInterrupt as interrupt:
+        by = next(iter(interrupt.args), "Ctrl-C")
+        remark(f"tvbench: stopped by {by}; what was answered is stored, and the same command goes on")
         # Where it came in code that was itself executed from a text (a dataclass in the making), `python -m` would end
         # by the signal whatever is returned here. Executing any text to its end takes that mark away.
         exec("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from dataclasses import fields
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -33,5 +34,6 @@ def typed_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def stop_cleanly(signum: int, frame: FrameType | None) -> None:
-    """A job scheduler's SIGTERM ends a run as Ctrl-C does: engine closed, store whole."""
-    raise KeyboardInterrupt
+    """A job scheduler's SIGTERM ends a command as Ctrl-C does: engine closed, store whole. The interrupt says which it
+    was."""
+    raise KeyboardInterrupt(signal.Signals(signum).name)
