@@ -105,6 +105,12 @@ def test_what_is_out_is_neither_written_nor_asked_again(do: Do, server: ChatServ
     assert len(run.answered_keys()) == 10
 
 
+def test_a_place_for_waves_that_cannot_be_written_is_said(do: Do, capsys: Said) -> None:
+    Path("taken").write_text("a file")
+    assert do("export", "batch", "--to", "taken/waves", new=True) == 1
+    assert "choose another folder with --to DIR" in " ".join(capsys.readouterr().err.split())
+
+
 def test_again_writes_everything_that_is_out_anew_with_the_same_bytes(do: Do) -> None:
     assert do("export", "batch", "--to", "a", new=True) == 0
     run = only_run()

@@ -191,8 +191,8 @@ def test_another_run_is_refused_with_what_differs(tmp_path: Path, plan: Plan) ->
     sit(tmp_path, other, Known())
     names = [RunFolder(tmp_path / one.run_name) for one in (plan, other)]
     with pytest.raises(UsageError, match=r"are two runs: ask\.model\[1\] m and other"):
-        merge(names, tmp_path / "to", names[0])
-    assert not (tmp_path / "to").exists()
+        merge(names, tmp_path / "new" / "results" / "to", names[0])
+    assert not (tmp_path / "new").exists()
 
 
 def test_manifests_that_differ_are_named(tmp_path: Path, plan: Plan) -> None:

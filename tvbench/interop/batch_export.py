@@ -21,7 +21,7 @@ from tvbench.engines.openai.batch import Spoken, request_line, spoken_to
 from tvbench.engines.openai.messages import SIGHT
 from tvbench.engines.protocol import Prepared
 from tvbench.errors import MediaError, UsageError
-from tvbench.runs.disk import storage_error
+from tvbench.runs.disk import StoreError, storage_error
 from tvbench.runs.manifest import now
 from tvbench.runs.planned import PlannedItem
 from tvbench.runs.questions import Questions
@@ -224,7 +224,7 @@ class _Shelf:
             assert self._file is not None
             self._file.write(line)
         except OSError as error:
-            raise storage_error(error, Path(wave.file)) from error
+            raise self._refused(error, Path(wave.file)) from error
         self._keys.append((key, notes))
         self._wave = replace(wave, requests=wave.requests + 1, bytes=wave.bytes + len(line))
         if len(self._keys) >= self.options.requests:
@@ -244,11 +244,14 @@ class _Shelf:
             self.waves.begin(wave, self._keys)
             _beside(path).replace(path)
         except OSError as error:
-            raise storage_error(error, path) from error
+            raise self._refused(error, path) from error
         self.waves.done(wave)
         self.written.append(wave)
         self._file = self._wave = None
         self._keys = []
+
+    def _refused(self, error: OSError, path: Path) -> StoreError:
+        return storage_error(error, path, "--to" if self.options.to else "--results")
 
     def _open(self) -> Wave:
         number = 1 + max((wave.wave for wave in self.waves.all()), default=0)
@@ -262,7 +265,7 @@ class _Shelf:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = _beside(path).open("wb")
         except OSError as error:
-            raise storage_error(error, path) from error
+            raise self._refused(error, path) from error
         self._wave = Wave(number, str(path), server=self.server, spoken=asdict(self.spoken))
         return self._wave
 

@@ -16,17 +16,17 @@ class StoreError(TvbenchError):
     """The run folder cannot be written (disk full, read-only). What was written stays."""
 
 
-def storage_error(error: OSError, path: Path) -> StoreError:
-    """An OSError in a person's words, with what to do."""
+def storage_error(error: OSError, path: Path, option: str = "--results") -> StoreError:
+    """An OSError in a person's words, with what to do; `option` is the one that says where `path` lies."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         hint = "free some space and run the same command again: it continues where it stopped"
         return StoreError(f"no space left for {path}", hint)
     if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-        hint = "choose a folder on another disk with --results DIR; `tvbench merge` joins folders of several disks"
+        hint = f"choose a folder on another disk with {option} DIR; `tvbench merge` joins folders of several disks"
         return StoreError(f"{path} cannot be locked: its file system has no locks ({error.strerror})", hint)
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return StoreError(f"{path} cannot be written: {error.strerror}", "choose another folder with --results DIR")
-    return StoreError(f"{path}: {error.strerror or error}", "choose another folder with --results DIR")
+        return StoreError(f"{path} cannot be written: {error.strerror}", f"choose another folder with {option} DIR")
+    return StoreError(f"{path}: {error.strerror or error}", f"choose another folder with {option} DIR")
 
 
 def write_atomically(path: Path, chunks: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ somebody says which folder to prefer. What was merged already changes nothing. K
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def merge(sources: Sequence[RunFolder], target: Path, prefer: RunFolder | None =
     Raises UsageError for what contradicts each other, for folders that hold other runs, and while somebody writes
     `target`; StoreError.
     """
-    made = not target.exists()
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
     with RunWriter(target) as writer:
         forget_heartbeats(target)
         try:
@@ -71,7 +72,15 @@ def merge(sources: Sequence[RunFolder], target: Path, prefer: RunFolder | None =
         except BaseException:
             if made:
                 writer.withdraw()
+                _remove_empty(made[1:])
             raise
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Take away folders, each in the next one, as far as nothing lies there."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _distinct(folders: Iterable[RunFolder]) -> list[RunFolder]:
