@@ -90,6 +90,7 @@ def test_what_is_out_is_neither_written_nor_asked_again(do: Do, server: ChatServ
     assert do("status", run.name) == 1
     said = capsys.readouterr().out
     assert "12 questions are out in waves 1, 2 and 3" in said and "waits for a batch" in said
+    assert "goes on" not in said, "there is nothing to ask"
     assert do("import", "batch", run.name, ".") == 2
     assert ". is a folder: name the files of results in it: ./*.jsonl" in capsys.readouterr().err.replace("\n ", ":")
     assert do("run", new=True) == 1

@@ -94,7 +94,7 @@ def _word(run: RunState) -> str:
         return "failed"
     if run.complete:
         return "complete"
-    if run.out and run.out == run.total.missing:
+    if run.awaited:
         return "waits for a batch"
     if not run.begun or not run.total.done:
         return "not begun"

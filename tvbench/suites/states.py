@@ -88,6 +88,11 @@ class RunState:
         return [pulse for pulse in self.running if not pulse.grades]
 
     @property
+    def awaited(self) -> bool:
+        """Whether all that is missing is out in a batch."""
+        return bool(self.out) and self.out == self.total.missing
+
+    @property
     def going(self) -> bool:
         """Whether somebody is at it."""
         return self.process is not None or bool(self.running)
@@ -115,9 +120,11 @@ class SuiteState:
 
     @property
     def commands(self) -> list[tuple[str, ...]]:
-        """What goes on with the runs that are not complete, each command once; none that is under way."""
+        """What goes on with the runs that are not complete, each command once; none that is under way, and none where
+        there is nothing to ask while a batch is out."""
         begun = {run.command for run in self.runs if run.going}
-        waiting = (run.command for run in self.runs if not run.complete and run.command)
+        open_runs = (run for run in self.runs if not run.complete and (not run.awaited or run.total.failed))
+        waiting = (run.command for run in open_runs if run.command)
         return list(dict.fromkeys(command for command in waiting if command not in begun))
 
     def as_json(self) -> dict[str, Any]:
