@@ -153,6 +153,29 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
     assert digest(7, "1") == digest(7, "2") != digest(8, "1")
 
 
+CLIPS = """
+import hashlib
+from tvbench.mini.samples import samples
+for sample in samples("mini-vimul", seed=1, count=24, languages=("de",)):
+    print(sample.id, hashlib.sha256(sample.media[0].load()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another C library")
+def test_the_bytes_of_a_clip_do_not_depend_on_what_lies_in_memory() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", CLIPS],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "MALLOC_PERTURB_": filled},
+        ).stdout
+        for filled in ("85", "170", "0")
+    ]
+    assert said[0] == said[1] == said[2] and len(said[0].splitlines()) >= 24
+
+
 def test_a_sample_does_not_depend_on_how_many_are_drawn_or_in_which_languages() -> None:
     for task in TASKS:
         few = {s.id: (text_of(s), s.source, s.scenes) for s in drawn(task, count=2, languages=("ja", "de"))}
