@@ -80,6 +80,22 @@ def test_a_batch_asks_what_a_live_run_asks_and_reads_its_replies_alike(do: Do, s
     }
 
 
+def test_nobody_says_how_long_a_batch_took(do: Do, server: ChatServer, capsys: Said) -> None:
+    do("export", "batch", new=True)
+    run = only_run()
+    results = write(Path("out.jsonl"), answered(server.url, requests_in(*waves_of(run))))
+    assert do("import", "batch", run.name, str(results)) == 0
+    manifest = run.path / "manifest.json"
+    told = json.loads(manifest.read_text())
+    for session in told["sessions"]:
+        session |= {"began": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:05:00+00:00"}
+    manifest.write_text(json.dumps(told))
+    capsys.readouterr()
+    assert do("score", run.name) == 0
+    said = capsys.readouterr().out
+    assert "12 answers" in said and "5 min" not in said
+
+
 def test_what_is_out_is_neither_written_nor_asked_again(do: Do, server: ChatServer, capsys: Said) -> None:
     assert do("export", "batch", "--wave", "5", new=True) == 0
     run = only_run()

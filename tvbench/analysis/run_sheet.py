@@ -22,6 +22,7 @@ from tvbench.analysis.replies import RunReplies, replies_of
 from tvbench.registry.places import default_results
 from tvbench.runs.answered import languages_called
 from tvbench.runs.commands import going_on
+from tvbench.runs.history import BATCH
 from tvbench.runs.manifest import Manifest
 from tvbench.runs.store import RunFolder
 from tvbench.scoring.intervals import ends
@@ -143,9 +144,11 @@ def _facts(results: Sequence[TaskResult], manifest: Manifest, tokens: int) -> li
 
 
 def _seconds(manifest: Manifest) -> float:
-    """How long its sessions took together, as far as they were noted."""
+    """How long its sessions took together, as far as they were noted. How long a batch took, nobody knows."""
     total = 0.0
     for session in manifest.sessions or ():
+        if session.source == BATCH:
+            continue
         if session.spent.seconds is not None:  # up to the last answer
             total += session.spent.seconds
             continue
