@@ -351,8 +351,8 @@ def test_the_command_scores_and_shows_the_run(
     assert "could not be scored" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, stop: signal.Signals) -> None:
+@pytest.mark.parametrize(("stop", "by"), [(signal.SIGINT, b"Ctrl-C"), (signal.SIGTERM, b"SIGTERM")])
+def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, stop: signal.Signals, by: bytes) -> None:
     bench.plan(quiet_after=5, child=True)
     command = [sys.executable, "-m", "tvbench", "comet", str(bench.run.path), "--checkpoint", str(bench.checkpoint)]
     running = subprocess.Popen(
@@ -368,7 +368,7 @@ def test_being_stopped_ends_the_worker_and_keeps_what_was_scored(bench: Bench, s
     running.send_signal(stop)
     _, said = running.communicate(timeout=300)
     assert running.returncode == 1, said
-    assert b"Ctrl-C" in said
+    assert b"stopped by " + by in said
     assert ended(bench.log("pid")[0])
     assert ended(bench.log("child")[0])
     assert len(bench.stored()) == 5

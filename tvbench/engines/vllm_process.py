@@ -134,8 +134,8 @@ def interruptible() -> Iterator[None]:
             if callable(handler):
                 signal.signal(number, partial(_renamed, handler))
         yield
-    except _Interrupted:
-        raise KeyboardInterrupt from None
+    except _Interrupted as interrupt:
+        raise KeyboardInterrupt(*interrupt.args) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -144,8 +144,8 @@ def interruptible() -> Iterator[None]:
 def _renamed(handler: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
     try:
         handler(number, frame)
-    except KeyboardInterrupt:
-        raise _Interrupted from None
+    except KeyboardInterrupt as interrupt:
+        raise _Interrupted(*interrupt.args) from None
 
 
 def start(chosen: Mapping[str, Any]) -> Any:
