@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.preparation import empty
 from tvbench.data.media.video import Decoder
 from tvbench.engines.local import local_checkpoint
 from tvbench.engines.protocol import ListFeed, Prepared
@@ -162,13 +163,6 @@ class Calls:
         """How many there were."""
         delattr(self._owner, self._name)
         return self._count
-
-
-def empty(engine: VllmEngine) -> None:
-    """Nothing is known of any picture."""
-    engine._engine.reset_mm_cache()
-    engine._engine.reset_prefix_cache()
-    engine._engine.reset_encoder_cache()
 
 
 if __name__ == "__main__":

@@ -497,3 +497,16 @@ def test_ctrl_c_in_code_that_is_executed_from_a_text_has_the_exit_code_of_any_ot
     env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}
     done = subprocess.run([sys.executable, "-m", "pressed"], env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, "stopped by Ctrl-C" in done.stderr) == (1, True), done.stderr
+
+
+def test_ctrl_c_ends_the_process_though_a_thread_is_left_that_nobody_ends(tmp_path: Path) -> None:
+    (tmp_path / "left.py").write_text(
+        "import sys, threading\nfrom tvbench.cli import main as front\n"
+        "def pressed(*_, **__):\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n    raise KeyboardInterrupt\n"
+        "front.build_parser, front.LAST_S = pressed, 0.1\nsys.exit(front.main(['tasks']))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))}
+    words = [sys.executable, "-m", "left"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, "stopped by Ctrl-C" in done.stderr) == (1, True), done.stderr

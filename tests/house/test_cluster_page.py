@@ -185,7 +185,7 @@ def test_hugging_faces_jobs_are_eight_with_a_folder_each(tmp_path: Path) -> None
     assert len(calls) == 8 and all(call[:3] == ["hf", "jobs", "run"] for call in calls)
     assert [f"SHARD={number}/8" in calls[number - 1] for number in range(1, 9)] == [True] * 8
     assert option(calls[2], "--volume") == "hf://buckets/USER/tvbench:/outputs"
-    inner = "\n".join(calls[2][calls[2].index("-c") + 1 :]).replace("/tmp/results", str(tmp_path / "local"))
+    inner = "\n".join(calls[2][calls[2].index("-c") + 1 :]).replace("$HOME/results", str(tmp_path / "local"))
     place = {"SHARD": "3/8", "OUT": str(tmp_path / "outputs" / "shard-3-of-8")}
     (call,) = called(tmp_path, inner, code=1, ENDS="1", **place)
     assert option(call, "--shard") == "3/8" and (tmp_path / "outputs" / "shard-3-of-8").is_dir()

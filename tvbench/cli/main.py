@@ -6,6 +6,8 @@ import argparse
 import importlib
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 from typing import NoReturn
@@ -66,6 +68,8 @@ ask why the scores are what they are
 every command: tvbench --help     one command: tvbench run --help
 """
 
+LAST_S = 10.0
+"""Seconds that threads have to end when a command was interrupted."""
 LISTS = frozenset({"tasks", "models", "languages"})
 """Commands that are over before `logging` would be imported: they prepare it where they need it (listing.py)."""
 
@@ -161,10 +165,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Where it came in code that was itself executed from a text (a dataclass in the making), `python -m` would end
         # by the signal whatever is returned here. Executing any text to its end takes that mark away.
         exec("")
+        _end_for_certain()
         return EXIT_INCOMPLETE
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_INCOMPLETE
+
+
+def _end_for_certain() -> None:
+    """See to it that this process ends when its main thread has, though a thread that nobody ends is left: an interrupt
+    that comes while an executor starts one leaves it unknown to the executor (CPython 3.11)."""
+
+    def end() -> None:
+        threading.main_thread().join()
+        time.sleep(LAST_S)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INCOMPLETE)
+
+    threading.Thread(target=end, name="end", daemon=True).start()
 
 
 def _complete() -> NoReturn:
