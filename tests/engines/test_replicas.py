@@ -149,13 +149,13 @@ def test_a_replica_is_killed_then_the_driver_and_the_same_command_ends_as_one_pr
 
 
 @contextmanager
-def cluster(folder: Path, gpus: int, home: Path | None = None) -> Iterator[str]:
-    """The address of a Ray with pretended GPUs."""
+def cluster(folder: Path, gpus: int, home: Path | None = None, **more: str) -> Iterator[str]:
+    """The address of a Ray with pretended GPUs. `more` is for its environment."""
     ports = [free_port() for _ in range(2)]
     home = home or Path("/tmp") / f"tvb-{os.getpid()}"  # the paths of Ray's sockets must be short
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
     command += [f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", f"--num-gpus={gpus}", "--num-cpus=4"]
-    with running([*command, f"--temp-dir={home}"], folder / "ray") as head:
+    with running([*command, f"--temp-dir={home}"], folder / "ray", **more) as head:
         until(lambda: "Ray runtime started" in (folder / "ray").read_text(), head)
         try:
             yield f"ray://127.0.0.1:{ports[1]}"
@@ -185,6 +185,24 @@ def test_on_a_cluster_each_replica_has_a_gpu_of_its_own_and_too_many_are_refused
         ) as many:
             assert many.wait(WAIT_S) == 2
         assert "do not fit on the 2 GPUs there are" in (tmp_path / "refused").read_text()
+
+
+DYING = """
+import os, pathlib, sys
+if "--mode=specific-server" in sys.orig_argv and not os.path.exists(os.environ.get("DEATH", "/")):
+    pathlib.Path(os.environ["DEATH"]).touch()
+    os._exit(1)
+"""
+"""As on a busy machine: the process that Ray forks for a client is gone before its first line."""
+
+
+def test_a_cluster_whose_server_for_a_client_dies_at_its_start_is_asked_again(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(DYING)
+    path = os.pathsep.join((str(tmp_path), environment()["PYTHONPATH"]))
+    with cluster(tmp_path, 0, PYTHONPATH=path, DEATH=str(tmp_path / "death")) as address:
+        finished(words(tmp_path, "--on", address, "--replicas", "1"), tmp_path / "said")
+    assert (tmp_path / "death").exists()
+    assert len(texts(below(tmp_path))) == ITEMS
 
 
 def killed_and_gone_on(folder: Path, **more: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from tvbench.runs.driver_token import TOKEN, token_name
 from tvbench.runs.replicas import crew, patience, placement
 from tvbench.runs.replicas import engine as driving
 from tvbench.runs.replicas.actor import Replica
-from tvbench.runs.replicas.cluster import Died, look, refusal
+from tvbench.runs.replicas.cluster import TRIES, Cluster, Died, look, refusal
 from tvbench.runs.replicas.engine import Replicas
 from tvbench.runs.replicas.parcels import Chunk, EngineOrder, PartPlace, Report, packed
 from tvbench.runs.replicas.placement import Placement, check_cluster, check_placement, gpu_arguments, gpus_of_one
@@ -546,13 +546,36 @@ AttributeError: 'JobConfig' object has no attribute 'another_version'
     [
         ("ray client connection timeout", "what listens there is no Ray for clients", "10001"),
         (FROM_THE_SERVER, "AttributeError: 'JobConfig' object", "here is Ray 2.60.0 on Python 3"),
-        ("Initialization failure from server:\nStarting Ray client server failed. See x.err", "See x.err", "try again"),
+        ("Initialization failure from server:\nStarting Ray client server failed. See x.err", "See x.err", "too busy"),
         ("Version mismatch: the cluster was started with:\n  Ray: 2.58.0", "Version mismatch", "here is Ray 2.60.0"),
     ],
 )
 def test_a_cluster_that_refuses_is_told_in_its_last_words(raised: str, message: str, hint: str) -> None:
     told = refusal(SimpleNamespace(__version__="2.60.0"), "ray://head:10001", ConnectionError(raised))
     assert "ray://head:10001" in told.message and message in told.message and hint in told.hint
+
+
+@pytest.mark.parametrize(
+    ("raised", "tried"),
+    [
+        ("Initialization failure from server:\nStarting Ray client server failed. See x.err", TRIES),
+        ("Initialization failure from server:\nProxy failed to Connect to backend! Check x.err", TRIES),
+        ("ray client connection timeout", 1),
+        (FROM_THE_SERVER, 1),
+    ],
+)
+def test_a_cluster_is_asked_again_only_where_its_server_for_this_client_has_died(raised: str, tried: int) -> None:
+    asked = []
+
+    def init(**how: Any) -> None:
+        asked.append(how["address"])
+        raise ConnectionAbortedError(raised)
+
+    cluster = object.__new__(Cluster)
+    cluster._ray = SimpleNamespace(__version__="2.60.0", init=init)
+    with pytest.raises(EngineError, match="ray://head:10001"):
+        cluster._init("ray://head:10001")
+    assert asked == ["ray://head:10001"] * tried
 
 
 def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,9 +43,10 @@ PORT_HINT = (
     "(6379 is the cluster's own)"
 )
 ADDRESS_HINT = "RAY_ADDRESS names it, where it is set; `unset RAY_ADDRESS` takes the Ray that runs on this machine"
-BUSY_HINT = (
-    "a busy machine may not start it in the 30 seconds that Ray gives it: try again; its log lies in Ray's folder"
-)
+TRIES = 3
+"""Of a client at a cluster whose own server for it dies as it starts. Ray forks that server from a process with gRPC's
+threads, and on a busy machine the child is now and then gone before its first line."""
+DIED_HINT = "the machine of its head may be too busy or too full; the log lies in Ray's folder there"
 TOKEN_HINT = (
     "`ray status` on its machines says how it is; one that wants a token gets it by RAY_AUTH_MODE=token and "
     "RAY_AUTH_TOKEN (or ~/.ray/auth_token); both sides need the same versions of Ray and Python"
@@ -163,14 +164,18 @@ class Cluster:
             raise
 
     def _init(self, address: str, **more: Any) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the error says it
-                self._ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
-        except Exception as error:  # Ray's refusals share no class
-            if address == LOCAL:
-                raise EngineError(f"Ray does not start: {_first_line(error)}") from error
-            raise refusal(self._ray, address, error) from error
+        for left in reversed(range(TRIES)):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # the error says it
+                    self._ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
+                return
+            except Exception as error:  # Ray's refusals share no class
+                if left and _died_starting(error):
+                    continue
+                if address == LOCAL:
+                    raise EngineError(f"Ray does not start: {_first_line(error)}") from error
+                raise refusal(self._ray, address, error) from error
 
 
 class Actor:
@@ -234,9 +239,14 @@ def refusal(ray: Any, address: str, error: Exception) -> EngineError:
     if "connection timeout" in str(error):
         return EngineError(f"there is no Ray at {address}: what listens there is no Ray for clients", PORT_HINT)
     if "Initialization failure" in str(error):  # of the server's traceback, the line that was raised
-        hint = BUSY_HINT if "client server failed" in str(error) else hint
+        hint = DIED_HINT if _died_starting(error) else hint
         return EngineError(f"the Ray at {address} cannot be used: {_last_line(error)}", hint)
     return EngineError(f"there is no Ray at {address}: {_first_line(error)}", hint)
+
+
+def _died_starting(error: Exception) -> bool:
+    """Whether the cluster is well, and the process it starts for this client alone has died or is not reached."""
+    return any(word in str(error) for word in ("client server failed", "Proxy failed to Connect to backend"))
 
 
 def _hush(ray: Any) -> None:
