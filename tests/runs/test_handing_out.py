@@ -5,7 +5,10 @@ The replicas are threads here; tests/engines/test_replicas.py has processes, kil
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +27,7 @@ from thread_cluster import ThreadCluster
 
 from tvbench import __version__
 from tvbench.cli.main import main
+from tvbench.cli.typed import stop_cleanly
 from tvbench.engines import registry
 from tvbench.engines.built_in import OPENAI, TRANSFORMERS, VLLM
 from tvbench.engines.conformance import broken_contracts
@@ -576,6 +580,24 @@ def test_a_cluster_is_asked_again_only_where_its_server_for_this_client_has_died
     with pytest.raises(EngineError, match="ray://head:10001"):
         cluster._init("ray://head:10001")
     assert asked == ["ray://head:10001"] * tried
+
+
+def test_a_sigterm_that_comes_while_ray_has_it_goes_to_whoever_had_it_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**how: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # as Ray does
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    ray = SimpleNamespace(is_initialized=lambda: False, init=init, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr("tvbench.runs.replicas.cluster.QUIET", {})
+    before = signal.signal(signal.SIGTERM, stop_cleanly)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            Cluster(None, 1)
+        assert signal.getsignal(signal.SIGTERM) is stop_cleanly
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_replica_of_another_version_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

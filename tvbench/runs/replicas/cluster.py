@@ -258,13 +258,18 @@ def _hush(ray: Any) -> None:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; it stays with whoever had it."""
+    """Ray takes SIGTERM for itself; it stays with whoever had it, also one that came meanwhile."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except SystemExit as ended:  # by Ray's handler, with the signal's number
+        handler = before[signal.SIGTERM]
+        if ended.code != signal.SIGTERM or not callable(handler):
+            raise
+        handler(signal.SIGTERM, None)
     finally:
         for number, handler in before.items():
             if handler is not None:
